@@ -1,0 +1,45 @@
+.PHONY: help install dev demo test check lock clean
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+# What a target passes on: make demo ARGS="--port 3001", make test ARGS="-k metalink"
+ARGS :=
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+install: .venv/installed ## .venv with the locked dependencies and the mirrorlist command
+	@echo "ready: $(BIN)/mirrorlist"
+
+dev: .venv/installed-dev ## install, and the tools for tests and checks
+	@:
+
+demo: install ## a server with an embedded database, on 127.0.0.1:3000
+	@$(BIN)/mirrorlist demo $(ARGS)
+
+test: dev ## all tests; as root on Debian, with the programs they need
+	@scripts/system-packages
+	$(BIN)/pytest $(ARGS)
+
+check: dev ## lint, format, types, import contracts, docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_docs.py tests/test_contracts.py
+
+lock: dev ## write the lock files anew: make lock ARGS=--upgrade
+	@scripts/lock $(ARGS)
+
+clean: ## remove .venv and caches
+	rm -rf .venv .*_cache .hypothesis dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+PROJECT := pyproject.toml mirrorlist/__init__.py
+
+.venv/installed: requirements.lock $(PROJECT)
+	@scripts/venv requirements.lock
+	@touch $@
+
+.venv/installed-dev: requirements.lock requirements-dev.lock $(PROJECT)
+	@scripts/venv requirements-dev.lock
+	@touch .venv/installed $@

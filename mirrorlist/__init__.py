@@ -1,0 +1,3 @@
+"""The server: it looks up, orders and renders what a snapshot says."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,60 @@
+"""How tests that cannot run are treated: counted and named, and failed where all must run."""
+
+import os
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _all_must_run(report: Report) -> Report:
+    """The report, with a skip turned into a failure when REQUIRE_ALL is 1, as in CI."""
+    expected_failure = hasattr(report, "wasxfail")
+    if report.skipped and not expected_failure and os.environ.get("REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"not run, but REQUIRE_ALL=1: {_reason(report)}"
+    return report
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a skipped test was skipped, without pytest's own prefix."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips itself where all must run."""
+    return _all_must_run((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that skips itself where all must run."""
+    return _all_must_run((yield))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each test that was not run, with the reason, and count the system tests."""
+    skipped = terminalreporter.getreports("skipped")
+    if skipped:
+        terminalreporter.section("not run")
+    for report in skipped:
+        terminalreporter.line(f"{report.nodeid}: {_reason(report)}")
+    outcomes = ("passed", "failed", "error", "xfailed")
+    system = _system_tests([r for name in outcomes for r in terminalreporter.getreports(name)])
+    ran = {report.nodeid for report in system if report.when == "call"}
+    not_run = {report.nodeid for report in [*system, *_system_tests(skipped)]} - ran
+    if ran or not_run:
+        terminalreporter.section("system tests")
+        terminalreporter.line(f"{len(ran)} run, {len(not_run)} not run")
+
+
+def _system_tests(
+    reports: Iterable[pytest.TestReport | pytest.CollectReport],
+) -> list[pytest.TestReport]:
+    """The reports of tests that are marked as system tests."""
+    tests = [report for report in reports if isinstance(report, pytest.TestReport)]
+    return [report for report in tests if "system" in report.keywords]

@@ -1,0 +1,145 @@
+"""The habits that a tool can hold us to, beyond ruff, mypy and import-linter."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILE_LINES = 400
+FUNCTION_LINES = 60
+# What the server may know of the backend: how to read a snapshot, nothing of how it is made.
+READING_SIDE = {
+    *("snapshot.errors", "snapshot.format", "snapshot.model", "snapshot.reader"),
+    *("snapshot.sections", "snapshot.text"),
+}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Named = Function | ast.ClassDef
+
+
+def _files(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _public(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Named]]:
+    """The public functions and classes of a module or class, with their dotted names."""
+    for node in body:
+        if isinstance(node, Named) and not node.name.startswith("_"):
+            yield prefix + node.name, node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node.body, f"{prefix}{node.name}.")
+
+
+def _imported(nodes: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:
+    """The modules named by the imports among some nodes; `from snapshot import x` names x."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "snapshot":
+            yield from (f"snapshot.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _too_long(source: str) -> list[str]:
+    """What is longer than a file or a function may be."""
+    found = [f"file: {lines} lines" for lines in [len(source.splitlines())] if lines > FILE_LINES]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, Function) and node.end_lineno is not None:
+            lines = node.end_lineno - node.lineno + 1
+            found += [f"{node.name}: {lines} lines"] * (lines > FUNCTION_LINES)
+    return found
+
+
+def _undocumented(source: str) -> list[str]:
+    """The public names of a module, itself included, that have no sentence as a docstring."""
+    module = ast.parse(source)
+    documented = [("module", module), *_public(module.body)]
+    return [name for name, node in documented if "." not in (ast.get_docstring(node) or "")]
+
+
+def _backend_imports(source: str, *, in_commands: bool) -> set[str]:
+    """The backend's modules that a server module imports, beyond those that read a snapshot."""
+    module = ast.parse(source)
+    imported = _imported(module.body if in_commands else ast.walk(module))
+    return {name for name in imported if name.split(".")[0] == "snapshot"} - READING_SIDE
+
+
+def _is_command_line(path: Path) -> bool:
+    return path.relative_to(ROOT / "mirrorlist").parts[0].removesuffix(".py") == "cli"
+
+
+@pytest.mark.parametrize("path", _files("mirrorlist", "snapshot"), ids=_name)
+def test_lengths(path: Path) -> None:
+    """No file has more than 400 lines and no function more than 60."""
+    assert _too_long(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", _files("mirrorlist", "snapshot"), ids=_name)
+def test_public_names_are_documented(path: Path) -> None:
+    """Every public module, class, method and function says in a sentence what it is."""
+    assert _undocumented(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", _files("tests"), ids=_name)
+def test_tests_say_what_holds(path: Path) -> None:
+    """Every test has a sentence that says what holds."""
+    tests = [name for name in _undocumented(path.read_text()) if "test" in name.lower()]
+    assert tests == []
+
+
+@pytest.mark.parametrize("path", _files("mirrorlist"), ids=_name)
+def test_server_imports_only_the_reading_side(path: Path) -> None:
+    """The server imports of the backend what reads a snapshot; commands may import more."""
+    assert _backend_imports(path.read_text(), in_commands=_is_command_line(path)) == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("x = 1\n" * 401, ["file: 401 lines"], id="file"),
+        pytest.param("x = 1\n" * 400, [], id="file at the limit"),
+        pytest.param("def f():\n" + "    x = 1\n" * 60, ["f: 61 lines"], id="function"),
+        pytest.param("def f():\n" + "    x = 1\n" * 59, [], id="function at the limit"),
+    ],
+)
+def test_a_file_or_function_that_is_too_long_is_found(source: str, found: list[str]) -> None:
+    """The limits of length hold at the limit and one past it."""
+    assert _too_long(source) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("x = 1", ["module"], id="module"),
+        pytest.param('"""A."""\ndef f(): ...', ["f"], id="function"),
+        pytest.param('"""A."""\nclass A:\n  "A."\n  def f(self): ...', ["A.f"], id="method"),
+        pytest.param('"""A."""\ndef f():\n  "no sentence"', ["f"], id="no sentence"),
+        pytest.param('"""A."""\ndef _f(): ...', [], id="private"),
+    ],
+)
+def test_a_public_name_without_a_sentence_is_found(source: str, found: list[str]) -> None:
+    """Public names without a sentence are found; private ones need none."""
+    assert _undocumented(source) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "in_commands", "found"),
+    [
+        pytest.param("import snapshot.source", False, {"snapshot.source"}, id="import"),
+        pytest.param("from snapshot import source", False, {"snapshot.source"}, id="from package"),
+        pytest.param("from snapshot.source import read", True, {"snapshot.source"}, id="from"),
+        pytest.param("def f():\n  import snapshot.demo", False, {"snapshot.demo"}, id="in server"),
+        pytest.param("def f():\n  import snapshot.demo", True, set(), id="in a command"),
+        pytest.param("from snapshot.reader import Snapshot", False, set(), id="reading side"),
+    ],
+)
+def test_an_import_of_the_backend_is_found(source: str, in_commands: bool, found: set[str]) -> None:
+    """However the server imports what writes snapshots, it is found."""
+    assert _backend_imports(source, in_commands=in_commands) == found
