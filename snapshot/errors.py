@@ -1,0 +1,83 @@
+"""What can go wrong on the backend's side, and the exit code each error stands for.
+
+BackendError
+├── SnapshotError (3)           the snapshot file cannot be used
+│   ├── UnreadableSnapshot          missing, a directory, no permission
+│   ├── EmptySnapshot               zero bytes
+│   ├── NotASnapshot                another kind of file
+│   ├── NewerSnapshot               a newer major version than this program reads
+│   ├── ObsoleteSnapshot            an older major version than this program reads
+│   ├── TruncatedSnapshot           cut short
+│   ├── DamagedSnapshot             the checksum says that bytes changed
+│   └── MalformedSnapshot           a section is missing, out of bounds or contradicts itself
+├── DatabaseURLError (2)        not a database URL that we know
+├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
+├── DataFileError (2)           an ASN or continent file that cannot be used
+└── OutputError (1)             the output file cannot be written
+"""
+
+
+class BackendError(Exception):
+    """Any error of the backend; its text is one line that says what to do next."""
+
+    exit_code = 1
+
+
+class SnapshotError(BackendError):
+    """A snapshot file that cannot be used."""
+
+    exit_code = 3
+
+
+class UnreadableSnapshot(SnapshotError):
+    """The file is missing, is a directory, or may not be read."""
+
+
+class EmptySnapshot(SnapshotError):
+    """The file has no bytes."""
+
+
+class NotASnapshot(SnapshotError):
+    """The file is of another kind."""
+
+
+class NewerSnapshot(SnapshotError):
+    """The file has a newer major version than this program reads."""
+
+
+class ObsoleteSnapshot(SnapshotError):
+    """The file has an older major version than this program reads."""
+
+
+class TruncatedSnapshot(SnapshotError):
+    """The file is shorter than its header says."""
+
+
+class DamagedSnapshot(SnapshotError):
+    """The file's bytes do not match its checksum."""
+
+
+class MalformedSnapshot(SnapshotError):
+    """A section is missing, out of bounds or contradicts another one."""
+
+
+class DatabaseURLError(BackendError):
+    """A database URL that is not of a kind we know."""
+
+    exit_code = 2
+
+
+class DatabaseError(BackendError):
+    """A database that is unreachable, unreadable or not MirrorManager's."""
+
+    exit_code = 3
+
+
+class DataFileError(BackendError):
+    """An ASN or continent file that cannot be used."""
+
+    exit_code = 2
+
+
+class OutputError(BackendError):
+    """An output file that cannot be written."""

@@ -1,0 +1,145 @@
+"""What a snapshot says: frozen structs, no behaviour.
+
+Hosts, categories, host sets and directories are numbered by their place in the snapshot
+(their *index*, from 0); `id` is always the id in MirrorManager's database.
+"""
+
+from collections.abc import Sequence
+from enum import IntFlag
+
+from msgspec import Struct
+
+
+class Inactive(IntFlag):
+    """Which of the four active flags are off; a host is active when none is.
+
+    Source: mirrormanager2.md section 2 (the incumbent asks for all four).
+    """
+
+    HOST_ADMIN = 1
+    HOST_USER = 2
+    SITE_ADMIN = 4
+    SITE_USER = 8
+
+
+class Host(Struct, frozen=True, array_like=True):
+    """One mirror with what decides who is offered it; bandwidth in Mbit/s, 1 to 10000."""
+
+    id: int
+    name: str
+    site: str
+    country: str
+    bandwidth: int
+    private: bool
+    inactive: int
+    asns: tuple[int, ...]
+    countries_allowed: tuple[str, ...]
+
+
+class CategoryHost(Struct, frozen=True, array_like=True):
+    """A host that has a category, with its public URLs in the order of their ids."""
+
+    host: int
+    always_up2date: bool
+    urls: tuple[str, ...]
+
+
+class Category(Struct, frozen=True, array_like=True):
+    """A tree that hosts carry below its topdir."""
+
+    id: int
+    name: str
+    topdir: str
+    hosts: tuple[CategoryHost, ...]
+
+
+class Directory(Struct, frozen=True):
+    """One path of the tree; category and host_set are None when it is in no category.
+
+    The host set holds the hosts that may be offered for it: active, with a public URL, and
+    up to date here or always up to date. ctime is in seconds since 1970, UTC.
+    """
+
+    name: str
+    category: int | None
+    host_set: int | None
+    readable: bool
+    ctime: int
+
+
+class Repository(Struct, frozen=True, array_like=True):
+    """A prefix and arch that stand for a directory."""
+
+    prefix: str
+    arch: str
+    directory: int
+    disabled: bool
+
+
+class FileDetail(Struct, frozen=True, array_like=True):
+    """One accepted version of a file; 0 and empty bytes mean unknown."""
+
+    timestamp: int
+    size: int
+    md5: bytes
+    sha1: bytes
+    sha256: bytes
+    sha512: bytes
+
+
+class NetblockHosts(Struct, frozen=True, array_like=True):
+    """The hosts that named one netblock, by its prefix length."""
+
+    prefix_length: int
+    hosts: tuple[int, ...]
+
+
+class Ranges(Struct, frozen=True):
+    """Address ranges of both families: a value holds from its start to the next start.
+
+    Starts are integers in rising order; value 0 means that nothing is known.
+    """
+
+    starts4: Sequence[int]
+    values4: Sequence[int]
+    starts6: Sequence[int]
+    values6: Sequence[int]
+
+
+class LeftOut(Struct, frozen=True, array_like=True):
+    """A database row that could not be used, and why."""
+
+    table: str
+    id: int | None
+    reason: str
+
+
+class Report(Struct, frozen=True, array_like=True):
+    """What the exporter read: rows a table, and the rows it left out."""
+
+    row_counts: dict[str, int]
+    left_out: tuple[LeftOut, ...]
+
+
+class SnapshotData(Struct, frozen=True):
+    """Everything that one snapshot holds, ready to be written.
+
+    Host sets are integers whose bit i stands for the host of index i; directories are sorted
+    by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
+    since 1970, UTC.
+    """
+
+    read: int
+    hosts: list[Host]
+    categories: list[Category]
+    host_sets: list[int]
+    directories: list[Directory]
+    repositories: list[Repository]
+    redirects: dict[str, str]
+    file_details: dict[int, dict[str, tuple[FileDetail, ...]]]
+    continents: dict[str, str]
+    netblock_chains: list[tuple[NetblockHosts, ...]]
+    netblock_ranges: Ranges
+    country_ranges: Ranges
+    asn_ranges: Ranges
+    report: Report

@@ -1,0 +1,278 @@
+"""How each section's content stands in bytes, both ways.
+
+Small things are MessagePack; what grows with the number of directories or netblocks has a
+fixed layout that is read in place, so opening costs the same at any size. Integers are
+little-endian. A view that contradicts itself raises ValueError, IndexError or struct.error;
+`reader` turns these into MalformedSnapshot.
+"""
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from snapshot.model import Directory, FileDetail, Ranges
+
+# No host set, no category: the directory is in no category.
+NO_HOST_SET = 0xFFFFFFFF
+NO_CATEGORY = 0xFFFF
+READABLE = 1
+# Names a block: a lookup decodes one block, so smaller is faster and larger is more compact.
+NAMES_PER_BLOCK = 16
+
+_ADDRESS6 = 16
+
+FileDetails = dict[str, tuple[FileDetail, ...]]
+_file_details_decoder = msgspec.msgpack.Decoder(FileDetails)
+
+
+def integers(view: memoryview, code: Literal["H", "I", "q"]) -> "memoryview | array[int]":
+    """Return little-endian integers of an array type code, in place where the machine is too."""
+    if sys.byteorder == "little":
+        return view.cast(code)
+    swapped: array[int] = array(code, bytes(view))
+    swapped.byteswap()
+    return swapped
+
+
+def little_endian(values: "array[int]") -> bytes:
+    """Return an array's bytes in little-endian order."""
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def pack_host_sets(host_sets: Sequence[int], hosts: int) -> bytes:
+    """Return bit sets of equal width, one bit a host, least significant bit first."""
+    width = -(-hosts // 8)
+    packed = b"".join(host_set.to_bytes(width, "little") for host_set in host_sets)
+    return struct.pack("<II", len(host_sets), width) + packed
+
+
+class HostSets:
+    """The stored bit sets, read in place."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.count: int
+        self.count, self._width = struct.unpack_from("<II", view)
+        self._bits = view[8:]
+        if len(self._bits) != self.count * self._width:
+            raise ValueError("the bit sets have the wrong length")
+
+    def __getitem__(self, index: int) -> int:
+        """Return a host set as an integer whose bit i is the host of index i."""
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        start = index * self._width
+        return int.from_bytes(self._bits[start : start + self._width], "little")
+
+
+def pack_directories(directories: Sequence[Directory]) -> bytes:
+    """Return the columns ctime, host set, category, flags of directories."""
+    ctimes, host_sets, categories, flags = array("q"), array("I"), array("H"), bytearray()
+    for directory in directories:
+        ctimes.append(directory.ctime)
+        host_sets.append(NO_HOST_SET if directory.host_set is None else directory.host_set)
+        categories.append(NO_CATEGORY if directory.category is None else directory.category)
+        flags.append(READABLE if directory.readable else 0)
+    columns = [little_endian(column) for column in (ctimes, host_sets, categories)]
+    return b"".join([struct.pack("<Q", len(directories)), *columns, flags])
+
+
+class Directories:
+    """The stored columns of directories, read in place."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.count: int
+        (self.count,) = struct.unpack_from("<Q", view)
+        n = self.count
+        if len(view) != 8 + n * (8 + 4 + 2 + 1):
+            raise ValueError("the columns have the wrong length")
+        self.ctimes = integers(view[8 : 8 + 8 * n], "q")
+        self.host_sets = integers(view[8 + 8 * n : 8 + 12 * n], "I")
+        self.categories = integers(view[8 + 12 * n : 8 + 14 * n], "H")
+        self._flags = view[8 + 14 * n :]
+
+    def get(self, index: int, name: str) -> Directory:
+        """Return one directory, given its name from the name table."""
+        host_set, category = self.host_sets[index], self.categories[index]
+        return Directory(
+            name=name,
+            category=None if category == NO_CATEGORY else category,
+            host_set=None if host_set == NO_HOST_SET else host_set,
+            readable=bool(self._flags[index] & READABLE),
+            ctime=self.ctimes[index],
+        )
+
+
+def pack_names(names: Sequence[bytes]) -> bytes:
+    """Return sorted names front-coded in blocks: the first whole, each next by what differs."""
+    blocks, offsets, previous = bytearray(), array("I"), b""
+    for index, name in enumerate(names):
+        if index % NAMES_PER_BLOCK == 0:
+            offsets.append(len(blocks))
+            previous = b""
+        shared = _shared_prefix(previous, name)
+        blocks += _varint(shared) + _varint(len(name) - shared) + name[shared:]
+        previous = name
+    return struct.pack("<II", len(names), NAMES_PER_BLOCK) + little_endian(offsets) + bytes(blocks)
+
+
+class Names:
+    """The stored, sorted names, decoded a block at a time."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.count: int
+        self._per_block: int
+        self.count, self._per_block = struct.unpack_from("<II", view)
+        if self.count and not self._per_block:
+            raise ValueError("a block of no names")
+        blocks = -(-self.count // self._per_block) if self.count else 0
+        self._offsets = integers(view[8 : 8 + 4 * blocks], "I")
+        self._blocks = view[8 + 4 * blocks :]
+        if len(self._offsets) != blocks:
+            raise ValueError("the blocks' offsets are cut short")
+
+    def __getitem__(self, index: int) -> bytes:
+        """Return the name of an index."""
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        block, place = divmod(index, self._per_block)
+        return self._block(block, place + 1)[place]
+
+    def find(self, name: bytes) -> int | None:
+        """Return the index of a name, or None: one bisection and one block, about 10 us."""
+        low, high = 0, len(self._offsets)
+        while low < high:
+            middle = (low + high) // 2
+            if self._block(middle, 1)[0] <= name:
+                low = middle + 1
+            else:
+                high = middle
+        if low == 0:
+            return None
+        block = self._block(low - 1, self._per_block)
+        return (low - 1) * self._per_block + block.index(name) if name in block else None
+
+    def all(self) -> list[bytes]:
+        """Return every name, in order."""
+        return [name for b in range(len(self._offsets)) for name in self._block(b, self.count)]
+
+    def _block(self, block: int, most: int) -> list[bytes]:
+        most = min(most, self._per_block, self.count - block * self._per_block)
+        position, previous, names = self._offsets[block], b"", []
+        for _ in range(most):
+            shared, position = _read_varint(self._blocks, position)
+            length, position = _read_varint(self._blocks, position)
+            if shared > len(previous) or position + length > len(self._blocks):
+                raise ValueError("a name is out of bounds")
+            previous = previous[:shared] + bytes(self._blocks[position : position + length])
+            position += length
+            names.append(previous)
+        return names
+
+
+def pack_file_details(file_details: dict[int, FileDetails]) -> bytes:
+    """Return an index of directories, then a MessagePack map of file details for each."""
+    index, maps = array("I"), bytearray()
+    for directory, files in sorted(file_details.items()):
+        index.extend((directory, len(maps)))
+        maps += msgspec.msgpack.encode(dict(sorted(files.items())))
+    return struct.pack("<Q", len(file_details)) + little_endian(index) + bytes(maps)
+
+
+class FileDetailTable:
+    """The stored file details; a directory's map is decoded when it is asked for."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.count: int
+        (self.count,) = struct.unpack_from("<Q", view)
+        if len(view) < 8 + 8 * self.count:
+            raise ValueError("the index is cut short")
+        self._index = integers(view[8 : 8 + 8 * self.count], "I")
+        self._maps = view[8 + 8 * self.count :]
+
+    def get(self, directory: int) -> FileDetails:
+        """Return the files of a directory with their details, newest first."""
+        low, high = 0, self.count
+        while low < high:
+            middle = (low + high) // 2
+            if self._index[2 * middle] < directory:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self.count or self._index[2 * low] != directory:
+            return {}
+        start = self._index[2 * low + 1]
+        end = self._index[2 * low + 3] if low + 1 < self.count else len(self._maps)
+        return _file_details_decoder.decode(self._maps[start:end])
+
+    def directories(self) -> Iterable[int]:
+        """Return the indexes of the directories that have file details, rising."""
+        return (self._index[2 * place] for place in range(self.count))
+
+
+def pack_ranges(ranges: Ranges) -> bytes:
+    """Return both families' columns: IPv4 starts and values, IPv6 starts and values."""
+    starts6 = b"".join(start.to_bytes(_ADDRESS6, "big") for start in ranges.starts6)
+    return b"".join(
+        [
+            struct.pack("<II", len(ranges.starts4), len(ranges.starts6)),
+            little_endian(array("I", ranges.starts4)),
+            little_endian(array("I", ranges.values4)),
+            little_endian(array("I", ranges.values6)),
+            starts6,
+        ]
+    )
+
+
+def unpack_ranges(view: memoryview) -> Ranges:
+    """Return ranges as arrays of their own: 8 bytes an IPv4 range, about 50 an IPv6 one."""
+    count4, count6 = struct.unpack_from("<II", view)
+    if len(view) != 8 + 8 * count4 + (4 + _ADDRESS6) * count6:
+        raise ValueError("the columns have the wrong length")
+    ends = [8, 8 + 4 * count4, 8 + 8 * count4, 8 + 8 * count4 + 4 * count6]
+    starts6 = view[ends[3] :]
+    return Ranges(
+        starts4=array("I", integers(view[ends[0] : ends[1]], "I")),
+        values4=array("I", integers(view[ends[1] : ends[2]], "I")),
+        values6=array("I", integers(view[ends[2] : ends[3]], "I")),
+        starts6=[
+            int.from_bytes(starts6[place : place + _ADDRESS6], "big")
+            for place in range(0, len(starts6), _ADDRESS6)
+        ],
+    )
+
+
+def _shared_prefix(one: bytes, other: bytes) -> int:
+    length = min(len(one), len(other))
+    for place in range(length):
+        if one[place] != other[place]:
+            return place
+    return length
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = view[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 28:
+            raise ValueError("a length is out of bounds")

@@ -1,0 +1,49 @@
+"""Cleans text that comes from a database before it can reach a list or a terminal."""
+
+import re
+
+# Source: behaviour.md section 6 item 1. One of these in a list would start a line of its own.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# XML 1.0 has no way to write these two.
+_NOT_XML = re.compile("[\ufffe\uffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
+
+
+def refuse_control(text: object, what: str) -> str:
+    """Return the text; ValueError if it is none, has a control character or broken UTF-8."""
+    if not isinstance(text, str):
+        # NULL where MirrorManager allows none, or anything at all in a column of SQLite.
+        raise ValueError(f"{what} is not text")
+    if CONTROL.search(text):
+        raise ValueError(f"{what} has a control character")
+    if _NOT_XML.search(text):
+        raise ValueError(f"{what} has a character that XML cannot hold")
+    if _SURROGATE.search(text):
+        raise ValueError(f"{what} is not valid UTF-8")
+    return text
+
+
+def printable(text: object) -> str:
+    """Return the text with `?` for control characters and broken UTF-8, empty if it is none."""
+    if not isinstance(text, str):
+        return ""
+    return _SURROGATE.sub("?", CONTROL.sub("?", text))
+
+
+def clean_url(text: object) -> str:
+    """Return a URL without surrounding blanks and trailing slashes; ValueError if unusable.
+
+    Source: behaviour.md section 6 item 12. A blank within the URL is refused too, as no
+    client can use it (clients.md section 3).
+    """
+    if text is None:
+        raise ValueError("no URL")
+    if isinstance(text, str):
+        text = text.strip(" \t")
+    url = refuse_control(text, "URL").rstrip("/")
+    if not _URL.match(url):
+        raise ValueError("URL without scheme or host")
+    if any(character.isspace() for character in url):
+        raise ValueError("URL with a blank in it")
+    return url

@@ -1,0 +1,106 @@
+"""Writes a snapshot: encodes its sections and puts the file in place whole."""
+
+import errno
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from snapshot import sections
+from snapshot.errors import OutputError
+from snapshot.format import Section, pack
+from snapshot.model import SnapshotData
+
+# Readers are other users: rsync, the container's user, a person with `inspect`.
+MODE = 0o644
+
+
+def encode(data: SnapshotData, built: int | None = None) -> bytearray:
+    """Return the bytes of a snapshot file; equal data gives equal sections and an equal id."""
+    built = int(time.time()) if built is None else built
+    return pack([Section(*section) for section in _sections(data)], built, data.read)
+
+
+def write_snapshot(data: SnapshotData, path: Path) -> int:
+    """Write a snapshot file and return its size; a reader sees the old file or the new one."""
+    content = encode(data)
+    replace_file(path, content)
+    return len(content)
+
+
+def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise OutputError if a file cannot be put in this place, or is one of the inputs.
+
+    For use before long work; whether the disk has room shows at the end only.
+    """
+    try:
+        if not stat.S_ISDIR(path.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # A device or a pipe would be replaced by a file.
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: cannot be written: not a regular file")
+        if path.exists() and any(path.samefile(one) for one in inputs if one.exists()):
+            raise OutputError(f"{path}: cannot be written: it is also read")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def replace_file(path: Path, content: bytes | bytearray) -> None:
+    """Write a file beside `path`, sync it, rename it over `path`, sync the directory."""
+    check_output(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(handle, MODE)
+            os.fsync(handle)
+        os.replace(name, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
+    pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
+    names = [directory.name.encode() for directory in data.directories]
+    return [
+        ("asn_ranges", sections.pack_ranges(data.asn_ranges), True),
+        ("categories", pack_value(data.categories), True),
+        ("continents", pack_value(data.continents), True),
+        ("country_ranges", sections.pack_ranges(data.country_ranges), True),
+        ("directories", sections.pack_directories(data.directories), True),
+        ("directory_names", sections.pack_names(names), True),
+        ("file_details", sections.pack_file_details(data.file_details), True),
+        ("host_sets", sections.pack_host_sets(data.host_sets, len(data.hosts)), True),
+        ("hosts", pack_value(data.hosts), True),
+        ("netblock_chains", pack_value(data.netblock_chains), True),
+        ("netblock_ranges", sections.pack_ranges(data.netblock_ranges), True),
+        ("redirects", pack_value(data.redirects), True),
+        ("repositories", pack_value(data.repositories), True),
+        # What was read and left out does not change an answer, so it is not content.
+        ("report", pack_value(data.report), False),
+    ]

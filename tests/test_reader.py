@@ -1,0 +1,205 @@
+"""Reading a snapshot: what was written comes back, and whatever its bytes are, nothing crashes."""
+
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from snapshot.errors import MalformedSnapshot, SnapshotError
+from snapshot.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
+from snapshot.reader import Snapshot
+from snapshot.sections import NO_CATEGORY, NO_HOST_SET
+from tests.snapshots import HOSTS, sections_of, small_content, small_data, with_sections, write
+
+CONTENT = small_content()
+SECTIONS = {section.name: bytes(section.data) for section in sections_of(CONTENT)}
+SEED = 20261121
+# What stands for "most" when a spoilt section claims billions of something.
+FEW = 20
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Snapshot:
+    """The small snapshot, opened."""
+    return Snapshot(write(tmp_path, CONTENT))
+
+
+def _opened(folder: Path, **changes: Any) -> Snapshot:
+    """Open the small snapshot with parts of its data changed; whatever they are, they fit."""
+    return Snapshot(write(folder, small_content(**changes)))
+
+
+def exercise(snapshot: Snapshot) -> None:
+    """Ask a snapshot for everything it has."""
+    snapshot.counts()
+    for name in ("redirects", "continents", "netblock_chains", "report"):
+        getattr(snapshot, name)
+    for name in ("netblock_ranges", "country_ranges", "asn_ranges"):
+        getattr(snapshot, name)
+    for index in range(min(FEW, snapshot.host_set_count)):
+        snapshot.host_set(index)
+    for index in range(min(FEW, snapshot.directory_count)):
+        snapshot.find_directory(snapshot.directory(index).name)
+        snapshot.file_details(index)
+    assert len(snapshot.directory_names()) == snapshot.directory_count
+
+
+@pytest.mark.parametrize(
+    "name", ["hosts", "categories", "repositories", "redirects", "continents", "report"]
+)
+def test_messages_come_back(snapshot: Snapshot, name: str) -> None:
+    """What was written as a message is read as it was."""
+    assert getattr(snapshot, name) == getattr(small_data(), name)
+
+
+def test_directories_come_back(snapshot: Snapshot) -> None:
+    """Directories are found by name and read by number; an unknown name is None."""
+    expected = small_data().directories
+    assert snapshot.directory_count == len(expected)
+    assert [snapshot.directory(index) for index in range(3)] == expected
+    assert snapshot.directory_names() == [directory.name for directory in expected]
+    assert [snapshot.find_directory(one.name) for one in expected] == [0, 1, 2]
+    for name in ("", "a", "pub/", "pub/4", "pub/40/repodata/", "zzz", "é"):
+        assert snapshot.find_directory(name) is None
+
+
+def test_host_sets_come_back(snapshot: Snapshot) -> None:
+    """A host set is the indexes of its hosts."""
+    assert snapshot.host_set_count == 2
+    assert (snapshot.host_set(0), snapshot.host_set(1)) == ((0,), ())
+
+
+@pytest.mark.parametrize("members", [(), (0,), (1,), (0, 1), (7, 8), (0, 31, 32, 63, 64, 99)])
+def test_members_of_host_sets(tmp_path: Path, members: tuple[int, ...]) -> None:
+    """The members of a host set come back rising, at the edges of bytes and words too."""
+    hosts = [msgspec.structs.replace(HOSTS[0], id=number) for number in range(100)]
+    found = _opened(tmp_path, hosts=hosts, host_sets=[sum(1 << one for one in members), 0])
+    assert found.host_set(0) == members
+
+
+def test_file_details_come_back(snapshot: Snapshot) -> None:
+    """A directory has the details of its files, newest first; others have none."""
+    assert snapshot.file_details(2) == small_data().file_details[2]
+    assert snapshot.file_details(0) == snapshot.file_details(99) == {}
+
+
+def test_ranges_come_back(snapshot: Snapshot) -> None:
+    """Ranges of both families are read as they were written."""
+    found = snapshot.netblock_ranges
+    assert (list(found.starts4), list(found.values4)) == ([0xC0000200, 0xC0000300], [1, 0])
+    assert (list(found.starts6), list(found.values6)) == ([1 << 120], [1])
+    assert snapshot.netblock_chains == small_data().netblock_chains
+    assert list(snapshot.country_ranges.values4) == [0x4445, 0]
+    assert list(snapshot.asn_ranges.starts4) == []
+
+
+def test_counts(snapshot: Snapshot) -> None:
+    """The counts are those of the parts; the report is none of them."""
+    assert snapshot.counts() == {
+        "hosts": 2,
+        "directories": 3,
+        "repositories": 1,
+        "host_sets": 2,
+        "urls": 1,
+        "file_details": 2,
+    }
+    assert dict(snapshot.section_sizes) == {name: len(data) for name, data in SECTIONS.items()}
+
+
+def test_nothing_at_all(tmp_path: Path) -> None:
+    """A snapshot of an empty database is a snapshot."""
+    nothing: dict[str, Any] = {
+        **{name: [] for name in ("hosts", "categories", "host_sets", "directories")},
+        **{name: [] for name in ("repositories", "netblock_chains")},
+        **{name: {} for name in ("redirects", "file_details", "continents")},
+        **{name: Ranges([], [], [], []) for name in ("netblock_ranges", "country_ranges")},
+        "report": Report({}, ()),
+    }
+    empty = _opened(tmp_path, **nothing)
+    exercise(empty)
+    assert set(empty.counts().values()) == {0}
+    assert empty.find_directory("pub") is None
+
+
+def _columns(host_set: int, category: int) -> bytes:
+    return struct.pack("<Q3q3I3H3B", 3, 0, 0, 0, 0, 0, host_set, 0, 0, category, 1, 1, 1)
+
+
+def _category(host: int) -> bytes:
+    return msgspec.msgpack.encode([Category(1, "x", "", (CategoryHost(host, True, ()),))])
+
+
+def _repository(directory: int) -> bytes:
+    return msgspec.msgpack.encode([Repository("a", "b", directory, False)])
+
+
+def _chains(host: int) -> bytes:
+    return msgspec.msgpack.encode([(NetblockHosts(24, (host,)),)])
+
+
+def _range(value: int) -> bytes:
+    return struct.pack("<IIII", 1, 0, 0, value)
+
+
+# Only a wrong writer makes these: the checksum fits, but one section contradicts another.
+CONTRADICTIONS = [
+    pytest.param("directories", _columns(2, 0), id="host set of a directory"),
+    pytest.param("directories", _columns(NO_HOST_SET - 1, 0), id="largest host set"),
+    pytest.param("directories", _columns(0, 1), id="category of a directory"),
+    pytest.param("directories", _columns(0, NO_CATEGORY - 1), id="largest category"),
+    pytest.param("directories", struct.pack("<Q", 0), id="fewer directories than names"),
+    pytest.param("directory_names", struct.pack("<II", 0, 16), id="fewer names than directories"),
+    pytest.param("directory_names", struct.pack("<IIIBB", 3, 16, 0, 0, 9), id="names cut short"),
+    pytest.param("categories", _category(2), id="host of a category"),
+    pytest.param("categories", _category(-1), id="negative host of a category"),
+    pytest.param("repositories", _repository(3), id="directory of a repository"),
+    pytest.param("repositories", _repository(-1), id="negative directory of a repository"),
+    pytest.param("host_sets", struct.pack("<IIBB", 2, 1, 1, 4), id="host of a host set"),
+    pytest.param("netblock_chains", _chains(2), id="host of a chain"),
+    pytest.param("netblock_chains", _chains(-1), id="negative host of a chain"),
+    pytest.param("netblock_ranges", _range(2), id="chain of a range"),
+    pytest.param("hosts", msgspec.msgpack.encode(HOSTS[:0]), id="no hosts"),
+    pytest.param("hosts", msgspec.msgpack.encode([(1, "a")]), id="host with few fields"),
+    pytest.param("hosts", b"\x91\xa1\xff", id="text that is not UTF-8"),
+    pytest.param("continents", b"\x81\xa2DE\x01", id="continent that is a number"),
+]
+
+
+@pytest.mark.parametrize(("name", "data"), CONTRADICTIONS)
+def test_contradictions(tmp_path: Path, name: str, data: bytes) -> None:
+    """A section that points at what does not exist is refused, in one line that names one."""
+    path = write(tmp_path, with_sections(CONTENT, {name: data}))
+    with pytest.raises(MalformedSnapshot) as caught:
+        exercise(Snapshot(path))
+    assert str(caught.value).startswith(f"{path}: malformed: section '")
+    assert "\n" not in str(caught.value)
+
+
+def _spoilt(data: bytes) -> Iterator[bytes]:
+    """Cut at every length, each byte changed in three ways, bytes added, and plain garbage."""
+    dice = random.Random(SEED)
+    for place in range(len(data)):
+        yield data[:place]
+        for byte in (0x00, 0xFF, data[place] ^ 1):
+            yield data[:place] + bytes([byte]) + data[place + 1 :]
+    for _ in range(50):
+        yield data + dice.randbytes(dice.randint(1, 9))
+        yield dice.randbytes(dice.randint(0, 99))
+    yield from SECTIONS.values()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_whatever_a_section_holds(tmp_path: Path, name: str) -> None:
+    """A spoilt section under a right checksum gives an answer or a SnapshotError, nothing else."""
+    outcomes = set()
+    for data in _spoilt(SECTIONS[name]):
+        path = write(tmp_path, with_sections(CONTENT, {name: data}))
+        try:
+            exercise(Snapshot(path))
+        except SnapshotError as error:
+            outcomes.add(type(error))
+    assert outcomes == {MalformedSnapshot}

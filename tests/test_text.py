@@ -1,0 +1,91 @@
+"""Text from a database: cleaned or refused before it can reach a list or a terminal."""
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snapshot.text import clean_url, printable, refuse_control
+
+# Source: behaviour.md section 6 item 1.
+CONTROL = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
+SURROGATES = range(0xD800, 0xE000)
+
+
+def test_each_control_character() -> None:
+    """Exactly these characters are refused and shown as `?`: controls and broken UTF-8."""
+    bad = {*CONTROL, *SURROGATES}
+    for code in range(sys.maxunicode + 1):
+        if (printable(chr(code)) == "?") != (code in bad or code == ord("?")):
+            pytest.fail(f"U+{code:04X}")
+    for code in bad:
+        with pytest.raises(ValueError, match=r"^a name (has a control|is not valid)"):
+            refuse_control(f"x{chr(code)}y", "a name")
+
+
+@given(st.text())
+def test_what_is_left(text: str) -> None:
+    """What was made printable is never refused, is as long, and can be written as UTF-8."""
+    shown = printable(text)
+    assert refuse_control(shown, "text") == shown
+    assert len(shown) == len(text)
+    assert shown.encode().decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://a.example", "http://a.example"),
+        ("http://a.example/", "http://a.example"),
+        ("http://a.example/x//", "http://a.example/x"),
+        ("  https://a.example/x \t", "https://a.example/x"),
+        ("rsync://a.example/x", "rsync://a.example/x"),
+        ("ftp://u@a.example:21/x?y=1&z", "ftp://u@a.example:21/x?y=1&z"),
+        ("http://[2001:db8::1]:8080/x", "http://[2001:db8::1]:8080/x"),
+        ("http://пример.example/ä", "http://пример.example/ä"),
+        ("HTTP://A.example/X", "HTTP://A.example/X"),
+    ],
+)
+def test_clean_url(text: str, url: str) -> None:
+    """Surrounding blanks and trailing slashes go; the rest stays as it is."""
+    assert clean_url(text) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(None, "no URL", id="NULL"),
+        pytest.param("", "without scheme or host", id="empty"),
+        pytest.param("/", "without scheme or host", id="slash"),
+        pytest.param("a.example/x", "without scheme or host", id="no scheme"),
+        pytest.param("://a.example", "without scheme or host", id="empty scheme"),
+        pytest.param("1http://a.example", "without scheme or host", id="scheme from a number"),
+        pytest.param("http:/a.example", "without scheme or host", id="one slash"),
+        pytest.param("http:///x", "without scheme or host", id="no host"),
+        pytest.param("mailto:a@b.example", "without scheme or host", id="no slashes"),
+        pytest.param("http://a.example/x y", "with a blank in it", id="blank"),
+        pytest.param("http://a.example/x\u00a0", "with a blank in it", id="no-break space"),
+        pytest.param("http://a.example/\n", "has a control character", id="line feed at the end"),
+        pytest.param("\r\nhttp://a.example", "has a control character", id="line end before"),
+        pytest.param("http://a.example/\udcff", "is not valid UTF-8", id="broken UTF-8"),
+    ],
+)
+def test_refused_url(text: str | None, reason: str) -> None:
+    """What no client could use, or would start a line of its own, is refused with its reason."""
+    with pytest.raises(ValueError, match=reason):
+        clean_url(text)
+
+
+@given(st.text())
+def test_any_url(text: str) -> None:
+    """Whatever the text, the URL is one word with a scheme and a host, or there is none."""
+    try:
+        url = clean_url(text)
+    except ValueError:
+        return
+    scheme, _, rest = url.partition("://")
+    assert scheme
+    assert rest.split("/")[0]
+    assert len(url.split()) == 1
+    assert clean_url(url) == url
