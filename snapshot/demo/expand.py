@@ -1,0 +1,212 @@
+"""Expands the demo's tables of repositories and images into directories and file details.
+
+Nothing here is random: what has to vary (times, sizes, hashes) is taken from a hash of its name.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from snapshot.demo.tree import (
+    CATEGORIES,
+    COMPOSES,
+    FAMILIES,
+    IMAGES,
+    NOW,
+    OUTSIDE,
+    UNREADABLE,
+    VERSIONS,
+    Family,
+    Image,
+)
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+_TOPDIRS = {category.name: category.topdir for category in CATEGORIES}
+_RELEASED = {version.name: int(version.day.timestamp()) for version in VERSIONS}
+_DAILY_SPREAD = 21 * DAY
+_FREEZE = 6 * DAY  # a release is composed some days before it is announced
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRepository:
+    """One repository: a family's prefix with version and arch filled in, and its directory."""
+
+    prefix: str | None
+    category: str | None
+    version: str
+    arch: str
+    directory: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFileDetail:
+    """One version of a file; timestamp in Unix seconds, size in bytes, hashes as hexadecimal."""
+
+    directory: str
+    filename: str
+    timestamp: int
+    size: int
+    sha256: str
+    md5: str | None = None
+    sha1: str | None = None
+    sha512: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDirectory:
+    """A directory by its full path, with the categories that it is in; ctime in Unix seconds."""
+
+    name: str
+    ctime: int
+    readable: bool
+    categories: tuple[str, ...]
+
+
+@cache
+def repositories() -> tuple[DemoRepository, ...]:
+    """Return all repositories, in the order of the table of families."""
+    return tuple(repository for repository, _ in _repositories())
+
+
+@cache
+def file_details() -> tuple[DemoFileDetail, ...]:
+    """Return all file details; those of one file rise with time, as a scanner adds them."""
+    found = [
+        detail for repository, family in _repositories() for detail in _repomd(repository, family)
+    ]
+    return (*found, *_images())
+
+
+@cache
+def directories() -> tuple[DemoDirectory, ...]:
+    """Return all directories by name, parents up to the topdir included."""
+    ctimes = dict.fromkeys(OUTSIDE, _RELEASED["38"])
+    for name, ctime in _leaves():
+        ctimes[name] = ctime
+    for name in sorted(ctimes, reverse=True):
+        _add_parents(name, ctimes)
+    return tuple(
+        DemoDirectory(name, ctime, not is_below_any(name, UNREADABLE), _categories(name))
+        for name, ctime in sorted(ctimes.items())
+    )
+
+
+def is_below(path: str, top: str) -> bool:
+    """Say whether a path is `top` or lies below it, by whole components; all is below ""."""
+    return not top or path == top or path.startswith(top + "/")
+
+
+def is_below_any(path: str, tops: tuple[str, ...]) -> bool:
+    """Say whether a path lies at or below one of several directories."""
+    return any(is_below(path, top) for top in tops)
+
+
+def vary(name: str, below: int) -> int:
+    """Return a number from 0 up to, not including, `below` that depends on the name only."""
+    return int(_digest("sha256", name)[:12], 16) % below
+
+
+@cache
+def _repositories() -> tuple[tuple[DemoRepository, Family], ...]:
+    return tuple(
+        (_repository(family, version, arch), family)
+        for family in FAMILIES
+        for version in family.versions
+        for arch in family.arches
+    )
+
+
+def _repository(family: Family, version: str, arch: str) -> DemoRepository:
+    prefix = family.prefix and family.prefix.format(v=version)
+    path = _full_path(family.category, family.path).format(v=version, a=arch)
+    return DemoRepository(prefix, family.category, version, arch, path, family.disabled)
+
+
+def _full_path(category: str | None, path: str) -> str:
+    return path if category is None else f"{_TOPDIRS[category]}/{path}"
+
+
+def _repomd(repository: DemoRepository, family: Family) -> Iterator[DemoFileDetail]:
+    """The current repomd.xml and its alternates, oldest first, a day apart."""
+    for age in range(family.alternates, -1, -1):
+        timestamp = _composed(repository, family) - age * DAY
+        name = f"{repository.directory}/repodata/repomd.xml as of {timestamp}"
+        yield DemoFileDetail(
+            directory=f"{repository.directory}/repodata",
+            filename="repomd.xml",
+            timestamp=timestamp,
+            size=3000 + vary(name, 3500),
+            sha256=_digest("sha256", name),
+            md5=_digest("md5", name),
+            sha1=_digest("sha1", name),
+            sha512=_digest("sha512", name),
+        )
+
+
+def _composed(repository: DemoRepository, family: Family) -> int:
+    if family.alternates:
+        return NOW - HOUR - vary(repository.directory, 8 * HOUR)
+    return _RELEASED[repository.version] - _FREEZE + vary(repository.directory, 6 * HOUR)
+
+
+@cache
+def _images() -> tuple[DemoFileDetail, ...]:
+    """The images' file details."""
+    return tuple(
+        _image_detail(image, version, arch)
+        for image in IMAGES
+        for version in image.versions
+        for arch in image.arches
+    )
+
+
+def _image_detail(image: Image, version: str, arch: str) -> DemoFileDetail:
+    filename = image.filename.format(a=arch, v=version, c=COMPOSES[version])
+    directory = _full_path(image.category, image.path).format(v=version, a=arch)
+    return DemoFileDetail(
+        directory=directory,
+        filename=filename,
+        timestamp=_RELEASED[version] - _FREEZE + vary(directory, 6 * HOUR),
+        size=(image.size << 20) + vary(filename, 1 << 14) * 2048,
+        # All that a checksum file says.
+        sha256=_digest("sha256", filename),
+    )
+
+
+def _leaves() -> Iterator[tuple[str, int]]:
+    """The directories that the tables name themselves, with their ctimes."""
+    for repository, family in _repositories():
+        yield from _repository_directories(repository, family)
+    for detail in _images():
+        yield detail.directory, detail.timestamp + HOUR
+
+
+def _repository_directories(
+    repository: DemoRepository, family: Family
+) -> Iterator[tuple[str, int]]:
+    top, composed = repository.directory, _composed(repository, family)
+    spread = _DAILY_SPREAD if family.alternates else HOUR
+    # The scanner sees repodata a little after the compose; packages changed at any time before.
+    yield f"{top}/repodata", composed + HOUR // 2
+    for path in (top, f"{top}/Packages", *(f"{top}/Packages/{x}" for x in family.letters)):
+        yield path, composed - vary(path, spread)
+
+
+def _add_parents(name: str, ctimes: dict[str, int]) -> None:
+    """Add what lies between a directory and its topdir, as old as its oldest child."""
+    topdirs = _TOPDIRS.values()
+    while name not in topdirs and "/" in name:
+        child, name = name, name.rpartition("/")[0]
+        ctimes[name] = min(ctimes.get(name, ctimes[child]), ctimes[child])
+
+
+def _categories(name: str) -> tuple[str, ...]:
+    return tuple(category for category, topdir in _TOPDIRS.items() if is_below(name, topdir))
+
+
+def _digest(algorithm: str, text: str) -> str:
+    return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,162 @@
+"""Turns the demo's sites and hosts into rows of MirrorManager's tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from snapshot.demo.expand import DAY, HOUR, DemoDirectory, directories, is_below_any, vary
+from snapshot.demo.host import DemoHost, DemoSite
+from snapshot.demo.sites import CONTINENT_REDIRECTS, NETBLOCK_COUNTRIES, ORPHANS, SITES
+from snapshot.demo.tree import CATEGORIES, NOW, DemoCategory
+from snapshot.demo.tree_rows import Row, Tables, category_ids, directory_ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """A host category: a host with one of the categories that it carries."""
+
+    id: int
+    host_id: int
+    host: DemoHost
+    category: DemoCategory
+
+
+def host_rows() -> Tables:
+    """Return the rows of all tables that say who mirrors what for whom, by table name."""
+    hosts, carried = _hosts(), _carried()
+    return {
+        "site": [_site_row(id, site) for id, site in enumerate(SITES, 1)],
+        "host": [_host_row(id, site_id, host) for id, site_id, host in hosts],
+        "host_netblock": [
+            {"host_id": id, "netblock": netblock, "name": host.name}
+            for id, _, host in hosts
+            for netblock in host.netblocks
+        ],
+        "host_peer_asn": [
+            {"host_id": id, "asn": asn, "name": host.name}
+            for id, _, host in hosts
+            for asn in host.peer_asns
+        ],
+        "host_country_allowed": [
+            {"host_id": id, "country": country}
+            for id, _, host in hosts
+            for country in host.countries_allowed
+        ],
+        "host_category": [_host_category_row(item) for item in carried],
+        "host_category_url": [row for item in carried for row in _url_rows(item)],
+        "host_category_dir": [row for item in carried for row in _directory_rows(item)],
+        "netblock_country": [
+            {"netblock": netblock, "country": country} for netblock, country in NETBLOCK_COUNTRIES
+        ],
+        "country_continent_redirect": [
+            {"country": country, "continent": continent}
+            for country, continent in CONTINENT_REDIRECTS
+        ],
+    }
+
+
+def _hosts() -> list[tuple[int, int | None, DemoHost]]:
+    """Each host with its own id and its site's."""
+    placed: list[tuple[int | None, DemoHost]] = [
+        (site_id, host) for site_id, site in enumerate(SITES, 1) for host in site.hosts
+    ]
+    placed += [(None, host) for host in ORPHANS]
+    return [(id, site_id, host) for id, (site_id, host) in enumerate(placed, 1)]
+
+
+def _carried() -> list[_Carried]:
+    pairs = (
+        (host_id, host, category)
+        for host_id, _, host in _hosts()
+        for category in CATEGORIES
+        if category.name in host.carries
+    )
+    return [_Carried(id, *pair) for id, pair in enumerate(pairs, 1)]
+
+
+def _time(ago: int) -> datetime:
+    """The time some seconds before the demo's present; MirrorManager stores UTC without a zone."""
+    return datetime.fromtimestamp(NOW, UTC).replace(tzinfo=None) - timedelta(seconds=ago)
+
+
+def _site_row(id: int, site: DemoSite) -> Row:
+    domain = site.hosts[0].name.partition(".")[2]
+    return {
+        "id": id,
+        "name": site.name,
+        "org_url": f"https://www.{domain}/",
+        "private": site.private,
+        "admin_active": site.admin_active,
+        "user_active": site.user_active,
+        "created_at": _time(DAY + vary(site.name, 4000 * DAY)),
+        "created_by": f"admin@{domain}",
+    }
+
+
+def _host_row(id: int, site_id: int | None, host: DemoHost) -> Row:
+    return {
+        "id": id,
+        "name": host.name,
+        "site_id": site_id,
+        "admin_active": host.admin_active,
+        "user_active": host.user_active,
+        "country": host.country,
+        "bandwidth_int": host.bandwidth,
+        # Private hosts report themselves, the crawler looks at the others.
+        "last_checked_in": _time(vary(host.name, DAY)) if host.private else None,
+        "last_crawled": None if host.private else _time(vary(host.name, 12 * HOUR)),
+        "last_crawl_duration": 0 if host.private else vary(host.name, 2 * HOUR),
+        "private": host.private,
+        "asn": host.asn,
+        "asn_clients": host.asn_clients,
+        "disable_reason": host.disable_reason,
+    }
+
+
+def _host_category_row(carried: _Carried) -> Row:
+    return {
+        "id": carried.id,
+        "host_id": carried.host_id,
+        "category_id": category_ids()[carried.category.name],
+        "always_up2date": carried.host.always_up2date,
+    }
+
+
+def _url_rows(carried: _Carried) -> Iterator[Row]:
+    host, path = carried.host, carried.category.usual_path
+    for protocol in host.protocols.split():
+        # An rsync URL begins with a module's name, not with a directory of the web server.
+        base = "" if protocol == "rsync" else host.base
+        yield _url_row(carried, f"{protocol}://{host.name}{base}/{path}")
+    if carried.category.name == host.carries[0]:
+        yield from (_url_row(carried, url) for url in host.odd_urls)
+        yield from (_url_row(carried, url, private=True) for url in host.private_urls)
+
+
+def _url_row(carried: _Carried, url: str, *, private: bool = False) -> Row:
+    return {"host_category_id": carried.id, "url": url, "private": private}
+
+
+def _directory_rows(carried: _Carried) -> Iterator[Row]:
+    """What the crawler found; it does not look at hosts that count as always up to date."""
+    host, topdir = carried.host, carried.category.topdir
+    for directory in () if host.always_up2date else _readable(carried.category.name):
+        path = directory.name.removeprefix(topdir)
+        below = path.removeprefix("/")
+        if not is_below_any(below, host.lacks):
+            yield {
+                "host_category_id": carried.id,
+                "path": path,
+                "up2date": not is_below_any(below, host.stale),
+                "directory_id": directory_ids()[directory.name],
+            }
+
+
+@cache
+def _readable(category: str) -> tuple[DemoDirectory, ...]:
+    return tuple(
+        directory
+        for directory in directories()
+        if directory.readable and category in directory.categories
+    )
