@@ -1,0 +1,127 @@
+"""Opens a MirrorManager database for one consistent, read-only read."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from snapshot.errors import DatabaseError, DatabaseURLError
+
+_KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
+_CONNECT_SECONDS = 10
+
+
+def parse_url(text: str) -> URL:
+    """Return a database URL given as text, or as `@FILE` whose first line is the URL.
+
+    Raises DatabaseURLError; no error text holds a password.
+    """
+    if text.startswith("@"):
+        text = _first_line(Path(text[1:]))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseURLError(f"not a database URL; use {_KNOWN}") from error
+    kind = url.drivername.partition("+")[0]
+    if "@" in (url.host or ""):
+        raise DatabaseURLError("the password has an @ in it; write it as %40 (also / as %2F)")
+    if kind == "sqlite" and url.database:
+        return url
+    # MirrorManager's own configuration says postgres://.
+    if kind in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def database_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database, or None for another kind."""
+    return Path(url.database or "").absolute() if url.drivername.startswith("sqlite") else None
+
+
+@contextmanager
+def read_only(url: URL) -> Iterator[Connection]:
+    """Connect and begin one consistent read-only transaction; raises DatabaseError."""
+    engine = _sqlite(url) if url.drivername.startswith("sqlite") else _postgresql(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
+        raise DatabaseError(_explain(url, error)) from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise DatabaseURLError(f"{path}: cannot be read: {why}") from error
+    return lines[0].strip()
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(url.database or "").absolute()
+    try:
+        # The driver only says that it cannot open it.
+        path.open("rb").close()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise DatabaseError(f"{path}: no such database file") from error
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
+
+    def connect() -> sqlite3.Connection:
+        # mode=ro: a mistyped name must not create an empty database.
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None
+        )
+        # One broken byte in one row must not end the read; text.py finds it again.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver begins no transaction for a SELECT, so each would see another state.
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "client_encoding": "utf8",
+            "application_name": "mirrorlist export",
+        },
+    )
+
+
+def _explain(url: URL, error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    text = lines[0] if lines else type(cause).__name__
+    for secret in _secrets(url):
+        text = text.replace(secret, "***")
+    return f"{_display(url)}: the database cannot be read: {text}"
+
+
+def _secrets(url: URL) -> list[str]:
+    given = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
+    return [str(secret) for secret in given if secret]
+
+
+def _display(url: URL) -> str:
+    shown = url.set(drivername=url.drivername.partition("+")[0])
+    text = shown.render_as_string(hide_password=True)
+    return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)

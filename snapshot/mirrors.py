@@ -1,0 +1,183 @@
+"""Hosts and categories: who is active, private, how wide, and under which URLs.
+
+The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 items 5 and 12.
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from snapshot.leftout import LeftOutRows
+from snapshot.model import Category, CategoryHost, Host, Inactive
+from snapshot.source import HostRow, Rows, SiteRow
+from snapshot.text import clean_url, printable, refuse_control
+
+MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
+# The schema's own default for a host that says nothing.
+DEFAULT_BANDWIDTH = 100
+MAX_ASN = (1 << 32) - 1
+
+
+class Mirrors(NamedTuple):
+    """The hosts and categories of a snapshot, and where each row of the database went.
+
+    `host_index` maps host ids to indexes. `offerable` maps a category's index to the host
+    bits of its host categories (by host_category id, as text) that may be offered at all;
+    `always_up2date` holds, for each category, the bits of those that need no crawl.
+    """
+
+    hosts: list[Host]
+    host_index: dict[int, int]
+    categories: list[Category]
+    offerable: list[dict[str, int]]
+    always_up2date: list[int]
+
+
+def make_mirrors(rows: Rows, topdirs: dict[int, str], left_out: LeftOutRows) -> Mirrors:
+    """Apply the rules for hosts, categories and URLs; `topdirs` are names by directory id."""
+    hosts = _hosts(rows, left_out)
+    host_index = {host.id: index for index, host in enumerate(hosts)}
+    urls = _urls(rows, left_out)
+    carriers = _carriers(rows, host_index, left_out)
+    categories, offerable, always_up2date = [], [], []
+    for row in sorted(rows.categories):
+        topdir = None if row.topdir_id is None else topdirs.get(row.topdir_id)
+        if topdir is None:
+            left_out.add("category", row.id, "no usable topdir")
+            continue
+        members = carriers[row.id]
+        category_hosts = [
+            CategoryHost(host, always, tuple(urls[host_category]))
+            for host, host_category, always in members
+        ]
+        categories.append(Category(row.id, printable(row.name), topdir, tuple(category_hosts)))
+        bits = {
+            str(host_category): 1 << host
+            for host, host_category, _ in members
+            if not hosts[host].inactive and urls[host_category]
+        }
+        offerable.append(bits)
+        always_up2date.append(sum(bits.get(str(member[1]), 0) for member in members if member[2]))
+    return Mirrors(hosts, host_index, categories, offerable, always_up2date)
+
+
+def _hosts(rows: Rows, left_out: LeftOutRows) -> list[Host]:
+    sites = {site.id: site for site in rows.sites}
+    known = {row.id for row in rows.hosts}
+    asns = _peer_asns(rows, known, left_out)
+    countries = defaultdict(set)
+    for allowed in rows.countries_allowed:
+        with left_out.row("host_country_allowed", allowed.id):
+            country = _country(allowed.country)
+            if not country or allowed.host_id not in known:
+                raise ValueError("no usable host" if country else "no country")
+            countries[allowed.host_id].add(country)
+    hosts = []
+    for row in sorted(rows.hosts):
+        site = None if row.site_id is None else sites.get(row.site_id)
+        if site is None:
+            left_out.add("host", row.id, "no site")
+            continue
+        with left_out.row("host", row.id):
+            hosts.append(_host(row, site, asns[row.id], countries[row.id], left_out))
+    return hosts
+
+
+def _host(
+    row: HostRow, site: SiteRow, peers: set[int], countries: set[str], left_out: LeftOutRows
+) -> Host:
+    asns = set(peers) if row.asn_clients else set()
+    if row.asn_clients and row.asn is not None:
+        try:
+            asns.add(_asn(row.asn))
+        except ValueError as error:
+            left_out.add("host", row.id, f"{error}: host kept without it")
+    return Host(
+        id=row.id,
+        name=printable(row.name),
+        site=printable(site.name),
+        country=_country(row.country),
+        bandwidth=_bandwidth(row.bandwidth_int),
+        # NULL where MirrorManager allows none: rather unlisted than shown to everybody.
+        private=row.private is not False or site.private is not False,
+        inactive=_inactive(row, site),
+        asns=tuple(sorted(asns)),
+        countries_allowed=tuple(sorted(countries)),
+    )
+
+
+def _country(text: str | None) -> str:
+    country = text.strip() if isinstance(text, str) else text
+    return refuse_control("" if country is None else country, "country").upper()
+
+
+def _asn(value: object) -> int:
+    # 0 stands for no ASN at all (RFC 7607): it must not match a client without one.
+    if not isinstance(value, int) or not 0 < value <= MAX_ASN:
+        raise ValueError(f"ASN {value!r} is out of range")
+    return value
+
+
+def _bandwidth(value: int | None) -> int:
+    if value is None:
+        return DEFAULT_BANDWIDTH
+    return max(MIN_BANDWIDTH, min(MAX_BANDWIDTH, int(value)))
+
+
+def _inactive(row: HostRow, site: SiteRow) -> int:
+    flags = [
+        (row.admin_active, Inactive.HOST_ADMIN),
+        (row.user_active, Inactive.HOST_USER),
+        (site.admin_active, Inactive.SITE_ADMIN),
+        (site.user_active, Inactive.SITE_USER),
+    ]
+    return sum(int(flag) for active, flag in flags if not active)
+
+
+def _peer_asns(rows: Rows, known: set[int], left_out: LeftOutRows) -> dict[int | None, set[int]]:
+    asns: dict[int | None, set[int]] = defaultdict(set)
+    for row in rows.peer_asns:
+        with left_out.row("host_peer_asn", row.id):
+            if row.host_id not in known:
+                raise ValueError("no usable host")
+            asns[row.host_id].add(_asn(row.asn))
+    return asns
+
+
+def _urls(rows: Rows, left_out: LeftOutRows) -> dict[int, list[str]]:
+    urls: dict[int, list[str]] = defaultdict(list)
+    host_categories = {row.id for row in rows.host_categories}
+    for row in sorted(rows.urls, key=lambda row: row.id):
+        if row.private:
+            continue
+        with left_out.row("host_category_url", row.id):
+            if row.private is None:
+                raise ValueError("does not say whether it is private")
+            if row.host_category_id not in host_categories:
+                raise ValueError("no host category")
+            url = clean_url(row.url)
+            if url in urls[row.host_category_id]:
+                raise ValueError("the same URL as an earlier one once cleaned")
+            urls[row.host_category_id].append(url)
+    return urls
+
+
+def _carriers(
+    rows: Rows, host_index: dict[int, int], left_out: LeftOutRows
+) -> dict[int | None, list[tuple[int, int, bool]]]:
+    """For each category id: (host index, host_category id, always up to date), by host."""
+    carriers: dict[int | None, list[tuple[int, int, bool]]] = defaultdict(list)
+    seen: set[tuple[int, int]] = set()
+    categories = {row.id for row in rows.categories}
+    for row in sorted(rows.host_categories, key=lambda row: row.id):
+        index = None if row.host_id is None else host_index.get(row.host_id)
+        if index is None or row.category_id not in categories:
+            missing = "category" if index is not None else "usable host"
+            left_out.add("host_category", row.id, f"no {missing}")
+        elif (index, row.category_id) in seen:
+            left_out.add("host_category", row.id, "the host has this category already")
+        else:
+            seen.add((index, row.category_id))
+            carriers[row.category_id].append((index, row.id, bool(row.always_up2date)))
+    for members in carriers.values():
+        members.sort()
+    return carriers

@@ -1,0 +1,274 @@
+"""Netblocks of hosts, countries of netblocks, and DNS names that may answer late or never."""
+
+import socket
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from snapshot import addresses
+from snapshot.addresses import resolve
+from snapshot.model import LeftOut, Ranges
+from snapshot.reader import Snapshot
+from tests.factories import Row, edited, export_tables, world
+
+Edit = tuple[str, int | None, Row]
+
+JUNK = "not a netblock, an address or a DNS name"
+
+
+def value_at(ranges: Ranges, text: str) -> int:
+    """Return the value of ranges at an address."""
+    address = ip_address(text)
+    starts, values = (
+        (ranges.starts4, ranges.values4)
+        if address.version == 4
+        else (ranges.starts6, ranges.values6)
+    )
+    place = bisect_right(starts, int(address))
+    return values[place - 1] if place else 0
+
+
+def chain(snapshot: Snapshot, address: str) -> list[tuple[int, set[int]]]:
+    """Return the netblocks around an address: prefix length and ids of the hosts."""
+    value = value_at(snapshot.netblock_ranges, address)
+    netblocks = snapshot.netblock_chains[value - 1] if value else ()
+    return [
+        (one.prefix_length, {snapshot.hosts[host].id for host in one.hosts}) for one in netblocks
+    ]
+
+
+def _netblocks(*pairs: tuple[int | None, str | None]) -> list[Edit]:
+    return [
+        ("host_netblock", None, {"id": 50 + place, "host_id": host, "netblock": text})
+        for place, (host, text) in enumerate(pairs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        pytest.param("10.1.0.0/16", ["10.1.0.0", "10.1.255.255"], ["10.0.255.255", "10.2.0.0"]),
+        pytest.param("10.1.9.9/16", ["10.1.0.0", "10.1.255.255"], ["10.0.255.255", "10.2.0.0"]),
+        pytest.param("10.1.9.9/255.255.0.0", ["10.1.0.0"], ["10.0.255.255", "10.2.0.0"]),
+        pytest.param(" 10.1.2.3\t", ["10.1.2.3"], ["10.1.2.2", "10.1.2.4"]),
+        pytest.param("2001:db8::5/32", ["2001:db8::", "2001:db8:ffff::"], ["2001:db9::", "::"]),
+        pytest.param("2001:db8::5", ["2001:db8::5"], ["2001:db8::4", "2001:db8::6"]),
+        pytest.param("::ffff:10.1.2.3", ["10.1.2.3"], ["10.1.2.4", "::ffff:a01:203"]),
+        pytest.param("255.255.255.255", ["255.255.255.255"], ["255.255.255.254", "::"]),
+        pytest.param("::/0", ["::", "ffff::"], ["0.0.0.0", "255.255.255.255"]),
+    ],
+)
+def test_a_netblock(tmp_path: Path, text: str, inside: list[str], outside: list[str]) -> None:
+    """A netblock is its hosts' in all its addresses, whatever way it is written, and no others."""
+    snapshot, result = export_tables(tmp_path, edited(*_netblocks((1, text))))
+    assert [{1} for _ in inside] == [
+        {id for _, ids in chain(snapshot, address) for id in ids} for address in inside
+    ]
+    assert [chain(snapshot, address) for address in outside] == [[] for _ in outside]
+    assert result.left_out == ()
+
+
+def test_nested_netblocks(tmp_path: Path) -> None:
+    """An address has all netblocks around it, the longest prefix first, each with its hosts."""
+    pairs: list[tuple[int | None, str | None]] = [
+        *((1, "10.0.0.0/8"), (2, "10.1.0.0/16"), (3, "10.1.2.0/24"), (4, "10.1.2.255/24")),
+        *((1, "10.1.2.3"), (5, "0.0.0.0/0"), (5, "10.1.2.3")),
+    ]
+    snapshot, _ = export_tables(tmp_path, edited(*_netblocks(*pairs)))
+    ten, sixteen, all_four = (8, {1}), (16, {2}), (0, {5})
+    assert chain(snapshot, "10.1.2.3") == [(32, {1, 5}), (24, {3, 4}), sixteen, ten, all_four]
+    assert chain(snapshot, "10.1.2.4") == [(24, {3, 4}), sixteen, ten, all_four]
+    assert chain(snapshot, "10.1.3.0") == [sixteen, ten, all_four]
+    assert chain(snapshot, "10.9.0.0") == [ten, all_four]
+    assert chain(snapshot, "255.255.255.255") == [all_four]
+    assert chain(snapshot, "192.0.2.7") == [(24, {6}), all_four]
+
+
+def test_private_and_inactive_hosts(tmp_path: Path) -> None:
+    """A private host's netblocks count; an inactive host's do not, which is no report."""
+    edits = _netblocks((6, "10.0.0.0/8"), (7, "11.0.0.0/8"), (7, "junk"), (8, "12.0.0.0/8"))
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    assert chain(snapshot, "10.0.0.1") == [(8, {6})]
+    assert chain(snapshot, "11.0.0.1") == []
+    assert chain(snapshot, "12.0.0.1") == [(8, {8})]
+    assert result.left_out == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "10.0.0.0/33", "10.0.0.0/255.0.0.x", "10.0.0/8", "any", "localhost"),
+        *("http://mirror.example", "mirror.example/24", "mirror..example", "-x.example"),
+        *("x" * 64 + ".example", "a b.example", "mirror.example\nother.example", "fe80::1%eth0"),
+    ],
+)
+def test_junk(tmp_path: Path, text: str) -> None:
+    """What is no netblock is reported by its row; the netblocks after it count."""
+    edits = _netblocks((1, text), (2, "10.0.0.0/8"))
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    assert result.left_out == (LeftOut("host_netblock", 50, JUNK),)
+    assert chain(snapshot, "10.0.0.1") == [(8, {2})]
+
+
+def _countries(*pairs: tuple[str, str]) -> list[Edit]:
+    return [
+        ("netblock_country", None, {"id": place, "netblock": text, "country": country})
+        for place, (text, country) in enumerate(pairs, 1)
+    ]
+
+
+def country(snapshot: Snapshot, address: str) -> str | None:
+    """Return the country that overrides GeoIP at an address."""
+    value = value_at(snapshot.country_ranges, address)
+    return chr(value >> 8) + chr(value & 0xFF) if value else None
+
+
+def test_countries_of_netblocks(tmp_path: Path) -> None:
+    """The longest prefix wins, whatever row comes first, for both families."""
+    edits = _countries(
+        *(("10.1.0.0/16", "at"), ("10.0.0.0/8", "DE "), ("10.1.2.3", "CH")),
+        *(("10.2.9.9/255.255.0.0", "FR"), ("2001:db8::/32", "JP"), ("2001:db8:1::/48", "kr")),
+    )
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    expected = {
+        "DE": ["10.0.0.1", "10.3.0.0"],
+        "AT": ["10.1.0.1", "10.1.2.4"],
+        "CH": ["10.1.2.3"],
+        "FR": ["10.2.0.0"],
+        "JP": ["2001:db8::1", "2001:db8:2::"],
+        "KR": ["2001:db8:1::1"],
+        None: ["11.0.0.0", "9.255.255.255", "::"],
+    }
+    for code, texts in expected.items():
+        assert {country(snapshot, text) for text in texts} == {code}
+    assert result.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("netblock", "code", "reason"),
+    [
+        pytest.param("junk", "DE", JUNK, id="junk"),
+        pytest.param("mirror.example", "DE", JUNK, id="DNS name"),
+        pytest.param("10.0.0.0/40", "DE", JUNK, id="long prefix"),
+        pytest.param("10.0.0.0/8", "", "not a country of two letters", id="no country"),
+        pytest.param("10.0.0.0/8", "DEU", "not a country of two letters", id="three letters"),
+        pytest.param("10.0.0.0/8", "ÄÖ", "not a country of two letters", id="not ASCII"),
+        pytest.param(
+            "192.0.2.7/24", "DE", "the same netblock as an earlier one", id="the same again"
+        ),
+    ],
+)
+def test_junk_countries(tmp_path: Path, netblock: str, code: str, reason: str) -> None:
+    """A junk row is reported, and switches off no row before or after it."""
+    edits = _countries(("192.0.2.0/24", "AT"), (netblock, code), ("198.51.100.0/24", "FR"))
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    assert result.left_out == (LeftOut("netblock_country", 2, reason),)
+    assert country(snapshot, "192.0.2.1") == "AT"
+    assert country(snapshot, "198.51.100.1") == "FR"
+    assert country(snapshot, "10.0.0.1") is None
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A DNS of our own, in which some names hang; the names that were looked up."""
+    the_end = threading.Event()
+    before = set(threading.enumerate())
+    known = {
+        "two.example": ["192.0.2.10", "2001:db8::10"],
+        "zone.example": ["fe80::1%2"],
+        "one.two.example.": ["192.0.2.11"],
+    }
+    asked: list[str] = []
+
+    def getaddrinfo(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(name)
+        if name.startswith("hang"):
+            the_end.wait(60)
+        if name.startswith("label"):
+            raise UnicodeError("label too long")
+        if name not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in known[name] * 2]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    # No thread may go on to ask the real DNS.
+    the_end.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+
+
+@pytest.mark.usefixtures("names")
+def test_names_that_resolve() -> None:
+    """A name stands for all its addresses, each once, without a zone; one that fails for none."""
+    asked = {"two.example", "zone.example", "no.example", "label.example"}
+    assert resolve(asked, 5) == {
+        "two.example": ["192.0.2.10", "2001:db8::10"],
+        "zone.example": ["fe80::1"],
+        "no.example": [],
+        "label.example": [],
+    }
+    assert resolve(set(), 5) == {}
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("hanging", [1, 100])
+def test_names_that_hang(hanging: int) -> None:
+    """However many names hang, the lookup ends in time; those that answered are there."""
+    asked = {"a.example", "two.example", *(f"hang{number}.example" for number in range(hanging))}
+    started = time.monotonic()
+    found = resolve(asked, 0.2)
+    assert 0.1 < time.monotonic() - started < 1.5
+    assert found["two.example"] == ["192.0.2.10", "2001:db8::10"] if hanging == 1 else True
+    assert not any(name.startswith("hang") for name in found)
+
+
+def test_names_of_hosts(tmp_path: Path, names: list[str]) -> None:
+    """Names among the netblocks count as their addresses; each is looked up once."""
+    edits = _netblocks(
+        *((1, "two.example"), (2, " two.example "), (3, "no.example"), (4, "One.Two.Example.")),
+        *((5, "one.two.example."), (3, "192.0.2.10"), (7, "inactive.example")),
+    )
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    assert chain(snapshot, "192.0.2.10") == [(32, {1, 2, 3}), (24, {6})]
+    assert chain(snapshot, "2001:db8::10") == [(128, {1, 2})]
+    assert chain(snapshot, "192.0.2.11") == [(32, {5}), (24, {6})]
+    assert sorted(names) == ["One.Two.Example.", "no.example", "one.two.example.", "two.example"]
+    assert [(one.id, one.reason) for one in result.left_out] == [
+        (52, "the name does not resolve"),
+        (53, "the name does not resolve"),
+    ]
+
+
+@pytest.mark.usefixtures("names")
+def test_an_export_with_names_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export waits for names as long as it may, two seconds, and reports what is missing."""
+    assert addresses.DNS_SECONDS == 2.0
+    monkeypatch.setattr(addresses, "DNS_SECONDS", 0.2)
+    edits = _netblocks((1, "hang.example"), (2, "two.example"))
+    started = time.monotonic()
+    snapshot, result = export_tables(tmp_path, edited(*edits))
+    assert time.monotonic() - started < 1.5
+    assert result.left_out == (LeftOut("host_netblock", 50, "the name does not resolve"),)
+    assert chain(snapshot, "192.0.2.10") == [(32, {2}), (24, {6})]
+
+
+def test_without_dns(tmp_path: Path, names: list[str]) -> None:
+    """With DNS switched off no name is looked up, and each is reported."""
+    edits = _netblocks((1, "two.example"), (2, "10.0.0.0/8"))
+    snapshot, result = export_tables(tmp_path, edited(*edits), resolve_dns=False)
+    assert names == []
+    reason = "the name is not looked up (--no-dns)"
+    assert result.left_out == (LeftOut("host_netblock", 50, reason),)
+    assert chain(snapshot, "10.0.0.1") == [(8, {2})]
+
+
+def test_no_names_no_lookup(tmp_path: Path, names: list[str]) -> None:
+    """A database without names among its netblocks asks no DNS."""
+    export_tables(tmp_path, world())
+    assert names == []

@@ -1,0 +1,207 @@
+"""Database URLs and databases: what is read, what is refused, and that no password gets out."""
+
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from snapshot.database import parse_url, read_only
+from snapshot.errors import DatabaseError, DatabaseURLError
+from snapshot.exporter import export
+from tests.factories import make_database, world
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("text", "driver", "database"),
+    [
+        ("sqlite:///mm.sqlite", "sqlite", "mm.sqlite"),
+        ("sqlite:////srv/mm.sqlite", "sqlite", "/srv/mm.sqlite"),
+        ("sqlite+pysqlite:///mm.sqlite", "sqlite+pysqlite", "mm.sqlite"),
+        ("postgresql://u:p@h:5433/mm", "postgresql+psycopg", "mm"),
+        ("postgres://u:p@h/mm", "postgresql+psycopg", "mm"),
+        ("postgresql+psycopg2://u@h/mm", "postgresql+psycopg", "mm"),
+        ("postgresql:///mm?host=/run/postgresql", "postgresql+psycopg", "mm"),
+    ],
+)
+def test_kinds_of_databases(text: str, driver: str, database: str) -> None:
+    """SQLite and PostgreSQL are read, the latter under MirrorManager's own name too."""
+    url = parse_url(text)
+    assert (url.drivername, url.database) == (driver, database)
+
+
+def test_url_in_a_file(tmp_path: Path) -> None:
+    """`@FILE` stands for the file's first line, whatever follows it."""
+    path = tmp_path / "url"
+    path.write_text(f" postgres://u:{SECRET}@h/mm \nsecond line\n")
+    url = parse_url(f"@{path}")
+    assert (url.username, url.password, url.database) == ("u", SECRET, "mm")
+
+
+def _refused(text: str) -> str:
+    """Parse what is no URL we know; the one line that says so."""
+    with pytest.raises(DatabaseURLError) as caught:
+        parse_url(text)
+    assert caught.value.exit_code == 2
+    line = str(caught.value)
+    assert "\n" not in line
+    assert SECRET not in line
+    return line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "mm.sqlite", "/srv/mm.sqlite", "host=h dbname=mm", "sqlite:mm", "://", "x"),
+        *("sqlite://", f"mysql://u:{SECRET}@h/mm", f"oracle+x://u:{SECRET}@h/mm", "postgresql"),
+        *("http://h/mm", f"postgresql://u:{SECRET}@h:port/mm", f"u:{SECRET}@h/mm", "file:///mm"),
+        f"{SECRET}",
+    ],
+)
+def test_unknown_urls(text: str) -> None:
+    """Anything else is refused in one line that says what to use, and shows no password."""
+    assert "use sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE" in _refused(text)
+
+
+def test_files_without_url(tmp_path: Path) -> None:
+    """A file that cannot be read, or holds no URL, is refused in one line."""
+    path = tmp_path / "url"
+    for content in (b"", b"\n", f"not a url {SECRET}\n".encode()):
+        path.write_bytes(content)
+        assert "not a database URL" in _refused(f"@{path}")
+    path.write_bytes(b"\xff\xfe")
+    assert _refused(f"@{path}") == f"{path}: cannot be read: not text"
+    for missing in (tmp_path / "none", tmp_path):
+        assert _refused(f"@{missing}").startswith(f"{missing}: cannot be read: ")
+
+
+def _export_fails(url: str, folder: Path) -> str:
+    """Export a database that cannot be read; the one line that says why."""
+    with pytest.raises(DatabaseError) as caught:
+        export(url, folder / "mm.snap")
+    assert caught.value.exit_code == 3
+    assert not (folder / "mm.snap").exists()
+    assert not list(folder.glob(".mm.snap*"))
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A missing SQLite file is refused by name, and not created; nor is a directory one."""
+    for path in (tmp_path / "none.sqlite", tmp_path):
+        assert _export_fails(f"sqlite:///{path}", tmp_path) == f"{path}: no such database file"
+    assert list(tmp_path.iterdir()) == []
+    assert "no such database file" in _export_fails("sqlite:///:memory:", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"a text file\n" * 99, "file is not a database", id="text"),
+        pytest.param(b"SQLite format 3\0" + bytes(999), "the database cannot be read", id="header"),
+        pytest.param(b"", "it has no table", id="empty"),
+    ],
+)
+def test_other_files(tmp_path: Path, content: bytes, says: str) -> None:
+    """A file that is no SQLite database, or an empty one, is refused and stays as it is."""
+    path = tmp_path / "mm.sqlite"
+    path.write_bytes(content)
+    assert says in _export_fails(f"sqlite:///{path}", tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_damaged_database(tmp_path: Path) -> None:
+    """A SQLite file that was cut short is refused in one line."""
+    url = make_database(tmp_path / "mm.sqlite", world())
+    content = (tmp_path / "mm.sqlite").read_bytes()
+    (tmp_path / "mm.sqlite").write_bytes(content[: len(content) // 2])
+    assert "the database cannot be read" in _export_fails(url, tmp_path)
+
+
+def test_odd_file_names(tmp_path: Path) -> None:
+    """A file whose name means something in a URI is opened as it is called."""
+    path = tmp_path / "a b#c&d.sqlite"
+    make_database(path, world())
+    with read_only(parse_url(f"sqlite:///{path}")) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM host").scalar() == 9
+
+
+def test_a_connection_cannot_write(tmp_path: Path) -> None:
+    """The connection refuses to write, which is an error of the database."""
+    url = parse_url(make_database(tmp_path / "mm.sqlite", world()))
+    with pytest.raises(DatabaseError, match="readonly database"), read_only(url) as connection:
+        connection.exec_driver_sql("DELETE FROM host")
+
+
+def test_broken_text(tmp_path: Path) -> None:
+    """A row whose text is not UTF-8 is left out or shown with `?`; the others are read."""
+    url = make_database(tmp_path / "mm.sqlite", world())
+    with closing(sqlite3.connect(tmp_path / "mm.sqlite")) as connection:
+        for sql in (
+            "UPDATE host SET name = CAST(x'61ff62' AS TEXT) WHERE id = 1",
+            "UPDATE host_category_url SET url = CAST(x'687474703a2f2fff' AS TEXT) WHERE id = 110",
+            "UPDATE directory SET name = CAST(x'ff' AS TEXT) WHERE id = 7",
+        ):
+            connection.execute(sql)
+        connection.commit()
+    result = export(url, tmp_path / "mm.snap")
+    assert [(one.table, one.id, one.reason) for one in result.left_out] == [
+        ("directory", 7, "name is not valid UTF-8"),
+        ("host_category_url", 110, "URL is not valid UTF-8"),
+    ]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on the loopback address where nothing listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cret@127.0.0.1:{port}/x",
+        "postgres://u:s3cret@127.0.0.1:{port}/x",
+        "postgresql://u@127.0.0.1:{port}/x?password=s3cret",
+        "postgresql://127.0.0.1:{port}/x?user=u&password=s3cret&sslmode=disable",
+        "postgresql://u:s3cret@127.0.0.1:{port}/x?passfile=s3cret",
+        "postgresql://u:s3%63ret@127.0.0.1:{port}/x?nonsense=1",
+        "postgresql://u:s3cret@127.0.0.1:99999/x",
+        "postgresql://u:s3cret@/x?host=/nonexistent",
+        "postgresql://u@127.0.0.1:{port}/x?sslpassword=s3cret&options=-c%20x",
+        "postgresql://u@127.0.0.1:{port}/x?password=s3cret&password=s3cret",
+    ],
+)
+def test_no_password_in_errors(tmp_path: Path, closed_port: int, url: str) -> None:
+    """A server that is not there is refused in one line that shows where, and no password."""
+    line = _export_fails(url.format(port=closed_port), tmp_path)
+    assert "the database cannot be read: " in line
+    assert line.startswith("postgresql://")
+    assert SECRET not in line
+
+
+def test_an_at_in_the_password(tmp_path: Path) -> None:
+    """A password with a bare @ is refused with the way to write it, and not shown."""
+    with pytest.raises(DatabaseURLError, match="%40") as caught:
+        parse_url("postgresql://u:p@s3cret@127.0.0.1/x")
+    assert SECRET not in str(caught.value)
+
+
+def test_password_in_a_file(tmp_path: Path, closed_port: int) -> None:
+    """A URL read from a file shows no password either."""
+    (tmp_path / "url").write_text(f"postgres://u:{SECRET}@127.0.0.1:{closed_port}/x\n")
+    assert SECRET not in _export_fails(f"@{tmp_path / 'url'}", tmp_path)
+
+
+def test_unknown_server(tmp_path: Path) -> None:
+    """A server name that does not exist is refused within seconds."""
+    line = _export_fails(f"postgresql://u:{SECRET}@nowhere.invalid/x", tmp_path)
+    assert "nowhere.invalid" in line
+    assert SECRET not in line
