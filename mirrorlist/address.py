@@ -1,0 +1,42 @@
+"""IP addresses as a version and an integer, normalised as clients come."""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+_MAPPED = 0xFFFF  # ::ffff:a.b.c.d
+_6TO4 = 0x2002  # 2002:a.b.c.d::/48, RFC 3056
+_TEREDO = 0x20010000  # 2001:0::/32, RFC 4380: the client's address, inverted, is at the end
+
+
+class Address(NamedTuple):
+    """An IPv4 or IPv6 address; an IPv4-mapped IPv6 address is the IPv4 address."""
+
+    version: int
+    value: int
+
+    def __str__(self) -> str:
+        """Return the address in its usual, shortest text form."""
+        return str(IPv4Address(self.value) if self.version == 4 else IPv6Address(self.value))
+
+    @property
+    def tunnelled(self) -> "Address":
+        """The client's IPv4 address within a 6to4 or Teredo address, else the address itself."""
+        if self.version == 6:
+            if self.value >> 112 == _6TO4:
+                return Address(4, self.value >> 80 & 0xFFFFFFFF)
+            if self.value >> 96 == _TEREDO:
+                return Address(4, ~self.value & 0xFFFFFFFF)
+        return self
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address a text is, without its zone if it has one, or None."""
+    text = text.partition("%")[0]
+    try:
+        if ":" not in text:
+            return Address(4, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big"))
+        value = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
+    except (OSError, ValueError):
+        return None
+    return Address(4, value & 0xFFFFFFFF) if value >> 32 == _MAPPED else Address(6, value)

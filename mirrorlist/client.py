@@ -1,0 +1,111 @@
+"""Who asks: which address to believe, and for what.
+
+Source: behaviour.md sections 2 and 6, items 3 and 13.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from mirrorlist.address import Address, parse_address
+from mirrorlist.errors import BadQuery, OptionError
+from mirrorlist.query import echo
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+DEFAULT_TRUSTED = (
+    *LOOPBACK,
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+)
+
+# `[v6]`, `[v6]:port`, `v4:port`; a bare IPv6 address has more than one colon.
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
+
+Network = tuple[int, int, int]
+
+
+class Client(Struct, frozen=True):
+    """The believed client.
+
+    `near` is the address for the netblock and ASN tiers, `geo` the one for the country; they
+    differ when a stranger wishes for another place with `ip=`. `country` is what GeoIP says.
+    """
+
+    near: Address
+    geo: Address
+    source: str
+    country: str | None = None
+    country_source: str = "none"
+
+
+class Trust:
+    """The proxies whose X-Forwarded-For is believed."""
+
+    def __init__(self, networks: Sequence[str] = DEFAULT_TRUSTED) -> None:
+        """Take networks in CIDR form; raises OptionError for one that is none."""
+        self._proxies = [_network(text) for text in networks]
+        self._loopback = [_network(text) for text in LOOPBACK]
+
+    def believe(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
+        """Return the client behind a connection; raises BadQuery if `wish` is no address.
+
+        `peer` is None on a Unix socket, which only a local proxy can reach.
+        """
+        asker, source = self._asker(peer, forwarded)
+        if not wish:
+            return Client(asker, asker, source)
+        wished = parse_address(wish)
+        if wished is None:
+            raise BadQuery(f"# ip=: not an address: {echo(wish)}")
+        # Private hosts are in the near tiers: a stranger must not see those of others.
+        near = wished if self._is_ours(asker) else asker
+        return Client(near, wished, "ip=")
+
+    def _asker(self, peer: str | None, forwarded: Sequence[bytes]) -> tuple[Address, str]:
+        connected = parse_address(peer or "127.0.0.1") or Address(4, 0x7F000001)
+        # A list in a header may have empty elements (RFC 9110 section 5.6.1).
+        listed = b",".join(forwarded).decode("latin-1").split(",")
+        entries = [entry for entry in map(str.strip, listed) if entry]
+        if not entries or not _within(connected, self._proxies):
+            return connected, "peer"
+        believed = connected
+        for entry in reversed(entries):
+            address = _forwarded_address(entry)
+            if address is None:
+                return connected, "peer"
+            believed = address
+            if not _within(address, self._proxies):
+                break
+        return believed, "x-forwarded-for"
+
+    def _is_ours(self, address: Address) -> bool:
+        return _within(address, self._proxies) or _within(address, self._loopback)
+
+
+def _network(text: str) -> Network:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise OptionError(
+            f"--trusted-proxy {text}: not a network; give it as 192.0.2.0/24 or 2001:db8::/32"
+        ) from error
+    shift = network.max_prefixlen - network.prefixlen
+    return network.version, int(network.network_address) >> shift, shift
+
+
+def _within(address: Address, networks: list[Network]) -> bool:
+    return any(
+        address.version == version and address.value >> shift == prefix
+        for version, prefix, shift in networks
+    )
+
+
+def _forwarded_address(entry: str) -> Address | None:
+    match = _WITH_PORT.fullmatch(entry)
+    return parse_address((match[1] or match[2] or "") if match else entry)

@@ -1,0 +1,46 @@
+"""Which known names are closest to an unknown one, from an index built at load.
+
+librepo repeats a failed request twelve times, so a look costs a bounded number of steps
+however many names there are.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+MOST_STEPS = 2000
+
+
+class ClosestNames:
+    """An index of names by their groups of three letters."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Take the known names."""
+        self._sizes: dict[str, int] = {}
+        self._places: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(set(names)):
+            groups = _groups(name)
+            self._sizes[name] = len(groups)
+            for group in groups:
+                self._places[group].append(name)
+
+    def find(self, name: str, most: int) -> list[str]:
+        """Return the known names that share most with a name, best first."""
+        if name in self._sizes:
+            return [name]
+        groups = _groups(name)
+        shared: Counter[str] = Counter()
+        steps = 0
+        # Rare groups say most; `fed` is in half of all names.
+        for group in sorted(groups, key=lambda group: (len(self._places.get(group, ())), group)):
+            known = self._places.get(group, [])[: MOST_STEPS - steps]
+            steps += len(known)
+            shared.update(known)
+        scores = {
+            known: 2 * count / (len(groups) + self._sizes[known]) for known, count in shared.items()
+        }
+        return sorted(scores, key=lambda known: (-scores[known], known))[:most]
+
+
+def _groups(name: str) -> set[str]:
+    padded = f"  {name.lower()} "
+    return {padded[place : place + 3] for place in range(len(padded) - 2)}

@@ -1,0 +1,156 @@
+"""Why these mirrors: each host of an answer with its tier, each other host with the reason.
+
+Reads the same rules as the answer itself: target, place, selection.
+"""
+
+from random import Random
+
+from msgspec import Struct
+
+from mirrorlist.catalog import Catalog
+from mirrorlist.client import Client
+from mirrorlist.place import Place, locate
+from mirrorlist.query import Query, echo
+from mirrorlist.selection import Selection, Situation, Tier, select
+from mirrorlist.target import find_details, find_target
+from snapshot.model import Host, Inactive
+
+_SWITCHED_OFF = {
+    Inactive.HOST_ADMIN: "the host by an administrator",
+    Inactive.HOST_USER: "the host by its owner or the crawler",
+    Inactive.SITE_ADMIN: "the site by an administrator",
+    Inactive.SITE_USER: "the site by its owner",
+}
+
+
+class SnapshotUsed(Struct, frozen=True):
+    """The snapshot an answer comes from; age in seconds since its database was read."""
+
+    id: str
+    age: int
+
+
+class ClientSeen(Struct, frozen=True):
+    """What is believed of the client."""
+
+    address: str
+    source: str
+    country: str
+    country_source: str
+    continent: str | None
+    asn: int | None
+
+
+class Listed(Struct, frozen=True):
+    """A host of the answer, in its order; URLs as the client gets them."""
+
+    id: int
+    name: str
+    tier: Tier
+    urls: list[str]
+
+
+class Excluded(Struct, frozen=True):
+    """A host that is not in the answer, and why."""
+
+    id: int
+    name: str
+    reason: str
+
+
+class Explanation(Struct, frozen=True):
+    """An answer with its reasons."""
+
+    snapshot: SnapshotUsed
+    client: ClientSeen
+    directory: str
+    file: str | None
+    hosts: list[Listed]
+    excluded: list[Excluded]
+
+
+def explain(
+    query: Query, client: Client, catalog: Catalog, rng: Random, now: float, minimum: int
+) -> Explanation:
+    """Return an answer with its reasons; raises QueryError where the answer would be an error."""
+    target = find_target(query, catalog)
+    if query.metalink:
+        find_details(target, catalog)
+    place = locate(client, catalog)
+    situation = Situation(query, client, place, target, catalog, minimum)
+    selection = select(situation, rng)
+    return Explanation(
+        snapshot=SnapshotUsed(catalog.id, catalog.age(now)),
+        client=_client_seen(client, place),
+        directory=target.name,
+        file=target.file,
+        hosts=[
+            Listed(
+                catalog.hosts[one.host].id,
+                catalog.hosts[one.host].name,
+                one.tier,
+                [url.base + target.path for url in one.urls],
+            )
+            for one in selection.chosen
+        ],
+        excluded=_excluded(situation, selection),
+    )
+
+
+def _client_seen(client: Client, place: Place) -> ClientSeen:
+    return ClientSeen(
+        address=str(client.geo),
+        source=client.source,
+        country=place.country,
+        country_source=place.country_source,
+        continent=place.continent,
+        asn=place.asn,
+    )
+
+
+def _excluded(situation: Situation, selection: Selection) -> list[Excluded]:
+    chosen = {one.host for one in selection.chosen}
+    return [
+        Excluded(host.id, host.name, _reason(index, host, situation, selection))
+        for index, host in enumerate(situation.catalog.hosts)
+        if index not in chosen
+    ]
+
+
+def _reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:
+    """The first rule on the way from the database to the list that stops a host."""
+    catalog, target = situation.catalog, situation.target
+    if host.inactive:
+        off = [text for flag, text in _SWITCHED_OFF.items() if host.inactive & flag]
+        return f"inactive: switched off {' and '.join(off)}"
+    if not catalog.carries_category(target.category, index):
+        return f"does not carry the category {catalog.categories[target.category].name}"
+    if not catalog.urls(target.category, index):
+        return "has no public URL for this category"
+    if index not in target.carriers.hosts:
+        return "not up to date in this directory"
+    if not situation.urls(index):
+        return _no_url(situation.query)
+    return _not_offered(host, situation, selection)
+
+
+def _no_url(query: Query) -> str:
+    if query.redirect and not query.metalink:
+        return "has no URL with protocol http or https, which a redirect needs"
+    if query.protocols is not None:
+        return f"has no URL with protocol {echo(query.protocol_text)} (protocol=)"
+    return "has no URL with protocol https, http or ftp"
+
+
+def _not_offered(host: Host, situation: Situation, selection: Selection) -> str:
+    if host.private:
+        return "private: only for clients of its own netblocks and ASNs"
+    if host.countries_allowed and situation.place.country not in host.countries_allowed:
+        return f"only for clients from {', '.join(host.countries_allowed)}"
+    country = host.country or "no country"
+    if selection.asked_found:
+        return f"in {country}, which was not asked for"
+    return (
+        f"in {country}: at least {situation.minimum} nearer hosts carry this, so the global tier"
+        " was not needed"
+    )

@@ -1,0 +1,115 @@
+"""The query string of a request: bytes in, a frozen Query or a BadQuery out.
+
+Source: behaviour.md section 1, and section 6 items 1 and 7. Values are percent-decoded, `+`
+stays `+`, the last value of a repeated parameter wins, unknown parameters are passed over.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
+
+from mirrorlist.errors import BadQuery
+from snapshot.text import CONTROL
+
+MAX_VALUE_BYTES = 256
+MAX_PATH_BYTES = 2048
+MAX_LIST_ELEMENTS = 32
+MAX_ECHO = 128
+
+PARAMETERS = frozenset(
+    "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
+)
+
+_BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
+_NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
+
+
+class Query(Struct, frozen=True):
+    """What a client asks for; None and empty mean that it did not say.
+
+    `arch` is after the source rule; `countries` are upper case, sorted and unique;
+    `protocols` are distinct and lower case, `protocol_text` is as asked.
+    """
+
+    metalink: bool
+    repo: str | None = None
+    arch: str | None = None
+    path: str | None = None
+    countries: tuple[str, ...] = ()
+    protocols: frozenset[str] | None = None
+    protocol_text: str = ""
+    ip: str = ""
+    near: bool = True
+    redirect: bool = False
+    time: bool = False
+
+    @property
+    def has_repository(self) -> bool:
+        """Whether it names a repository and an arch, even beside a path."""
+        return self.repo is not None and self.arch is not None
+
+
+def parse_query(raw: bytes, metalink: bool) -> Query:
+    """Return the query of a raw query string; raises BadQuery."""
+    values = _values(raw)
+    repo, arch = values.get("repo"), values.get("arch")
+    protocol = values.get("protocol")
+    return Query(
+        metalink=metalink,
+        repo=repo,
+        # Source packages have one tree for all arches.
+        arch="source" if repo and arch is not None and "source" in repo else arch,
+        path=values.get("path"),
+        countries=_countries(values.get("country", "")),
+        protocols=None if protocol is None else frozenset(_elements("protocol", protocol.lower())),
+        protocol_text=protocol or "",
+        ip=values.get("ip", ""),
+        near=values.get("netblock", "1") == "1",
+        redirect="redirect" in values,
+        time="time" in values,
+    )
+
+
+def echo(text: str) -> str:
+    """Return what may be repeated of a client's text in an answer."""
+    return _NOT_ECHOED.sub("?", text[:MAX_ECHO])
+
+
+def _values(raw: bytes) -> dict[str, str]:
+    found: dict[str, bytes] = {}
+    for parameter in raw.split(b"&"):
+        name, _, rest = parameter.partition(b"=")
+        key = name.decode("latin-1")
+        if key in PARAMETERS:
+            # The incumbent takes what stands between the first and the second `=`.
+            found[key] = rest.partition(b"=")[0]
+    return {name: _decode(name, value) for name, value in found.items()}
+
+
+def _decode(name: str, raw: bytes) -> str:
+    if _BROKEN_ESCAPE.search(raw):
+        raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
+    value = unquote_to_bytes(raw)
+    limit = MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES
+    if len(value) > limit:
+        raise BadQuery(f"# {name}=: longer than {limit} bytes")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise BadQuery(f"# {name}=: not valid UTF-8") from None
+    # A decoded line feed must never put a line into a list.
+    if CONTROL.search(text):
+        raise BadQuery(f"# {name}=: a control character")
+    return text
+
+
+def _elements(name: str, text: str) -> list[str]:
+    elements = text.split(",")
+    if len(elements) > MAX_LIST_ELEMENTS:
+        raise BadQuery(f"# {name}=: more than {MAX_LIST_ELEMENTS} elements")
+    return elements
+
+
+def _countries(text: str) -> tuple[str, ...]:
+    return tuple(sorted({country for country in _elements("country", text.upper()) if country}))

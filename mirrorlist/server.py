@@ -1,0 +1,65 @@
+"""One worker: the listening socket, uvicorn around the app, and its orderly end."""
+
+import os
+import signal
+import socket
+import threading
+
+import uvicorn
+
+from mirrorlist.app import App
+from mirrorlist.errors import StartError
+from mirrorlist.service import Service
+
+BACKLOG = 2048
+# haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
+KEEP_ALIVE_SECONDS = 75
+# Answers take microseconds; what is still open after this is a client that does not read.
+GRACEFUL_SECONDS = 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen before anything is forked; raises StartError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise StartError(
+            f"{shown(host, port)}: cannot listen: {why}; choose another --host or --port"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def shown(host: str, port: int) -> str:
+    """Return an address and port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def work(service: Service, listener: socket.socket, lifeline: int) -> None:
+    """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
+
+    `lifeline` is the reading end of a pipe that the supervisor holds open: its end tells that
+    the supervisor was killed, so no worker stays behind with the port.
+    """
+    service.reseed()
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    config = uvicorn.Config(
+        App(service),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

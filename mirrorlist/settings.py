@@ -1,0 +1,195 @@
+"""Every setting in one table: the source of the flags, the environment, the file, the docs.
+
+A flag wins over the environment (`MIRRORLIST_` and the name in capitals), the environment over
+a TOML file (`--config`), the file over the default.
+"""
+
+import tomllib
+from enum import Enum
+from pathlib import Path
+
+from msgspec import Struct
+
+from mirrorlist.answer import DEFAULT_MINIMUM
+from mirrorlist.client import DEFAULT_TRUSTED
+from mirrorlist.errors import OptionError
+
+PREFIX = "MIRRORLIST_"
+
+
+class Kind(Enum):
+    """What a setting's value is."""
+
+    TEXT = "text"
+    FILE = "a file that is read"
+    OUTPUT = "a file that is written"
+    DIRECTORY = "a directory"
+    INTEGER = "a whole number"
+    SECONDS = "seconds"
+    SWITCH = "on or off"
+
+
+class Setting(Struct, frozen=True):
+    """One setting; `commands` are the subcommands that know it."""
+
+    name: str
+    kind: Kind
+    help: str
+    commands: tuple[str, ...]
+    default: str | int | float | bool | None = None
+    metavar: str | None = None
+    required: bool = False
+    repeatable: bool = False
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+
+SETTINGS = (
+    Setting(
+        "database",
+        Kind.TEXT,
+        "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
+        " first line is the URL, which keeps a password off the command line.",
+        ("export",),
+        required=True,
+        metavar="URL",
+    ),
+    Setting("output", Kind.OUTPUT, "The snapshot file to write.", ("export",), required=True),
+    Setting(
+        "asn",
+        Kind.FILE,
+        "Which networks belong to which ASN: lines `PREFIX ASN`, or an ASN mmdb.",
+        ("export",),
+    ),
+    Setting(
+        "country_continent",
+        Kind.FILE,
+        "A CSV of lines `CC,CONT` that replaces the built-in table of continents.",
+        ("export",),
+    ),
+    Setting(
+        "dns",
+        Kind.SWITCH,
+        "Look up DNS names among the netblocks, for at most 2 seconds in all.",
+        ("export",),
+        default=True,
+    ),
+    Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
+    Setting("host", Kind.TEXT, "The address to listen on.", ("serve", "demo"), default="127.0.0.1"),
+    Setting(
+        "port",
+        Kind.INTEGER,
+        "The port to listen on; 0 takes a free one.",
+        ("serve", "demo"),
+        default=3000,
+        least=0,
+        most=65535,
+    ),
+    Setting(
+        "workers",
+        Kind.INTEGER,
+        "How many processes answer.",
+        ("serve", "demo"),
+        default=1,
+        least=1,
+        most=1024,
+    ),
+    Setting(
+        "geoip",
+        Kind.FILE,
+        "A GeoIP country file (mmdb) instead of the built-in registry data.",
+        ("serve", "ask", "demo"),
+    ),
+    Setting(
+        "minimum",
+        Kind.INTEGER,
+        "With fewer hosts than this from the nearer tiers, the global tier is added.",
+        ("serve", "ask", "demo"),
+        default=DEFAULT_MINIMUM,
+        least=0,
+        most=1000000,
+    ),
+    Setting(
+        "log",
+        Kind.OUTPUT,
+        "The request log, which MirrorManager's statistics read; - is standard output.",
+        ("serve", "demo"),
+    ),
+    Setting(
+        "trusted_proxy",
+        Kind.TEXT,
+        "A network whose X-Forwarded-For is believed; may be given several times, and replaces"
+        f" the default: {', '.join(DEFAULT_TRUSTED)}.",
+        ("serve",),
+        repeatable=True,
+        metavar="CIDR",
+    ),
+    Setting(
+        "seed",
+        Kind.INTEGER,
+        "For tests: equal requests give equal bytes, but for the pubdate.",
+        ("serve", "ask"),
+    ),
+    Setting(
+        "wait",
+        Kind.SECONDS,
+        "How long to wait for the snapshot file, with the port closed.",
+        ("serve",),
+        default=0,
+        least=0,
+    ),
+    Setting(
+        "directory",
+        Kind.DIRECTORY,
+        "Where the demo keeps its database, data files and snapshot.",
+        ("demo",),
+        default="mirrorlist-demo",
+    ),
+    Setting(
+        "json",
+        Kind.SWITCH,
+        "Print JSON on standard output, for programs.",
+        ("export", "ask", "inspect"),
+        default=False,
+    ),
+)
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """Return the settings of a TOML file by name; raises OptionError that says what is wrong."""
+    try:
+        with path.open("rb") as file:
+            found = tomllib.load(file)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise OptionError(f"{path}: cannot be read as settings: {why}") from error
+    settings = {name.replace("-", "_"): value for name, value in found.items()}
+    unknown = sorted(settings.keys() - {setting.name for setting in SETTINGS})
+    if unknown:
+        raise OptionError(f"{path}: no such setting: {', '.join(unknown)}; see mirrorlist --help")
+    for setting in SETTINGS:
+        if setting.name in settings and not _fits(setting, settings[setting.name]):
+            kind = f"a list of {setting.kind.value}" if setting.repeatable else setting.kind.value
+            raise OptionError(f"{path}: {setting.name}: must be {kind}")
+    return settings
+
+
+def _fits(setting: Setting, value: object) -> bool:
+    if setting.repeatable:
+        return isinstance(value, list) and all(type(one) is str for one in value)
+    types: dict[Kind, tuple[type, ...]] = {
+        Kind.INTEGER: (int,),
+        Kind.SECONDS: (int, float),
+        Kind.SWITCH: (bool,),
+    }
+    return type(value) in types.get(setting.kind, (str,)) and "\0" not in str(value)

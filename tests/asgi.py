@@ -1,0 +1,55 @@
+"""Calls the ASGI app with a request line's exact bytes, which no HTTP client would let pass."""
+
+import asyncio
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp
+
+from tests.live import Response
+
+Message = MutableMapping[str, Any]
+
+
+def call(
+    app: ASGIApp,
+    target: bytes,
+    peer: str | None = "127.0.0.1",
+    method: str = "GET",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> Response:
+    """Return the app's answer; a peer of None is a Unix socket's."""
+    path, _, query = target.partition(b"?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path.decode("ascii")),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": [(b"host", b"test"), *headers],
+        "client": None if peer is None else (peer, 50000),
+        "server": ("127.0.0.1", 3000),
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(_run(app, scope, receive, send))
+    start, *bodies = sent
+    body = b"".join(message.get("body", b"") for message in bodies)
+    fields = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    # A server leaves the body of HEAD out; an app may send it.
+    return Response(start["status"], fields, b"" if method == "HEAD" else body)
+
+
+async def _run(app: ASGIApp, scope: Message, receive: Any, send: Any) -> None:
+    await app(scope, receive, send)

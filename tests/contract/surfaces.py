@@ -1,0 +1,132 @@
+"""The three surfaces of the contract: the service, the ASGI app, a live server."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mirrorlist.accesslog import AccessLog
+from mirrorlist.app import App
+from mirrorlist.client import Trust
+from mirrorlist.service import Service
+from snapshot.reader import Snapshot
+from tests.asgi import call
+from tests.contract.case import LOOPBACK, Case, Got
+from tests.contract_world import COUNTRIES
+from tests.in_process import NOW, LoadedStore, TableGeo
+from tests.live import exchange, request, serve
+
+SEED = 1
+
+
+class Surface(ABC):
+    """Something that answers requests and writes a request log."""
+
+    def __init__(self, log: Path) -> None:
+        """Take the request log's file."""
+        self._log = log
+
+    @staticmethod
+    @abstractmethod
+    def answers(case: Case) -> bool:
+        """Return whether the surface can express a case."""
+
+    @abstractmethod
+    def get(self, case: Case) -> Got:
+        """Return the answer to a case's request, without its log line."""
+
+    def ask(self, case: Case) -> Got:
+        """Return the answer to a case's request with what the request log got."""
+        before = self._log.stat().st_size if self._log.exists() else 0
+        got = self.get(case)
+        log = self._log.read_bytes()[before:].decode()
+        return Got(got.status, got.headers, got.body, log)
+
+
+class OnService(Surface):
+    """`Service.respond`, which knows lists only: no paths, no methods."""
+
+    def __init__(self, snapshot: Snapshot, folder: Path) -> None:
+        """Take a snapshot to answer from, and where the log goes."""
+        super().__init__(folder / "service.log")
+        self._service = make_service(snapshot, folder / "service.log")
+
+    @staticmethod
+    def answers(case: Case) -> bool:
+        """Return whether it is a list."""
+        return case.is_list and case.method == "GET"
+
+    def get(self, case: Case) -> Got:
+        """Return the service's answer with its two headers."""
+        lines = [line.encode() for line in case.forwarded]
+        found = self._service.respond(case.is_metalink, case.query, case.peer, lines)
+        headers = {"content-type": found.content_type}
+        if found.location is not None:
+            headers["location"] = found.location
+        return Got(found.status, headers, found.body, "")
+
+
+class OnApp(Surface):
+    """The ASGI app, called with any peer."""
+
+    def __init__(self, snapshot: Snapshot, folder: Path) -> None:
+        """Take a snapshot to answer from, and where the log goes."""
+        super().__init__(folder / "app.log")
+        self._app = App(make_service(snapshot, folder / "app.log"))
+
+    @staticmethod
+    def answers(case: Case) -> bool:
+        """Return True: an app takes anything."""
+        return True
+
+    def get(self, case: Case) -> Got:
+        """Return the app's answer."""
+        headers = [(b"x-forwarded-for", line.encode()) for line in case.forwarded]
+        found = call(self._app, case.raw_target, case.peer, case.method, headers)
+        return Got(found.status, found.headers, found.body, "")
+
+
+class OnServer(Surface):
+    """A live server on loopback; any other peer stands in X-Forwarded-For, as behind a proxy."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        """Take the server's port and its request log."""
+        super().__init__(log)
+        self._port = port
+
+    @staticmethod
+    def answers(case: Case) -> bool:
+        """Return whether a loopback connection can express it."""
+        return case.live and case.peer is not None
+
+    def get(self, case: Case) -> Got:
+        """Return the server's answer."""
+        # A proxy in front of us would add its peer to what that peer sent.
+        peer = case.peer or LOOPBACK
+        forwarded = case.forwarded if peer == LOOPBACK else (*case.forwarded, peer)
+        headers = [b"X-Forwarded-For: " + line.encode() for line in forwarded]
+        found = exchange(self._port, request(case.raw_target, case.method, headers))
+        return Got(found.status, found.headers, found.body, "")
+
+
+SURFACES: dict[str, type[Surface]] = {"service": OnService, "app": OnApp, "server": OnServer}
+
+
+@contextmanager
+def open_surface(name: str, snapshot: Snapshot, geoip: Path, folder: Path) -> Iterator[Surface]:
+    """Yield a surface that answers from a snapshot until the block ends."""
+    if name == "server":
+        log = folder / "server.log"
+        options = ("--geoip", geoip, "--seed", SEED, "--log", log)
+        with serve(Path(snapshot.path), folder, *options) as server:
+            yield OnServer(server.port, log)
+    else:
+        yield (OnService if name == "service" else OnApp)(snapshot, folder)
+
+
+def make_service(snapshot: Snapshot, log: Path) -> Service:
+    """Return a service with the contract's countries, clock and seed."""
+    geo = TableGeo(COUNTRIES)
+    clock = lambda: NOW  # noqa: E731
+    parts = (LoadedStore(snapshot), geo, Trust(), clock, 5, SEED)
+    return Service(*parts, AccessLog(str(log)))

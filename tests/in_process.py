@@ -1,0 +1,61 @@
+"""Asks a snapshot without a server: the service with a fixed clock, seed and GeoIP."""
+
+from collections.abc import Mapping, Sequence
+
+from mirrorlist.address import Address
+from mirrorlist.answer import Answer
+from mirrorlist.catalog import Catalog
+from mirrorlist.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.service import Service
+from mirrorlist.store import Store
+from snapshot.reader import Snapshot
+
+NOW = 1_800_000_000.0
+
+
+class TableGeo:
+    """GeoIP from a table of addresses, so that no test depends on real data."""
+
+    name = "table"
+
+    def __init__(self, countries: Mapping[str, str]) -> None:
+        """Take countries by address text."""
+        self._countries = dict(countries)
+
+    def country(self, address: Address) -> str | None:
+        """Return the table's country."""
+        return self._countries.get(str(address.tunnelled))
+
+
+class LoadedStore(Store):
+    """A store around a snapshot that is open already."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Compile the snapshot."""
+        self.path = snapshot.path
+        self.catalog = Catalog(snapshot)
+
+
+def make_service(
+    snapshot: Snapshot,
+    countries: Mapping[str, str] | None = None,
+    minimum: int = 5,
+    seed: int | None = 1,
+    trusted: Sequence[str] = DEFAULT_TRUSTED,
+) -> Service:
+    """Return a service with a fixed clock."""
+    geo = TableGeo(countries or {})
+    return Service(LoadedStore(snapshot), geo, Trust(trusted), lambda: NOW, minimum, seed)
+
+
+def respond(
+    snapshot: Snapshot,
+    target: str,
+    peer: str = "127.0.0.1",
+    forwarded: Sequence[bytes] = (),
+    countries: Mapping[str, str] | None = None,
+) -> Answer:
+    """Return the answer to one request target."""
+    path, _, query = target.partition("?")
+    service = make_service(snapshot, countries)
+    return service.respond(path.endswith("/metalink"), query.encode(), peer, forwarded)

@@ -1,0 +1,199 @@
+"""The ASGI app beyond the lists: health, repositories, other paths and methods, headers."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from mirrorlist.app import App
+from snapshot.reader import Snapshot
+from tests.contract_world import contract_world
+from tests.factories import export_tables, world
+from tests.in_process import NOW, make_service
+
+REPO = "repo=linux-40&arch=x86_64"
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The contract's snapshot."""
+    return contract_world(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture(scope="module")
+def client(snapshot: Snapshot) -> Iterator[TestClient]:
+    """A client of the app, on loopback, that follows no redirects."""
+    app = App(make_service(snapshot))
+    peer = ("127.0.0.1", 50000)
+    with TestClient(app, client=peer, follow_redirects=False) as client:
+        yield client
+
+
+def test_live(client: TestClient) -> None:
+    """The process says that it lives."""
+    answer = client.get("/health/live")
+    assert (answer.status_code, answer.text) == (200, "OK\n")
+
+
+def test_ready(client: TestClient, snapshot: Snapshot) -> None:
+    """Ready says from what lists are answered: the snapshot, its times and age, the GeoIP."""
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "ready": True,
+        "snapshot": {
+            "id": snapshot.id,
+            "format": snapshot.format,
+            "built": snapshot.built,
+            "read": snapshot.read,
+            "age": int(NOW) - snapshot.read,
+        },
+        "geoip": "table",
+    }
+
+
+REPOSITORIES = [
+    ("alternates", "x86_64", "pub/linux/alternates", False),
+    ("bare", "x86_64", "pub/linux/bare", False),
+    ("epel-9", "x86_64", "pub/epel/9/x86_64", False),
+    ("linux-40", "x86_64", "pub/linux/40/x86_64/os", False),
+    ("linux-source-40", "source", "pub/linux/40/source", False),
+    ("moved", "x86_64", "pub/linux/sparse", False),
+    ("no-details", "x86_64", "pub/linux/no-details", False),
+    ("old-39", "aarch64", "pub/epel/9/x86_64", True),
+    ("old-39", "x86_64", "pub/epel/9/x86_64", True),
+    ("rolling", "x86_64", "pub/linux/rolling/repodata", False),
+    ("sparse", "x86_64", "pub/linux/sparse", False),
+    ("uncarried", "x86_64", "pub/linux/nobody", False),
+    ("uncategorised", "x86_64", "pub/elsewhere", False),
+]
+
+
+@pytest.mark.parametrize("path", ["/repositories", "/any/prefix/repositories"])
+def test_repositories_as_text(client: TestClient, path: str) -> None:
+    """All repositories that are not disabled, a line each, as they stand in a query."""
+    answer = client.get(path)
+    assert answer.headers["content-type"] == "text/plain"
+    assert answer.text == "".join(
+        f"repo={prefix}&arch={arch}\n" for prefix, arch, _, disabled in REPOSITORIES if not disabled
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [
+        pytest.param("", "application/json", id="Accept"),
+        pytest.param("", "text/html, application/json;q=0.9", id="Accept with others"),
+        pytest.param("?format=json", "*/*", id="format=json"),
+    ],
+)
+def test_repositories_as_json(client: TestClient, query: str, accept: str) -> None:
+    """As JSON all repositories with their directories; a disabled prefix in every arch."""
+    answer = client.get("/repositories" + query, headers={"Accept": accept})
+    assert answer.headers["content-type"] == "application/json"
+    fields = ("repo", "arch", "directory", "disabled")
+    rows = [dict(zip(fields, repository, strict=True)) for repository in REPOSITORIES]
+    assert answer.json() == {"total": len(rows), "repositories": rows}
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/metalinks", "/health", "/repositories.txt"])
+def test_other_paths(client: TestClient, path: str) -> None:
+    """Any other path is a 404 with the incumbent's words."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.text) == (404, "We don't serve their kind here!")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("path", ["/repositories/", "/health/live/", "/health/ready/"])
+def test_a_slash_at_the_end_is_another_path(client: TestClient, path: str) -> None:
+    """A slash behind a known path makes another path, as it does with a list."""
+    assert client.get(path).status_code == 404
+
+
+TARGETS = [
+    "/health/live",
+    "/health/ready",
+    "/repositories",
+    "/repositories?format=json",
+    f"/mirrorlist?{REPO}",
+    f"/metalink?{REPO}",
+    f"/mirrorlist?{REPO}&redirect",
+    "/mirrorlist?repo=x&arch=y",
+    "/metalink?path=%00",
+    "/nothing",
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_head(client: TestClient, target: str) -> None:
+    """HEAD has the status and headers of GET, its length among them, and no body."""
+    got, head = client.get(target), client.head(target)
+    assert head.status_code == got.status_code
+    assert head.headers == got.headers
+    assert head.content == b""
+    assert got.headers["content-length"] == str(len(got.content))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("path", ["/metalink", "/mirrorlist", "/repositories", "/health/live"])
+def test_other_methods(client: TestClient, path: str, method: str) -> None:
+    """Other methods are refused, and told which are allowed."""
+    answer = client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert answer.text == "Only GET and HEAD are answered here.\n"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_never_compressed(client: TestClient, target: str) -> None:
+    """A body is never compressed, as librepo and zypper cannot read it then."""
+    answer = client.get(target, headers={"Accept-Encoding": "gzip, br, zstd"})
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "accept", ["*/*", "*/*, application/metalink+xml, application/metalink4+xml", "text/html"]
+)
+def test_one_metalink_whatever_is_accepted(client: TestClient, accept: str) -> None:
+    """There is one form of metalink: old zypper asks for version 4 and librepo refuses it."""
+    answer = client.get(f"/metalink?{REPO}", headers={"Accept": accept})
+    assert answer.headers["content-type"] == "application/metalink+xml"
+    assert ' version="3.0"' in answer.text
+
+
+def _app_with(tmp_path_factory: pytest.TempPathFactory, prefixes: list[str]) -> TestClient:
+    tables = world()
+    tables["repository"] += [
+        {**tables["repository"][0], "id": 100 + id, "name": f"r{id}", "prefix": prefix}
+        for id, prefix in enumerate(prefixes)
+    ]
+    snapshot, _ = export_tables(tmp_path_factory.mktemp("many"), tables)
+    return TestClient(App(make_service(snapshot)), client=("127.0.0.1", 50000))
+
+
+def test_unknown_repository(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The 404 is short: two lines, at most ten of the closest, and where all of them are."""
+    names = [f"fedora-{number}" for number in range(20, 45)]
+    client = _app_with(tmp_path_factory, [*names, "zzz"])
+    text = client.get("/mirrorlist?repo=fedora-4&arch=x86_64").text
+    head, error, *lines = text.split("\n")
+    assert (head, error) == (
+        "# repo = fedora-4 arch = x86_64 ",
+        "error: invalid repo or arch",
+    )
+    suggested = [line for line in lines if line.startswith("# repo=")]
+    assert len(suggested) == 10
+    assert all(line.startswith("# repo=fedora-") for line in suggested)
+    assert "/repositories" in lines[-1]
+    assert all(line.startswith("# ") for line in lines)
+    assert "://" not in text
+    assert len(text) < 1024
+
+
+def test_unknown_repository_among_long_names(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The 404 stays under 1 KiB, however long names are: librepo fetches it twelve times."""
+    client = _app_with(tmp_path_factory, [f"{'long-name-' * 12}{n}" for n in range(20)])
+    for path in ("/mirrorlist", "/metalink"):
+        body = client.get(f"{path}?repo={'long-name-' * 12}x&arch=x86_64").content
+        assert len(body) < 1024

@@ -1,0 +1,191 @@
+"""The metalink document: its form, escaping, preferences, and errors as comments."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirrorlist.metalink import render_error, render_metalink
+from mirrorlist.query import echo
+from mirrorlist.selection import Chosen, Tier
+from mirrorlist.urls import make_url
+from snapshot.model import FileDetail, Host
+from tests.metalink_document import Document, Version, assert_preferences_fall, read_metalink
+
+PUBDATE = "Sat, 21 Nov 2026 01:02:03 GMT"
+NEWEST = FileDetail(3000, 30, b"\x0a" * 16, b"\x1b" * 20, b"\x2c" * 32, b"\x3d" * 64)
+
+
+def _host(country: str = "DE", private: bool = False) -> Host:
+    return Host(1, "h", "s", country, 100, private, 0, (), ())
+
+
+def _chosen(host: int, *urls: str) -> Chosen:
+    return Chosen(host, Tier.GLOBAL, [make_url(url) for url in urls])
+
+
+def _render(
+    *details: FileDetail,
+    file: str = "repomd.xml",
+    chosen: tuple[Chosen, ...] = (),
+    path: str = "/os/repodata/repomd.xml",
+    hosts: tuple[Host, ...] = (),
+) -> Document:
+    return read_metalink(
+        render_metalink(PUBDATE, file, details or (NEWEST,), chosen, path, hosts or (_host(),))
+    )
+
+
+def test_whole_document() -> None:
+    """A small document is what yum, dnf and zypper have read for years, byte for byte."""
+    hosts = (_host("DE"), _host("", private=True))
+    chosen = (
+        _chosen(1, "http://b.example/x"),
+        _chosen(0, "https://a.example", "rsync://a.example"),
+    )
+    older = FileDetail(0, 0, b"", b"", b"\xab" * 32, b"")
+    body = render_metalink(PUBDATE, "repomd.xml", (NEWEST, older), chosen, "/os/repomd.xml", hosts)
+    assert body.decode() == (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic"'
+        ' pubdate="Sat, 21 Nov 2026 01:02:03 GMT" generator="mirrormanager"'
+        ' xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
+        " <files>\n"
+        '  <file name="repomd.xml">\n'
+        "   <mm0:timestamp>3000</mm0:timestamp>\n"
+        "   <size>30</size>\n"
+        "   <verification>\n"
+        f'    <hash type="md5">{"0a" * 16}</hash>\n'
+        f'    <hash type="sha1">{"1b" * 20}</hash>\n'
+        f'    <hash type="sha256">{"2c" * 32}</hash>\n'
+        f'    <hash type="sha512">{"3d" * 64}</hash>\n'
+        "   </verification>\n"
+        "   <mm0:alternates>\n"
+        "    <mm0:alternate>\n"
+        "      <verification>\n"
+        f'       <hash type="sha256">{"ab" * 32}</hash>\n'
+        "      </verification>\n"
+        "    </mm0:alternate>\n"
+        "   </mm0:alternates>\n"
+        '   <resources maxconnections="1">\n'
+        '    <url protocol="http" type="http" location="" preference="100" mm0:private="True">'
+        "http://b.example/x/os/repomd.xml</url>\n"
+        '    <url protocol="https" type="https" location="DE" preference="99">'
+        "https://a.example/os/repomd.xml</url>\n"
+        '    <url protocol="rsync" type="rsync" location="DE" preference="99">'
+        "rsync://a.example/os/repomd.xml</url>\n"
+        "   </resources>\n"
+        "  </file>\n"
+        " </files>\n"
+        "</metalink>\n"
+    )
+
+
+def test_versions() -> None:
+    """The first version is the file's, the others are alternates in their order."""
+    second = FileDetail(2000, 0, b"", b"", b"\x02" * 32, b"")
+    third = FileDetail(0, 10, b"\x03" * 16, b"", b"", b"\x03" * 64)
+    document = _render(NEWEST, second, third)
+    assert document.versions[1:] == (
+        Version("2000", None, (("sha256", "02" * 32),)),
+        Version(None, "10", (("md5", "03" * 16), ("sha512", "03" * 64))),
+    )
+    assert document.versions[0].timestamp == "3000"
+
+
+def test_no_hash_at_all() -> None:
+    """A version of which nothing is known is still a well-formed document."""
+    (version,) = _render(FileDetail(0, 0, b"", b"", b"", b"")).versions
+    assert version == Version(None, None, ())
+
+
+def test_no_host() -> None:
+    """Without a host the resources are empty."""
+    assert _render().links == ()
+
+
+def test_preferences() -> None:
+    """100 for the first host, one less for each further one, never below 1; shared in a host."""
+    chosen = tuple(_chosen(0, f"http://{n}.example", f"https://{n}.example") for n in range(130))
+    links = _render(chosen=chosen).links
+    assert_preferences_fall([number for number in range(130) for _ in range(2)], links)
+    assert [link.preference for link in links][-2 * 31 :] == [1] * 2 * 31
+    assert links[2 * 98].preference == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a&b", id="ampersand"),
+        pytest.param("a<b>c", id="angle brackets"),
+        pytest.param("a\"b'c", id="both quotes"),
+        pytest.param("a]]>b", id="the end of a CDATA section"),
+        pytest.param("&amp;", id="an entity"),
+        pytest.param("<!-- x -->", id="a comment"),
+        pytest.param("é日\U0001f600", id="beyond ASCII"),
+    ],
+)
+def test_escaping(text: str) -> None:
+    """Markup in names, countries and URLs is text."""
+    url = f"http://a.example/{text}".replace(" ", "")
+    hosts = (_host(country=text),)
+    document = _render(
+        file=text, chosen=(_chosen(0, url),), path=f"/{text}/".replace(" ", ""), hosts=hosts
+    )
+    assert document.name == text
+    assert document.links[0].location == text
+    assert document.links[0].url == f"{url}/{text}/".replace(" ", "")
+
+
+XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=30)
+
+
+@given(XML_TEXT, XML_TEXT, XML_TEXT, st.integers(0, 1 << 62), st.binary(max_size=64))
+def test_any_text_is_well_formed(
+    file: str, country: str, path: str, number: int, digest: bytes
+) -> None:
+    """Whatever text is in names and URLs, a parser gets it back as it was."""
+    detail = FileDetail(number, number, digest, b"", b"", b"")
+    chosen = (_chosen(0, "http://a.example/" + path),)
+    document = _render(detail, file=file, chosen=chosen, path="/" + file, hosts=(_host(country),))
+    assert document.name == file
+    assert document.links[0].location == country
+    assert document.links[0].url == f"http://a.example/{path}/{file}"
+    assert document.versions[0].size == (str(number) if number else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "comment"),
+    [
+        pytest.param("repo disabled", "repo disabled", id="plain"),
+        pytest.param("a\nb", "a\nb", id="two lines"),
+        pytest.param("a--b", "a- -b", id="two hyphens"),
+        pytest.param("---", "- - -", id="three hyphens"),
+        pytest.param("a-", "a-", id="a hyphen at the end"),
+        pytest.param("-->", "- ->", id="an end of a comment"),
+        pytest.param("&<>", "&<>", id="markup is nothing in a comment"),
+        pytest.param("", "", id="empty"),
+        pytest.param("a\0b\x1bc", "a?b?c", id="control characters"),
+        pytest.param("a\ufffeb\uffff", "a?b?", id="no characters of XML"),
+    ],
+)
+def test_error(text: str, comment: str) -> None:
+    """An error is a document without files that has the text in a comment."""
+    body = render_error(PUBDATE, text)
+    document = read_metalink(body)
+    assert document.comment == comment
+    assert (document.name, document.versions, document.links) == (None, (), ())
+    assert body.decode().endswith(f"<!-- {comment}\n-->\n</metalink>\n")
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=40), st.text("-<>!", max_size=10))
+def test_any_error_is_well_formed(text: str, marks: str) -> None:
+    """Whatever text an error has, it is a comment that does not end early."""
+    document = read_metalink(render_error(PUBDATE, text + marks))
+    assert document.comment is not None
+    assert "--" not in document.comment
+
+
+@given(st.text(max_size=200))
+def test_any_echo_is_well_formed(text: str) -> None:
+    """Whatever a client sent, what is repeated of it stands in a comment."""
+    assert read_metalink(render_error(PUBDATE, f"{echo(text)}\n{echo(text)}")).comment is not None

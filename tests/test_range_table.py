@@ -1,0 +1,103 @@
+"""What is known about an address: a bisection over ranges, against a walk over them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirrorlist.address import Address, parse_address
+from mirrorlist.netblock import RangeTable
+from snapshot.model import Ranges
+from snapshot.netblock import flatten, make_ranges, parse_netblock
+
+LAST4, LAST6 = (1 << 32) - 1, (1 << 128) - 1
+
+
+def _table(*netblocks: tuple[str, int]) -> RangeTable:
+    """Return the table of netblocks, the innermost one deciding."""
+    parsed = [(parse_netblock(text), value) for text, value in netblocks]
+    ranges = [
+        flatten([pair for pair in parsed if pair[0].version == version], 0, lambda value, _: value)
+        for version in (4, 6)
+    ]
+    return RangeTable(make_ranges(ranges[0], ranges[1]))
+
+
+TABLE = _table(
+    ("10.0.0.0/8", 1),
+    ("10.2.0.0/16", 2),
+    ("10.2.3.0/24", 3),
+    ("10.2.4.0/24", 4),
+    ("0.0.0.0/32", 5),
+    ("255.255.255.255/32", 6),
+    ("2001:db8::/32", 7),
+    ("2001:db8:1::/48", 8),
+    ("::/128", 9),
+    ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", 10),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param(text, value, id=text)
+        for text, value in (
+            ("9.255.255.255", 0),
+            ("10.0.0.0", 1),
+            ("10.1.255.255", 1),
+            ("10.2.0.0", 2),
+            ("10.2.2.255", 2),
+            ("10.2.3.0", 3),
+            ("10.2.3.255", 3),
+            ("10.2.4.0", 4),
+            ("10.2.5.0", 2),
+            ("10.3.0.0", 1),
+            ("10.255.255.255", 1),
+            ("11.0.0.0", 0),
+            ("0.0.0.0", 5),
+            ("0.0.0.1", 0),
+            ("255.255.255.254", 0),
+            ("255.255.255.255", 6),
+            ("2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", 0),
+            ("2001:db8::", 7),
+            ("2001:db8:1::", 8),
+            ("2001:db8:1:ffff:ffff:ffff:ffff:ffff", 8),
+            ("2001:db8:2::", 7),
+            ("2001:db9::", 0),
+            ("::", 9),
+            ("::1", 0),
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 10),
+        )
+    ],
+)
+def test_nested_netblocks(text: str, value: int) -> None:
+    """The innermost netblock decides, to its first and last address, in both families."""
+    address = parse_address(text)
+    assert address is not None
+    assert TABLE.find(address) == value
+
+
+def test_families_are_apart() -> None:
+    """The same number is not the same address in the other family."""
+    table = _table(("0.0.0.0/0", 1))
+    assert table.find(Address(4, 5)) == 1
+    assert table.find(Address(6, 5)) == 0
+
+
+def test_no_ranges() -> None:
+    """Without ranges nothing is known."""
+    table = RangeTable(make_ranges([], []))
+    assert [table.find(Address(4, LAST4)), table.find(Address(6, LAST6))] == [0, 0]
+
+
+@given(
+    st.dictionaries(st.integers(0, LAST6), st.integers(0, 9), max_size=12),
+    st.one_of(st.integers(0, LAST6), st.integers(0, 9)),
+)
+def test_like_a_walk(ranges: dict[int, int], value: int) -> None:
+    """A value is that of the last range that starts at or before the address."""
+    starts = sorted(ranges)
+    table = RangeTable(Ranges([], [], starts, [ranges[start] for start in starts]))
+    probes = {value, *starts, *(max(0, start - 1) for start in starts)}
+    for probe in probes:
+        before = [start for start in starts if start <= probe]
+        assert table.find(Address(6, probe)) == (ranges[before[-1]] if before else 0)

@@ -1,0 +1,233 @@
+"""The tiers: rules that hold in any small world, against a plain second statement of them."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirrorlist.catalog import Catalog
+from mirrorlist.selection import Selection, Situation, Tier, select
+from tests.small_worlds import CONTINENTS, Mirror, small_catalog, small_situation
+
+ORDER = list(Tier)
+NEAR = (Tier.NETBLOCK, Tier.ASN)
+NETBLOCKS = ("20.0.0.0/8", "20.30.0.0/16", "20.30.40.0/24", "2001:db8::/32", "20.30.40.50/32")
+ASNS = {"20.30.0.0/16": 64500, "20.99.0.0/16": 64501, "2001:db8::/32": 64500}
+ADDRESSES = ("20.30.40.50", "20.30.40.51", "20.99.0.1", "8.8.8.8", "2001:db8::1", "2001:db9::1")
+COUNTRIES = (*CONTINENTS, "JP", "")
+PROTOCOLS = ("https", "http", "ftp", "rsync")
+
+MIRRORS = st.builds(
+    Mirror,
+    country=st.sampled_from(COUNTRIES),
+    bandwidth=st.sampled_from([1, 100, 10000]),
+    private=st.booleans(),
+    inactive=st.sampled_from([0, 0, 0, 0, 1]),
+    asns=st.lists(st.sampled_from([64500, 64501]), unique=True).map(sorted).map(tuple),
+    allowed=st.lists(st.sampled_from(["DE", "US"]), max_size=1).map(tuple),
+    protocols=st.lists(st.sampled_from(PROTOCOLS), max_size=3).map(tuple),
+    netblocks=st.lists(st.sampled_from(NETBLOCKS), max_size=2, unique=True).map(tuple),
+    carries=st.sampled_from([True, True, True, False]),
+)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> str:
+    """Return some of the parameters that change the selection."""
+    asked = draw(st.lists(st.sampled_from([*COUNTRIES, "global", "ZZ"]), max_size=2))
+    named = draw(st.lists(st.sampled_from(PROTOCOLS), max_size=2))
+    parts = [
+        f"country={','.join(asked)}" if draw(st.booleans()) else "",
+        f"protocol={','.join(named)}" if draw(st.booleans()) else "",
+        draw(st.sampled_from(["", "", "netblock=0", "netblock=1", "redirect"])),
+    ]
+    return "&".join(part for part in parts if part)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[list[Mirror], Situation]:
+    """Return a world of up to nine mirrors, and a client's request in it.
+
+    The first mirror always carries the directory, as nobody carrying it is an error.
+    """
+    mirrors = [Mirror("JP"), *draw(st.lists(MIRRORS, max_size=8))]
+    situation = small_situation(
+        small_catalog(*mirrors, asns=ASNS),
+        draw(queries()),
+        draw(st.sampled_from(ADDRESSES)),
+        draw(st.sampled_from([None, *CONTINENTS, "JP"])),
+        draw(st.integers(0, 6)),
+        draw(st.booleans()),
+    )
+    return mirrors, situation
+
+
+def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[set[int]]]:
+    """State the table of behaviour.md section 3 again: the hosts of each tier, in sets in order."""
+    query, client, country = situation.query, situation.client, situation.place.country
+    carriers = {index for index, mirror in enumerate(mirrors) if mirror.offerable}
+    public = {
+        index
+        for index in carriers
+        if not mirrors[index].private
+        and (not mirrors[index].allowed or country in mirrors[index].allowed)
+    }
+
+    def within(countries: set[str]) -> set[int]:
+        return {index for index in public if mirrors[index].country in countries}
+
+    def around(countries: set[str]) -> set[str]:
+        continents = {CONTINENTS[one] for one in countries if one in CONTINENTS}
+        return {one for one, continent in CONTINENTS.items() if continent in continents} - countries
+
+    tiers: dict[Tier, list[set[int]]] = {}
+    if query.near and not query.countries:
+        address = ipaddress.ip_address(str(client.near))
+        tiers[Tier.NETBLOCK] = []
+        for length in range(128, -1, -1):
+            tiers[Tier.NETBLOCK].append(
+                {
+                    index
+                    for index in carriers
+                    for netblock in map(ipaddress.ip_network, mirrors[index].netblocks)
+                    if netblock.prefixlen == length and address in netblock
+                }
+            )
+        asn = {number for text, number in ASNS.items() if address in ipaddress.ip_network(text)}
+        tiers[Tier.ASN] = [{index for index in carriers if asn & set(mirrors[index].asns)}]
+    asked = set(query.countries)
+    found = public if "GLOBAL" in asked else within(asked)
+    if asked:
+        tiers[Tier.COUNTRY_ASKED] = [found]
+        if not found:
+            found = within(around(asked))
+            tiers[Tier.CONTINENT_ASKED] = [found]
+    if found:
+        return tiers
+    tiers[Tier.COUNTRY] = [within({country})]
+    tiers[Tier.CONTINENT] = [within(around({country}))]
+    left = set().union(*(hosts for tier in tiers.values() for hosts in tier))
+    named = query.protocols
+    if named is not None:
+        left = {index for index in left if named & set(mirrors[index].protocols)}
+    if len(left) < situation.minimum:
+        tiers[Tier.GLOBAL] = [public]
+    return tiers
+
+
+def _listed(mirror: Mirror, situation: Situation) -> bool:
+    """Whether a host has a URL that may stand in the answer."""
+    query, protocols = situation.query, set(mirror.protocols)
+    if query.protocols is not None:
+        protocols &= query.protocols
+    if query.redirect and not query.metalink:
+        protocols &= {"https", "http"}
+    elif query.protocols is None and not query.metalink:
+        protocols &= {"https", "http", "ftp"}
+    return bool(protocols)
+
+
+@settings(max_examples=250, deadline=None)
+@given(situations(), st.integers())
+def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], seed: int) -> None:
+    """In any world the hosts are those of the table, each in its first tier, tier after tier."""
+    mirrors, situation = world
+    chosen = select(situation, Random(seed)).chosen
+    place = 0
+    seen: set[int] = set()
+    for tier, groups in _stated(mirrors, situation).items():
+        for group in groups:
+            expected = {host for host in group - seen if _listed(mirrors[host], situation)}
+            part = chosen[place : place + len(expected)]
+            assert {one.host for one in part} == expected
+            assert all(one.tier is tier for one in part)
+            place += len(expected)
+            seen |= group
+    assert place == len(chosen), "hosts beyond the last tier"
+
+
+@settings(max_examples=100, deadline=None)
+@given(situations(), st.integers())
+def test_invariants(world: tuple[list[Mirror], Situation], seed: int) -> None:
+    """No host twice, tiers in order, URLs of the host itself, private ones in near tiers only."""
+    mirrors, situation = world
+    chosen = select(situation, Random(seed)).chosen
+    hosts = [one.host for one in chosen]
+    assert len(hosts) == len(set(hosts))
+    places = [ORDER.index(one.tier) for one in chosen]
+    assert places == sorted(places)
+    for one in chosen:
+        assert one.urls
+        assert {url.base for url in one.urls} <= {
+            f"{protocol}://host{one.host + 1}.example/top"
+            for protocol in mirrors[one.host].protocols
+        }
+        assert one.tier in NEAR or not mirrors[one.host].private
+        assert mirrors[one.host].offerable
+
+
+@settings(max_examples=100, deadline=None)
+@given(situations(), st.integers())
+def test_what_the_heading_says(world: tuple[list[Mirror], Situation], seed: int) -> None:
+    """What is said to have been used was used: the ASN, the countries, the global tier."""
+    mirrors, situation = world
+    selection = select(situation, Random(seed))
+    tiers = _stated(mirrors, situation)
+    carriers = {one.host for one in selection.chosen}
+    by_asn = set().union(*tiers.get(Tier.ASN, [set()]))
+    assert (selection.asn is not None) == bool(by_asn & carriers)
+    assert selection.netblock == any(tiers.get(Tier.NETBLOCK, []))
+    named = set(selection.countries)
+    assert len(named) == len(selection.countries)
+    geo = [hosts for tier, groups in tiers.items() if tier not in NEAR for hosts in groups]
+    if "GLOBAL" not in situation.query.countries:
+        assert ("GLOBAL" in named) == (Tier.GLOBAL in tiers)
+        in_geo = {mirrors[host].country for hosts in geo for host in hosts}
+        assert named - {"GLOBAL"} <= in_geo
+        for one in selection.chosen:
+            if one.tier not in (*NEAR, Tier.GLOBAL):
+                assert mirrors[one.host].country in named
+
+
+def _firsts(
+    catalog: Catalog, query: str = "", address: str = "203.0.113.1", country: str | None = None
+) -> Counter[int]:
+    situation = small_situation(catalog, query, address, country)
+    rng = Random(1)
+    return Counter(_first(select(situation, rng)) for _ in range(3000))
+
+
+def _first(selection: Selection) -> int:
+    return selection.chosen[0].host
+
+
+def test_geo_tiers_are_weighted() -> None:
+    """In the country, continent, asked and global tiers the bandwidth decides: three to one."""
+    catalog = small_catalog(Mirror("DE", 100), Mirror("DE", 300))
+    for query, country in (("", "DE"), ("", "FR"), ("", None), ("country=de", None)):
+        firsts = _firsts(catalog, query, country=country)
+        assert 0.72 < firsts[1] / firsts.total() < 0.78, (query, country)
+
+
+def test_near_tiers_are_not_weighted() -> None:
+    """In the netblock and ASN tiers every host is first as often, whatever its bandwidth."""
+    for pair in (
+        [Mirror(bandwidth=width, netblocks=("20.0.0.0/8",)) for width in (1, 10000)],
+        [Mirror(bandwidth=width, asns=(64500,)) for width in (1, 10000)],
+    ):
+        firsts = _firsts(small_catalog(*pair, asns=ASNS), address="20.30.40.50")
+        assert 0.47 < firsts[1] / firsts.total() < 0.53
+
+
+def test_countries_of_a_tier_are_weighted_as_one() -> None:
+    """Several countries asked, and the countries of a continent, are one weighted draw."""
+    catalog = small_catalog(Mirror("DE", 100), Mirror("FR", 300))
+    for query in ("country=de,fr", "country=fr,de", "country=global", "country=de,global"):
+        firsts = _firsts(catalog, query)
+        assert 0.72 < firsts[1] / firsts.total() < 0.78, query
+    catalog = small_catalog(Mirror("DE", 100), Mirror("FR", 300), Mirror("CA", 100))
+    firsts = _firsts(catalog, "country=us,xx")
+    assert firsts == {2: 3000}

@@ -1,0 +1,154 @@
+"""The service: what decides about the bytes of an answer, and what does not."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from mirrorlist.client import Trust
+from mirrorlist.query import parse_query
+from mirrorlist.service import Service, located, seeded
+from snapshot.reader import Snapshot
+from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
+from tests.in_process import NOW, LoadedStore, TableGeo, make_service
+from tests.metalink_document import read_metalink
+
+REPO = b"repo=linux-40&arch=x86_64"
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The contract's snapshot."""
+    return contract_world(tmp_path_factory.mktemp("service"))
+
+
+def _body(
+    service: Service,
+    query: bytes = REPO,
+    peer: str = NOBODY,
+    metalink: bool = True,
+    forwarded: Sequence[bytes] = (),
+) -> bytes:
+    return service.respond(metalink, query, peer, forwarded).body
+
+
+def _seeded(snapshot: Snapshot, seed: int | None = 1) -> Service:
+    return make_service(snapshot, COUNTRIES, seed=seed)
+
+
+@pytest.mark.parametrize("metalink", [True, False])
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(REPO, id="again"),
+        pytest.param(b"arch=x86_64&repo=linux-40", id="another order"),
+        pytest.param(REPO + b"&countme=1", id="countme"),
+        pytest.param(REPO + b"&infra=$infra&content=%zz", id="unknown parameters"),
+        pytest.param(b"repo=no&" + REPO, id="an earlier value"),
+        pytest.param(b"repo=linux%2D40&arch=x86%5f64", id="encoded otherwise"),
+        pytest.param(REPO + b"&country=&ip=", id="empty ones"),
+        pytest.param(REPO + b"&netblock=1", id="netblock=1"),
+    ],
+)
+def test_same_bytes(snapshot: Snapshot, query: bytes, metalink: bool) -> None:
+    """With a seed, equal requests give equal bytes, however they are written."""
+    service = _seeded(snapshot)
+    first = _body(service, metalink=metalink)
+    assert _body(service, query, metalink=metalink) == first
+    assert _body(_seeded(snapshot), query, metalink=metalink) == first
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(b"country=us,jp,de", b"country=de,US,jp,JP", id="countries"),
+        pytest.param(b"netblock=0", b"netblock=", id="netblock off"),
+    ],
+)
+def test_same_meaning_same_order(snapshot: Snapshot, first: bytes, second: bytes) -> None:
+    """With a seed, what means the same gives the same order."""
+    service = _seeded(snapshot)
+    assert _urls(service, REPO + b"&" + first) == _urls(service, REPO + b"&" + second)
+
+
+def _urls(service: Service, query: bytes, peer: str = "127.0.0.1") -> list[str]:
+    return [link.url for link in read_metalink(_body(service, query, peer)).links]
+
+
+def test_other_clients_other_orders(snapshot: Snapshot) -> None:
+    """With a seed, each client has an order of its own."""
+    service = _seeded(snapshot)
+    orders = {_body(service, peer=f"203.0.112.{number}") for number in range(20)}
+    assert len(orders) > 15
+
+
+def test_other_seeds_other_orders(snapshot: Snapshot) -> None:
+    """Another seed gives other orders."""
+    assert len({_body(_seeded(snapshot, seed)) for seed in range(20)}) > 15
+
+
+def test_other_queries_other_orders(snapshot: Snapshot) -> None:
+    """With a seed, another query of the same hosts has another order."""
+    service = _seeded(snapshot)
+    queries = [
+        REPO,
+        *(b"path=pub/linux/40/x86_64/os/repodata/repomd.xml" + x for x in (b"", b"&time")),
+    ]
+    assert len({tuple(_urls(service, query)) for query in queries}) > 1
+
+
+def test_without_a_seed_orders_differ(snapshot: Snapshot) -> None:
+    """Without a seed the same request has a new order each time."""
+    service = _seeded(snapshot, None)
+    assert len({_body(service) for _ in range(30)}) > 20
+
+
+def test_only_the_pubdate_changes(snapshot: Snapshot) -> None:
+    """With a seed, a later answer differs in its pubdate alone."""
+    times = iter([NOW, NOW + 86400.4])
+    clock = times.__next__
+    service = Service(LoadedStore(snapshot), TableGeo(COUNTRIES), Trust(), clock, seed=1)
+    first, second = _body(service), _body(service)
+    pubdate = re.compile(rb' pubdate="[^"]*"')
+    assert pubdate.findall(first) == [b' pubdate="Fri, 15 Jan 2027 08:00:00 GMT"']
+    assert pubdate.findall(second) == [b' pubdate="Sat, 16 Jan 2027 08:00:00 GMT"']
+    assert pubdate.sub(b"", first) == pubdate.sub(b"", second)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "hosts"),
+    [
+        pytest.param(0, 5, id="never global"),
+        pytest.param(5, 5, id="enough"),
+        pytest.param(6, 6, id="one more wanted"),
+    ],
+)
+def test_minimum(snapshot: Snapshot, minimum: int, hosts: int) -> None:
+    """The minimum decides when the global tier is added."""
+    service = make_service(snapshot, COUNTRIES, minimum)
+    body = _body(service, b"path=pub/linux/five", GERMAN, metalink=False)
+    assert body.count(b"\n") == 1 + hosts
+
+
+def test_no_log(snapshot: Snapshot) -> None:
+    """Without a log an answer is the same and nothing is written."""
+    assert make_service(snapshot).respond(True, REPO, NOBODY, []).log is not None
+
+
+def test_seeded() -> None:
+    """A random source depends on the seed, the query and both addresses, and on nothing else."""
+
+    def number(seed: int = 1, raw: bytes = b"path=a", near: str = GERMAN, wish: str = "") -> float:
+        query = parse_query(raw, False)
+        client = Trust().believe(near, [], wish)
+        return seeded(seed, query, client).random()
+
+    assert number() == number()
+    assert len({number(), number(seed=2), number(raw=b"path=b"), number(near=NOBODY)}) == 4
+    assert number(wish=NOBODY) not in (number(), number(near=NOBODY))
+
+
+def test_located() -> None:
+    """The country is that of the address wished for, with the source's name."""
+    client = located(Trust().believe(NOBODY, [], GERMAN), TableGeo(COUNTRIES))
+    assert (client.country, client.country_source) == ("DE", "table")

@@ -1,0 +1,208 @@
+"""The running server: its workers, their replacement, and every way to its end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from snapshot.model import Repository
+from snapshot.writer import encode
+from tests.live import ROOT, Server, read_to_end, request, serve, wait_until
+from tests.small_worlds import DIRECTORY, Mirror, small_data
+
+TARGET = f"/mirrorlist?path={DIRECTORY}"
+# More than a loopback connection buffers, so that an answer can be under way for long.
+MANY_REPOSITORIES = 80_000
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A snapshot with one mirror, and so many repositories that their list takes its time."""
+    repositories = [
+        Repository(f"{'a-repository-with-a-long-name-' * 2}{number:06}", "x86_64", 0, False)
+        for number in range(MANY_REPOSITORIES)
+    ]
+    data = msgspec.structs.replace(small_data((Mirror(),), {}), repositories=repositories)
+    path = tmp_path_factory.mktemp("supervisor") / "mm.snap"
+    path.write_bytes(encode(data))
+    return path
+
+
+@contextmanager
+def _running(snapshot: Path, folder: Path, workers: int = 1) -> Iterator[Server]:
+    with serve(snapshot, folder, "--workers", workers) as server:
+        wait_until("all workers are there", lambda: len(server.workers()) == workers)
+        assert server.get(TARGET).status == 200
+        yield server
+
+
+def _is_running(process: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _refuses(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@contextmanager
+def _answer_under_way(server: Server) -> Iterator[socket.socket]:
+    """A connection whose long answer has begun and is not read."""
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(request(b"/repositories?format=json"))
+        assert connection.recv(8, socket.MSG_PEEK) == b"HTTP/1.1"
+        yield connection
+
+
+def test_a_dead_worker_is_replaced(snapshot: Path, tmp_path: Path) -> None:
+    """After kill -9 of a worker there are two again, and the server has answered all along."""
+    with _running(snapshot, tmp_path, workers=2) as server:
+        dead, other = server.workers()
+        os.kill(dead, signal.SIGKILL)
+        assert server.get(TARGET).status == 200
+        wait_until(
+            "a new worker", lambda: len(server.workers()) == 2 and dead not in server.workers()
+        )
+        assert other in server.workers()
+        os.kill(other, signal.SIGKILL)
+        assert server.get(TARGET).status == 200
+        assert f"worker {dead} ended unexpectedly" in server.output.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop(snapshot: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT end the server with 0; no worker stays and the port is free."""
+    with _running(snapshot, tmp_path, workers=2) as server:
+        workers = server.workers()
+        assert server.end(number) == 0
+        assert not any(map(_is_running, workers))
+        assert _refuses(server.port)
+        assert server.output.read_text().endswith("mirrorlist: stopped\n")
+
+
+def test_interrupt_of_the_whole_group(snapshot: Path, tmp_path: Path) -> None:
+    """Ctrl-C, which reaches supervisor and workers alike, ends the server with 0."""
+    with _running(snapshot, tmp_path, workers=2) as server:
+        os.killpg(server.process.pid, signal.SIGINT)
+        assert server.process.wait(10) == 0
+        assert "unexpectedly" not in server.output.read_text()
+
+
+def test_an_answer_under_way_is_finished(snapshot: Path, tmp_path: Path) -> None:
+    """After SIGTERM an answer under way comes to its last byte, then the server ends with 0."""
+    with _running(snapshot, tmp_path) as server, _answer_under_way(server) as connection:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.process.poll() is None, "ended before the answer was read"
+        head, _, body = read_to_end(connection).partition(b"\r\n\r\n")
+        assert f"content-length: {len(body)}" in head.decode().lower()
+        assert msgspec.json.decode(body)["total"] == MANY_REPOSITORIES
+        assert server.process.wait(5) == 0
+
+
+def test_a_second_signal_waits_for_nobody(snapshot: Path, tmp_path: Path) -> None:
+    """A second SIGTERM ends the server at once, though a client still reads."""
+    with _running(snapshot, tmp_path, workers=2) as server, _answer_under_way(server):
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        started = time.monotonic()
+        assert server.end() == 0
+        assert time.monotonic() - started < 2
+        assert _refuses(server.port)
+
+
+def test_two_fast_signals(snapshot: Path, tmp_path: Path) -> None:
+    """Two SIGTERMs at once end the server with 0 like one."""
+    with _running(snapshot, tmp_path, workers=2) as server:
+        workers = server.workers()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.end() == 0
+        assert not any(map(_is_running, workers))
+
+
+def test_no_worker_outlives_the_supervisor(snapshot: Path, tmp_path: Path) -> None:
+    """After kill -9 of the supervisor its workers end and the port is free."""
+    with _running(snapshot, tmp_path, workers=2) as server:
+        workers = server.workers()
+        server.end(signal.SIGKILL)
+        wait_until("no worker is left", lambda: not any(map(_is_running, workers)))
+        assert _refuses(server.port)
+
+
+def test_nobody_new_is_let_in_while_stopping(snapshot: Path, tmp_path: Path) -> None:
+    """After SIGTERM a new connection is refused at once, so that a proxy asks another server."""
+    with _running(snapshot, tmp_path) as server, _answer_under_way(server):
+        server.process.send_signal(signal.SIGTERM)
+        wait_until("connections are refused", lambda: _refuses(server.port), 1)
+
+
+def test_start_again_on_the_same_port(snapshot: Path, tmp_path: Path) -> None:
+    """A server can take its predecessor's port at once."""
+    with _running(snapshot, tmp_path) as server:
+        port = server.port
+        assert server.end() == 0
+    with serve(snapshot, tmp_path, "--port", port) as server:
+        assert server.port == port
+        assert server.get(TARGET).status == 200
+
+
+def test_a_worker_loads_no_database(snapshot: Path, tmp_path: Path) -> None:
+    """No part of SQLAlchemy or psycopg is mapped in the supervisor or in a worker."""
+    with _running(snapshot, tmp_path) as server:
+        assert _database_parts(server.process.pid) == set()
+        assert _database_parts(*server.workers()) == set()
+
+
+def test_a_loaded_database_would_be_seen() -> None:
+    """The look into a process does find SQLAlchemy and psycopg where they are loaded."""
+    code = "import sqlalchemy, psycopg, sys; print(); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert _database_parts(process.pid) >= {"sqlalchemy", "psycopg"}
+        process.communicate()
+
+
+def _database_parts(process: int) -> set[str]:
+    mapped = Path(f"/proc/{process}/maps").read_text().lower()
+    return {name for name in ("sqlalchemy", "psycopg", "libpq", "greenlet") if name in mapped}
+
+
+DYING = """
+import sys
+from mirrorlist.supervisor import Supervisor
+Supervisor(lambda lifeline: None, 1, lambda text: print(text, flush=True)).run()
+print("stopped")
+"""
+
+
+def test_a_worker_that_dies_at_once_is_not_forked_in_a_loop() -> None:
+    """Workers that end right after their start are replaced at a slow pace, until the stop."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DYING], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        time.sleep(1.3)
+        process.terminate()
+        output, _ = process.communicate(timeout=10)
+    lines = output.splitlines()
+    assert lines[-1] == "stopped"
+    assert 1 <= len(lines) - 1 <= 4
+    assert all("ended unexpectedly; starting another" in line for line in lines[:-1])
+    assert process.returncode == 0
