@@ -1,0 +1,45 @@
+"""The command `mirrorlist`: its subcommands and what a failure looks like.
+
+The only place that may use the backend, and only within a subcommand, so that a worker never
+loads a database driver.
+"""
+
+import sys
+
+import click
+
+from mirrorlist import __version__
+from mirrorlist.cli.ask import ask
+from mirrorlist.cli.demo import demo
+from mirrorlist.cli.export import export
+from mirrorlist.cli.failure import guarded
+from mirrorlist.cli.inspect import inspect
+from mirrorlist.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mirrorlist")
+def cli() -> None:
+    """Mirror lists and metalinks for dnf, yum and zypper, from a MirrorManager database.
+
+    \b
+    Try it:          mirrorlist demo
+    Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
+    Serve:           mirrorlist serve --snapshot mm.snap --port 3000
+    Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
+
+    \b
+    Every option can also stand in the environment (--trusted-proxy is MIRRORLIST_TRUSTED_PROXY)
+    or in a TOML file given with --config.
+    Exit codes: 0 done, 2 a wrong option, 3 a snapshot or database that cannot be used,
+    1 anything else (a port in use, a file that cannot be written).
+    """
+
+
+for command in (demo, export, serve, ask, inspect):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit with a documented code, never with a traceback."""
+    sys.exit(guarded(lambda: cli.main(standalone_mode=False)))

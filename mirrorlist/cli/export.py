@@ -1,0 +1,80 @@
+"""`mirrorlist export`: from a MirrorManager database to a snapshot file."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
+from mirrorlist.cli.options import options
+
+if TYPE_CHECKING:
+    from snapshot.exporter import ExportResult
+
+
+@click.command()
+@options("export")
+def export(
+    database: str,
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    dns: bool,
+    json: bool,
+) -> None:
+    """Write a snapshot of a MirrorManager database.
+
+    Reads in one consistent, read-only transaction. A row that cannot be used is left out and
+    reported; the old file stays until the new one is whole.
+
+    \b
+    mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
+    mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
+    """
+    run_export(database, output, asn, country_continent, dns, json)
+
+
+def run_export(
+    database: str,
+    path: Path,
+    asn: Path | None = None,
+    country_continent: Path | None = None,
+    dns: bool = True,
+    json: bool = False,
+) -> None:
+    """Export and say what was done, for people or as JSON."""
+    # As an exception, so that the half-written file beside the output goes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Here and not above: only this command may load the database's side.
+    from snapshot.exporter import export as export_database
+
+    with progress_bar() as steps:
+        result = export_database(database, path, asn, country_continent, dns, steps)
+    if json:
+        click.echo(msgspec.json.encode(_json(result)))
+    else:
+        _say(result, path)
+
+
+def _json(result: "ExportResult") -> dict[str, object]:
+    return {
+        "counts": result.counts,
+        "left_out": [
+            {"table": row.table, "id": row.id, "reason": row.reason} for row in result.left_out
+        ],
+        "seconds": round(result.seconds, 3),
+        "bytes": result.bytes,
+    }
+
+
+def _say(result: "ExportResult", path: Path) -> None:
+    counts = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in result.counts.items()
+    )
+    say(f"{path}: {result.bytes:,} bytes in {result.seconds:.2f} s: {counts}")
+    if result.left_out:
+        say(f"{len(result.left_out)} rows could not be used and were left out:")
+        messages().print(left_out_table(result.left_out))

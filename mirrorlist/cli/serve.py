@@ -1,0 +1,102 @@
+"""`mirrorlist serve`: the server."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+
+from mirrorlist.accesslog import AccessLog
+from mirrorlist.cli.console import say
+from mirrorlist.cli.options import options
+from mirrorlist.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.geo import open_geo
+from mirrorlist.service import Service
+from mirrorlist.store import Store
+
+_LOOK_SECONDS = 0.1
+
+
+@click.command()
+@options("serve")
+def serve(
+    snapshot: Path,
+    host: str,
+    port: int,
+    workers: int,
+    geoip: Path | None,
+    minimum: int,
+    log: Path | None,
+    trusted_proxy: tuple[str, ...],
+    seed: int | None,
+    wait: float,
+) -> None:
+    """Answer /metalink and /mirrorlist from a snapshot.
+
+    SIGTERM and SIGINT end it after the answers under way; a worker that dies is replaced.
+
+    \b
+    mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
+    curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
+    """
+    _await(snapshot, wait)
+    trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
+    service = load_service(snapshot, geoip, trust, minimum, log, seed)
+    run_server(service, host, port, workers)
+
+
+def load_service(
+    snapshot: Path,
+    geoip: Path | None,
+    trust: Trust,
+    minimum: int,
+    log: Path | None,
+    seed: int | None = None,
+) -> Service:
+    """Load everything that answers are made from; raises what is wrong with one of the files."""
+    access_log = AccessLog(str(log)) if log else None
+    return Service(Store(snapshot), open_geo(geoip), trust, time.time, minimum, seed, access_log)
+
+
+def run_server(
+    service: Service,
+    host: str,
+    port: int,
+    workers: int,
+    listening: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Bind, say where, and supervise workers until told to stop.
+
+    `listening` is called with the address and port once both are taken.
+    """
+    # Here and not above: `--help` need not wait for uvicorn.
+    from mirrorlist.server import listen, shown, work
+    from mirrorlist.supervisor import Supervisor
+
+    listener = listen(host, port)
+    bound = shown(*listener.getsockname()[:2])
+    catalog = service.store.catalog
+    say(
+        f"listening on http://{bound} with {workers} worker{'s' if workers > 1 else ''};"
+        f" snapshot {catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
+    )
+    listening(bound)
+    Supervisor(partial(work, service, listener), workers, say, listener.close).run()
+    say("stopped")
+
+
+def _await(snapshot: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    # os.path, as pathlib raises where a folder may not be looked into.
+    while not os.path.exists(snapshot) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+
+
+def _age(service: Service) -> str:
+    seconds = service.store.catalog.age(service.clock())
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
