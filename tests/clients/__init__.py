@@ -1,0 +1,1 @@
+"""Tests in which real clients fetch lists and packages: dnf and librepo, over loopback."""

@@ -1,0 +1,221 @@
+"""A real librepo and our lists: what it reads in them, and whose repomd.xml it believes.
+
+The case numbers are those of the conformance list in clients.md section 6.
+"""
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.clients.conftest import MakeStage
+from tests.clients.librepo import Librepo
+from tests.clients.mirrors import Condition
+from tests.clients.packages import Repositories
+from tests.clients.recording import without_pubdate
+from tests.clients.stage import REPOMD_PATH, REPOSITORY_QUERY, Scenario, Stage
+
+pytestmark = pytest.mark.system
+
+GOOD, STALE, DEAD, JUNK = Condition.GOOD, Condition.STALE, Condition.DEAD, Condition.JUNK
+
+either_kind = pytest.mark.parametrize("kind", ["metalink", "mirrorlist"])
+
+
+def bases(stage: Stage) -> tuple[str, ...]:
+    """Where each mirror has the repository, in the order that the database asks for."""
+    return tuple(mirror.repository_url for mirror in stage.mirrors)
+
+
+@either_kind
+def test_good_list(
+    make_stage: MakeStage, librepo: Librepo, repositories: Repositories, kind: str
+) -> None:
+    """Case 1: librepo reads all mirrors in our order and takes the repository from the first."""
+    stage = make_stage(Scenario((GOOD, GOOD, GOOD)))
+    report = librepo.download(kind, stage.url(kind))
+    assert report.error is None
+    assert report.mirrors == bases(stage)
+    assert librepo.repomd == repositories.new.repomd
+    assert len(stage.exchanges) == 1
+    assert stage.repomd_counts == [1, 0, 0]
+
+
+def test_metalink_content(
+    make_stage: MakeStage, librepo: Librepo, repositories: Repositories
+) -> None:
+    """Case 1: librepo finds the file detail, its alternate and falling preferences."""
+    stage = make_stage(Scenario((STALE, GOOD), alternate=True))
+    report = librepo.read_list("metalink", stage.url("metalink"))
+    assert report.preferences == (100, 99)
+    assert report.timestamp == repositories.new.timestamp
+    assert report.size == len(repositories.new.repomd)
+    assert report.hashes == repositories.new.hashes
+    assert report.alternates == (repositories.old.timestamp,)
+    assert stage.repomd_counts == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "repomd_counts"),
+    [
+        pytest.param(STALE, [1, 1], id="2 stale"),
+        pytest.param(JUNK, [1, 1], id="2 junk"),
+        pytest.param(Condition.MISSING, [1, 1], id="5 404"),
+        pytest.param(Condition.FAILING, [1, 1], id="5 500"),
+        pytest.param(DEAD, [0, 1], id="5 dead"),
+    ],
+)
+def test_first_mirror_of_no_use(
+    make_stage: MakeStage,
+    librepo: Librepo,
+    repositories: Repositories,
+    first: Condition,
+    repomd_counts: list[int],
+) -> None:
+    """Cases 2 and 5: librepo ends on the second mirror when the first one is of no use."""
+    stage = make_stage(Scenario((first, GOOD)))
+    report = librepo.download("metalink", stage.url("metalink"))
+    assert report.error is None
+    assert report.mirrors == bases(stage)
+    assert librepo.repomd == repositories.new.repomd
+    assert stage.repomd_counts == repomd_counts
+
+
+def test_first_mirror_stale_but_alternate(
+    make_stage: MakeStage, librepo: Librepo, repositories: Repositories
+) -> None:
+    """Case 3: librepo believes yesterday's repomd.xml of the first mirror as an alternate."""
+    stage = make_stage(Scenario((STALE, GOOD), alternate=True))
+    assert librepo.download("metalink", stage.url("metalink")).error is None
+    assert librepo.repomd == repositories.old.repomd
+    assert stage.repomd_counts == [1, 0]
+
+
+@pytest.mark.parametrize("only", [STALE, JUNK], ids=["stale", "junk"])
+def test_only_mirror_matches_nothing(
+    make_stage: MakeStage, librepo: Librepo, only: Condition
+) -> None:
+    """Case 4: librepo believes no repomd.xml that matches neither main hash nor alternate."""
+    stage = make_stage(Scenario((only,)))
+    report = librepo.download("metalink", stage.url("metalink"))
+    assert report.error is not None
+    assert "All mirrors were tried" in report.error
+    assert librepo.repomd is None
+
+
+def test_text_list_with_time(make_stage: MakeStage, librepo: Librepo) -> None:
+    """Case 7: a text list is comments at the start of lines, then a URL a line, and LF."""
+    stage = make_stage(Scenario((GOOD, GOOD, GOOD)))
+    query = f"{REPOSITORY_QUERY}&protocol=http&time=1"
+    report = librepo.download("mirrorlist", stage.url("mirrorlist", query))
+    assert report.error is None
+    assert report.mirrors == bases(stage)
+    (exchange,) = stage.exchanges
+    lines = exchange.body.decode().removesuffix("\n").split("\n")
+    assert tuple(lines[2:]) == bases(stage)
+    assert lines[0].startswith("# repo = fedora-40 arch = x86_64 ")
+    assert lines[1].startswith("# database creation time: ")
+    assert b"\r" not in exchange.body
+
+
+@either_kind
+def test_unknown_repository(make_stage: MakeStage, librepo: Librepo, kind: str) -> None:
+    """Case 8: librepo's twelve tries for an unknown repository each get a short 404."""
+    stage = make_stage(Scenario((GOOD,)))
+    report = librepo.download(kind, stage.url(kind, "repo=fedora-41&arch=x86_64"))
+    assert report.error is not None
+    assert "Status code: 404" in report.error
+    assert report.mirrors == ()
+    assert [exchange.status for exchange in stage.exchanges] == [404] * 12
+    assert all(0 < len(exchange.body) < 1024 for exchange in stage.exchanges)
+
+
+def test_unknown_repository_has_no_line_for_a_mirror(make_stage: MakeStage) -> None:
+    """Case 8: an error's lines are comments without a URL, as new librepos read those too."""
+    stage = make_stage(Scenario((GOOD,)))
+    exchange = stage.ask("mirrorlist", "repo=fedora-41&arch=x86_64")
+    first, *lines = exchange.body.decode().removesuffix("\n").split("\n")
+    assert first.startswith("# repo = fedora-41 arch = x86_64 ")
+    assert "error: invalid repo or arch" in lines
+    assert "://" not in exchange.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "reason"),
+    [
+        pytest.param(
+            "mirrorlist", "repo=fedora-38&arch=x86_64", "No URLs in mirrorlist", id="disabled"
+        ),
+        pytest.param("mirrorlist", "arch=x86_64", "No URLs in mirrorlist", id="no repo"),
+        pytest.param(
+            "metalink",
+            "repo=fedora-38&arch=x86_64",
+            'file "repomd.xml" was not found in metalink',
+            id="disabled, metalink",
+        ),
+    ],
+)
+def test_no_list(
+    make_stage: MakeStage, librepo: Librepo, kind: str, query: str, reason: str
+) -> None:
+    """Case 9: a disabled repository or a missing parameter costs one request, clear to librepo."""
+    stage = make_stage(Scenario((GOOD,)))
+    report = librepo.download(kind, stage.url(kind, query))
+    assert report.error is not None
+    assert reason in report.error
+    assert [exchange.status for exchange in stage.exchanges] == [200]
+
+
+@pytest.mark.parametrize(
+    ("as_written", "as_sent"),
+    [
+        pytest.param(REPOSITORY_QUERY, f"{REPOSITORY_QUERY}&countme=1", id="11 countme at the end"),
+        pytest.param(
+            REPOSITORY_QUERY,
+            f"cc=DE&content=$contentdir&infra=$infra&{REPOSITORY_QUERY}&release=40",
+            id="11 parameters of other servers",
+        ),
+        pytest.param(REPOSITORY_QUERY, "arch=x86_64&repo=fedora-40", id="12 sorted"),
+        pytest.param(
+            f"{REPOSITORY_QUERY}&protocol=http%2Chttps",
+            "arch=x86_64&protocol=http,https&repo=fedora-40",
+            id="12 sorted, comma decoded",
+        ),
+        pytest.param(
+            f"path={quote(REPOMD_PATH, safe='')}&country=global",
+            f"country=global&path={REPOMD_PATH}",
+            id="12 sorted, slashes decoded",
+        ),
+    ],
+)
+def test_same_list(make_stage: MakeStage, librepo: Librepo, as_written: str, as_sent: str) -> None:
+    """Cases 11 and 12: however a query is written, the list has the same mirrors and bytes."""
+    stage = make_stage(Scenario((GOOD,) * 8, shuffled=True))
+    first = librepo.read_list("metalink", stage.url("metalink", as_written))
+    second = librepo.read_list("metalink", stage.url("metalink", as_sent))
+    assert set(first.mirrors) == set(bases(stage))
+    assert second == first
+    one, other = stage.exchanges
+    assert (one.request.target, other.request.target) == (
+        f"/metalink?{as_written}",
+        f"/metalink?{as_sent}",
+    )
+    assert without_pubdate(other.body) == without_pubdate(one.body)
+
+
+def test_same_text_list(make_stage: MakeStage, librepo: Librepo) -> None:
+    """Case 12: a text list asked for in zypper's order has the same bytes."""
+    stage = make_stage(Scenario((GOOD,) * 8, shuffled=True))
+    librepo.read_list("mirrorlist", stage.url("mirrorlist"))
+    librepo.read_list("mirrorlist", stage.url("mirrorlist", "arch=x86_64&repo=fedora-40"))
+    one, other = stage.exchanges
+    assert other.body == one.body
+
+
+@either_kind
+def test_ampersand_in_a_url(make_stage: MakeStage, librepo: Librepo, kind: str) -> None:
+    """Case 19: librepo reads a mirror's URL with an ampersand as it stands in the database."""
+    stage = make_stage(Scenario((GOOD,), tree="/fedora&friends"))
+    report = librepo.download(kind, stage.url(kind))
+    assert report.error is None
+    assert report.mirrors == bases(stage)
+    assert "&" in bases(stage)[0]
