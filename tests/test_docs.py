@@ -1,0 +1,158 @@
+"""The docs say what the code does: parameters, settings, error texts, exit codes, modules."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mirrorlist.errors
+import snapshot.errors
+from mirrorlist.cli import cli
+from mirrorlist.query import PARAMETERS
+from mirrorlist.settings import SETTINGS, Setting
+from tests.factories import export_tables, world
+from tests.in_process import respond
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- settings:", "<!-- end of settings -->"
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _pages() -> list[str]:
+    return sorted(
+        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    )
+
+
+def _modules() -> list[str]:
+    return [
+        path.relative_to(ROOT).as_posix()
+        for package in ("mirrorlist", "snapshot")
+        for path in sorted((ROOT / package).glob("*.py"))
+        if path.stem != "__init__"
+    ]
+
+
+def _settings_table() -> str:
+    rows = ["| flag | environment | of | default | |", "|---|---|---|---|---|"]
+    rows += [_settings_row(setting) for setting in SETTINGS]
+    return "\n".join(rows)
+
+
+def _settings_row(setting: Setting) -> str:
+    if setting.required:
+        shown = "required"
+    elif isinstance(setting.default, bool):
+        shown = "on" if setting.default else "off"
+    else:
+        shown = "" if setting.default is None else f"`{setting.default}`"
+    of = ", ".join(setting.commands)
+    return f"| `{setting.flag}` | `{setting.variable}` | {of} | {shown} | {setting.help} |"
+
+
+def test_the_settings_table_is_the_code() -> None:
+    """docs/operations.md shows every setting as the code has it."""
+    page = _read("docs/operations.md")
+    begin = page.index("\n", page.index(BEGIN)) + 1
+    written = f"{page[:begin]}{_settings_table()}\n{page[page.index(END) :]}"
+    if os.environ.get("UPDATE_DOCS"):
+        (ROOT / "docs/operations.md").write_text(written, encoding="utf-8")
+    assert page == written, "run it with UPDATE_DOCS=1"
+
+
+@pytest.mark.parametrize("parameter", sorted(PARAMETERS))
+def test_every_parameter_is_described(parameter: str) -> None:
+    """docs/protocol.md names each query parameter in its table."""
+    table = _read("docs/protocol.md").partition("## Parameters")[2].partition("\n- ")[0]
+    assert f"`{parameter}`" in table
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_subcommand_is_described(command: str) -> None:
+    """README.md shows each subcommand."""
+    assert re.search(rf"mirrorlist {command}\b", _read("README.md"))
+
+
+def _exit_codes() -> Iterator[int]:
+    for module in (mirrorlist.errors, snapshot.errors):
+        for value in vars(module).values():
+            if isinstance(value, type) and hasattr(value, "exit_code"):
+                yield value.exit_code
+
+
+@pytest.mark.parametrize("code", sorted({0, *_exit_codes()}))
+def test_every_exit_code_is_described(code: int) -> None:
+    """docs/operations.md and --help name each exit code."""
+    assert f"\n| {code} | " in _read("docs/operations.md")
+    assert str(code) in (cli.help or "")
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        pytest.param("", "either path=, or repo= and arch= must be specified", id="nothing asked"),
+        pytest.param("repo=old-39&arch=x86_64", "repo disabled", id="disabled"),
+        pytest.param("repo=%00&arch=x86_64", "# repo=: a control character", id="control"),
+        pytest.param("repo=x&arch=y", "error: invalid repo or arch", id="unknown repository"),
+        pytest.param("path=nowhere", "error: invalid path", id="unknown path"),
+        pytest.param(
+            "path=pub/elsewhere", "is in no category: no host can carry it", id="no category"
+        ),
+    ],
+)
+def test_error_texts_are_described(tmp_path: Path, query: str, text: str) -> None:
+    """The text of an error is the one that docs/protocol.md shows."""
+    reader, _ = export_tables(tmp_path, world())
+    assert text in respond(reader, f"/mirrorlist?{query}").body.decode()
+    assert text in _read("docs/protocol.md")
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_every_module_has_its_place(module: str) -> None:
+    """ARCHITECTURE.md says where each module belongs."""
+    name = module.partition("/")[2]
+    assert f"`{module}`" in _read("ARCHITECTURE.md") or f"`{name}`" in _read("ARCHITECTURE.md")
+
+
+@pytest.mark.parametrize("page", _pages())
+def test_links_lead_somewhere(page: str) -> None:
+    """Each relative link of a page leads to a file, and each anchor to a heading."""
+    text = _read(page)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {_anchor(heading) for heading in headings}, target
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", _pages())
+def test_make_targets_exist(page: str) -> None:
+    """Each `make target` that a page tells to run is in the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", _read("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)\b`", _read(page))) <= targets
+
+
+def test_the_glossary_uses_names_of_the_code() -> None:
+    """Each name that the glossary gives for the code stands in the code."""
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("mirrorlist", "snapshot")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    rows = [line.split("|") for line in _read("docs/glossary.md").splitlines() if line[:1] == "|"]
+    names = [name for row in rows[2:] for name in re.findall(r"`([\w.]+)`", row[3])]
+    assert len(names) > 40
+    assert [name for name in names if name.rpartition(".")[2] not in code] == []
