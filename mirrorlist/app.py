@@ -3,16 +3,24 @@
 The only module that knows starlette. Source: behaviour.md section 1 and section 6 items 7, 9, 10.
 """
 
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
 import msgspec
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mirrorlist.errors import QueryError
+from mirrorlist.explanation import as_text
 from mirrorlist.health import ready
 from mirrorlist.query import echo
 from mirrorlist.service import Service
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 METHODS = ("GET", "HEAD")
 # The answer depends on the client's address, so no shared cache may keep it.
@@ -39,11 +47,16 @@ class App:
     def _respond(self, scope: Scope, is_metalink: bool) -> Response:
         if scope["method"] not in METHODS:
             return _method_not_allowed()
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        peer = scope["client"][0] if scope["client"] else None
+        peer, forwarded = _sender(scope)
         answer = self._service.respond(is_metalink, scope["query_string"], peer, forwarded)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
         return _plain(answer.body, answer.status, answer.content_type, headers)
+
+
+def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
+    """The peer's address (None on a Unix socket) and the X-Forwarded-For lines in order."""
+    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return scope["client"][0] if scope["client"] else None, forwarded
 
 
 def _plain(body: bytes, status: int, content_type: str, headers: dict[str, str]) -> Response:
@@ -66,6 +79,9 @@ def _make_others(service: Service) -> ASGIApp:
     async def repositories(request: Request) -> Response:
         return _repositories(service, request)
 
+    async def explanation(request: Request) -> Response:
+        return _explain(service, request)
+
     async def nothing_here(request: Request, error: Exception) -> Response:
         return PlainTextResponse("We don't serve their kind here!", 404)
 
@@ -75,14 +91,35 @@ def _make_others(service: Service) -> ASGIApp:
     routes = [
         Route("/health/live", live),
         Route("/health/ready", is_ready),
-        Route("/repositories", repositories),
-        Route("/{prefix:path}/repositories", repositories),
+        *_anywhere("repositories", repositories),
+        *_anywhere("explain", explanation),
     ]
     handlers = {404: nothing_here, 405: method_not_allowed}
     app = Starlette(routes=routes, exception_handlers=handlers)
     # Its redirect would lead to whatever the client wrote as its Host.
     app.router.redirect_slashes = False
     return app
+
+
+def _anywhere(name: str, endpoint: Endpoint) -> list[Route]:
+    """Routes for a name under any prefix, as haproxy and old configurations use several."""
+    return [Route(f"/{name}", endpoint), Route(f"/{{prefix:path}}/{name}", endpoint)]
+
+
+def _explain(service: Service, request: Request) -> Response:
+    peer, forwarded = _sender(request.scope)
+    accept = request.headers.get("accept", "")
+    as_plain = "text/plain" in accept and "json" not in accept
+    try:
+        found = service.explain(request.scope["query_string"], peer, forwarded)
+    except QueryError as error:
+        status = error.status if error.status >= HTTPStatus.BAD_REQUEST else HTTPStatus.NOT_FOUND
+        if as_plain:
+            return _plain(str(error).encode(), status, "text/plain", _CACHE)
+        return _json({"error": str(error)}, status)
+    if as_plain:
+        return _plain(as_text(found).encode() + b"\n", 200, "text/plain", _CACHE)
+    return _json(found)
 
 
 def _repositories(service: Service, request: Request) -> Response:
@@ -108,7 +145,6 @@ def _repositories(service: Service, request: Request) -> Response:
     return _plain("".join(lines).encode(), 200, "text/plain", {})
 
 
-def _json(value: object) -> Response:
-    return _plain(
-        msgspec.json.encode(value), 200, "application/json", {"Cache-Control": "no-store"}
-    )
+def _json(value: object, status: int = 200) -> Response:
+    body = orjson.dumps(value, default=msgspec.to_builtins)
+    return _plain(body, status, "application/json", {"Cache-Control": "no-store"})

@@ -34,12 +34,14 @@ class Client(Struct, frozen=True):
     """The believed client.
 
     `near` is the address for the netblock and ASN tiers, `geo` the one for the country; they
-    differ when a stranger wishes for another place with `ip=`. `country` is what GeoIP says.
+    differ when a stranger wishes for another place with `ip=`. `is_ours`: a trusted proxy or
+    loopback asks, and may see everything. `country` is what GeoIP says.
     """
 
     near: Address
     geo: Address
     source: str
+    is_ours: bool = False
     country: str | None = None
     country_source: str = "none"
 
@@ -58,14 +60,15 @@ class Trust:
         `peer` is None on a Unix socket, which only a local proxy can reach.
         """
         asker, source = self._asker(peer, forwarded)
+        is_ours = self._is_ours(asker)
         if not wish:
-            return Client(asker, asker, source)
+            return Client(asker, asker, source, is_ours)
         wished = parse_address(wish)
         if wished is None:
             raise BadQuery(f"# ip=: not an address: {echo(wish)}")
         # Private hosts are in the near tiers: a stranger must not see those of others.
-        near = wished if self._is_ours(asker) else asker
-        return Client(near, wished, "ip=")
+        near = wished if is_ours else asker
+        return Client(near, wished, "ip=", is_ours)
 
     def _asker(self, peer: str | None, forwarded: Sequence[bytes]) -> tuple[Address, str]:
         connected = parse_address(peer or "127.0.0.1") or Address(4, 0x7F000001)

@@ -39,6 +39,12 @@ class Disabled(QueryError):
     status = 200
 
 
+class Unavailable(QueryError):
+    """Not the client's mistake but ours; 200, as librepo repeats any other status at once."""
+
+    status = 200
+
+
 class NotFound(QueryError):
     """A query for something that is not there."""
 

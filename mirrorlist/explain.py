@@ -5,13 +5,15 @@ Reads the same rules as the answer itself: target, place, selection.
 
 from random import Random
 
-from msgspec import Struct
+from msgspec import structs
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
+from mirrorlist.errors import NotFound
+from mirrorlist.explanation import ClientSeen, Excluded, Explanation, Listed, SnapshotUsed
 from mirrorlist.place import Place, locate
 from mirrorlist.query import Query, echo
-from mirrorlist.selection import Selection, Situation, Tier, select
+from mirrorlist.selection import Selection, Situation, select
 from mirrorlist.target import find_details, find_target
 from snapshot.model import Host, Inactive
 
@@ -21,52 +23,6 @@ _SWITCHED_OFF = {
     Inactive.SITE_ADMIN: "the site by an administrator",
     Inactive.SITE_USER: "the site by its owner",
 }
-
-
-class SnapshotUsed(Struct, frozen=True):
-    """The snapshot an answer comes from; age in seconds since its database was read."""
-
-    id: str
-    age: int
-
-
-class ClientSeen(Struct, frozen=True):
-    """What is believed of the client."""
-
-    address: str
-    source: str
-    country: str
-    country_source: str
-    continent: str | None
-    asn: int | None
-
-
-class Listed(Struct, frozen=True):
-    """A host of the answer, in its order; URLs as the client gets them."""
-
-    id: int
-    name: str
-    tier: Tier
-    urls: list[str]
-
-
-class Excluded(Struct, frozen=True):
-    """A host that is not in the answer, and why."""
-
-    id: int
-    name: str
-    reason: str
-
-
-class Explanation(Struct, frozen=True):
-    """An answer with its reasons."""
-
-    snapshot: SnapshotUsed
-    client: ClientSeen
-    directory: str
-    file: str | None
-    hosts: list[Listed]
-    excluded: list[Excluded]
 
 
 def explain(
@@ -97,6 +53,20 @@ def explain(
     )
 
 
+def explain_any(
+    query: Query, client: Client, catalog: Catalog, rng: Random, now: float, minimum: int
+) -> Explanation:
+    """Explain the metalink of a query, or its mirrorlist if there are no checksums for one.
+
+    For a question that does not say which of the two it means, as `/explain` and `ask`.
+    """
+    try:
+        return explain(structs.replace(query, metalink=True), client, catalog, rng, now, minimum)
+    except NotFound:
+        query = structs.replace(query, metalink=False)
+        return explain(query, client, catalog, rng, now, minimum)
+
+
 def _client_seen(client: Client, place: Place) -> ClientSeen:
     return ClientSeen(
         address=str(client.geo),
@@ -110,10 +80,12 @@ def _client_seen(client: Client, place: Place) -> ClientSeen:
 
 def _excluded(situation: Situation, selection: Selection) -> list[Excluded]:
     chosen = {one.host for one in selection.chosen}
+    # Which private hosts there are is no business of a stranger who is not offered them.
+    may_see_private = situation.client.is_ours
     return [
         Excluded(host.id, host.name, _reason(index, host, situation, selection))
         for index, host in enumerate(situation.catalog.hosts)
-        if index not in chosen
+        if index not in chosen and (may_see_private or not host.private)
     ]
 
 

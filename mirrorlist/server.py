@@ -1,5 +1,6 @@
 """One worker: the listening socket, uvicorn around the app, and its orderly end."""
 
+import logging
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import uvicorn
 
 from mirrorlist.app import App
 from mirrorlist.errors import StartError
+from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.service import Service
 
 BACKLOG = 2048
@@ -44,11 +46,14 @@ def work(service: Service, listener: socket.socket, lifeline: int) -> None:
     the supervisor was killed, so no worker stays behind with the port.
     """
     service.reseed()
+    # A client's mistake is its own business; only what we did wrong goes to the operator.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     config = uvicorn.Config(
         App(service),
         loop="uvloop",
-        http="httptools",
+        http=LimitedProtocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -4,15 +4,18 @@ The ASGI app calls it, and so will any faster door: the answers are the same.
 """
 
 import hashlib
+import traceback
 from collections.abc import Callable, Sequence
 from random import Random
 
 import msgspec
 
 from mirrorlist.accesslog import AccessLog
-from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer, refuse
+from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer, plain_order, refuse
 from mirrorlist.client import Client, Trust
 from mirrorlist.errors import QueryError
+from mirrorlist.explain import explain_any
+from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
 from mirrorlist.query import Query, parse_query
 from mirrorlist.store import Store
@@ -55,11 +58,33 @@ class Service:
             client = self.identify(peer, forwarded, query.ip)
         except QueryError as error:
             return refuse(error, is_metalink, now)
-        rng = self._rng if self._seed is None else seeded(self._seed, query, client)
-        found = answer(query, client, self.store.catalog, rng, now, self._minimum)
+        found = self._answer(query, client, now)
         if self._log and found.log:
             self._log.write(found.log, now)
         return found
+
+    def _answer(self, query: Query, client: Client, now: float) -> Answer:
+        catalog = self.store.catalog
+        try:
+            return answer(query, client, catalog, self._draw(query, client), now, self._minimum)
+        except Exception:
+            # An error of ours: a client that gets a 5xx asks twelve times more, so it gets a list.
+            traceback.print_exc()
+            return plain_order(query, catalog, now)
+
+    def explain(
+        self, raw_query: bytes, peer: str | None, forwarded: Sequence[bytes]
+    ) -> Explanation:
+        """Return why a request is answered as it is; raises QueryError where it is an error."""
+        query = parse_query(raw_query, metalink=True)
+        client = self.identify(peer, forwarded, query.ip)
+        return explain_any(
+            query, client, self.store.catalog, self._draw(query, client), self.clock(),
+            self._minimum,
+        )  # fmt: skip
+
+    def _draw(self, query: Query, client: Client) -> Random:
+        return self._rng if self._seed is None else seeded(self._seed, query, client)
 
     def identify(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the believed client with its GeoIP country; raises BadQuery."""

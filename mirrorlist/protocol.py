@@ -1,0 +1,175 @@
+"""HTTP on one connection: uvicorn's protocol with limits on size and time.
+
+Stock uvicorn takes 50 MB of headers, waits for ever for the end of a half-sent one, and never gives
+up on a client that reads nothing. Source of the limits: behaviour.md section 6 item 7.
+"""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+MAX_TARGET_BYTES = 8 * 1024
+# Each line counts with its name, value, colon, blank and line end.
+MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADER_LINES = 64
+# From the first byte of a request (or the start of the connection) to the end of its headers.
+HEAD_SECONDS = 10.0
+# From there until the answer has left this process.
+ANSWER_SECONDS = 60.0
+# How long to read on, and throw away, what a refused client still sends: closing at once would
+# make the kernel reset the connection, and the refusal would be lost with it.
+LINGER_SECONDS = 1.0
+
+_LINE_EXTRA = len(b": \r\n")
+_TEXTS = {
+    HTTPStatus.BAD_REQUEST: "This is not a request that HTTP knows.",
+    HTTPStatus.REQUEST_TIMEOUT: f"The headers did not end within {HEAD_SECONDS:.0f} s.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: f"The request target is longer than {MAX_TARGET_BYTES} bytes.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        f"The headers are more than {MAX_HEADER_LINES} lines or {MAX_HEADER_BYTES} bytes."
+    ),
+}
+
+
+class _Stop(Exception):
+    """Ends the parser's work within a callback; carries the status of the refusal."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection whose requests are limited; a refusal comes after the answers before it."""
+
+    _refusal: HTTPStatus | None = None
+    _in_head = True
+    _head_bytes: int = 0
+    _target_bytes: int = 0
+    _header_bytes: int = 0
+    _header_lines: int = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, but not for ever."""
+        super().connection_made(transport)
+        self._wait(HEAD_SECONDS, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave no timer behind, whatever ended the connection."""
+        self._wait(None)
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; after a refusal, throw it away."""
+        if self._refusal is not None:
+            return
+        self._unset_keepalive_if_required()
+        waited = self._in_head
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Answered as if it had not asked; what follows in the other protocol is not read.
+            self.cycle.keep_alive = False
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._refuse(cause.status if isinstance(cause, _Stop) else HTTPStatus.BAD_REQUEST)
+        else:
+            self._count_unfinished(len(data) if waited else 0)
+
+    def on_message_begin(self) -> None:
+        """Begin to count and to wait for a request's headers."""
+        super().on_message_begin()
+        self._target_bytes = self._header_bytes = self._header_lines = 0
+        if not self._in_head:
+            self._in_head = True
+            self._head_bytes = 0
+            self._wait(HEAD_SECONDS, self._head_is_late)
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request target."""
+        self._target_bytes += len(url)
+        if self._target_bytes > MAX_TARGET_BYTES:
+            raise _Stop(HTTPStatus.REQUEST_URI_TOO_LONG)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer of a body, which counts with them."""
+        self._header_lines += 1
+        self._header_bytes += len(name) + len(value) + _LINE_EXTRA
+        if self._header_lines > MAX_HEADER_LINES or self._header_bytes > MAX_HEADER_BYTES:
+            raise _Stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        super().on_headers_complete()
+        self._in_head = False
+        self._wait(ANSWER_SECONDS, self.transport.abort)
+        # No request here needs a body, so nobody waits for the end of one.
+        if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or with the refusal that waited for this answer."""
+        if self._refusal is not None and not self.pipeline:
+            self._send_refusal(self._refusal)
+            return
+        super().on_response_complete()
+        if self.transport.is_closing():
+            # Written, but perhaps not read: a client that never does is not waited for.
+            self._wait(ANSWER_SECONDS, self.transport.abort)
+        elif not self.pipeline and not self._in_head:
+            self._wait(None)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection; one that never read its last answer is not waited for."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _count_unfinished(self, received: int) -> None:
+        # The parser keeps an unfinished line to itself, so the raw bytes of a head are counted
+        # too, from the first piece that is nothing but head.
+        if self._in_head:
+            self._head_bytes += received
+            if self._head_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def _head_is_late(self) -> None:
+        begun = self._target_bytes + self._head_bytes
+        if begun:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._refusal = status
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._send_refusal(status)
+
+    def _send_refusal(self, status: HTTPStatus) -> None:
+        if self.transport.is_closing():
+            return
+        body = _TEXTS[status].encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+            "content-type: text/plain\r\n"
+            f"content-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._wait(LINGER_SECONDS, self.transport.abort)
+
+    def _wait(self, seconds: float | None, then: Callable[[], object] = lambda: None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, then)

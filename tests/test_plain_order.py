@@ -1,0 +1,70 @@
+"""When something is wrong with us, a client still gets a list: never a 5xx."""
+
+import re
+
+import pytest
+
+from mirrorlist import answer as answers
+from mirrorlist import service as services
+from mirrorlist.answer import Answer, plain_order
+from mirrorlist.catalog import Catalog
+from mirrorlist.query import parse_query
+from snapshot.reader import Snapshot
+from tests.factories import export_tables, world
+from tests.in_process import NOW, respond
+
+REPO = "repo=linux-40&arch=x86_64"
+PUBLIC = [1, 2, 3, 4, 5]
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The small world."""
+    return export_tables(tmp_path_factory.mktemp("order"), world())[0]
+
+
+def _hosts(found: Answer) -> list[int]:
+    numbers = re.findall(rb"http://host(\d+)\.example", found.body)
+    return [int(number) for number in dict.fromkeys(numbers)]
+
+
+@pytest.mark.parametrize("kind", ["metalink", "mirrorlist"])
+def test_the_stored_order(snapshot: Snapshot, kind: str) -> None:
+    """The public hosts that carry it stand in the order of their ids, private ones do not."""
+    query = parse_query(REPO.encode(), kind == "metalink")
+    found = plain_order(query, Catalog(snapshot), NOW)
+    assert found.status == 200
+    assert _hosts(found) == PUBLIC
+
+
+def test_errors_stay_errors(snapshot: Snapshot) -> None:
+    """A client's mistake is still told as such."""
+    query = parse_query(b"repo=x&arch=y", False)
+    assert plain_order(query, Catalog(snapshot), NOW).status == 404
+
+
+def _broken(*arguments: object, **options: object) -> Answer:
+    raise RuntimeError("planted")
+
+
+def test_an_error_of_ours_is_a_list(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error within the answer is printed for the operator; the client gets a list with 200."""
+    monkeypatch.setattr(services, "answer", _broken)
+    found = respond(snapshot, f"/mirrorlist?{REPO}")
+    assert found.status == 200
+    assert _hosts(found) == PUBLIC
+    assert "planted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["metalink", "mirrorlist"])
+def test_even_if_no_list_can_be_made(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """If that fails too, it is a 200 without hosts, which librepo asks for once, not 12 times."""
+    monkeypatch.setattr(services, "answer", _broken)
+    monkeypatch.setattr(answers, "find_target", _broken)
+    found = respond(snapshot, f"/{kind}?{REPO}")
+    assert found.status == 200
+    assert b"no list can be made at the moment" in found.body
