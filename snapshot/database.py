@@ -112,7 +112,8 @@ def _explain(url: URL, error: Exception) -> str:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
     for secret in _secrets(url):
-        text = text.replace(secret, "***")
+        # As a word of its own: a short password is part of many others.
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     return f"{_display(url)}: the database cannot be read: {text}"
 
 

@@ -129,6 +129,9 @@ def _aligned(offset: int) -> int:
 
 def _map(path: Path) -> memoryview:
     try:
+        # Opening a pipe would wait for somebody who writes into it.
+        if path.is_fifo():
+            raise UnreadableSnapshot(f"{path}: cannot be read: not a regular file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
@@ -183,5 +186,7 @@ def _read_table(data: memoryview, header: Header, path: Path) -> dict[str, memor
         name = raw_name.rstrip(b"\0").decode("ascii", "replace")
         if offset % ALIGNMENT or offset < end or offset + length > len(data):
             raise MalformedSnapshot(f"{path}: malformed: section {name!r} is out of bounds")
+        if name in sections:
+            raise MalformedSnapshot(f"{path}: malformed: section {name!r} occurs twice")
         sections[name] = data[offset : offset + length]
     return sections

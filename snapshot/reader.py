@@ -113,7 +113,8 @@ class Snapshot:
 
     def find_directory(self, name: str) -> int | None:
         """Return the index of the directory of that name, or None."""
-        return self._guard("directory_names", lambda: self._names.find(name.encode()))
+        sought = name.encode(errors="replace")
+        return self._guard("directory_names", lambda: self._names.find(sought))
 
     def directory(self, index: int) -> Directory:
         """Return the directory of an index."""

@@ -284,7 +284,7 @@ def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> lis
         if all(type(found[place]) is int for place in keys):
             rows.append(source.row(*found))
         else:
-            left_out.add(source.table.name, None, f"an id that is no number: {found[0]!r:.40}")
+            left_out.add(str(source.table.name), None, f"an id that is no number: {found[0]!r:.40}")
     return rows
 
 

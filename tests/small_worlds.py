@@ -102,7 +102,7 @@ def small_situation(
     parsed = parse_query(f"path={path}&{query}".encode(), metalink)
     near = parse_address(address)
     assert near is not None
-    client = Client(near, near, "peer", country, "test")
+    client = Client(near, near, "peer", country=country, country_source="test")
     target, place = find_target(parsed, catalog), locate(client, catalog)
     return Situation(parsed, client, place, target, catalog, minimum)
 

@@ -148,13 +148,12 @@ def test_junk_lines(tmp_path: Path, line: str) -> None:
 
 
 def test_columns_of_caida(tmp_path: Path) -> None:
-    """A file of prefix, length and ASN in columns of their own is never read as another thing."""
-    path = _text(tmp_path, "192.0.2.0\t24\t64500\n198.51.100.0\t24\t64501\n")
-    try:
-        ranges, left_out = _read(path, needed={24, 64500})
-    except DataFileError:
-        return
-    assert value_at(ranges, "192.0.2.0") == 64500 or len(left_out) == 2
+    """CAIDA's files, with the prefix length in a column of its own, are read as they are meant."""
+    path = _text(tmp_path, "192.0.2.0\t24\t64500\n2001:db8::\t32\t64501_1\n")
+    ranges, left_out = _read(path, needed={24, 32, 64500, 64501})
+    assert value_at(ranges, "192.0.2.255") == 64500
+    assert value_at(ranges, "2001:db8:ffff::") == 64501
+    assert left_out == ()
 
 
 def test_most_reports(tmp_path: Path) -> None:

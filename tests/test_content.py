@@ -50,14 +50,25 @@ def test_directories(tmp_path: Path) -> None:
         tmp_path,
         ("directory", None, {"id": 90, "name": "pub/é", "readable": False, "ctime": -1}),
         ("directory", None, {"id": 91, "name": "pub/z", "ctime": None}),
+        ("directory", None, {"id": 92, "name": "pub/Z"}),
     )
     names = snapshot.directory_names()
+    assert names[0] == "pub/Z"
     assert names[-2:] == ["pub/z", "pub/é"]
     assert names == sorted(names, key=str.encode)
     assert directory(snapshot, "pub/é") == Directory("pub/é", None, None, False, -1)
     assert directory(snapshot, "pub/z") == Directory("pub/z", None, None, True, 0)
     found = directory(snapshot, OS)
     assert (found.category, found.readable, found.ctime) == (0, True, 200)
+
+
+@pytest.mark.parametrize("name", ["/pub/x", "pub/x/", "pub//x", "/", "//"])
+def test_slashes_that_no_query_can_have(tmp_path: Path, name: str) -> None:
+    """A name with outer or double slashes, which `path=` cannot ask for, is left out."""
+    snapshot, result = export(tmp_path, ("directory", 7, {"name": name}))
+    reason = "name with outer or double slashes: nobody can ask for it"
+    assert result.left_out == (LeftOut("directory", 7, reason),)
+    assert len(snapshot.directory_names()) == 6
 
 
 def test_host_sets_are_stored_once(tmp_path: Path) -> None:
@@ -270,6 +281,7 @@ def test_a_file_detail(tmp_path: Path, columns: Row, expected: dict[str, Any]) -
         pytest.param({"sha256": "x" * 64}, "sha256 is not hexadecimal", id="no hexadecimal"),
         pytest.param({"sha512": SHA512[:-1]}, "sha512 is not hexadecimal", id="half a byte"),
         pytest.param({"filename": "a\nb"}, "filename has a control character", id="file name"),
+        pytest.param({"filename": ""}, "no filename", id="no file name"),
         pytest.param({"directory_id": 999}, "no usable directory", id="no directory"),
     ],
 )

@@ -66,6 +66,12 @@ def test_unknown_urls(text: str) -> None:
     assert "use sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE" in _refused(text)
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "postgres", "sqlite", "mysql"])
+def test_an_at_sign_in_the_password(kind: str) -> None:
+    """A password with an @ that is not escaped would be half a host name: it is refused."""
+    assert "write it as %40" in _refused(f"{kind}://u:p@{SECRET}@h/mm")
+
+
 def test_files_without_url(tmp_path: Path) -> None:
     """A file that cannot be read, or holds no URL, is refused in one line."""
     path = tmp_path / "url"

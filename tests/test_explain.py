@@ -10,7 +10,8 @@ from msgspec import structs
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client, Trust
 from mirrorlist.errors import Disabled, NotFound, QueryError, Unspecified
-from mirrorlist.explain import Explanation, explain
+from mirrorlist.explain import explain
+from mirrorlist.explanation import Explanation
 from mirrorlist.query import parse_query
 from mirrorlist.service import located
 from snapshot.model import Inactive

@@ -225,6 +225,18 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         export(database, tmp_path / "no" / "mm.snap")
 
 
+@pytest.mark.parametrize("what", ["database", "asn", "country_continent"])
+def test_an_output_that_is_an_input(tmp_path: Path, what: str) -> None:
+    """An output that is the database or a data file is refused, and the file stays as it was."""
+    database = make_database(tmp_path / "database", world())
+    (tmp_path / "asn").write_text(ASN_LINES)
+    (tmp_path / "country_continent").write_text("DE,EU\n")
+    before = (tmp_path / what).read_bytes()
+    with pytest.raises(OutputError, match="it is also read"):
+        export(database, tmp_path / what, tmp_path / "asn", tmp_path / "country_continent")
+    assert (tmp_path / what).read_bytes() == before
+
+
 def test_data_files_are_looked_at_first(tmp_path: Path) -> None:
     """A mistyped file name costs no read of the database."""
 
@@ -232,6 +244,8 @@ def test_data_files_are_looked_at_first(tmp_path: Path) -> None:
         raise AssertionError(step)
 
     database = make_database(tmp_path / "mm.sqlite", world())
+    with pytest.raises(OutputError):
+        export(database, tmp_path / "none" / "mm.snap", progress=fail)
     for name in ("asn", "country_continent"):
         with pytest.raises(DataFileError):
             export(database, tmp_path / "mm.snap", progress=fail, **{name: tmp_path / "none"})  # type: ignore[arg-type]

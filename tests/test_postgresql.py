@@ -169,6 +169,16 @@ def test_a_connection_cannot_write(make_database: MakeDatabase) -> None:
         connection.exec_driver_sql("DELETE FROM host_category_dir")
 
 
+def test_a_password_in_the_servers_words(server: Server) -> None:
+    """What the server says is shown without the password, wherever it stands."""
+    with (
+        pytest.raises(DatabaseError, match=r'column "\*\*\*" does not exist') as caught,
+        read_only(parse_url(server.url())) as connection,
+    ):
+        connection.exec_driver_sql(f"SELECT {PASSWORD}")
+    assert PASSWORD not in str(caught.value)
+
+
 def test_one_consistent_read(tmp_path: Path, make_database: MakeDatabase) -> None:
     """What others commit during the read is not seen; one transaction does all of it."""
     url = make_database(world())

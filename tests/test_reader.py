@@ -141,6 +141,10 @@ def _chains(host: int) -> bytes:
     return msgspec.msgpack.encode([(NetblockHosts(24, (host,)),)])
 
 
+def _bandwidth(value: int) -> bytes:
+    return msgspec.msgpack.encode([HOSTS[0], msgspec.structs.replace(HOSTS[1], bandwidth=value)])
+
+
 def _range(value: int) -> bytes:
     return struct.pack("<IIII", 1, 0, 0, value)
 
@@ -162,6 +166,11 @@ CONTRADICTIONS = [
     pytest.param("netblock_chains", _chains(2), id="host of a chain"),
     pytest.param("netblock_chains", _chains(-1), id="negative host of a chain"),
     pytest.param("netblock_ranges", _range(2), id="chain of a range"),
+    pytest.param("country_ranges", _range(0xFFFFFFFF), id="largest country"),
+    pytest.param("country_ranges", _range(0x4445 << 8), id="country of three letters"),
+    pytest.param("country_ranges", _range(0x440A), id="country with a line feed"),
+    pytest.param("hosts", _bandwidth(0), id="no bandwidth"),
+    pytest.param("hosts", _bandwidth(-1), id="negative bandwidth"),
     pytest.param("hosts", msgspec.msgpack.encode(HOSTS[:0]), id="no hosts"),
     pytest.param("hosts", msgspec.msgpack.encode([(1, "a")]), id="host with few fields"),
     pytest.param("hosts", b"\x91\xa1\xff", id="text that is not UTF-8"),

@@ -193,6 +193,39 @@ def test_without_peer_asns(tmp_path: Path) -> None:
     assert export(database, tmp_path / "mm.snap").counts["hosts"] == 9
 
 
+def test_views(tmp_path: Path) -> None:
+    """A view in the place of a table, without its passwords, is read like the table."""
+    before, _ = export_tables(tmp_path / "whole", world())
+    database = make_database(tmp_path / "mm.sqlite", world())
+    kept = "id, name, private, admin_active, user_active"
+    _execute(
+        tmp_path / "mm.sqlite",
+        "ALTER TABLE site RENAME TO secret_site",
+        f"CREATE VIEW site AS SELECT {kept} FROM secret_site",
+    )
+    export(database, tmp_path / "mm.snap")
+    assert Snapshot(tmp_path / "mm.snap").id == before.id
+
+
+def test_ids_that_are_no_numbers(tmp_path: Path) -> None:
+    """In a copy without constraints, a row whose own id is no number is left out and reported."""
+    before, _ = export_tables(tmp_path / "whole", world())
+    database = make_database(tmp_path / "mm.sqlite", world())
+    _execute(
+        tmp_path / "mm.sqlite",
+        "CREATE TABLE copy AS SELECT * FROM repository_redirect",
+        "INSERT INTO copy (id, from_repo, to_repo) VALUES (NULL, 'a', 'b'), ('x', 'c', 'd')",
+        "DROP TABLE repository_redirect",
+        "ALTER TABLE copy RENAME TO repository_redirect",
+    )
+    result = export(database, tmp_path / "mm.snap")
+    assert Snapshot(tmp_path / "mm.snap").id == before.id
+    assert [(one.table, one.id, one.reason) for one in result.left_out] == [
+        ("repository_redirect", None, "an id that is no number: 'x'"),
+        ("repository_redirect", None, "an id that is no number: None"),
+    ]
+
+
 def test_only_what_is_needed(tmp_path: Path) -> None:
     """Tables and columns that the export does not use may be missing; others may be there."""
     database = make_database(tmp_path / "mm.sqlite", world())

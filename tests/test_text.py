@@ -19,6 +19,9 @@ def test_each_control_character() -> None:
     for code in range(sys.maxunicode + 1):
         if (printable(chr(code)) == "?") != (code in bad or code == ord("?")):
             pytest.fail(f"U+{code:04X}")
+    for code in (0xFFFE, 0xFFFF):
+        with pytest.raises(ValueError, match="a name has a character that XML cannot hold"):
+            refuse_control(f"x{chr(code)}", "a name")
     for code in bad:
         with pytest.raises(ValueError, match=r"^a name (has a control|is not valid)"):
             refuse_control(f"x{chr(code)}y", "a name")
@@ -68,10 +71,12 @@ def test_clean_url(text: str, url: str) -> None:
         pytest.param("http://a.example/x\u00a0", "with a blank in it", id="no-break space"),
         pytest.param("http://a.example/\n", "has a control character", id="line feed at the end"),
         pytest.param("\r\nhttp://a.example", "has a control character", id="line end before"),
+        pytest.param("http://a.example/\uffff", "XML cannot hold", id="no character of XML"),
+        pytest.param(b"http://a.example", "URL is not text", id="bytes"),
         pytest.param("http://a.example/\udcff", "is not valid UTF-8", id="broken UTF-8"),
     ],
 )
-def test_refused_url(text: str | None, reason: str) -> None:
+def test_refused_url(text: object, reason: str) -> None:
     """What no client could use, or would start a line of its own, is refused with its reason."""
     with pytest.raises(ValueError, match=reason):
         clean_url(text)

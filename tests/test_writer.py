@@ -8,7 +8,7 @@ import pytest
 
 from snapshot.errors import OutputError
 from snapshot.reader import Snapshot
-from snapshot.writer import MODE, replace_file, write_snapshot
+from snapshot.writer import MODE, check_output, replace_file, write_snapshot
 from tests.snapshots import small_data
 
 
@@ -64,6 +64,7 @@ def test_output_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.Mon
         pytest.param("file/mm.snap", "Not a directory", id="below a file"),
         pytest.param("x" * 300, "File name too long", id="long name"),
         pytest.param("/proc/mm.snap", "", id="where nobody can write"),
+        pytest.param("/dev/null", "not a regular file", id="a device"),
     ],
 )
 def test_cannot_be_written(tmp_path: Path, output: str, why: str) -> None:
@@ -79,6 +80,21 @@ def test_cannot_be_written(tmp_path: Path, output: str, why: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["directory", "file"]
     assert (tmp_path / "file").read_bytes() == b"old"
     assert list((tmp_path / "directory").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["itself", "symlink_to", "hardlink_to"])
+def test_an_output_that_is_read_as_well(tmp_path: Path, how: str) -> None:
+    """A file that is read is no output, under another name too; other files are."""
+    source, path = tmp_path / "mm.sqlite", tmp_path / "mm.snap"
+    source.write_bytes(b"precious")
+    if how == "itself":
+        path = source
+    else:
+        getattr(path, how)(source)
+    with pytest.raises(OutputError, match="cannot be written: it is also read"):
+        check_output(path, [tmp_path / "none", source])
+    check_output(tmp_path / "other.snap", [source])
+    assert source.read_bytes() == b"precious"
 
 
 def test_interrupted(tmp_path: Path) -> None:

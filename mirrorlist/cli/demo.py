@@ -92,7 +92,8 @@ def _teach(address: str, directory: Path) -> None:
         f"  curl '{url}/repositories'                                 all that can be asked for",
         "",
         "Why these mirrors?",
-        f"  mirrorlist ask --snapshot {directory / 'demo.snap'} '{query}' --ip 200.160.0.8",
+        f"  curl -H 'Accept: text/plain' '{url}/explain?{query}&ip=200.160.0.8'",
+        f"  {sys.argv[0]} ask --snapshot {directory / 'demo.snap'} '{query}' --ip 200.160.0.8",
         "",
         "End with Ctrl-C.",
     ]

@@ -12,6 +12,11 @@ _WORLD = "/mirrorlist?path=pub/linux/world"
 _FROM_GERMANY = ({1}, {3, 16}, {13, 17})
 # What the network of host 6 gets: it alone may see host 6.
 _FROM_HOST_6 = ({6}, *_FROM_GERMANY)
+# The network is in an ASN of host 6 too: the heading tells the two tiers apart.
+_HEADING_OF_HOST_6 = (
+    "# path = pub/linux/near Using preferred netblock Using ASN 64500"
+    " country = DE country = FR country = global "
+)
 _FROM_NOWHERE = ({1, 3, 13, 16, 17},)
 _INSIDE_6 = "192.0.2.5"
 _JAPAN = ({5}, {28}, {20, 25, 26, 27, 29})
@@ -192,12 +197,19 @@ TUNNELS = (
         "2001:0:4136:e378:8000:63bf:39cc:9bfe",
         tiers=({1, 2}, {3, 22, 23}),
     ),
-    Case("6to4 in a netblock by its IPv4", _NEAR, "2002:c000:205::1", tiers=_FROM_HOST_6),
+    Case(
+        "6to4 in a netblock by its IPv4",
+        _NEAR,
+        "2002:c000:205::1",
+        tiers=_FROM_HOST_6,
+        heading=_HEADING_OF_HOST_6,
+    ),
     Case(
         "Teredo in a netblock by its IPv4",
         _NEAR,
         "2001:0:4136:e378:8000:63bf:3fff:fdfa",
         tiers=_FROM_HOST_6,
+        heading=_HEADING_OF_HOST_6,
     ),
     Case(
         "6to4 in a netblock by its literal address",
