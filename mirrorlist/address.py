@@ -31,11 +31,11 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address a text is, without its zone if it has one, or None."""
-    text = text.partition("%")[0]
+    """Return the address a text is, an IPv6 one without its zone, or None."""
     try:
         if ":" not in text:
             return Address(4, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big"))
+        text = text.partition("%")[0]
         value = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
     except (OSError, ValueError):
         return None

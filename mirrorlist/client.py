@@ -29,6 +29,9 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 
 Network = tuple[int, int, int]
 
+# For a peer that no server should name: in no network, so trusted by nobody.
+_NOBODY = Address(4, 0)
+
 
 class Client(Struct, frozen=True):
     """The believed client.
@@ -71,7 +74,7 @@ class Trust:
         return Client(near, wished, "ip=", is_ours)
 
     def _asker(self, peer: str | None, forwarded: Sequence[bytes]) -> tuple[Address, str]:
-        connected = parse_address(peer or "127.0.0.1") or Address(4, 0x7F000001)
+        connected = parse_address(peer or "127.0.0.1") or _NOBODY
         # A list in a header may have empty elements (RFC 9110 section 5.6.1).
         listed = b",".join(forwarded).decode("latin-1").split(",")
         entries = [entry for entry in map(str.strip, listed) if entry]

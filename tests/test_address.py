@@ -27,6 +27,7 @@ from mirrorlist.address import Address, parse_address
             pytest.param(text, None, id=f"junk {text!r}"[:30])
             for text in (
                 "",
+                "192.0.2.1%eth0",
                 " ",
                 "1",
                 "1.2.3",

@@ -174,6 +174,14 @@ def test_junk(header: str | bytes) -> None:
     assert _believed(PROXY, header) == _from(PROXY, "peer")
 
 
+def test_a_peer_that_is_no_address() -> None:
+    """A peer that cannot be read is in no trusted network: its header and ip= open nothing."""
+    client = Trust().believe("not-an-address", [b"192.0.2.5"], "198.51.100.1")
+    assert not client.is_ours
+    assert str(client.near) == "0.0.0.0"
+    assert str(client.geo) == "198.51.100.1"
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [

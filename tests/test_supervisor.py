@@ -20,18 +20,28 @@ from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 TARGET = f"/mirrorlist?path={DIRECTORY}"
 # More than a loopback connection buffers, so that an answer can be under way for long.
-MANY_REPOSITORIES = 80_000
+MANY_REPOSITORIES = 50_000
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot with one mirror, and so many repositories that their list takes its time."""
+    """A snapshot with one mirror."""
+    return _written(tmp_path_factory, [])
+
+
+@pytest.fixture(scope="module")
+def long_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A snapshot with so many repositories that their list takes its time."""
     repositories = [
         Repository(f"{'a-repository-with-a-long-name-' * 2}{number:06}", "x86_64", 0, False)
         for number in range(MANY_REPOSITORIES)
     ]
+    return _written(tmp_path_factory, repositories)
+
+
+def _written(factory: pytest.TempPathFactory, repositories: list[Repository]) -> Path:
     data = msgspec.structs.replace(small_data((Mirror(),), {}), repositories=repositories)
-    path = tmp_path_factory.mktemp("supervisor") / "mm.snap"
+    path = factory.mktemp("supervisor") / "mm.snap"
     path.write_bytes(encode(data))
     return path
 
@@ -103,9 +113,9 @@ def test_interrupt_of_the_whole_group(snapshot: Path, tmp_path: Path) -> None:
         assert "unexpectedly" not in server.output.read_text()
 
 
-def test_an_answer_under_way_is_finished(snapshot: Path, tmp_path: Path) -> None:
+def test_an_answer_under_way_is_finished(long_snapshot: Path, tmp_path: Path) -> None:
     """After SIGTERM an answer under way comes to its last byte, then the server ends with 0."""
-    with _running(snapshot, tmp_path) as server, _answer_under_way(server) as connection:
+    with _running(long_snapshot, tmp_path) as server, _answer_under_way(server) as connection:
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert server.process.poll() is None, "ended before the answer was read"
@@ -115,9 +125,9 @@ def test_an_answer_under_way_is_finished(snapshot: Path, tmp_path: Path) -> None
         assert server.process.wait(5) == 0
 
 
-def test_a_second_signal_waits_for_nobody(snapshot: Path, tmp_path: Path) -> None:
+def test_a_second_signal_waits_for_nobody(long_snapshot: Path, tmp_path: Path) -> None:
     """A second SIGTERM ends the server at once, though a client still reads."""
-    with _running(snapshot, tmp_path, workers=2) as server, _answer_under_way(server):
+    with _running(long_snapshot, tmp_path, workers=2) as server, _answer_under_way(server):
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         started = time.monotonic()
@@ -144,9 +154,9 @@ def test_no_worker_outlives_the_supervisor(snapshot: Path, tmp_path: Path) -> No
         assert _refuses(server.port)
 
 
-def test_nobody_new_is_let_in_while_stopping(snapshot: Path, tmp_path: Path) -> None:
+def test_nobody_new_is_let_in_while_stopping(long_snapshot: Path, tmp_path: Path) -> None:
     """After SIGTERM a new connection is refused at once, so that a proxy asks another server."""
-    with _running(snapshot, tmp_path) as server, _answer_under_way(server):
+    with _running(long_snapshot, tmp_path) as server, _answer_under_way(server):
         server.process.send_signal(signal.SIGTERM)
         wait_until("connections are refused", lambda: _refuses(server.port), 1)
 
