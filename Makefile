@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test check lock clean
+.PHONY: help install dev demo test check hostile lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3001", make test ARGS="-k metalink"
@@ -18,7 +18,7 @@ demo: install ## a server with an embedded database, on 127.0.0.1:3000
 
 test: dev ## all tests; as root on Debian, with the programs they need
 	@scripts/system-packages
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check
@@ -26,6 +26,9 @@ check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/test_docs.py tests/test_contracts.py
+
+hostile: dev ## 200,000 malformed requests against a live server
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 lock: dev ## write the lock files anew: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_TARGET_BYTES = 8 * 1024
@@ -47,6 +48,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _refusal: HTTPStatus | None = None
     _in_head = True
+    _at_end = False
+    _completed = False
+    _running: RequestResponseCycle | None = None
     _head_bytes: int = 0
     _target_bytes: int = 0
     _header_bytes: int = 0
@@ -59,8 +63,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._wait(HEAD_SECONDS, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave no timer behind, whatever ended the connection."""
+        """Leave no timer and no answer behind, whatever ended the connection."""
         self._wait(None)
+        self._forget_answers()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
@@ -69,7 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             return
         self._unset_keepalive_if_required()
-        waited = self._in_head
+        self._completed = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -79,15 +84,20 @@ class LimitedProtocol(HttpToolsProtocol):
             cause = error.__context__
             self._refuse(cause.status if isinstance(cause, _Stop) else HTTPStatus.BAD_REQUEST)
         else:
-            self._count_unfinished(len(data) if waited else 0)
+            self._count_unfinished(len(data))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a half-closed connection open until what was asked on it is answered."""
+        self._at_end = True
+        return self._is_busy()
 
     def on_message_begin(self) -> None:
         """Begin to count and to wait for a request's headers."""
         super().on_message_begin()
+        self._head_bytes = 0
         self._target_bytes = self._header_bytes = self._header_lines = 0
         if not self._in_head:
             self._in_head = True
-            self._head_bytes = 0
             self._wait(HEAD_SECONDS, self._head_is_late)
 
     def on_url(self, url: bytes) -> None:
@@ -109,7 +119,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Begin to answer."""
         super().on_headers_complete()
         self._in_head = False
-        self._wait(ANSWER_SECONDS, self.transport.abort)
+        self._completed = True
+        self._wait(ANSWER_SECONDS, self._cut_off)
         # No request here needs a body, so nobody waits for the end of one.
         if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
             self.cycle.keep_alive = False
@@ -120,23 +131,25 @@ class LimitedProtocol(HttpToolsProtocol):
             self._send_refusal(self._refusal)
             return
         super().on_response_complete()
+        if self._at_end and not self._is_busy():
+            self.transport.close()
         if self.transport.is_closing():
             # Written, but perhaps not read: a client that never does is not waited for.
-            self._wait(ANSWER_SECONDS, self.transport.abort)
-        elif not self.pipeline and not self._in_head:
+            self._wait(ANSWER_SECONDS, self._cut_off)
+        elif not self._is_busy() and not self._in_head:
             self._wait(None)
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection; one that never read its last answer is not waited for."""
         if self.transport.get_write_buffer_size():
-            self.transport.abort()
+            self._cut_off()
         else:
             super().timeout_keep_alive_handler()
 
     def _count_unfinished(self, received: int) -> None:
         # The parser keeps an unfinished line to itself, so the raw bytes of a head are counted
-        # too, from the first piece that is nothing but head.
-        if self._in_head:
+        # too, in every piece that holds no end of a head.
+        if self._in_head and not self._completed:
             self._head_bytes += received
             if self._head_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -150,9 +163,28 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._refusal = status
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
+        if self._is_busy():
+            self._wait(ANSWER_SECONDS, self._cut_off)
+        else:
             self._send_refusal(status)
+
+    def _cut_off(self) -> None:
+        self._forget_answers()
+        self.transport.abort()
+
+    def _forget_answers(self) -> None:
+        # Those that wait would else be written to a connection that is gone.
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_busy(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _send_refusal(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():
@@ -167,7 +199,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._wait(LINGER_SECONDS, self.transport.abort)
+        if self._at_end:
+            self.transport.close()
+        else:
+            self._wait(LINGER_SECONDS, self._cut_off)
 
     def _wait(self, seconds: float | None, then: Callable[[], object] = lambda: None) -> None:
         if self._timer is not None:

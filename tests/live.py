@@ -54,12 +54,14 @@ class Server:
 
 
 @contextmanager
-def serve(snapshot: Path, folder: Path, *options: object) -> Iterator[Server]:
+def serve(
+    snapshot: Path, folder: Path, *options: object, command: Sequence[str] = COMMAND
+) -> Iterator[Server]:
     """Serve a snapshot on a free port of loopback; nothing of it is left after the block."""
     output = folder / "serve.out"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [*COMMAND, "--snapshot", str(snapshot), "--port", "0", *map(str, options)],
+            [*command, "--snapshot", str(snapshot), "--port", "0", *map(str, options)],
             cwd=ROOT,
             env={key: os.environ[key] for key in os.environ if not key.startswith("MIRRORLIST_")},
             stdin=subprocess.DEVNULL,
