@@ -1,0 +1,87 @@
+"""A spoilt snapshot under a right checksum is refused, or every request has an answer."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from mirrorlist.service import Service
+from snapshot.errors import SnapshotError
+from snapshot.reader import Snapshot
+from tests.factories import export_tables, world
+from tests.in_process import make_service
+from tests.snapshots import sections_of, with_sections, write
+
+SEED = 20261121
+SPOILT_A_SECTION = 60
+TARGETS = [
+    (kind, query)
+    for kind in (True, False)
+    for query in (
+        b"repo=linux-40&arch=x86_64&ip=192.0.2.7",
+        b"repo=linux-40&arch=x86_64&country=fr,us",
+        b"repo=epel-9&arch=x86_64",
+        b"repo=unknown&arch=x86_64",
+        b"path=pub/linux/40/x86_64/os/repodata/repomd.xml&ip=2001:db8::1",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A sound snapshot file of the small world."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    snapshot, _ = export_tables(folder, world())
+    return Path(snapshot.path).read_bytes()
+
+
+def _spoil(data: bytes, dice: random.Random) -> bytes:
+    """Change, cut or repeat a few bytes at random."""
+    spoilt = bytearray(data)
+    for _ in range(dice.randint(1, 4)):
+        place = dice.randrange(len(spoilt) + 1)
+        match dice.randrange(4):
+            case 0:
+                spoilt[place:] = b""
+            case 1:
+                spoilt[place : place + 1] = dice.randbytes(1)
+            case 2:
+                spoilt[place : place + 4] = dice.choice([b"\xff" * 4, bytes(4), b"\x7f" * 4])
+            case _:
+                spoilt[place:place] = spoilt[: dice.randint(1, 9)]
+    return bytes(spoilt)
+
+
+def _ask_everything(service: Service) -> set[int]:
+    return {service.respond(kind, query, "127.0.0.1", ()).status for kind, query in TARGETS}
+
+
+NAMES = [
+    *("asn_ranges", "categories", "continents", "country_ranges", "directories"),
+    *("directory_names", "file_details", "host_sets", "hosts", "netblock_chains"),
+    *("netblock_ranges", "redirects", "repositories", "report"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_refused_or_answered(
+    content: bytes, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx."""
+    dice = random.Random(f"{SEED} {name}")
+    sound = {section.name: bytes(section.data) for section in sections_of(content)}
+    for _ in range(SPOILT_A_SECTION):
+        spoilt = _spoil(sound[name], dice)
+        try:
+            service = make_service(
+                Snapshot(write(tmp_path, with_sections(content, {name: spoilt}))),
+                {"2001:db8::1": "US"},
+            )
+        except SnapshotError:
+            continue
+        assert _ask_everything(service) <= {200, 404}, spoilt
+
+
+def test_names_are_those_of_a_snapshot(content: bytes) -> None:
+    """Every section that is written is spoilt here."""
+    assert sorted(NAMES) == sorted(section.name for section in sections_of(content))
