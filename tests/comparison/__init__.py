@@ -1,1 +1,1 @@
-"""Our answers beside those of the incumbent: asked live, or recorded as golden files."""
+"""The comparison with the incumbent: the same data, the same requests, the meaning of answers."""

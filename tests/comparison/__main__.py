@@ -1,81 +1,119 @@
-"""`python -m tests.comparison`: prepare the data, then compare with a running incumbent."""
+"""Compares a running incumbent with us: `python -m tests.comparison --help`."""
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import create_engine, make_url
 
-from snapshot.reader import Snapshot
-from tests.comparison import data
-from tests.comparison.ask import Server
-from tests.comparison.expected import Ours
-from tests.comparison.golden import Recorded, record
-from tests.comparison.known import Judge
-from tests.comparison.report import Report, check_ours, judge_all
-from tests.comparison.requests import make_requests
+from tests.comparison import golden
+from tests.comparison.compare import judge
+from tests.comparison.prepare import GEOIP, LOG, SNAPSHOT, next_steps
+from tests.comparison.prepare import prepare as prepare_data
+from tests.comparison.requests import Request
+from tests.comparison.requests import requests as make_requests
+from tests.comparison.rules import RULES
+from tests.comparison.sources import Asked, OverHttp
+from tests.comparison.table import table, unexplained
 from tests.live import serve
 
-TIMES = 4
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_data = click.option("--data", required=True, type=_FOLDER, help="The folder that prepare wrote.")
+_incumbent = click.option("--incumbent", required=True, metavar="URL", help="The incumbent.")
+_log = click.option(
+    "--incumbent-log",
+    type=click.Path(path_type=Path),
+    help="Its request log, which is compared too; incumbent.log in the folder by default.",
+)
 
 
 @click.group()
-def main() -> None:
-    """Compare our answers with those of the incumbent, on the same database."""
+def cli() -> None:
+    """Compare a running incumbent with us on the same data: prepare, then run.
+
+    \b
+    createdb comparison
+    python -m tests.comparison prepare --database postgresql:///comparison --data comparison-data
+    python -m tests.comparison run --incumbent http://127.0.0.1:3001 --data comparison-data
+    """
 
 
-@main.command()
-@click.option("--database", required=True, help="URL of an empty PostgreSQL database.")
-@click.option("--data", "folder", required=True, type=click.Path(path_type=Path))
-def prepare(database: str, folder: Path) -> None:
-    """Fill a database, write the data files, and export what we serve."""
-    folder.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(make_url(database).set(drivername="postgresql+psycopg"))
-    data.fill(engine)
-    engine.dispose()
-    data.write_files(folder)
-    data.export_database(database, folder)
-    settings = folder / "incumbent.env"
-    settings.write_text(f"DB_URL={database.replace('postgresql:', 'postgres:', 1)}\n")
-    click.echo(f"generate-mirrorlist-cache -c {settings} -o {folder}/incumbent.proto")
-    click.echo(
-        f"mirrorlist-server --port 3000 -c {folder}/incumbent.proto -g {data.asn_path(folder)}"
-        f" --cccsv {folder}/country_continent.csv --geoip {data.geoip_path(folder)}"
-        f" -l {folder}/incumbent.log"
-    )
+@cli.command()
+@click.option("--database", required=True, metavar="URL", help="An empty PostgreSQL database.")
+@click.option("--data", required=True, type=_FOLDER, help="The folder to write files to.")
+def prepare(database: str, data: Path) -> None:
+    """Fill a database, export our snapshot, write the other files, say what comes next."""
+    prepare_data(database, data.absolute())
+    click.echo(next_steps(data.absolute()), nl=False)
 
 
-@main.command()
-@click.option("--incumbent", required=True, help="Base URL of the running incumbent.")
-@click.option("--data", "folder", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--requests", "count", default=2000, show_default=True)
+@cli.command()
+@_incumbent
+@_log
+@_data
+@click.option("--ours", metavar="URL", help="Our server; without it, one is started.")
+@click.option("--requests", "count", default=2000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
-@click.option("--record", "golden", type=click.Path(path_type=Path), help="Record answers here.")
-def run(incumbent: str, folder: Path, count: int, seed: int, golden: Path | None) -> None:
-    """Ask both servers each request four times; exit 1 if a difference is unexplained."""
-    theirs, report = Server(incumbent), Report()
-    geoip = data.geoip_path(folder)
-    ours = Ours(Snapshot(folder / "ours.snap"), geoip)
-    variants = data.export_variants(folder)
-    judge = Judge(ours, {kinds: Ours(one, geoip) for kinds, one in variants.items()})
-    answers: list[Recorded] = []
-    with (
-        tempfile.TemporaryDirectory() as output,
-        serve(folder / "ours.snap", Path(output), "--geoip", geoip) as live,
-    ):
-        us = Server(f"http://127.0.0.1:{live.port}")
-        for request in make_requests(count, seed):
-            replies = theirs.ask(request, TIMES)
-            wrong = check_ours(ours, request, us.ask(request, TIMES))
-            kinds, left = judge_all(judge, request, replies)
-            report.add(request, kinds, wrong + left)
-            answers.append((request, replies))
-    if golden:
-        click.echo(f"recorded: {record(golden, answers)} requests")
-    click.echo(report.table())
-    sys.exit(1 if report.unexplained else 0)
+def run(
+    incumbent: str, incumbent_log: Path | None, data: Path, ours: str | None, count: int, seed: int
+) -> None:
+    """Compare, print a table; exit code 1 if a difference is unexplained.
+
+    The systematic requests are always asked, so there can be more than --requests says.
+    """
+    theirs = Asked(OverHttp(incumbent, _seen(incumbent_log, data)))
+    verdicts = []
+    with _ours(ours, data) as mine, _progress(make_requests(seed, count)) as requests:
+        for request in requests:
+            verdicts.append(judge(request, theirs, mine, RULES))
+            # Nothing asks for it again, and two thousand piles are large.
+            mine.forget()
+            theirs.forget()
+    click.echo(table(verdicts))
+    if unexplained_text := unexplained(verdicts):
+        click.echo(f"\n{unexplained_text}")
+        sys.exit(1)
+
+
+@cli.command()
+@_incumbent
+@_log
+@_data
+def record(incumbent: str, incumbent_log: Path | None, data: Path) -> None:
+    """Record the incumbent's answers anew for tests/test_comparison.py."""
+    theirs = Asked(OverHttp(incumbent, _seen(incumbent_log, data)))
+    with _ours(None, data) as mine:
+        verdicts = golden.record(theirs, mine)
+    click.echo(table(verdicts))
+    click.echo(unexplained(verdicts))
+
+
+@contextmanager
+def _ours(url: str | None, data: Path) -> Iterator[Asked]:
+    if url is not None:
+        yield Asked(OverHttp(url))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "ours.log")
+        options = ("--geoip", data.absolute() / GEOIP, "--log", log)
+        with serve(data.absolute() / SNAPSHOT, Path(folder), *options) as server:
+            yield Asked(OverHttp(f"http://127.0.0.1:{server.port}", log))
+
+
+def _progress(requests: list[Request]) -> "ProgressBar[Request]":
+    return click.progressbar(requests, label="asking", file=sys.stderr)
+
+
+def _seen(log: Path | None, data: Path) -> Path | None:
+    log = log or data / LOG
+    return log if log.exists() else None
 
 
 if __name__ == "__main__":
-    main()
+    cli()

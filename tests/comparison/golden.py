@@ -1,42 +1,101 @@
-"""Recorded answers of the incumbent: JSON lines, one request with its answers a line."""
+"""The incumbent's answers as recorded: one file of JSON lines for each kind of request."""
 
-import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from random import Random
 
-from tests.comparison.meaning import Reply
-from tests.comparison.requests import Request
+import msgspec
+from msgspec import Struct
+
+from tests.comparison.answers import Meaning
+from tests.comparison.compare import Verdict, judge
+from tests.comparison.requests import Request, requests
+from tests.comparison.rules import RULES
+from tests.comparison.sources import Source
 
 FOLDER = Path(__file__).parent / "golden"
-MOST_BYTES = 600_000
-# A long list shows nothing that shorter ones do not.
-MOST_BYTES_A_LINE = 6_000
-TIMES = 2
-
-Recorded = tuple[Request, Sequence[Reply]]
-
-
-def record(path: Path, answers: Sequence[Recorded]) -> int:
-    """Write the first two answers to each request, as many as fit; return how many."""
-    lines, room = [], MOST_BYTES
-    # In another order, so that what does not fit is of every kind.
-    for request, replies in Random(1).sample(answers, len(answers)):
-        shown = [asdict(reply) for reply in replies[:TIMES]]
-        line = json.dumps({"target": request.target, "method": request.method, "replies": shown})
-        if len(line) <= min(room, MOST_BYTES_A_LINE):
-            room -= len(line) + 1
-            lines.append(line + "\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(lines), encoding="utf-8")
-    return len(lines)
+SEED = 2
+PER_KIND = 45
+"""So many requests of each kind are recorded, evenly out of all."""
+ASKS, REDIRECT_ASKS = 600, 6000
+"""So many answers make a record: chance has shown all that it can."""
+REWRITTEN = "rewritten"
+"""The kind, and file, of the requests that known differences are checked against."""
 
 
-def recorded() -> Iterator[Recorded]:
-    """Return every recorded request with its answers."""
-    for path in sorted(FOLDER.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            replies = [Reply(**reply) for reply in row["replies"]]
-            yield Request(row["target"], row["method"]), replies
+class Record(Struct, frozen=True, omit_defaults=True):
+    """A request and what the incumbent's answers to it mean."""
+
+    request: Request
+    meaning: Meaning
+
+
+class Recorded:
+    """The incumbent as it was recorded; raises KeyError for what nobody asked it then."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        """Take the records."""
+        self._meanings = {_key(record.request): record.meaning for record in records}
+
+    def see(self, request: Request, asks: int) -> Meaning:
+        """Return what was recorded."""
+        return self._meanings[_key(request)]
+
+
+class Recorder:
+    """A source that notes what it is asked."""
+
+    def __init__(self, source: Source) -> None:
+        """Take the source to pass on to."""
+        self._source = source
+        self.asked: dict[tuple[str, str | None, str], Request] = {}
+
+    def see(self, request: Request, asks: int) -> Meaning:
+        """Return what the source sees."""
+        self.asked.setdefault(_key(request), request)
+        return self._source.see(request, asks)
+
+    def records(self) -> Iterator[Record]:
+        """Yield a record of all that was asked, after as many answers as it needs."""
+        for request in self.asked.values():
+            is_redirect = request.value("redirect") is not None and not request.is_metalink
+            asks = REDIRECT_ASKS if is_redirect else ASKS
+            yield Record(request, self._source.see(request, asks))
+
+
+def selected() -> list[Request]:
+    """Return the requests to record: evenly of each kind."""
+    kinds = defaultdict(list)
+    for request in requests(SEED, 2000):
+        kinds[request.kind].append(request)
+    return [
+        found[place * len(found) // PER_KIND] if len(found) > PER_KIND else found[place]
+        for found in kinds.values()
+        for place in range(min(PER_KIND, len(found)))
+    ]
+
+
+def record(incumbent: Source, ours: Source) -> list[Verdict]:
+    """Write the files anew, and return how the recorded requests compare."""
+    recorder = Recorder(incumbent)
+    chosen = selected()
+    verdicts = [judge(request, recorder, ours, RULES) for request in chosen]
+    originals = {_key(request) for request in chosen}
+    files = defaultdict(list)
+    for one in recorder.records():
+        kind = one.request.kind if _key(one.request) in originals else REWRITTEN
+        files[kind].append(one)
+    FOLDER.mkdir(exist_ok=True)
+    for kind, records in files.items():
+        lines = [msgspec.json.encode(one, order="sorted") for one in records]
+        (FOLDER / f"{kind.replace(' ', '-')}.jsonl").write_bytes(b"\n".join([*lines, b""]))
+    return verdicts
+
+
+def read(path: Path) -> list[Record]:
+    """Return the records of a file."""
+    return [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()]
+
+
+def _key(request: Request) -> tuple[str, str | None, str]:
+    return request.target, request.forwarded, request.method

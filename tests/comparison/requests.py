@@ -1,199 +1,370 @@
-"""A seeded run of requests: each parameter alone and in pairs, every kind of client."""
+"""The requests of the comparison, from a seed: every parameter alone, in pairs, and more."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterator
+from itertools import combinations, product
 from random import Random
 from urllib.parse import quote
 
-from tests.comparison import data
+from msgspec import Struct
+from msgspec.structs import replace
 
-REPOSITORIES = [
-    "fedora-43",
-    "updates-released-f43",
-    "updates-testing-f43",
-    "fedora-debug-43",
-    "rawhide",
-    "epel-9",
-    "epel-10",
-    "epel-latest",
-    "fedora-source-43",
-    "rawhide-source",
-    "fedora-45",
-    "fedora-rawhide",
-    "updates-released-f45",
-    "fedora-install-43",
-    "corner-bare",
-    "corner-versions",
-]
-UNKNOWN = ("fedora-99", "nothing", "fedora", "epel-source-9", "FEDORA-43")
-# The incumbent's own trouble: each is a known difference.
-ODD = ("corner-and", "corner-blank", "corner-outside")
-ARCHES = ("x86_64", "aarch64", "source", "ppc64le", "mips")
-_RELEASE = "pub/fedora/linux/releases/43/Everything/x86_64/os"
-PATHS = (
-    _RELEASE,
-    f"{_RELEASE}/repodata",
-    f"{_RELEASE}/repodata/repomd.xml",
-    f"//{_RELEASE}//repodata///repomd.xml/",
-    "pub/fedora/linux",
-    "pub/epel",
-    "pub/epel/9/Everything/x86_64/repodata/repomd.xml",
-    "pub/alt",
-    "pub/archive",
-    "pub/corner",
-    "pub/corner/versions/repodata/repomd.xml",
-    "pub/corner/libstdc++.rpm",
-    "pub/alt/iot/43/IoT/x86_64/iso",
-    "pub/outside",
-    "pub/nothing/here",
-    "/",
-    "",
-    "repomd.xml",
-)
-COUNTRIES = [
-    "DE",
-    "de",
-    "global",
-    "US,JP",
-    "DE,global",
-    "BE",
-    "be,AT",
-    "AQ",
-    "ZZ",
-    "de,DE",
-    "CN",
-    "AU",
-    "NZ,AU",
-    "KE",
-    "XX,YY",
-    "BR,CL",
-    "Global",
-    "FR,de,NL,se",
-    "EG",
-    "global,CN",
-]
-PROTOCOLS = [
-    "https",
-    "http",
-    "rsync",
-    "ftp",
-    "https,http",
-    "http,https,rsync",
-    "https,https",
-    "gopher",
-    "ftp,https,gopher",
-]
-# Neither is drawn often, as both are known differences wherever they stand.
-ODD_PROTOCOLS = ("HTTPS", "Http,rsync")
+from tests.comparison import network
+from tests.comparison.data import IMAGE
+
+Parameters = tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request to both servers."""
+class Request(Struct, frozen=True):
+    """A request from loopback; `forwarded` is the X-Forwarded-For line, in Latin-1."""
 
-    target: str
+    kind: str
+    path: str
+    query: str
+    forwarded: str | None = None
     method: str = "GET"
 
-    def replaced(self, old: str, new: str) -> "Request":
-        """Return the request with other text in its query."""
-        path, mark, query = self.target.partition("?")
-        return Request(path + mark + query.replace(old, new), self.method)
+    @property
+    def target(self) -> str:
+        """The target of the request line."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def is_metalink(self) -> bool:
+        """Whether it asks for a metalink."""
+        return self.path.endswith("/metalink")
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters in order; None is one without an equals sign."""
+        pairs = (part.partition("=") for part in self.query.split("&")) if self.query else ()
+        return tuple((name, value if mark else None) for name, mark, value in pairs)
+
+    def value(self, name: str) -> str | None:
+        """Return what a parameter says, empty without an equals sign, or None; the last wins."""
+        found = [value or "" for key, value in self.parameters if key == name]
+        return found[-1] if found else None
+
+    @property
+    def client(self) -> str:
+        """The address that the request comes from, if it says so plainly."""
+        return self.value("ip") or self.forwarded or "127.0.0.1"
+
+    def having(self, name: str, value: str | None) -> "Request":
+        """Return the request with another value of a parameter; without it if None."""
+        changed = [(key, value if key == name else old) for key, old in self.parameters]
+        kept = [pair for pair in changed if pair[0] != name or value is not None]
+        return replace(self, query=_query(kept))
 
 
-Parameter = Callable[[Random], str]
+def _query(pairs: list[tuple[str, str | None]] | Parameters) -> str:
+    return "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
 
 
-def _countries(random: Random) -> str:
-    return f"country={random.choice(COUNTRIES)}"
-
-
-def _protocols(random: Random) -> str:
-    return f"protocol={random.choice(PROTOCOLS)}"
-
-
-PARAMETERS: dict[str, Parameter] = {
-    "country": _countries,
-    "no country": lambda random: "country=",
-    "protocol": _protocols,
-    "no protocol": lambda random: "protocol=",
-    "protocol odd": lambda random: f"protocol={random.choice(ODD_PROTOCOLS)}",
-    "netblock": lambda random: random.choice(["netblock=1", "netblock=0", "netblock=", "netblock"]),
-    "redirect": lambda random: random.choice(["redirect=1", "redirect", "redirect=0"]),
-    "time": lambda random: random.choice(["time=1", "time"]),
-    "unknown": lambda random: random.choice(["countme=3", "infra=stock&content=x", "a=b", "="]),
+_PATHS = (
+    "pub/linux",
+    "pub/linux/40/x86_64/os",
+    "/pub//linux/40/x86_64/os/",
+    "pub/linux/40/x86_64/os/repodata/repomd.xml",
+    "pub/linux/40/x86_64/os/repodata/other.xml",
+    f"pub/linux/40/x86_64/iso/{IMAGE}",
+    "pub/linux/40/x86_64/iso",
+    "pub/linux/four",
+    "pub/linux/five",
+    "pub/linux/five/five",
+    "pub/linux/rsync",
+    "pub/linux/private",
+    "pub/linux/c++/libstdc++/libstdc++.rpm",
+    f"pub/linux/c++/libstdc++/{IMAGE}",
+    "pub/extras",
+    "pub/extras/9/x86_64/repodata/repomd.xml",
+    "pub/linux/nested/a",
+    "some.iso",
+)
+_REPOSITORIES = (
+    ("linux-40", "x86_64"),
+    ("linux-40", "aarch64"),
+    ("linux-latest", "x86_64"),
+    ("linux-stable", "x86_64"),
+    ("linux-source-40", "x86_64"),
+    ("latest-source", "source"),
+    ("updates-40", "x86_64"),
+    ("extras-9", "x86_64"),
+    ("sparse", "x86_64"),
+    ("bare", "x86_64"),
+    ("old-39-again", "x86_64"),
+    ("c++", "x86_64"),
+)
+_FAILING = (
+    *(
+        (("repo", repo), ("arch", arch))
+        for repo, arch in (
+            ("old-39", "x86_64"),
+            ("old-39", "aarch64"),
+            ("old", "x86_64"),
+            ("unknown", "x86_64"),
+            ("linux-40", "unknown"),
+            ("linux-40", "x86_64/"),
+            ("lost", "x86_64"),
+            ("broken", "x86_64"),
+            ("homeless", "x86_64"),
+            ("timeless", "x86_64"),
+            ("c++", "aarch64"),
+            ("a:b", "c;d"),
+            ("x" * 129, "x86_64"),
+            ("x" * 257, "x86_64"),
+            ("", "x86_64"),
+            ("", ""),
+        )
+    ),
+    *((("path", path),) for path in ("pub/nowhere/x", "no/such/file.iso", "pub/linux/x/y", "")),
+    (("path", "pub/linux/40/x86_64/os/repodata"),),
+    (("path", "p/" * 1025),),
+    (),
+    (("repo", "linux-40"),),
+    (("arch", "x86_64"),),
+    (("repo", None), ("arch", None)),
+    (("repo", "linux-40=old"), ("arch", "x86_64=")),
+    (("countme", "3"),),
+    (("repo", "source"),),
+    (("path", "pub/linux/four"), ("repo", "linux-40"), ("arch", "x86_64")),
+    (("path", "pub/linux/four"), ("repo", "anything"), ("arch", "at-all")),
+    (("repo", "old-39"), ("arch", "x86_64"), ("repo", "linux-40")),
+    (("repo", "linux-40"), ("arch", "x86_64"), ("countme", "3"), ("infra", "$infra")),
+)
+# What is different on purpose, and wherever it stands.
+_DIFFERENT: tuple[Parameters, ...] = (
+    *(
+        (("repo", repo), ("arch", "x86_64"))
+        for repo in ("nobody", "outside", "blank", "umlaut", "upper", "amp", "slash", "bare")
+    ),
+    *(
+        (("path", f"pub/linux/{path}"),)
+        for path in (
+            *("nobody", f"nobody/{IMAGE}", "slash", "amp", "lux", f"lux/{IMAGE}", "nested/b"),
+            *(f"nested/b/{IMAGE}", "limited", f"limited/{IMAGE}", "nobody/repodata/repomd.xml"),
+        )
+    ),
+    (("path", "pub/outside"),),
+    (("path", "pub/outside/repodata/repomd.xml"),),
+)
+_ENCODED = (
+    "repo=linux%2D40&arch=x86_64",
+    "repo=linux-40&arch=%7886_64",
+    "path=pub%2Flinux%2Ffour",
+    "path=%2Fpub%2Flinux%2F40%2Fx86_64%2Fos%2Frepodata%2Frepomd.xml",
+    "path=pub/linux/c%2B%2B/libstdc%2B%2B",
+    "repo=linux-40&arch=x86_64&country=D%45,fr",
+    "repo=linux-40&arch=x86_64&country=DE%2CFR",
+    "repo=linux-40&arch=x86_64&protocol=http%73",
+    "repo=linux-40&arch=x86_64&protocol=https%2Chttp",
+    "repo=linux-40&arch=x86_64&netblock=%31",
+    "repo=linux-40&arch=x86_64&ip=198%2E18.1.7",
+    "repo=linux-40&arch=x86_64&ip=2001%3Adb8%3A1%3A%3A7",
+    "repo=linux%0A&arch=x86_64",
+    "repo=linux-40&arch=%00",
+    "path=pub/linux%7F",
+    "path=%C2%85",
+    "path=%FF",
+    "path=pub/linux/100%",
+    "repo=%zz&arch=x86_64",
+    "repo=linux-40&arch=x86_64&country=%0D%0A",
+    "repo=linux-40&arch=x86_64&countme=%00",
+)
+# Values of the options. Some are known differences wherever they stand, so they stand once.
+_VALUES: dict[str, tuple[str | None, ...]] = {
+    "country": (
+        *("DE", "US", "JP,BR", "FR,DE,FR", "ES", "ES,BE", "KE", "AQ", "ZZ", "XK", "TR", ""),
+        *("global", "DE,global", "ES,global", "de", "us,DE,Us", "Global", "pe", ",", "NZ,", None),
+    ),
+    "protocol": (
+        *("https", "http", "rsync", "ftp", "https,http", "http,https,rsync", "https,gopher"),
+        *("http,http", "https,", "gopher", "", "HTTPS", "Http,RSYNC", "http://", None),
+    ),
+    "netblock": ("1", "0", "", "11", None),
+    "redirect": ("1", "0", "", None),
+    "time": ("1", "0", "", None),
 }
+_RARE = {"de", "us,DE,Us", "Global", "pe", ",", "NZ,", "XK", "HTTPS", "Http,RSYNC", "http://"}
+_MANY = (
+    ("country", ",".join(["DE"] * 32)),
+    ("country", ",".join(["DE"] * 33)),
+    ("protocol", ",".join(["http"] * 32)),
+    ("protocol", ",".join(["http"] * 33)),
+    ("ip", "1" * 257),
+    ("country", "D" * 257),
+    ("time", "1" * 257),
+)
+_JUNK = ("junk", "198.18.1", "198.18.1.7:80", "::g", "1.2.3.4.5", "[::1]", "999.1.1.1")
+_FORWARDED = (
+    "198.18.1.7, {}",
+    "10.0.0.1, {}",
+    "junk, {}",
+    "{}, 10.0.0.1",
+    "{},192.168.1.1",
+    "{}, 10.1.1.1, 127.0.0.1",
+    "198.18.1.7,{}",
+    " {} ",
+    "junk",
+    "{}, junk",
+    "",
+    "{}, caf\xe9",
+)
+_WITH_PORT = ("198.18.1.7:4711", "[2001:db8:1::7]", "[2001:db8:1::7]:4711")
+_OTHERS = (
+    "/",
+    "/foo/mirrorlist",
+    "/some/deep/metalink",
+    "//metalink",
+    "/mirrorlist/",
+    "/metalinks",
+    "/xmirrorlist",
+    "/favicon.ico",
+)
+_ENDPOINTS = ("/mirrorlist", "/metalink")
+_STAND_INS = [address for group in network.STAND_INS.values() for address in group]
 
 
-def make_requests(count: int, seed: int) -> list[Request]:
-    """Return so many different requests, the same for the same seed."""
-    random = Random(seed)
-    found = dict.fromkeys(_special())
-    plans = _plans()
+def clients() -> dict[str, list[str]]:
+    """Return the addresses of clients by what is known of them."""
+    return {
+        "country IPv4": list(network.CLIENT4.values()),
+        "country IPv6": list(network.CLIENT6.values()),
+        "netblock": [*network.NETBLOCK4, *network.NETBLOCK6],
+        "ASN": [*network.ASN4, *network.ASN6],
+        "unknown": [network.NOBODY4, network.NOBODY6],
+        "overridden": list(network.OVERRIDDEN),
+        "seen differently": _STAND_INS,
+    }
+
+
+def requests(seed: int, count: int) -> list[Request]:
+    """Return distinct requests: the systematic ones, then random ones until there are `count`."""
+    rng = Random(seed)
+    found = dict.fromkeys(_systematic(rng))
     while len(found) < count:
-        for plan in plans:
-            found[_request(random, plan)] = None
-    return list(found)[:count]
+        found.setdefault(_random(rng))
+    return list(found)
 
 
-def _plans() -> list[tuple[str, ...]]:
-    alone = [(name,) for name in PARAMETERS]
-    return [(), *alone, *combinations(PARAMETERS, 2)]
+def _systematic(rng: Random) -> Iterator[Request]:
+    yield from _targets(rng)
+    yield from _alone(rng)
+    yield from _near(rng)
+    yield from _pairs(rng)
+    yield from _different(rng)
+    for endpoint in _ENDPOINTS:
+        yield from (Request("failing", endpoint, _query(pairs)) for pairs in _FAILING)
+        yield from (Request("encoded", endpoint, query) for query in _ENCODED)
+        yield from _addresses(endpoint, rng)
+        yield from (_with(endpoint, _target(rng), (pair,), "limits") for pair in _MANY)
+        query = "repo=linux-40&arch=x86_64"
+        for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+            yield Request("methods and paths", endpoint, query, method=method)
+    yield from (Request("methods and paths", path, "repo=linux-40&arch=x86_64") for path in _OTHERS)
 
 
-def _request(random: Random, plan: tuple[str, ...]) -> Request:
-    kind = random.choice(["mirrorlist", "metalink"])
-    parts = [_what(random), _client(random), *(PARAMETERS[name](random) for name in plan)]
-    random.shuffle(parts)
-    query = "&".join(part for part in parts if part)
-    return Request(f"/{kind}?{query}")
+def _targets(rng: Random) -> Iterator[Request]:
+    """Every target on both endpoints, and every client for one target on both."""
+    targets = [*_all_targets(), (("path", quote("pub/linux/c++")),)]
+    for endpoint, target in product(_ENDPOINTS, targets):
+        for group in ("country IPv4", "country IPv6", "netblock", "ASN"):
+            yield _from(rng.choice(clients()[group]), _with(endpoint, target, (), "targets"), rng)
+    for endpoint, addresses in product(_ENDPOINTS, clients().values()):
+        for address in addresses:
+            target = (("repo", "linux-40"), ("arch", rng.choice(("x86_64", "aarch64"))))
+            yield _from(address, _with(endpoint, target, (), "clients"), rng)
 
 
-def _what(random: Random) -> str:
-    chance = random.random()
-    if chance < 0.6:
-        return f"repo={random.choice(REPOSITORIES)}&arch={random.choice(ARCHES[:2])}"
-    if chance < 0.9:
-        return f"path={random.choice(PATHS)}"
-    return f"repo={random.choice((*REPOSITORIES, *UNKNOWN, *ODD))}&arch={random.choice(ARCHES)}"
+def _alone(rng: Random) -> Iterator[Request]:
+    for endpoint, (name, values) in product(_ENDPOINTS, _VALUES.items()):
+        for value in values:
+            plain = _with(endpoint, _target(rng), ((name, value),), "alone")
+            yield from (_from(_client(rng), plain, rng) for _ in range(2))
 
 
-def _client(random: Random) -> str:
-    chance = random.random()
-    if chance < 0.05:
-        return random.choice(["", "ip="])
-    if chance < 0.1:
-        return f"ip={random.choice(data.TUNNELLED)}"
-    pool = random.choice(
-        [
-            list(data.CLIENTS.values()),
-            list(data.CLIENTS6.values()),
-            list(data.NEAR),
-            data.NEAR6,
-            [data.NOBODY, data.NOBODY6],
-        ]
-    )
-    return f"ip={random.choice(pool)}"
+def _near(rng: Random) -> Iterator[Request]:
+    """Every value of netblock= from clients who are near somebody."""
+    near = [*network.NETBLOCK4[1:3], network.NETBLOCK6[1], network.ASN4[0], network.ASN6[1]]
+    target: Parameters = (("repo", "linux-40"), ("arch", "x86_64"))
+    for value, address in product(_VALUES["netblock"], near):
+        plain = _with(rng.choice(_ENDPOINTS), target, (("netblock", value),), "near")
+        yield _from(address, plain, rng)
 
 
-def _special() -> Iterator[Request]:
-    for kind in ("mirrorlist", "metalink"):
-        yield from (Request(f"/prefix/{kind}?{query}") for query in _special_queries())
-        yield Request(f"/{kind}")
-        yield Request(f"/{kind}?repo=fedora-43&arch=x86_64&ip=198.18.0.1", "POST")
-    yield from (Request(path) for path in ("/", "/favicon.ico", "/mirrorlist/x", "/metalinks"))
+def _pairs(rng: Random) -> Iterator[Request]:
+    for first, second in combinations(_VALUES, 2):
+        for one, other in product(_VALUES[first], _VALUES[second]):
+            if not (one in _RARE and other in _RARE):
+                options = [(first, one), (second, other)]
+                rng.shuffle(options)
+                yield _with(rng.choice(_ENDPOINTS), _target(rng), tuple(options), "pairs", rng)
+    for (name, values), addresses in product(_VALUES.items(), clients().values()):
+        for value in values:
+            plain = _with(rng.choice(_ENDPOINTS), _target(rng), ((name, value),), "pairs")
+            yield _from(rng.choice(addresses), plain, rng, always_ip=True)
 
 
-def _special_queries() -> Iterator[str]:
-    yield from ("repo=fedora-43", "arch=x86_64", "repo=&arch=", "country=DE", "path", "repo&arch")
-    for repo in (*REPOSITORIES, *UNKNOWN, *ODD, "fedora-modular-38"):
-        yield from (f"repo={repo}&arch={arch}" for arch in ARCHES)
-        yield f"repo={quote(repo).replace('-', '%2D')}&arch=x86_64&ip=198.18.0.1"
-    for path in PATHS:
-        yield f"path={path}&ip=198.18.0.1"
-        yield f"path={quote(path, safe='')}&ip=198.18.0.1"
-    for ip in ("junk", "300.1.1.1", "1.2.3.4/24", "::g"):
-        yield f"repo=fedora-43&arch=x86_64&ip={ip}"
-    yield "repo=rawhide&repo=fedora-43&arch=x86_64&arch=aarch64&ip=198.18.0.1&ip=198.18.1.1"
-    yield "repo=fedora-43&arch=x86_64&country=D%45"
-    yield "repo=fedora-43&arch=x86_64&path=pub/epel"
+def _different(rng: Random) -> Iterator[Request]:
+    for endpoint, target in product(_ENDPOINTS, _DIFFERENT):
+        plain = _with(endpoint, target, (), "different")
+        for _ in range(3):
+            yield _from(_client(rng), plain, rng)
+        yield _with(endpoint, target, (("protocol", "http"),), "different")
+        yield _with(endpoint, target, (("country", rng.choice(("LU", "FR", "JP"))),), "different")
+    for target in _DIFFERENT:
+        yield _with("/mirrorlist", target, (("redirect", "1"),), "different")
+    for code in (*("FR", "JP", "CA", "DE", "BE"), "LU"):
+        for directory in ("limited", "lux"):
+            path = (("path", f"pub/linux/{directory}"),)
+            yield _from(network.CLIENT4[code], _with("/mirrorlist", path, (), "different"), rng)
+
+
+def _addresses(endpoint: str, rng: Random) -> Iterator[Request]:
+    plain = _with(endpoint, (("repo", "linux-40"), ("arch", "x86_64")), (), "addresses")
+    for text in _JUNK:
+        yield replace(plain, query=f"{plain.query}&ip={text}")
+    for address in (network.CLIENT4["FR"], network.CLIENT6["JP"], network.NETBLOCK4[1]):
+        for form in _FORWARDED:
+            yield replace(plain, forwarded=form.format(address))
+        yield replace(plain, query=f"{plain.query}&ip=", forwarded=address)
+    yield from (replace(plain, forwarded=entry) for entry in _WITH_PORT)
+    # ip= wins over the header, but near hosts are not for strangers.
+    for address in (network.CLIENT4["BR"], *network.NETBLOCK4, *network.ASN4):
+        query = f"{plain.query}&ip={address}"
+        yield replace(plain, query=query, forwarded=network.CLIENT4["FR"])
+
+
+def _all_targets() -> list[Parameters]:
+    repositories = [(("repo", repo), ("arch", arch)) for repo, arch in _REPOSITORIES]
+    return [*repositories, *((("path", path),) for path in _PATHS)]
+
+
+def _target(rng: Random) -> Parameters:
+    # Half of all requests are for the repository that nearly all hosts carry.
+    plain: Parameters = (("repo", "linux-40"), ("arch", "x86_64"))
+    return plain if rng.random() < 0.5 else rng.choice(_all_targets())
+
+
+def _client(rng: Random) -> str:
+    groups = clients()
+    return rng.choice(groups[rng.choice(list(groups))])
+
+
+def _with(
+    path: str, target: Parameters, options: Parameters, kind: str, rng: Random | None = None
+) -> Request:
+    request = Request(kind, path, _query([*target, *options]))
+    return request if rng is None else _from(_client(rng), request, rng)
+
+
+def _from(address: str, request: Request, rng: Random, always_ip: bool = False) -> Request:
+    if always_ip or rng.random() < 0.5:
+        return replace(request, query=f"{request.query}&ip={address}")
+    return replace(request, forwarded=address)
+
+
+def _random(rng: Random) -> Request:
+    """Return any target of any client with up to three options."""
+    names = rng.sample(list(_VALUES), rng.randint(0, 3))
+    options = tuple((name, rng.choice(_VALUES[name])) for name in names)
+    return _with(rng.choice(_ENDPOINTS), rng.choice(_all_targets()), options, "random", rng)

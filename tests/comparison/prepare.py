@@ -1,0 +1,47 @@
+"""Prepares what both servers need: the database, our snapshot, the files beside it."""
+
+from pathlib import Path
+
+import click
+from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
+
+from snapshot import schema
+from snapshot.exporter import export
+from tests.comparison import data, network
+from tests.factories import fill
+from tests.postgresql import engine
+
+SNAPSHOT, GEOIP, LOG = "mm.snap", "GeoLite2-Country.mmdb", "incumbent.log"
+
+
+def prepare(database: str, folder: Path) -> None:
+    """Fill an empty PostgreSQL database, export it, and write the files of the network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with engine(database) as to:
+        if inspect(to).get_table_names():
+            raise click.ClickException("the database is not empty; create one for the comparison")
+        schema.create_tables(to)
+        fill(to, data.tables())
+    _, asns, continents = network.write_files(folder)
+    export(database, folder / SNAPSHOT, asn=asns, country_continent=continents)
+    settings = folder / "database.env"
+    settings.touch(mode=0o600)
+    settings.write_text(f"DB_URL={make_url(database).render_as_string(hide_password=False)}\n")
+
+
+def next_steps(folder: Path) -> str:
+    """Return what to do with the incumbent, as its own programs call things."""
+    files = "global_netblocks.txt", "country_continent.csv", GEOIP, LOG
+    asns, continents, geoip, log = (folder / name for name in files)
+    return f"""\
+Now let the incumbent export and serve the same database, wherever you have it:
+
+  generate-mirrorlist-cache --config {folder / "database.env"} --outfile {folder / "cache.proto"}
+  mirrorlist-server --cache {folder / "cache.proto"} --global_netblocks {asns} \\
+    --cccsv {continents} --geoip {geoip} --log {log} --port 3001
+
+and then compare:
+
+  python -m tests.comparison run --incumbent http://127.0.0.1:3001 --data {folder}
+"""
