@@ -180,7 +180,7 @@ def test_a_worker_loads_no_database(snapshot: Path, tmp_path: Path) -> None:
 
 def test_a_loaded_database_would_be_seen() -> None:
     """The look into a process does find SQLAlchemy and psycopg where they are loaded."""
-    code = "import sqlalchemy, psycopg, sys; print(); sys.stdin.read()"
+    code = "import sqlalchemy, psycopg, sys; print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
