@@ -43,10 +43,21 @@ class _Stop(Exception):
         self.status = status
 
 
+class _LastTransport(asyncio.Transport):
+    """The transport of a connection's last answer: instead of closing, it lingers."""
+
+    def __init__(self, transport: asyncio.Transport, linger: Callable[[], None]) -> None:
+        super().__init__()
+        self.write = transport.write  # type: ignore[method-assign]
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.close = linger  # type: ignore[method-assign]
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """A connection whose requests are limited; a refusal comes after the answers before it."""
 
     _refusal: HTTPStatus | None = None
+    _lingers = False
     _in_head = True
     _at_end = False
     _completed = False
@@ -71,7 +82,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; after a refusal, throw it away."""
-        if self._refusal is not None:
+        if self._refusal is not None or self._lingers:
             return
         self._unset_keepalive_if_required()
         self._completed = False
@@ -79,7 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Answered as if it had not asked; what follows in the other protocol is not read.
-            self.cycle.keep_alive = False
+            self._answer_last()
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause.status if isinstance(cause, _Stop) else HTTPStatus.BAD_REQUEST)
@@ -123,10 +134,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._wait(ANSWER_SECONDS, self._cut_off)
         # No request here needs a body, so nobody waits for the end of one.
         if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
-            self.cycle.keep_alive = False
+            self._answer_last()
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or with the refusal that waited for this answer."""
+        if self._lingers:
+            self.server_state.total_requests += 1
+            return
         if self._refusal is not None and not self.pipeline:
             self._send_refusal(self._refusal)
             return
@@ -197,12 +211,25 @@ class LimitedProtocol(HttpToolsProtocol):
             "connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        self._linger()
+
+    def _answer_last(self) -> None:
+        """Make the newest request's answer the connection's last, which lingers too."""
+        self.cycle.keep_alive = False
+        self.cycle.transport = _LastTransport(self.transport, self._linger)
+
+    def _linger(self) -> None:
+        """Say that nothing more comes, and wait a little for the client to say the same."""
+        self._lingers = True
+        self._forget_answers()
+        self.flow.resume_reading()
         if self._at_end:
             self.transport.close()
-        else:
-            self._wait(LINGER_SECONDS, self._cut_off)
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._wait(ANSWER_SECONDS if unsent else LINGER_SECONDS, self._cut_off)
 
     def _wait(self, seconds: float | None, then: Callable[[], object] = lambda: None) -> None:
         if self._timer is not None:

@@ -6,7 +6,14 @@ from typing import TypeVar
 
 import pytest
 
+from tests.clients.matrix import Matrix
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the cells of the client matrix, here and in each worker process."""
+    config.pluginmanager.register(Matrix(config))
 
 
 def _all_must_run(report: Report) -> Report:

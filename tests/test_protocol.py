@@ -1,5 +1,6 @@
 """The limits of a connection on a live server: at the limit, and one past it."""
 
+import select
 import socket
 import sys
 import time
@@ -109,6 +110,18 @@ def test_a_body_ends_the_connection(server: Server, lines: tuple[bytes, ...]) ->
         received = read_to_end(connection)
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in received.lower()
+
+
+def test_a_body_that_comes_late(server: Server) -> None:
+    """A body sent while its answer is on the way does not make the connection lose the answer."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"POST /metalink HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        select.select([connection], [], [], 5)
+        for piece in (b"a", b"bc", b"d"):
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_WR)
+        received = read_to_end(connection)
+    assert received.startswith(b"HTTP/1.1 405 ")
 
 
 def test_endless_trailers(server: Server) -> None:

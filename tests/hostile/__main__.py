@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
-from snapshot.writer import encode
-from tests.hostile.campaign import descriptors, memory, run
-from tests.live import serve
-from tests.small_worlds import Mirror, small_data
+from tests.hostile.campaign import Tally, descriptors, memory, run
+from tests.hostile.data import GOOD, make_snapshot
+from tests.live import Server, serve
 
 
 @click.command()
@@ -20,29 +19,38 @@ from tests.small_worlds import Mirror, small_data
 def main(requests: int, seed: int) -> None:
     """Send hostile requests to a server with two workers; ends with 1 if anything was wrong."""
     with tempfile.TemporaryDirectory() as name:
-        snapshot = Path(name) / "mm.snap"
-        snapshot.write_bytes(encode(small_data((Mirror(), Mirror("US")), {})))
-        with serve(snapshot, Path(name), "--workers", 2) as server, Progress() as progress:
+        snapshot = make_snapshot(Path(name))
+        with serve(snapshot, Path(name), "--workers", 2) as server:
             time.sleep(1)
-            asyncio.run(run(server.port, seed + 1, max(2000, requests // 10)))
+            asyncio.run(run(server.port, seed + 1, max(2000, requests // 10), GOOD))
+            time.sleep(2)
             tree = [server.process.pid, *server.workers()]
             before = memory(tree), descriptors(tree)
-            task = progress.add_task("requests", total=requests)
-            tally = asyncio.run(
-                run(server.port, seed, requests, 0, lambda n: progress.update(task, completed=n))
-            )
+            tally = _attack(server, seed, requests)
             time.sleep(2)
             same = tree == [server.process.pid, *server.workers()]
             after = memory(tree), descriptors(tree)
-            good = server.get("/mirrorlist?path=top/dir").status
-    rows = [("seed", seed), ("requests", tally.requests), ("connections", tally.attempts)]
-    rows += sorted(tally.answers.items())
-    click.echo("\n".join(f"| {key} | {value} |" for key, value in rows))
+            good = server.get(GOOD).status
+    _print(seed, tally)
     click.echo(f"| memory before, after (PSS) | {before[0]} KiB, {after[0]} KiB |")
     click.echo(f"| open files before, after | {before[1]}, {after[1]} |")
     click.echo("\n".join(tally.wrong[:20]))
     if tally.wrong or not same or good != 200:
         raise SystemExit(f"wrong: {len(tally.wrong)}; same workers: {same}; afterwards: {good}")
+
+
+def _attack(server: Server, seed: int, requests: int) -> Tally:
+    with Progress() as progress:
+        task = progress.add_task("requests", total=requests)
+        return asyncio.run(
+            run(server.port, seed, requests, GOOD, lambda n: progress.update(task, completed=n))
+        )
+
+
+def _print(seed: int, tally: Tally) -> None:
+    rows = [("seed", seed), ("requests", tally.requests), ("connections", tally.attempts)]
+    rows += [*sorted(tally.answers.items()), ("good requests meanwhile, all answered", tally.good)]
+    click.echo("\n".join(f"| {key} | {value} |" for key, value in rows))
 
 
 if __name__ == "__main__":

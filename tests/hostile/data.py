@@ -1,0 +1,17 @@
+"""What the server under attack serves: the demo's mirrors and repositories."""
+
+from pathlib import Path
+
+from snapshot.demo import build_demo
+from snapshot.exporter import export
+
+GOOD = "/metalink?repo=fedora-44&arch=x86_64"
+"""A request that must be answered with mirrors, whatever else is sent."""
+
+
+def make_snapshot(folder: Path) -> Path:
+    """Export the demo below a folder and return the snapshot's path."""
+    database, snapshot = folder / "demo.sqlite", folder / "demo.snap"
+    build_demo(database)
+    export(f"sqlite:///{database}", snapshot, resolve_dns=False)
+    return snapshot
