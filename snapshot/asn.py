@@ -1,7 +1,10 @@
 """Reads which networks belong to which ASN: `prefix ASN` lines or an ASN mmdb."""
 
 import socket
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import maxminddb
@@ -16,24 +19,103 @@ _MMDB_MARKER = b"\xab\xcd\xefMaxMind.com"
 _MMDB_TAIL = 128 * 1024
 # A wrong file has a bad line at every turn; the first ones say enough.
 _MOST_REPORTED = 20
+_MAPPED = IPv6Address("::ffff:0:0").packed[:12]
 
 
-def read_asn_ranges(path: Path, needed: set[int], left_out: LeftOutRows) -> Ranges:
-    """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes.
+class AsnNetblocks:
+    """Which network belongs to which ASN, in a few bytes a network.
 
-    Raises DataFileError if the file cannot be read or has no usable line.
+    Whose networks are needed is known only after the hosts were read from the database; the
+    file is read meanwhile, and so as a whole.
     """
+
+    def __init__(self) -> None:
+        self._families = (_Family(4), _Family(6))
+
+    def __len__(self) -> int:
+        return sum(len(family.asns) for family in self._families)
+
+    def add(self, packed: bytes, prefix_length: int, asn: int) -> None:
+        """Add a network: an address of it, 4 or 16 bytes, and its prefix length."""
+        if packed[:12] == _MAPPED and prefix_length >= 96:
+            # Such clients are IPv4 too.
+            packed, prefix_length = packed[12:], prefix_length - 96
+        if not prefix_length:
+            # A default route says nothing about anybody (the incumbent skips it too).
+            return
+        family = self._families[len(packed) == 16]
+        family.packed += packed
+        family.prefix_lengths.append(prefix_length)
+        family.asns.append(asn)
+
+    def ranges(self, needed: set[int]) -> Ranges:
+        """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes."""
+        netblocks: dict[Netblock, int] = {}
+        for family in self._families:
+            netblocks.update(family.needed(needed))
+        # The innermost prefix decides alone, so what is around it does not matter.
+        return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
+
+
+class _Family:
+    """The networks of one IP version, as columns in the order of the file."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.packed = bytearray()
+        self.prefix_lengths = bytearray()
+        self.asns = array("I")
+
+    def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
+        """Yield the needed ASNs' networks, and as ASN 0 the foreign ones that may lie in them."""
+        starts, lasts = _outermost(
+            self._netblock(place) for place, asn in enumerate(self.asns) if asn in needed
+        )
+        for place, address in enumerate(self._addresses()):
+            around = bisect_right(starts, address) - 1
+            if around >= 0 and address <= lasts[around]:
+                asn = self.asns[place]
+                yield self._netblock(place), asn if asn in needed else 0
+
+    def _addresses(self) -> Iterator[int]:
+        width = 4 if self.version == 4 else 16
+        for offset in range(0, len(self.packed), width):
+            yield int.from_bytes(self.packed[offset : offset + width], "big")
+
+    def _netblock(self, place: int) -> Netblock:
+        width = 4 if self.version == 4 else 16
+        address = int.from_bytes(self.packed[place * width : (place + 1) * width], "big")
+        prefix_length = self.prefix_lengths[place]
+        shift = width * 8 - prefix_length
+        return Netblock(self.version, address >> shift << shift, prefix_length)
+
+
+def _outermost(netblocks: Iterator[Netblock]) -> tuple[list[int], list[int]]:
+    """The first and the last addresses of the networks that lie in no other, rising."""
+    starts: list[int] = []
+    lasts: list[int] = []
+    for netblock in sorted(netblocks):
+        if not lasts or netblock.first > lasts[-1]:
+            starts.append(netblock.first)
+            lasts.append(netblock.last)
+    return starts, lasts
+
+
+def read_asn_netblocks(path: Path, left_out: LeftOutRows) -> AsnNetblocks:
+    """Read a whole file; raises DataFileError if it cannot be read or has no usable line."""
+    netblocks = AsnNetblocks()
     try:
-        found = _mmdb(path) if _MMDB_MARKER in _tail(path) else _lines(path, left_out)
-        netblocks = {netblock: asn if asn in needed else 0 for netblock, asn in found}
+        if _MMDB_MARKER in _tail(path):
+            _read_mmdb(path, netblocks)
+        else:
+            _read_lines(path, netblocks, left_out)
     # A damaged mmdb makes its reader raise whatever its bytes happen to say.
     except (OSError, ValueError, OverflowError, maxminddb.InvalidDatabaseError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise DataFileError(f"{path}: cannot be read: {why}") from error
     if not netblocks:
         raise DataFileError(f"{path}: no line of the form PREFIX ASN in it, such as 192.0.2.0/24 1")
-    # The innermost prefix decides alone, so what is around it does not matter.
-    return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
+    return netblocks
 
 
 def check_readable(path: Path) -> None:
@@ -51,18 +133,15 @@ def _tail(path: Path) -> bytes:
         return file.read()
 
 
-def _mmdb(path: Path) -> Iterator[tuple[Netblock, int]]:
+def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
     with maxminddb.open_database(path) as database:
         for network, record in database:
             asn = record.get("autonomous_system_number") if isinstance(record, dict) else None
             if isinstance(asn, int):
-                yield (
-                    Netblock(network.version, int(network.network_address), network.prefixlen),
-                    asn,
-                )
+                netblocks.add(network.network_address.packed, network.prefixlen, asn)
 
 
-def _lines(path: Path, left_out: LeftOutRows) -> Iterator[tuple[Netblock, int]]:
+def _read_lines(path: Path, netblocks: AsnNetblocks, left_out: LeftOutRows) -> None:
     bad = 0
     with path.open(encoding="ascii", errors="replace") as file:
         for number, line in enumerate(file, 1):
@@ -71,15 +150,14 @@ def _lines(path: Path, left_out: LeftOutRows) -> Iterator[tuple[Netblock, int]]:
                 continue
             try:
                 prefix, origin = _columns(fields)
-                netblock, asn = _network(prefix), _number(origin)
+                packed, prefix_length = _network(prefix)
+                asn = _number(origin)
             except (ValueError, OSError, IndexError):
                 bad += 1
                 if bad <= _MOST_REPORTED:
                     left_out.add("asn file", number, "not a line PREFIX ASN")
                 continue
-            # A default route says nothing about anybody (the incumbent skips it too).
-            if netblock.prefix_length:
-                yield netblock, asn
+            netblocks.add(packed, prefix_length, asn)
     if bad > _MOST_REPORTED:
         left_out.add("asn file", None, f"{bad - _MOST_REPORTED} more such lines")
 
@@ -91,23 +169,21 @@ def _columns(fields: list[str]) -> tuple[str, str]:
     return fields[0], fields[1]
 
 
-def _network(text: str) -> Netblock:
+def _network(text: str) -> tuple[bytes, int]:
     # Ten times faster than ipaddress, which counts over 300,000 lines.
     address, _, length = text.partition("/")
-    family, version, width = (
-        (socket.AF_INET6, 6, 128) if ":" in address else (socket.AF_INET, 4, 32)
-    )
+    family, width = (socket.AF_INET6, 128) if ":" in address else (socket.AF_INET, 32)
     prefix_length = int(length) if length else width
     if not 0 <= prefix_length <= width:
         raise ValueError("prefix length")
-    first = int.from_bytes(socket.inet_pton(family, address), "big")
-    shift = width - prefix_length
-    return Netblock(version, first >> shift << shift, prefix_length)
+    return socket.inet_pton(family, address), prefix_length
 
 
 def _number(text: str) -> int:
     # Several origins (`64500_64501`, `64500,64501`) count for the first one.
-    asn = int(text.upper().removeprefix("AS").replace(",", "_").split("_")[0])
+    if not text.isdigit():
+        text = text.upper().removeprefix("AS").replace(",", "_").split("_")[0]
+    asn = int(text)
     if not 0 <= asn < 1 << 32:
         raise ValueError("ASN")
     return asn

@@ -1,18 +1,18 @@
 """Exports a MirrorManager database as a snapshot: rows in, model out, file written whole."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from snapshot.addresses import country_ranges, host_netblocks
-from snapshot.asn import check_readable, read_asn_ranges
+from snapshot.asn import AsnNetblocks, check_readable, read_asn_netblocks
 from snapshot.content import make_content, usable_directories
 from snapshot.continents import built_in_continents, read_continents
 from snapshot.database import database_file, parse_url, read_only
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import make_mirrors
 from snapshot.model import LeftOut, Report, SnapshotData
-from snapshot.netblock import make_ranges
 from snapshot.reader import Snapshot
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
 from snapshot.text import refuse_control
@@ -45,10 +45,14 @@ def export(
     if asn:
         check_readable(asn)
     left_out = LeftOutRows()
-    with read_only(url) as connection:
-        read = int(time.time())
-        rows = read_rows(connection, progress, left_out)
-    data = make_snapshot(rows, read, asn, continents, resolve_dns, left_out)
+    # Beside the database, which lets Python wait for as long as the file takes.
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(read_asn_netblocks, asn, left_out) if asn else None
+        with read_only(url) as connection:
+            read = int(time.time())
+            rows = read_rows(connection, progress, left_out)
+        netblocks = reading.result() if reading else AsnNetblocks()
+    data = make_snapshot(rows, read, netblocks, continents, resolve_dns, left_out)
     size = write_snapshot(data, output)
     # Read back: the counts are of what a server will see.
     counts = Snapshot(output).counts()
@@ -58,7 +62,7 @@ def export(
 def make_snapshot(
     rows: Rows,
     read: int,
-    asn: Path | None,
+    asn: AsnNetblocks,
     continents: dict[str, str],
     resolve_dns: bool,
     left_out: LeftOutRows,
@@ -69,7 +73,6 @@ def make_snapshot(
     content = make_content(rows, usable, mirrors, left_out)
     netblocks = host_netblocks(rows, mirrors, resolve_dns, left_out)
     needed = {number for host in mirrors.hosts if not host.inactive for number in host.asns}
-    asn_ranges = read_asn_ranges(asn, needed, left_out) if asn else make_ranges([], [])
     for row in sorted(rows.continents):
         with left_out.row("country_continent_redirect", row.id):
             continents = {**continents, **_redirect(row)}
@@ -86,7 +89,7 @@ def make_snapshot(
         netblock_chains=netblocks.chains,
         netblock_ranges=netblocks.ranges,
         country_ranges=country_ranges(rows, left_out),
-        asn_ranges=asn_ranges,
+        asn_ranges=asn.ranges(needed),
         report=_report(rows, left_out),
     )
 

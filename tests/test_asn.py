@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from snapshot.asn import read_asn_ranges
+from snapshot.asn import AsnNetblocks, read_asn_netblocks
 from snapshot.errors import DataFileError
 from snapshot.leftout import LeftOutRows
 from snapshot.model import LeftOut, Ranges
@@ -31,7 +33,7 @@ EXPECTED = {
 
 def _read(path: Path, needed: set[int] = NEEDED) -> tuple[Ranges, tuple[LeftOut, ...]]:
     left_out = LeftOutRows()
-    return read_asn_ranges(path, needed, left_out), left_out.sorted()
+    return read_asn_netblocks(path, left_out).ranges(needed), left_out.sorted()
 
 
 def _text(folder: Path, content: str | bytes) -> Path:
@@ -108,6 +110,7 @@ def test_nobody_needs_any(tmp_path: Path) -> None:
         pytest.param("192.0.2.0/24 0", 0, id="ASN 0"),
         pytest.param("0.0.0.0/1 64500\n192.0.2.0/24 64501", 64501, id="in another"),
         pytest.param("192.0.2.0/24 64500\n192.0.2.0/24 64501", 64501, id="twice: the last"),
+        pytest.param("::ffff:192.0.2.0/120 64500", 64500, id="IPv4 in IPv6"),
     ],
 )
 def test_ways_to_write_a_line(tmp_path: Path, line: str, asn: int) -> None:
@@ -117,8 +120,35 @@ def test_ways_to_write_a_line(tmp_path: Path, line: str, asn: int) -> None:
     assert left_out == ()
 
 
+@given(
+    lines=st.lists(
+        st.tuples(st.integers(0, 15), st.integers(0, 4), st.booleans(), st.integers(64500, 64503)),
+        min_size=1,
+        max_size=30,
+    ),
+    needed=st.sets(st.integers(64500, 64503)),
+)
+def test_innermost_decides(lines: list[tuple[int, int, bool, int]], needed: set[int]) -> None:
+    """An address belongs to the ASN of the longest prefix around it, or to none if not needed."""
+    netblocks = AsnNetblocks()
+    networks: dict[tuple[bool, int, int], int] = {}
+    for bits, length, ipv6, asn in lines:
+        width = 128 if ipv6 else 32
+        netblocks.add((bits << width - 4).to_bytes(width // 8, "big"), length, asn)
+        if length:
+            networks[ipv6, bits >> 4 - length, length] = asn
+    ranges = netblocks.ranges(needed)
+    for bits in range(16):
+        for ipv6, address in ((False, f"{bits << 4}.1.2.3"), (True, f"{bits:x}000::1")):
+            around = [networks.get((ipv6, bits >> 4 - length, length)) for length in (4, 3, 2, 1)]
+            asn = next((asn for asn in around if asn is not None), 0)
+            assert value_at(ranges, address) == (asn if asn in needed else 0)
+
+
 @pytest.mark.parametrize(
-    "default", ["0.0.0.0/0", "::/0"], ids=["IPv4 default route", "IPv6 default route"]
+    "default",
+    ["0.0.0.0/0", "::/0", "::ffff:0:0/96"],
+    ids=["IPv4 default route", "IPv6 default route", "IPv4 default route in IPv6"],
 )
 def test_default_routes(tmp_path: Path, default: str) -> None:
     """A default route says nothing about anybody, and is no junk either."""

@@ -21,7 +21,7 @@ from loadtest.dataset import Dataset
 from loadtest.workload import Request
 from mirrorlist.address import parse_address
 from mirrorlist.geo import MmdbGeo
-from snapshot.asn import read_asn_ranges
+from snapshot.asn import read_asn_netblocks
 from snapshot.continents import built_in_continents, read_continents
 from snapshot.errors import OutputError
 from snapshot.leftout import LeftOutRows
@@ -62,7 +62,7 @@ def test_asn_file_has_the_hosts_asns_with_holes(folder: Path, dataset: Dataset) 
     """All ASNs of hosts announce blocks, in which somebody else announces smaller ones."""
     asns = {host.asn for host in dataset.hosts if host.asn}
     left_out = LeftOutRows()
-    ranges = read_asn_ranges(folder / ASN_FILE, asns, left_out)
+    ranges = read_asn_netblocks(folder / ASN_FILE, left_out).ranges(asns)
     assert left_out.sorted() == ()
     assert set(ranges.values4) == asns | {0}
     assert set(ranges.values6) - {0} <= asns

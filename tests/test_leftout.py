@@ -6,6 +6,7 @@ from typing import Any, cast, get_args
 
 import pytest
 
+from snapshot.asn import AsnNetblocks
 from snapshot.continents import built_in_continents
 from snapshot.database import parse_url, read_only
 from snapshot.exporter import make_snapshot
@@ -339,7 +340,7 @@ def test_the_same_twice(rows: Rows, field: str, table: str, reason: str) -> None
 
 def _made(rows: Rows) -> tuple[SnapshotData, tuple[LeftOut, ...]]:
     left_out = LeftOutRows()
-    data = make_snapshot(rows, 0, None, built_in_continents(), False, left_out)
+    data = make_snapshot(rows, 0, AsnNetblocks(), built_in_continents(), False, left_out)
     return data, left_out.sorted()
 
 
