@@ -13,6 +13,7 @@ from msgspec import Struct
 from mirrorlist.answer import DEFAULT_MINIMUM
 from mirrorlist.client import DEFAULT_TRUSTED
 from mirrorlist.errors import OptionError
+from snapshot.checks import DEFAULT_MAX_LOSS
 
 PREFIX = "MIRRORLIST_"
 
@@ -83,6 +84,31 @@ SETTINGS = (
         "Look up DNS names among the netblocks, for at most 2 seconds in all.",
         ("export",),
         default=True,
+    ),
+    Setting(
+        "max_loss",
+        Kind.INTEGER,
+        "How many percent of the published snapshot's active hosts, carried directories or"
+        " repositories a new one may lack; more is refused.",
+        ("export",),
+        default=DEFAULT_MAX_LOSS,
+        metavar="PERCENT",
+        least=0,
+        most=100,
+    ),
+    Setting(
+        "force",
+        Kind.SWITCH,
+        "Publish a snapshot even if it is empty, older than the published one, or lost too much.",
+        ("export",),
+        default=False,
+    ),
+    Setting(
+        "snapshot_key",
+        Kind.FILE,
+        "A file with a secret of at least 32 bytes: `export` seals with it, and everything else"
+        " refuses a snapshot that is not sealed with it.",
+        ("export", "serve", "ask", "inspect"),
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting("host", Kind.TEXT, "The address to listen on.", ("serve", "demo"), default="127.0.0.1"),
@@ -159,7 +185,7 @@ SETTINGS = (
         "json",
         Kind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "ask", "inspect"),
+        ("export", "ask", "inspect", "diff"),
         default=False,
     ),
 )

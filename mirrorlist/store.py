@@ -9,7 +9,10 @@ from snapshot.reader import Snapshot
 class Store:
     """The one reference to the catalog that every answer starts from."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Load, verify and compile a snapshot file; raises a SnapshotError."""
+    def __init__(self, path: str | os.PathLike[str], key: bytes | None = None) -> None:
+        """Load, verify and compile a snapshot file; raises a SnapshotError.
+
+        With a key a file that was not sealed with it is refused.
+        """
         self.path = path
-        self.catalog = Catalog(Snapshot(path))
+        self.catalog = Catalog(Snapshot(path, key))

@@ -9,10 +9,12 @@ BackendError
 │   ├── ObsoleteSnapshot            an older major version than this program reads
 │   ├── TruncatedSnapshot           cut short
 │   ├── DamagedSnapshot             the checksum says that bytes changed
-│   └── MalformedSnapshot           a section is missing, out of bounds or contradicts itself
+│   ├── MalformedSnapshot           a section is missing, out of bounds or contradicts itself
+│   ├── ForeignSnapshot             not sealed with the key that was given
+│   └── RefusedSnapshot             a new one that had better not replace the old one
 ├── DatabaseURLError (2)        not a database URL that we know
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
-├── DataFileError (2)           an ASN or continent file that cannot be used
+├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
 """
 
@@ -61,6 +63,14 @@ class MalformedSnapshot(SnapshotError):
     """A section is missing, out of bounds or contradicts another one."""
 
 
+class ForeignSnapshot(SnapshotError):
+    """The file has no seal, or one made with another key."""
+
+
+class RefusedSnapshot(SnapshotError):
+    """A new snapshot is empty, older than the published one, or lost too much of it."""
+
+
 class DatabaseURLError(BackendError):
     """A database URL that is not of a kind we know."""
 
@@ -74,7 +84,7 @@ class DatabaseError(BackendError):
 
 
 class DataFileError(BackendError):
-    """An ASN or continent file that cannot be used."""
+    """An ASN, continent or key file that cannot be used."""
 
     exit_code = 2
 

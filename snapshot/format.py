@@ -5,6 +5,7 @@ What the sections hold is the business of `sections`; this module only knows the
 """
 
 import hashlib
+import hmac
 import mmap
 import os
 import struct
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from snapshot.errors import (
     DamagedSnapshot,
     EmptySnapshot,
+    ForeignSnapshot,
     MalformedSnapshot,
     NewerSnapshot,
     NotASnapshot,
@@ -36,6 +38,8 @@ CONTENT = 1
 # Far above what is written (14), so that a forged count cannot make the reader work for long.
 MAX_SECTIONS = 1024
 _CHECKSUM = slice(56, 88)
+_SEAL = slice(88, 120)
+NO_SEAL = bytes(32)
 
 
 class Header(NamedTuple):
@@ -86,8 +90,20 @@ def checksum(data: bytes | bytearray | memoryview) -> bytes:
     return digest.digest()
 
 
-def pack(sections: list[Section], built: int, read: int) -> bytearray:
-    """Return the bytes of a snapshot file; `built` and `read` are seconds since 1970, UTC."""
+def make_seal(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
+    """Return the keyed digest of the whole file with checksum and seal as zeros."""
+    view = memoryview(data)
+    digest = hashlib.blake2b(view[: _CHECKSUM.start], digest_size=32, key=key)
+    digest.update(bytes(_SEAL.stop - _CHECKSUM.start))
+    digest.update(view[_SEAL.stop :])
+    return digest.digest()
+
+
+def pack(sections: list[Section], built: int, read: int, key: bytes | None = None) -> bytearray:
+    """Return the bytes of a snapshot file; `built` and `read` are seconds since 1970, UTC.
+
+    With a key (at most 64 bytes) it is sealed.
+    """
     table = bytearray()
     offset = _aligned(HEADER.size + ENTRY.size * len(sections))
     for name, data, content in sections:
@@ -96,19 +112,23 @@ def pack(sections: list[Section], built: int, read: int) -> bytearray:
     out = bytearray(offset)
     header = Header(
         MAGIC, MAJOR, MINOR, len(sections), offset, built, read,
-        snapshot_id(sections), bytes(32), bytes(32),
+        snapshot_id(sections), bytes(32), NO_SEAL,
     )  # fmt: skip
     HEADER.pack_into(out, 0, *header)
     out[HEADER.size : HEADER.size + len(table)] = table
     for index, section in enumerate(sections):
         _, start, length, _ = ENTRY.unpack_from(table, index * ENTRY.size)
         out[start : start + length] = section.data
+    if key is not None:
+        out[_SEAL] = make_seal(out, key)
     out[_CHECKSUM] = checksum(out)
     return out
 
 
-def open_container(path: str | os.PathLike[str]) -> Container:
+def open_container(path: str | os.PathLike[str], key: bytes | None = None) -> Container:
     """Map and verify a snapshot file; every way in which it can be bad has its own error.
+
+    With a key the file must be sealed with it; without one a seal is not looked at.
 
     What is mapped is an anonymous copy that forked processes share: what was verified stays as
     it was, even if somebody writes over the file in place, which would end a process that had
@@ -120,6 +140,8 @@ def open_container(path: str | os.PathLike[str]) -> Container:
     _verify_size(header, len(data), path)
     if checksum(data) != header.checksum:
         raise DamagedSnapshot(f"{path}: damaged: the checksum does not match; fetch it again")
+    if key is not None:
+        _verify_seal(header, data, key, path)
     return Container(header, _read_table(data, header, path))
 
 
@@ -175,6 +197,15 @@ def _verify_size(header: Header, size: int, path: Path) -> None:
         raise DamagedSnapshot(
             f"{path}: damaged: {size - header.file_size} bytes follow its end; fetch it again"
         )
+
+
+def _verify_seal(header: Header, data: memoryview, key: bytes, path: Path) -> None:
+    if header.seal == NO_SEAL:
+        raise ForeignSnapshot(
+            f"{path}: not sealed: export it with the --snapshot-key that is given here"
+        )
+    if not hmac.compare_digest(header.seal, make_seal(data, key)):
+        raise ForeignSnapshot(f"{path}: foreign: it was not sealed with this --snapshot-key")
 
 
 def _read_table(data: memoryview, header: Header, path: Path) -> dict[str, memoryview]:

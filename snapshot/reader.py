@@ -1,5 +1,6 @@
 """Reads a snapshot: mapped, verified, each section decoded when it is first asked for."""
 
+import hashlib
 import os
 import struct
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ import msgspec
 
 from snapshot import sections
 from snapshot.errors import MalformedSnapshot
-from snapshot.format import open_container
+from snapshot.format import NO_SEAL, open_container
 from snapshot.model import (
     Category,
     Directory,
@@ -34,15 +35,19 @@ _CONTRADICTIONS = (
 class Snapshot:
     """One verified snapshot file; any contradiction within it raises MalformedSnapshot."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open a snapshot file; raises a SnapshotError that says what is wrong with it."""
+    def __init__(self, path: str | os.PathLike[str], key: bytes | None = None) -> None:
+        """Open a snapshot file; raises a SnapshotError that says what is wrong with it.
+
+        With a key (of `snapshot.seal`) a file that was not sealed with it is refused.
+        """
         self.path = os.fspath(path)
-        container = open_container(path)
+        container = open_container(path, key)
         header = container.header
         self.format = f"{header.major}.{header.minor}"
         self.id = header.id.hex()
         self.built = header.built
         self.read = header.read
+        self.sealed = header.seal != NO_SEAL
         self._sections = container.sections
         self._verify_columns()
 
@@ -50,6 +55,14 @@ class Snapshot:
     def section_sizes(self) -> list[tuple[str, int]]:
         """The name and size in bytes of each section."""
         return [(name, len(data)) for name, data in self._sections.items()]
+
+    def section_digests(self) -> dict[str, bytes]:
+        """A digest of each content section's bytes, by name; equal bytes, equal digest."""
+        return {
+            name: hashlib.blake2b(data, digest_size=16).digest()
+            for name, data in self._sections.items()
+            if name != "report"
+        }
 
     @cached_property
     def hosts(self) -> list[Host]:

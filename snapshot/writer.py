@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -19,17 +19,10 @@ from snapshot.model import SnapshotData
 MODE = 0o644
 
 
-def encode(data: SnapshotData, built: int | None = None) -> bytearray:
+def encode(data: SnapshotData, built: int | None = None, key: bytes | None = None) -> bytearray:
     """Return the bytes of a snapshot file; equal data gives equal sections and an equal id."""
     built = int(time.time()) if built is None else built
-    return pack([Section(*section) for section in _sections(data)], built, data.read)
-
-
-def write_snapshot(data: SnapshotData, path: Path) -> int:
-    """Write a snapshot file and return its size; a reader sees the old file or the new one."""
-    content = encode(data)
-    replace_file(path, content)
-    return len(content)
+    return pack([Section(*section) for section in _sections(data)], built, data.read, key)
 
 
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
@@ -53,11 +46,18 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def replace_file(path: Path, content: bytes | bytearray) -> None:
-    """Write a file beside `path`, sync it, rename it over `path`, sync the directory."""
+def replace_file(
+    path: Path,
+    content: bytes | bytearray,
+    approve: Callable[[Path], None] = lambda written: None,
+) -> None:
+    """Write a file beside `path`, sync it, rename it over `path`, sync the directory.
+
+    `approve` sees the whole new file before it takes its place, and raises to keep the old one.
+    """
     check_output(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     try:
@@ -66,6 +66,7 @@ def replace_file(path: Path, content: bytes | bytearray) -> None:
             file.flush()
             os.fchmod(handle, MODE)
             os.fsync(handle)
+        approve(Path(name))
         os.replace(name, path)
         _sync_directory(path.parent)
     except OSError as error:

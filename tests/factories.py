@@ -183,9 +183,11 @@ def make_database(path: Path, tables: Mapping[str, Sequence[Row]]) -> str:
 def export_tables(
     folder: Path, tables: Mapping[str, Sequence[Row]], **options: Any
 ) -> tuple[Snapshot, ExportResult]:
-    """Export rows through a SQLite database and open the snapshot."""
+    """Export rows through a SQLite database and open the snapshot; nothing is refused."""
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "mm.sqlite"
     database.unlink(missing_ok=True)
-    result = export(make_database(database, tables), folder / "mm.snap", **options)
+    result = export(
+        make_database(database, tables), folder / "mm.snap", **{"max_loss": None, **options}
+    )
     return Snapshot(folder / "mm.snap"), result

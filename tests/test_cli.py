@@ -39,7 +39,7 @@ def test_export_as_json(folder: Path, tmp_path: Path) -> None:
     done = run("export", "--database", database, "--output", tmp_path / "a", "--json")
     found = json.loads(done.stdout)
     assert done.stderr == ""
-    assert set(found) == {"counts", "left_out", "seconds", "bytes"}
+    assert set(found) == {"counts", "left_out", "seconds", "bytes", "phases"}
     assert found["left_out"] == [
         {
             "table": "host_netblock",
@@ -237,7 +237,7 @@ def test_serve_refuses_wrong_values(
 def test_inspect_as_json(folder: Path) -> None:
     """Inspect --json has the shape that programs read."""
     found = json.loads(run("inspect", folder / "mm.snap", "--json").stdout)
-    assert set(found) == {"format", "id", "built", "read", "counts", "sections"}
+    assert set(found) == {"format", "id", "built", "read", "sealed", "counts", "sections"}
     assert found["counts"] == {
         "hosts": 9,
         "directories": 7,

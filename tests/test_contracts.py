@@ -12,7 +12,8 @@ FUNCTION_LINES = 60
 # What the server may know of the backend: how to read a snapshot, nothing of how it is made.
 READING_SIDE = {
     *("snapshot.errors", "snapshot.format", "snapshot.model", "snapshot.reader"),
-    *("snapshot.sections", "snapshot.text"),
+    *("snapshot.sections", "snapshot.text", "snapshot.seal", "snapshot.checks"),
+    *("snapshot.description", "snapshot.difference"),
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

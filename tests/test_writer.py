@@ -8,7 +8,7 @@ import pytest
 
 from snapshot.errors import OutputError
 from snapshot.reader import Snapshot
-from snapshot.writer import MODE, check_output, replace_file, write_snapshot
+from snapshot.writer import MODE, check_output, encode, replace_file
 from tests.snapshots import small_data
 
 
@@ -22,27 +22,44 @@ def test_mode(tmp_path: Path, mask: int) -> None:
     path = tmp_path / "mm.snap"
     before = os.umask(mask)
     try:
-        write_snapshot(small_data(), path)
+        replace_file(path, encode(small_data()))
     finally:
         os.umask(before)
     assert _mode(path) == MODE == 0o644
 
 
-def test_size(tmp_path: Path) -> None:
-    """What is returned is the size of the file, which a reader accepts."""
+def test_whole(tmp_path: Path) -> None:
+    """What is written is what a reader accepts, and all that is there."""
     path = tmp_path / "mm.snap"
-    assert write_snapshot(small_data(), path) == path.stat().st_size
+    replace_file(path, encode(small_data()))
     assert Snapshot(path).hosts == small_data().hosts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_not_approved(tmp_path: Path) -> None:
+    """A new file that is not approved of is seen whole, and goes; the old one stays."""
+    path = tmp_path / "mm.snap"
+    path.write_bytes(b"old")
+    seen = []
+
+    def refuse(written: Path) -> None:
+        seen.append(written.read_bytes())
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        replace_file(path, b"new", refuse)
+    assert seen == [b"new"]
+    assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_replaces_an_old_file(tmp_path: Path) -> None:
     """A reader that has the old file open keeps it; whoever opens it anew has the new one."""
     path = tmp_path / "mm.snap"
-    write_snapshot(small_data(), path)
+    replace_file(path, encode(small_data()))
     path.chmod(0o600)
     old = Snapshot(path)
-    write_snapshot(small_data(redirects={}), path)
+    replace_file(path, encode(small_data(redirects={})))
     assert old.redirects == {"linux": "linux-40"}
     assert Snapshot(path).redirects == {}
     assert _mode(path) == MODE
@@ -72,7 +89,7 @@ def test_cannot_be_written(tmp_path: Path, output: str, why: str) -> None:
     (tmp_path / "directory").mkdir()
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OutputError) as caught:
-        write_snapshot(small_data(), tmp_path / output)
+        replace_file(tmp_path / output, encode(small_data()))
     line = str(caught.value)
     assert line.startswith(f"{tmp_path / output}: cannot be written: {why}")
     assert "\n" not in line

@@ -11,6 +11,7 @@ import click
 from mirrorlist import __version__
 from mirrorlist.cli.ask import ask
 from mirrorlist.cli.demo import demo
+from mirrorlist.cli.diff import diff
 from mirrorlist.cli.export import export
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.inspect import inspect
@@ -27,6 +28,7 @@ def cli() -> None:
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
+    What changed?    mirrorlist diff mm.snap.1 mm.snap
 
     \b
     Every option can also stand in the environment (--trusted-proxy is MIRRORLIST_TRUSTED_PROXY)
@@ -36,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, export, serve, ask, inspect):
+for command in (demo, export, serve, ask, inspect, diff):
     cli.add_command(command)
 
 

@@ -20,6 +20,7 @@ from mirrorlist.geo import open_geo
 from mirrorlist.query import Query, parse_query
 from mirrorlist.service import located, seeded
 from mirrorlist.store import Store
+from snapshot.seal import read_key
 
 
 @click.command()
@@ -29,6 +30,7 @@ from mirrorlist.store import Store
 def ask(
     query: str,
     ip: str | None,
+    snapshot_key: Path | None,
     snapshot: Path,
     geoip: Path | None,
     minimum: int,
@@ -44,7 +46,8 @@ def ask(
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     mirrorlist ask --snapshot mm.snap '/mirrorlist?path=pub/epel/10&country=de' --json
     """
-    store, geo = Store(snapshot), open_geo(geoip)
+    key = read_key(snapshot_key) if snapshot_key else None
+    store, geo = Store(snapshot, key), open_geo(geoip)
     parsed = _parse(query)
     client = located(_client(ip, parsed), geo)
     rng = Random() if seed is None else seeded(seed, parsed, client)

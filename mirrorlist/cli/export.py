@@ -10,6 +10,7 @@ import msgspec
 
 from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
 from mirrorlist.cli.options import options
+from snapshot.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.exporter import ExportResult
@@ -23,18 +24,24 @@ def export(
     asn: Path | None,
     country_continent: Path | None,
     dns: bool,
+    max_loss: int,
+    force: bool,
+    snapshot_key: Path | None,
     json: bool,
 ) -> None:
     """Write a snapshot of a MirrorManager database.
 
     Reads in one consistent, read-only transaction. A row that cannot be used is left out and
-    reported; the old file stays until the new one is whole.
+    reported. The old file stays until the new one is whole and was read back; then it is kept
+    as FILE.1, and the one before as FILE.2.
 
     \b
     mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
     """
-    run_export(database, output, asn, country_continent, dns, json)
+    key = read_key(snapshot_key) if snapshot_key else None
+    loss = None if force else max_loss
+    run_export(database, output, asn, country_continent, dns, json, key, loss)
 
 
 def run_export(
@@ -44,15 +51,17 @@ def run_export(
     country_continent: Path | None = None,
     dns: bool = True,
     json: bool = False,
+    key: bytes | None = None,
+    max_loss: int | None = None,
 ) -> None:
-    """Export and say what was done, for people or as JSON."""
+    """Export and say what was done, for people or as JSON; `max_loss` None publishes anything."""
     # As an exception, so that the half-written file beside the output goes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Here and not above: only this command may load the database's side.
     from snapshot.exporter import export as export_database
 
     with progress_bar() as steps:
-        result = export_database(database, path, asn, country_continent, dns, steps)
+        result = export_database(database, path, asn, country_continent, dns, steps, key, max_loss)
     if json:
         click.echo(msgspec.json.encode(_json(result)))
     else:
@@ -67,6 +76,9 @@ def _json(result: "ExportResult") -> dict[str, object]:
         ],
         "seconds": round(result.seconds, 3),
         "bytes": result.bytes,
+        "phases": [
+            {"name": phase.name, "seconds": round(phase.seconds, 3)} for phase in result.phases
+        ],
     }
 
 
@@ -75,6 +87,7 @@ def _say(result: "ExportResult", path: Path) -> None:
         f"{count:,} {name.replace('_', ' ')}" for name, count in result.counts.items()
     )
     say(f"{path}: {result.bytes:,} bytes in {result.seconds:.2f} s: {counts}")
+    say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in result.phases))
     if result.left_out:
         say(f"{len(result.left_out)} rows could not be used and were left out:")
         messages().print(left_out_table(result.left_out))

@@ -1,48 +1,96 @@
 """`mirrorlist inspect`: what is in a snapshot file."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
+from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import left_out_table, output, plain_table
+from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
+from mirrorlist.errors import OptionError
+from snapshot.description import Description, File, describe, find_repository
 from snapshot.reader import Snapshot
+from snapshot.seal import read_key
+
+# The one to show first: what most clients check.
+_HASHES = ("sha256", "sha512", "sha1", "md5")
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--repo", metavar="PREFIX", help="Show one repository's directory; needs --arch.")
+@click.option("--arch", metavar="ARCH", help="The architecture of --repo.")
+@click.option("--path", metavar="DIRECTORY", help="Show one directory instead.")
 @options("inspect")
-def inspect(file: Path, json: bool) -> None:
-    """Show what is in a snapshot: its id, times, counts, sections, and rows left out."""
-    snapshot = Snapshot(file)
-    counts = snapshot.counts()
-    if json:
-        sections = [{"name": name, "bytes": size} for name, size in snapshot.section_sizes]
-        found = {
-            "format": snapshot.format,
-            "id": snapshot.id,
-            "built": snapshot.built,
-            "read": snapshot.read,
-            "counts": counts,
-            "sections": sections,
-        }
-        click.echo(msgspec.json.encode(found))
-        return
-    _print(snapshot, counts)
+def inspect(
+    file: Path,
+    repo: str | None,
+    arch: str | None,
+    path: str | None,
+    snapshot_key: Path | None,
+    json: bool,
+) -> None:
+    """Show what is in a snapshot: its id, times, counts, sections, and rows left out.
+
+    With --repo and --arch, or --path: one directory, its files' checksums, the hosts that may
+    be offered for it and those that may not.
+
+    \b
+    mirrorlist inspect mm.snap
+    mirrorlist inspect mm.snap --repo rawhide --arch x86_64
+    """
+    snapshot = Snapshot(file, read_key(snapshot_key) if snapshot_key else None)
+    if repo is not None or arch is not None or path is not None:
+        description = describe(snapshot, _find(snapshot, repo, arch, path))
+        if json:
+            click.echo(msgspec.json.encode(description))
+        else:
+            _print_description(output(), description)
+    elif json:
+        click.echo(msgspec.json.encode(_summary(snapshot)))
+    else:
+        _print_summary(output(), snapshot)
 
 
-def _print(snapshot: Snapshot, counts: dict[str, int]) -> None:
-    console = output()
-    console.print(Text(f"id        {snapshot.id}"))
-    console.print(Text(f"format    {snapshot.format}"))
-    console.print(Text(f"read      {_time(snapshot.read)} (when the database was read)"))
-    console.print(Text(f"built     {_time(snapshot.built)}"))
+def _find(snapshot: Snapshot, repo: str | None, arch: str | None, path: str | None) -> int:
+    if path is not None and repo is None and arch is None:
+        index, wanted = snapshot.find_directory(path.strip("/")), path
+    elif path is None and repo is not None and arch is not None:
+        index, wanted = find_repository(snapshot, repo, arch), f"{repo} {arch}"
+    else:
+        raise OptionError("give --repo and --arch together, or --path alone")
+    if index is None:
+        raise OptionError(f"{wanted}: not in this snapshot")
+    return index
+
+
+def _summary(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "format": snapshot.format,
+        "id": snapshot.id,
+        "built": snapshot.built,
+        "read": snapshot.read,
+        "sealed": snapshot.sealed,
+        "counts": snapshot.counts(),
+        "sections": [{"name": name, "bytes": size} for name, size in snapshot.section_sizes],
+    }
+
+
+def _print_summary(console: Console, snapshot: Snapshot) -> None:
+    sealed = "yes, with a key" if snapshot.sealed else "no"
+    for name, value in (
+        ("id", snapshot.id),
+        ("format", snapshot.format),
+        ("read", f"{as_time(snapshot.read)} (when the database was read)"),
+        ("built", as_time(snapshot.built)),
+        ("sealed", sealed),
+    ):
+        console.print(Text(f"{name:<9} {value}"))
     console.print()
     table = plain_table("holds", "")
-    for name, count in counts.items():
+    for name, count in snapshot.counts().items():
         table.add_row(name.replace("_", " "), f"{count:,}")
     console.print(table)
     console.print()
@@ -56,8 +104,44 @@ def _print(snapshot: Snapshot, counts: dict[str, int]) -> None:
         console.print(left_out_table(left_out))
 
 
-def _time(seconds: int) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)
+def _print_description(console: Console, found: Description) -> None:
+    for name, value in (
+        ("directory", found.directory),
+        ("category", found.category or "none: no host is offered for it"),
+        ("repositories", ", ".join(found.repositories) or "none"),
+        ("changed", as_time(found.ctime) if found.ctime else "unknown"),
+        ("readable", "yes" if found.readable else "no"),
+    ):
+        console.print(Text(f"{name:<13} {value}"), soft_wrap=True)
+    for file in found.files:
+        console.print(Text(_file(file)), soft_wrap=True)
+    console.print(Text(f"\n{len(found.hosts)} hosts may be offered", style="bold"))
+    table = plain_table("host", "country", "Mbit/s", "", "URLs")
+    for host in found.hosts:
+        marks = [
+            *(["private"] if host.private else []),
+            *(["always up to date"] if host.always_up2date else []),
+            *([f"only for {' '.join(host.countries_allowed)}"] if host.countries_allowed else []),
+            *([f"ASN {' '.join(map(str, host.asns))}"] if host.asns else []),
+        ]
+        table.add_row(
+            Text(f"{host.name} ({host.id})"),
+            Text(host.country),
+            f"{host.bandwidth}",
+            Text(", ".join(marks)),
+            Text("\n".join(host.urls)),
+        )
+    console.print(table)
+    if found.excluded:
+        console.print(Text(f"\n{len(found.excluded)} hosts of the category may not", style="bold"))
+        table = plain_table("host", "reason")
+        for one in found.excluded:
+            table.add_row(Text(f"{one.name} ({one.id})"), Text(one.reason))
+        console.print(table)
+
+
+def _file(file: File) -> str:
+    hashes = [f"{kind} {getattr(file, kind)}" for kind in _HASHES if getattr(file, kind)]
+    hashed = hashes[0] if hashes else "no hash"
+    line = f"{file.name}  {as_time(file.timestamp)}  {file.size:,} bytes  {hashed}"
+    return f"{'file':<13} {line}"

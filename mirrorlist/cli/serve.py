@@ -15,6 +15,7 @@ from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.geo import open_geo
 from mirrorlist.service import Service
 from mirrorlist.store import Store
+from snapshot.seal import read_key
 
 _LOOK_SECONDS = 0.1
 
@@ -22,6 +23,7 @@ _LOOK_SECONDS = 0.1
 @click.command()
 @options("serve")
 def serve(
+    snapshot_key: Path | None,
     snapshot: Path,
     host: str,
     port: int,
@@ -41,9 +43,10 @@ def serve(
     mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
     """
+    key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
-    service = load_service(snapshot, geoip, trust, minimum, log, seed)
+    service = load_service(snapshot, geoip, trust, minimum, log, seed, key)
     run_server(service, host, port, workers)
 
 
@@ -54,10 +57,13 @@ def load_service(
     minimum: int,
     log: Path | None,
     seed: int | None = None,
+    key: bytes | None = None,
 ) -> Service:
     """Load everything that answers are made from; raises what is wrong with one of the files."""
     access_log = AccessLog(str(log)) if log else None
-    return Service(Store(snapshot), open_geo(geoip), trust, time.time, minimum, seed, access_log)
+    return Service(
+        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, access_log
+    )
 
 
 def run_server(

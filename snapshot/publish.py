@@ -1,0 +1,116 @@
+"""Puts a new snapshot in the place of the old one: checked first, the last two kept."""
+
+import errno
+import fcntl
+import glob
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from snapshot.checks import check_publishable
+from snapshot.errors import OutputError, SnapshotError
+from snapshot.reader import Snapshot
+from snapshot.writer import replace_file
+
+# How long to wait for another export to the same file: far longer than one takes.
+_LOCK_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Be the only writer of a snapshot file while the block runs; raises OutputError.
+
+    What a killed writer left half-written beside it is removed.
+    """
+    # A file of its own: the snapshot itself is another file after each export.
+    beside = path.with_name(f".{path.name}.lock")
+    handle = _wait_for(beside, path)
+    try:
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        beside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def publish(path: Path, content: bytearray, key: bytes | None, max_loss: int | None) -> Snapshot:
+    """Write a snapshot file, check what was written, put it in place; returns what is there.
+
+    `max_loss` is the share of the old one that may go, in percent; None asks nothing. Raises
+    RefusedSnapshot or OutputError, and then the old file is as it was.
+    """
+    published: list[Snapshot] = []
+
+    def approve(written: Path) -> None:
+        new, old = Snapshot(written, key), _published(path, key)
+        if max_loss is not None:
+            check_publishable(new, old, max_loss)
+        if old is not None and old.id != new.id:
+            _keep(path)
+        published.append(new)
+
+    replace_file(path, content, approve)
+    return published[0]
+
+
+def _published(path: Path, key: bytes | None) -> Snapshot | None:
+    """The snapshot in place; None without one, and for one that no server would use either."""
+    try:
+        return Snapshot(path, key)
+    except SnapshotError:
+        return None
+
+
+def _keep(path: Path) -> None:
+    """Keep the published file as `.1`, and what was that as `.2`."""
+    first, second = (path.with_name(f"{path.name}.{number}") for number in (1, 2))
+    new = path.with_name(f".{path.name}.1.part")
+    try:
+        try:
+            os.link(path, new)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK):
+                raise
+            shutil.copy2(path, new)
+        if first.exists():
+            os.replace(first, second)
+        os.replace(new, first)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise OutputError(f"{first}: cannot be written: {error.strerror}") from error
+
+
+def _wait_for(beside: Path, path: Path) -> int:
+    """Return the handle of the lock file, locked."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            handle = _take(beside)
+        except OSError as error:
+            raise OutputError(f"{beside}: cannot be written: {error.strerror}") from error
+        if handle is not None:
+            return handle
+        if time.monotonic() > deadline:
+            raise OutputError(
+                f"{path}: another export has been writing it for {_LOCK_SECONDS:.0f} s;"
+                " try again when it is done"
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _take(beside: Path) -> int | None:
+    handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had it before us may have removed the very file that we locked.
+        if os.path.samestat(os.fstat(handle), os.stat(beside)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return None
