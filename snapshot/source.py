@@ -279,13 +279,25 @@ def _present_tables(connection: Connection) -> set[str]:
 def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> list[object]:
     statement = _up2date() if source.row is Up2dateRow else _columns(source)
     keys = [place for place, name in enumerate(source.fields) if name in source.keys]
+    make = _shared_up2date() if source.row is Up2dateRow else source.row
     rows = []
     for found in connection.execute(statement):
         if all(type(found[place]) is int for place in keys):
-            rows.append(source.row(*found))
+            rows.append(make(*found))
         else:
             left_out.add(str(source.table.name), None, f"an id that is no number: {found[0]!r:.40}")
     return rows
+
+
+def _shared_up2date() -> Callable[..., Up2dateRow]:
+    """Make rows whose equal lists are one object: whole subtrees have the same long one."""
+    lists: dict[str, str] = {}
+
+    def make(directory: int | None, host_categories: str, rows: int, first_id: int) -> Up2dateRow:
+        shared = lists.setdefault(host_categories, host_categories)
+        return Up2dateRow(directory, shared, rows, first_id)
+
+    return make
 
 
 def _columns(source: _Source) -> Select[Any]:
