@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loadtest.data_files import LOG_FILE
 from tests.comparison import golden
 from tests.comparison.compare import judge
-from tests.comparison.prepare import GEOIP, LOG, SNAPSHOT, next_steps
+from tests.comparison.log_requests import requests_of_log
+from tests.comparison.prepare import GEOIP, LOG, SNAPSHOT, next_steps, prepare_large
 from tests.comparison.prepare import prepare as prepare_data
 from tests.comparison.requests import Request
 from tests.comparison.requests import requests as make_requests
@@ -47,9 +49,13 @@ def cli() -> None:
 @cli.command()
 @click.option("--database", required=True, metavar="URL", help="An empty PostgreSQL database.")
 @click.option("--data", required=True, type=_FOLDER, help="The folder to write files to.")
-def prepare(database: str, data: Path) -> None:
+@click.option("--scale", type=float, help="Production-size data instead; 1 is Fedora's size.")
+def prepare(database: str, data: Path, scale: float | None) -> None:
     """Fill a database, export our snapshot, write the other files, say what comes next."""
-    prepare_data(database, data.absolute())
+    if scale is None:
+        prepare_data(database, data.absolute())
+    else:
+        prepare_large(database, data.absolute(), scale)
     click.echo(next_steps(data.absolute()), nl=False)
 
 
@@ -65,11 +71,12 @@ def run(
 ) -> None:
     """Compare, print a table; exit code 1 if a difference is unexplained.
 
-    The systematic requests are always asked, so there can be more than --requests says.
+    The systematic requests are always asked, so there can be more than --requests says. On
+    production-size data the requests are those of its log.
     """
     theirs = Asked(OverHttp(incumbent, _seen(incumbent_log, data)))
     verdicts = []
-    with _ours(ours, data) as mine, _progress(make_requests(seed, count)) as requests:
+    with _ours(ours, data) as mine, _progress(_requests(data, seed, count)) as requests:
         for request in requests:
             verdicts.append(judge(request, theirs, mine, RULES))
             # Nothing asks for it again, and two thousand piles are large.
@@ -104,6 +111,11 @@ def _ours(url: str | None, data: Path) -> Iterator[Asked]:
         options = ("--geoip", data.absolute() / GEOIP, "--log", log)
         with serve(data.absolute() / SNAPSHOT, Path(folder), *options) as server:
             yield Asked(OverHttp(f"http://127.0.0.1:{server.port}", log))
+
+
+def _requests(data: Path, seed: int, count: int) -> list[Request]:
+    log = data / LOG_FILE
+    return requests_of_log(log, count) if log.exists() else make_requests(seed, count)
 
 
 def _progress(requests: list[Request]) -> "ProgressBar[Request]":

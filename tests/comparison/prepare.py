@@ -6,6 +6,16 @@ import click
 from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
+from loadtest.data_files import (
+    ASN_FILE,
+    CONTINENT_FILE,
+    GEOIP_FILE,
+    check_room,
+    write_data_files,
+)
+from loadtest.dataset import Dataset
+from loadtest.dataset import fill as fill_large
+from loadtest.progress import show_phases
 from snapshot import schema
 from snapshot.exporter import export
 from tests.comparison import data, network
@@ -13,6 +23,26 @@ from tests.factories import fill
 from tests.postgresql import engine
 
 SNAPSHOT, GEOIP, LOG = "mm.snap", "GeoLite2-Country.mmdb", "incumbent.log"
+NETBLOCKS = "global_netblocks.txt"
+LOG_LINES = 20_000
+
+
+def prepare_large(database: str, folder: Path, scale: float) -> None:
+    """Do the same with a production-size database (`loadtest.dataset`), and a log of requests."""
+    dataset = Dataset(scale, seed=1)
+    filling = dataset.filling(noise=False)
+    # What we do with them on purpose cannot be asked of the incumbent in other words here.
+    filling.tables.update(host_country_allowed=[], host_peer_asn=[])
+    with show_phases() as phases:
+        fill_large(database, filling, True, phases)
+        check_room(folder, replace=True)
+        write_data_files(folder, 1, dataset.internet, dataset.workload, LOG_LINES, phases)
+    # Under the names that the incumbent's programs know.
+    (folder / ASN_FILE).rename(folder / NETBLOCKS)
+    (folder / GEOIP_FILE).rename(folder / GEOIP)
+    continents = folder / CONTINENT_FILE
+    export(database, folder / SNAPSHOT, folder / NETBLOCKS, continents, max_loss=None)
+    _write_settings(database, folder)
 
 
 def prepare(database: str, folder: Path) -> None:
@@ -25,6 +55,10 @@ def prepare(database: str, folder: Path) -> None:
         fill(to, data.tables())
     _, asns, continents = network.write_files(folder)
     export(database, folder / SNAPSHOT, asn=asns, country_continent=continents)
+    _write_settings(database, folder)
+
+
+def _write_settings(database: str, folder: Path) -> None:
     settings = folder / "database.env"
     settings.touch(mode=0o600)
     settings.write_text(f"DB_URL={make_url(database).render_as_string(hide_password=False)}\n")
@@ -32,7 +66,7 @@ def prepare(database: str, folder: Path) -> None:
 
 def next_steps(folder: Path) -> str:
     """Return what to do with the incumbent, as its own programs call things."""
-    files = "global_netblocks.txt", "country_continent.csv", GEOIP, LOG
+    files = NETBLOCKS, CONTINENT_FILE, GEOIP, LOG
     asns, continents, geoip, log = (folder / name for name in files)
     return f"""\
 Now let the incumbent export and serve the same database, wherever you have it:
