@@ -34,7 +34,7 @@ lock: dev ## write the lock files anew: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove .venv and caches
-	rm -rf .venv .*_cache .hypothesis dist
+	rm -rf .venv .*_cache .cache .hypothesis dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 PROJECT := pyproject.toml mirrorlist/__init__.py

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from glob import glob
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The distribution's Python, which alone sees modules that come as Debian packages."""
+
+ROOT = Path(__file__).parents[1]
+_DNF_PLUGINS = Path(".cache/dnf-plugins/usr/lib/python3/dist-packages")
 
 # Servers' programs are not on everybody's PATH.
 _ELSEWHERE = ["/usr/sbin", "/sbin", *sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True)]
@@ -34,6 +38,22 @@ def need_module(module: str, package: str) -> str:
     if not Path(SYSTEM_PYTHON).exists() or not _imports(module):
         pytest.skip(f"{SYSTEM_PYTHON} has no {module} (Debian package {package})")
     return SYSTEM_PYTHON
+
+
+def need_ipv6() -> None:
+    """Skip the test or fixture that asks for it where the loopback interface has no ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        pytest.skip(f"no IPv6 on the loopback interface: {error.strerror}")
+
+
+def need_dnf_plugins() -> Path:
+    """Where Python finds dnf's plugins, without which the test that asks for them is skipped."""
+    if not (ROOT / _DNF_PLUGINS / "dnf-plugins" / "reposync.py").exists():
+        pytest.skip(f"no reposync in {_DNF_PLUGINS} (scripts/dnf-plugins puts it there)")
+    return ROOT / _DNF_PLUGINS
 
 
 def _imports(module: str) -> bool:

@@ -1,1 +1,1 @@
-"""Tests in which real clients fetch lists and packages: dnf and librepo, over loopback."""
+"""Tests in which real clients fetch lists and packages, over loopback."""

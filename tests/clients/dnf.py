@@ -5,10 +5,15 @@ The settings are those of clients.md section 6; nothing of the machine's own is 
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from tests.clients.packages import INSTALLED_FILE
+from tests.clients.packages import INSTALLED_FILE, INSTALLED_TEXT
+
+# dnf asks for a list once to get metadata, and once more to get packages.
+LISTS_OF_AN_INSTALL = 2
 
 _FOLDERS = ("root", "repos", "cache", "persist", "log", "home")
 
@@ -24,9 +29,22 @@ class DnfRun:
 class Dnf:
     """A dnf whose only repository `t` takes its mirrors from one list."""
 
-    def __init__(self, folder: Path, kind: str, url: str, **options: str) -> None:
-        """Set up below an empty folder; kind is `metalink` or `mirrorlist`."""
+    def __init__(
+        self,
+        folder: Path,
+        kind: str,
+        url: str,
+        options: Mapping[str, str] = MappingProxyType({}),
+        *,
+        plugins: Path | None = None,
+    ) -> None:
+        """Set up below an empty folder; kind is `metalink` or `mirrorlist`.
+
+        `options` are further lines of the repository file. `plugins`: where Python finds dnf's
+        plugins, of which reposync is then switched on.
+        """
         self._folder = folder
+        self._plugins = plugins
         for name in _FOLDERS:
             (folder / name).mkdir()
         (folder / "dnf.conf").write_text("[main]\ngpgcheck=0\nplugins=0\n")
@@ -36,9 +54,16 @@ class Dnf:
 
     def run(self, *arguments: str) -> DnfRun:
         """Run one dnf command to its end, as root or as root of an own user namespace."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": f"{self._folder}/home",
+            "TMPDIR": f"{self._folder}/home",
+            "LC_ALL": "C.UTF-8",
+            **({"PYTHONPATH": str(self._plugins)} if self._plugins else {}),
+        }
         run = subprocess.run(
             [*_as_root(), "dnf", "-y", *self._settings(), *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": f"{self._folder}/home", "LC_ALL": "C.UTF-8"},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,7 +88,15 @@ class Dnf:
             f"--installroot={self._folder}/root",
             "--releasever=40",
             *(f"--setopt={name}={folder}" for name, folder in folders.items()),
+            *self._plugin_settings(),
         ]
+
+    def _plugin_settings(self) -> list[str]:
+        if self._plugins is None:
+            return []
+        folder = self._plugins / "dnf-plugins"
+        settings = ["--setopt=plugins=1", f"--setopt=pluginpath={folder}"]
+        return [*settings, "--disableplugin=*", "--enableplugin=reposync"]
 
     @property
     def installed_text(self) -> str | None:
@@ -82,6 +115,21 @@ class Dnf:
         """Where dnf keeps its countme window, once it has run."""
         (folder,) = self._folder.glob("persist/repos/t-*")
         return folder / "countme"
+
+
+def assert_installed(dnf: Dnf, run: DnfRun) -> None:
+    """Assert that a run ended well and that the package's file is where it belongs."""
+    assert run.code == 0, run.output
+    assert dnf.installed_text == INSTALLED_TEXT
+
+
+def assert_refused(dnf: Dnf, run: DnfRun, *reasons: str) -> None:
+    """Assert that a run failed for these reasons, and left no package and no metadata."""
+    assert run.code == 1, run.output
+    assert dnf.installed_text is None
+    assert dnf.repomd is None
+    for reason in reasons:
+        assert reason in run.output
 
 
 def may_install() -> bool:

@@ -37,9 +37,9 @@ class Librepo:
         """Read a list (kind `metalink` or `mirrorlist`), then the metadata from its mirrors."""
         return self._run(kind, url, only_list=False)
 
-    def read_list(self, kind: str, url: str) -> Report:
-        """Read the list at `url` and ask no mirror."""
-        return self._run(kind, url, only_list=True)
+    def read_list(self, kind: str, url: str, *headers: str) -> Report:
+        """Read the list at `url` with further header lines, and ask no mirror."""
+        return self._run(kind, url, *headers, only_list=True)
 
     @property
     def repomd(self) -> bytes | None:
@@ -48,11 +48,21 @@ class Librepo:
         # A refused one leaves an empty file behind.
         return (file.read_bytes() or None) if file.exists() else None
 
-    def _run(self, kind: str, url: str, *, only_list: bool) -> Report:
-        order = {"kind": kind, "url": url, "folder": str(self._folder), "only_list": only_list}
+    def _run(self, kind: str, url: str, *headers: str, only_list: bool) -> Report:
+        order = {
+            "kind": kind,
+            "url": url,
+            "headers": headers,
+            "folder": str(self._folder),
+            "only_list": only_list,
+        }
         run = subprocess.run(
             self._command,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            env={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(self._folder),
+                "LC_ALL": "C.UTF-8",
+            },
             input=msgspec.json.encode(order),
             capture_output=True,
             timeout=60,

@@ -1,6 +1,7 @@
 """Run by the distribution's Python: librepo downloads from one list; JSON in, JSON out.
 
-In: {"kind": "metalink" or "mirrorlist", "url": URL, "folder": path, "only_list": bool}.
+In: {"kind": "metalink" or "mirrorlist", "url": URL, "headers": list of header lines, "folder":
+path, "only_list": bool}.
 Out: the fields of `tests.clients.librepo.Report`.
 """
 
@@ -20,6 +21,7 @@ def main() -> None:
     handle.destdir = order["folder"]
     handle.checksum = True
     handle.fetchmirrors = order["only_list"]
+    handle.httpheader = order["headers"]
     setattr(handle, OPTIONS[order["kind"]], order["url"])
     error = None
     try:

@@ -12,6 +12,7 @@ from hashlib import md5, sha1, sha256, sha512
 from pathlib import Path
 
 PACKAGE = "mlhello"
+PACKAGE_FILE = f"Packages/{PACKAGE}-1.0-1.noarch.rpm"
 INSTALLED_FILE = f"opt/{PACKAGE}/hello.txt"
 INSTALLED_TEXT = "hello from a mirror\n"
 
@@ -53,10 +54,12 @@ class RepositoryFiles:
     @property
     def hashes(self) -> dict[str, str]:
         """The hashes of repomd.xml by the names that a metalink gives them."""
-        return {
-            function().name: function(self.repomd).hexdigest()
-            for function in (md5, sha1, sha256, sha512)
-        }
+        return hashes(self.repomd)
+
+    @property
+    def package(self) -> bytes:
+        """The bytes of the package, the same in all repositories."""
+        return (self.folder / PACKAGE_FILE).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ class Repositories:
 
     new: RepositoryFiles
     old: RepositoryFiles
+
+
+def hashes(content: bytes) -> dict[str, str]:
+    """The hashes of a file by the names that a metalink gives them."""
+    functions = (md5, sha1, sha256, sha512)
+    return {function().name: function(content).hexdigest() for function in functions}
 
 
 def build_repositories(folder: Path) -> Repositories:

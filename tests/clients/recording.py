@@ -12,6 +12,11 @@ class Request:
     headers: tuple[tuple[str, str], ...]
 
     @property
+    def method(self) -> str:
+        """The request method."""
+        return self.line.partition(" ")[0]
+
+    @property
     def target(self) -> str:
         """The request target, path and query, undecoded."""
         return self.line.split(" ")[1]

@@ -25,10 +25,11 @@ class Relay(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, host: str = "127.0.0.1") -> None:
         """Listen before the server on `upstream_port`; connections come once it serves."""
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.upstream = ("127.0.0.1", upstream_port)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), _Handler)
+        self.upstream = (host, upstream_port)
         self.connections: list[_Connection] = []
 
     @property
@@ -75,9 +76,9 @@ def _pump(source: socket.socket, target: socket.socket, kept: bytearray) -> None
 
 
 @contextmanager
-def run_relay(upstream_port: int) -> Iterator[Relay]:
+def run_relay(upstream_port: int, host: str = "127.0.0.1") -> Iterator[Relay]:
     """Run a relay in a thread of its own until the block ends."""
-    with Relay(upstream_port) as relay:
+    with Relay(upstream_port, host) as relay:
         thread = threading.Thread(target=relay.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

@@ -6,35 +6,19 @@ The case numbers are those of the conformance list in clients.md section 6.
 import pytest
 
 from tests.clients.conftest import MakeDnf, MakeStage
-from tests.clients.dnf import Dnf, DnfRun
+from tests.clients.dnf import LISTS_OF_AN_INSTALL, assert_installed, assert_refused
+from tests.clients.matrix import case
 from tests.clients.mirrors import Condition
-from tests.clients.packages import INSTALLED_TEXT, PACKAGE, Repositories
-from tests.clients.recording import Exchange, without_pubdate
+from tests.clients.packages import PACKAGE, Repositories
+from tests.clients.recording import Exchange
 from tests.clients.stage import REPOSITORY_QUERY, Scenario
 
 pytestmark = pytest.mark.system
 
 GOOD, STALE, DEAD, JUNK = Condition.GOOD, Condition.STALE, Condition.DEAD, Condition.JUNK
-
-# dnf asks for a list once to get metadata, and once more to get packages.
-LISTS_OF_AN_INSTALL = 2
+MISSING = Condition.MISSING
 
 either_kind = pytest.mark.parametrize("kind", ["metalink", "mirrorlist"])
-
-
-def assert_installed(dnf: Dnf, run: DnfRun) -> None:
-    """Assert that a run ended well and that the package's file is where it belongs."""
-    assert run.code == 0, run.output
-    assert dnf.installed_text == INSTALLED_TEXT
-
-
-def assert_refused(dnf: Dnf, run: DnfRun, *reasons: str) -> None:
-    """Assert that a run failed for these reasons, and left no package and no metadata."""
-    assert run.code == 1, run.output
-    assert dnf.installed_text is None
-    assert dnf.repomd is None
-    for reason in reasons:
-        assert reason in run.output
 
 
 def targets(exchanges: list[Exchange]) -> list[str]:
@@ -42,6 +26,7 @@ def targets(exchanges: list[Exchange]) -> list[str]:
     return [exchange.request.target for exchange in exchanges]
 
 
+@case("dnf", 1)
 @either_kind
 def test_good_list(
     make_stage: MakeStage, make_dnf: MakeDnf, repositories: Repositories, kind: str
@@ -58,6 +43,7 @@ def test_good_list(
     assert stage.package_counts == [1, 0, 0]
 
 
+@case("dnf", 2)
 @pytest.mark.parametrize("first", [STALE, JUNK], ids=["stale", "junk"])
 def test_first_mirror_matches_nothing(
     make_stage: MakeStage, make_dnf: MakeDnf, repositories: Repositories, first: Condition
@@ -71,6 +57,7 @@ def test_first_mirror_matches_nothing(
     assert stage.repomd_counts == [1, 1]
 
 
+@case("dnf", 3)
 def test_first_mirror_stale_but_alternate(
     make_stage: MakeStage, make_dnf: MakeDnf, repositories: Repositories
 ) -> None:
@@ -84,6 +71,7 @@ def test_first_mirror_stale_but_alternate(
     assert stage.package_counts == [1, 0]
 
 
+@case("dnf", 4)
 @pytest.mark.parametrize("only", [STALE, JUNK], ids=["stale", "junk"])
 def test_only_mirror_matches_nothing(
     make_stage: MakeStage, make_dnf: MakeDnf, only: Condition
@@ -97,11 +85,12 @@ def test_only_mirror_matches_nothing(
     assert stage.package_counts == [0]
 
 
+@case("dnf", 5)
 @either_kind
 @pytest.mark.parametrize(
     ("first", "asked"),
     [
-        pytest.param(Condition.MISSING, [1, 1], id="404"),
+        pytest.param(MISSING, [1, 1], id="404"),
         pytest.param(Condition.FAILING, [1, 1], id="500"),
         pytest.param(DEAD, [0, 1], id="dead"),
     ],
@@ -118,6 +107,27 @@ def test_first_mirror_broken(
     assert stage.package_counts == asked
 
 
+@case("dnf", 1)
+def test_other_name_of_a_repository(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
+    """Case 1: a repository's other name, which redirects to it, gives dnf a good list too."""
+    stage = make_stage(Scenario((GOOD, GOOD, GOOD)))
+    dnf = make_dnf("metalink", stage.url("metalink", "repo=fedora-current&arch=x86_64"))
+    assert_installed(dnf, dnf.run("install", PACKAGE))
+    assert stage.repomd_counts == [1, 0, 0]
+
+
+@case("dnf", 6)
+@either_kind
+def test_order_of_five_mirrors(make_stage: MakeStage, make_dnf: MakeDnf, kind: str) -> None:
+    """Case 6: dnf tries five mirrors in the order of the list, for metadata and for packages."""
+    stage = make_stage(Scenario((MISSING, MISSING, MISSING, MISSING, GOOD)))
+    dnf = make_dnf(kind, stage.url(kind))
+    assert_installed(dnf, dnf.run("install", PACKAGE))
+    assert stage.repomd_order == [0, 1, 2, 3, 4]
+    assert stage.package_order == [0, 1, 2, 3, 4]
+
+
+@case("dnf", 7)
 def test_text_list_with_time(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
     """Case 7: dnf reads past the comment lines of a text list, the one about time included."""
     stage = make_stage(Scenario((GOOD, GOOD)))
@@ -128,6 +138,7 @@ def test_text_list_with_time(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
     assert stage.repomd_counts == [1, 0]
 
 
+@case("dnf", 8)
 @either_kind
 def test_unknown_repository(make_stage: MakeStage, make_dnf: MakeDnf, kind: str) -> None:
     """Case 8: an unknown repository costs dnf's twelve tries, each a short 404 without a URL."""
@@ -139,6 +150,7 @@ def test_unknown_repository(make_stage: MakeStage, make_dnf: MakeDnf, kind: str)
     assert stage.repomd_counts == [0]
 
 
+@case("dnf", 9)
 @pytest.mark.parametrize(
     ("kind", "query", "answer", "reason"),
     [
@@ -176,61 +188,3 @@ def test_no_list(
     assert exchange.status == 200
     assert answer in exchange.body
     assert stage.repomd_counts == [0]
-
-
-def test_countme(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 11: dnf is counted, and gets the same bytes as without `countme`."""
-    stage = make_stage(Scenario((GOOD,) * 8, shuffled=True))
-    dnf = make_dnf("metalink", stage.url("metalink"), countme="1")
-    # The first request makes dnf's countme file; by chance it is the one that is counted.
-    assert dnf.run("makecache").code == 0
-    # Version, epoch, a window long past, and a budget of one: the next request is counted.
-    dnf.countme_file.write_text("0 0 345600 1")
-    stage.forget()
-    assert dnf.run("makecache", "--refresh").code == 0
-    counted = stage.exchanges[0]
-    assert counted.request.target.startswith(f"/metalink?{REPOSITORY_QUERY}&countme=")
-    assert without_pubdate(counted.body) == without_pubdate(stage.ask("metalink").body)
-
-
-def test_unknown_parameters(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 11: parameters that dnf leaves unexpanded change not one byte of the list."""
-    stage = make_stage(Scenario((GOOD,) * 8, shuffled=True))
-    query = "repo=fedora-$releasever&arch=x86_64&infra=$infra&content=$contentdir"
-    dnf = make_dnf("metalink", stage.url("metalink", query))
-    assert_installed(dnf, dnf.run("install", PACKAGE))
-    unknown = stage.exchanges[0]
-    assert (
-        unknown.request.target == f"/metalink?{REPOSITORY_QUERY}&infra=$infra&content=$contentdir"
-    )
-    assert without_pubdate(unknown.body) == without_pubdate(stage.ask("metalink").body)
-
-
-def test_query_in_another_order(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 12: dnf installs through zypper's sorted query, whose list has the same bytes."""
-    stage = make_stage(Scenario((GOOD,) * 8, shuffled=True))
-    dnf = make_dnf("metalink", stage.url("metalink", "arch=x86_64&repo=fedora-40"))
-    assert_installed(dnf, dnf.run("install", PACKAGE))
-    sorted_query = stage.exchanges[0]
-    assert without_pubdate(sorted_query.body) == without_pubdate(stage.ask("metalink").body)
-
-
-def test_refresh_in_sync(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 17: when nothing changed, a refresh costs one list and no request to a mirror."""
-    stage = make_stage(Scenario((GOOD, GOOD, GOOD)))
-    dnf = make_dnf("metalink", stage.url("metalink"))
-    assert dnf.run("makecache").code == 0
-    stage.forget()
-    assert dnf.run("makecache", "--refresh").code == 0
-    assert len(stage.exchanges) == 1
-    assert stage.repomd_counts == [0, 0, 0]
-
-
-@either_kind
-def test_ampersand_in_a_url(make_stage: MakeStage, make_dnf: MakeDnf, kind: str) -> None:
-    """Case 19: a mirror whose path holds an ampersand can be used from either kind of list."""
-    stage = make_stage(Scenario((GOOD,), tree="/fedora&friends"))
-    dnf = make_dnf(kind, stage.url(kind))
-    assert_installed(dnf, dnf.run("install", PACKAGE))
-    assert stage.repomd_counts == [1]
-    assert stage.package_counts == [1]
