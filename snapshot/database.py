@@ -14,6 +14,7 @@ from snapshot.errors import DatabaseError, DatabaseURLError
 
 _KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
 _CONNECT_SECONDS = 10
+_LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
 
 
@@ -110,7 +111,10 @@ def _postgresql(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # Room to group millions of rows by directory; with less the database writes them out.
-        connection.exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEMORY}'")
+        # A migration that holds a table must not hold the export for ever.
+        connection.exec_driver_sql(
+            f"SET LOCAL work_mem = '{_WORK_MEMORY}'; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
+        )
 
     return engine
 

@@ -232,6 +232,21 @@ def test_the_connection_breaks(tmp_path: Path, make_database: MakeDatabase, serv
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_table_is_locked(
+    tmp_path: Path,
+    make_database: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A migration that holds a table ends the export with one line, instead of holding it too."""
+    url = make_database(world())
+    monkeypatch.setattr("snapshot.database._LOCK_SECONDS", 1)
+    with engine(url) as other, other.connect() as connection, connection.begin():
+        connection.exec_driver_sql("BEGIN; LOCK TABLE host IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="lock timeout"):
+            export(url, tmp_path / "mm.snap")
+        connection.exec_driver_sql("ROLLBACK")
+
+
 def _wrong(server: Server, what: str) -> str:
     good = server.url("postgres")
     return {
