@@ -1,9 +1,10 @@
 """Reads which networks belong to which ASN: `prefix ASN` lines or an ASN mmdb."""
 
 import socket
+import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -71,16 +72,21 @@ class _Family:
         starts, lasts = _outermost(
             self._netblock(place) for place, asn in enumerate(self.asns) if asn in needed
         )
+        # With a last one before all, the place before the first start needs no case of its own.
+        lasts.append(-1)
         for place, address in enumerate(self._addresses()):
-            around = bisect_right(starts, address) - 1
-            if around >= 0 and address <= lasts[around]:
+            if address <= lasts[bisect_right(starts, address) - 1]:
                 asn = self.asns[place]
                 yield self._netblock(place), asn if asn in needed else 0
 
-    def _addresses(self) -> Iterator[int]:
-        width = 4 if self.version == 4 else 16
-        for offset in range(0, len(self.packed), width):
-            yield int.from_bytes(self.packed[offset : offset + width], "big")
+    def _addresses(self) -> Iterable[int]:
+        if self.version == 4:
+            addresses = array("I", bytes(self.packed))
+            if sys.byteorder == "little":
+                addresses.byteswap()
+            return addresses
+        offsets = range(0, len(self.packed), 16)
+        return (int.from_bytes(self.packed[at : at + 16], "big") for at in offsets)
 
     def _netblock(self, place: int) -> Netblock:
         width = 4 if self.version == 4 else 16
@@ -90,7 +96,7 @@ class _Family:
         return Netblock(self.version, address >> shift << shift, prefix_length)
 
 
-def _outermost(netblocks: Iterator[Netblock]) -> tuple[list[int], list[int]]:
+def _outermost(netblocks: Iterable[Netblock]) -> tuple[list[int], list[int]]:
     """The first and the last addresses of the networks that lie in no other, rising."""
     starts: list[int] = []
     lasts: list[int] = []

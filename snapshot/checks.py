@@ -4,10 +4,10 @@ A crawler that failed, a truncated table or a restored backup gives a database t
 and wrong. Whoever means it says so with `--force`.
 """
 
+from itertools import compress
 from typing import NamedTuple
 
 from snapshot.errors import RefusedSnapshot
-from snapshot.model import Directory
 from snapshot.reader import Snapshot
 
 # Percent. A distribution that drops its oldest release loses a fifth of its directories at once.
@@ -25,14 +25,12 @@ class Served(NamedTuple):
 
 def served(snapshot: Snapshot) -> Served:
     """Return the ids of the hosts, the names of the directories, the repositories' two names."""
-    directories = [snapshot.directory(index) for index in range(snapshot.directory_count)]
     empty = {index for index in range(snapshot.host_set_count) if not snapshot.host_set(index)}
-    carried = [_is_carried(directory, empty) for directory in directories]
+    empty_or_none = {None, *empty}
+    carried = [row not in empty_or_none for row in snapshot.host_sets_of_directories()]
     return Served(
         frozenset(host.id for host in snapshot.hosts if not host.inactive),
-        frozenset(
-            row.name for row, is_carried in zip(directories, carried, strict=True) if is_carried
-        ),
+        frozenset(compress(snapshot.directory_names(), carried)),
         frozenset(
             (row.prefix, row.arch)
             for row in snapshot.repositories
@@ -65,7 +63,3 @@ def check_publishable(new: Snapshot, old: Snapshot | None, max_loss: int) -> Non
                 f"the new snapshot lost {lost:,} of {len(before):,} {kind} that clients can use,"
                 f" more than {max_loss} %; {_HINT} or a larger --max-loss"
             )
-
-
-def _is_carried(directory: Directory, empty: set[int]) -> bool:
-    return directory.host_set is not None and directory.host_set not in empty

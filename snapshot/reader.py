@@ -141,6 +141,13 @@ class Snapshot:
         """Return the names of all directories, sorted by their bytes."""
         return self._guard("directory_names", lambda: [name.decode() for name in self._names.all()])
 
+    def host_sets_of_directories(self) -> list[int | None]:
+        """Return the index of each directory's host set; None for one in no category."""
+        return [
+            None if host_set == sections.NO_HOST_SET else host_set
+            for host_set in self._directories.host_sets
+        ]
+
     def host_set(self, index: int) -> tuple[int, ...]:
         """Return the indexes of the hosts of a host set, rising."""
         bits = self._guard("host_sets", lambda: self._host_sets[index])

@@ -1,5 +1,6 @@
 """`mirrorlist export`: from a MirrorManager database to a snapshot file."""
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -60,6 +61,8 @@ def run_export(
     # Here and not above: only this command may load the database's side.
     from snapshot.exporter import export as export_database
 
+    # Nearly all that is made lives until the end: looking for garbage costs a tenth of the time.
+    gc.disable()
     with progress_bar() as steps:
         result = export_database(database, path, asn, country_continent, dns, steps, key, max_loss)
     if json:
