@@ -62,7 +62,7 @@ class Dnf:
             **({"PYTHONPATH": str(self._plugins)} if self._plugins else {}),
         }
         run = subprocess.run(
-            [*_as_root(), "dnf", "-y", *self._settings(), *arguments],
+            [*as_root(), "dnf", "-y", *self._settings(), *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -135,10 +135,10 @@ def assert_refused(dnf: Dnf, run: DnfRun, *reasons: str) -> None:
 def may_install() -> bool:
     """Tell whether dnf can install here: as root, or where user namespaces are allowed."""
     return (
-        not _as_root() or subprocess.run([*_as_root(), "true"], capture_output=True).returncode == 0
+        not as_root() or subprocess.run([*as_root(), "true"], capture_output=True).returncode == 0
     )
 
 
-def _as_root() -> list[str]:
+def as_root() -> list[str]:
     """A command prefix under which dnf installs: it asks for user id 0, and for chroot."""
     return [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]

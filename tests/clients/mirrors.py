@@ -5,6 +5,7 @@ Each has a port of its own, or all of them are trees of one server.
 
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,11 @@ class _MirrorServer(ThreadingHTTPServer):
         super().__init__(address, _MirrorHandler)
         self.repositories = repositories
         self.mirrors: Sequence[Mirror] = ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that went away in the middle; print any other error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def find(self, path: str) -> Mirror:
         """The mirror in whose tree a path is; the first one without any."""
