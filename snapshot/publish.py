@@ -70,6 +70,9 @@ def _keep(path: Path) -> None:
     """Keep the published file as `.1`, and what was that as `.2`."""
     first, second = (path.with_name(f"{path.name}.{number}") for number in (1, 2))
     new = path.with_name(f".{path.name}.1.part")
+    # A writer that was killed before it put the new one in place has done this already.
+    if first.exists() and first.samefile(path):
+        return
     try:
         try:
             os.link(path, new)

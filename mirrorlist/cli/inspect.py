@@ -51,7 +51,7 @@ def inspect(
     elif json:
         click.echo(msgspec.json.encode(_summary(snapshot)))
     else:
-        _print_summary(output(), snapshot)
+        _print_summary(output(), snapshot, checked=snapshot_key is not None)
 
 
 def _find(snapshot: Snapshot, repo: str | None, arch: str | None, path: str | None) -> int:
@@ -78,14 +78,14 @@ def _summary(snapshot: Snapshot) -> dict[str, object]:
     }
 
 
-def _print_summary(console: Console, snapshot: Snapshot) -> None:
-    sealed = "yes, with a key" if snapshot.sealed else "no"
+def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> None:
+    sealed = "yes, with this key" if checked else "yes (--snapshot-key checks with which key)"
     for name, value in (
         ("id", snapshot.id),
         ("format", snapshot.format),
         ("read", f"{as_time(snapshot.read)} (when the database was read)"),
         ("built", as_time(snapshot.built)),
-        ("sealed", sealed),
+        ("sealed", sealed if snapshot.sealed else "no"),
     ):
         console.print(Text(f"{name:<9} {value}"))
     console.print()
