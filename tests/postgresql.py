@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import OperationalError
@@ -23,10 +22,54 @@ SECONDS = 30
 _OPTIONS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=20"]
 
 
-class Server(NamedTuple):
-    """A running server with one user, who may do everything."""
+class Server:
+    """A server with one user, who may do everything; it can stop, and start again on its port."""
 
-    port: int
+    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
+        """Choose a port for the cluster in `folder`, which belongs to a system user."""
+        self.port = _free_port()
+        self._command = [str(programs / "postgres"), "-D", "data", "-p", str(self.port)]
+        self._folder = folder
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return once it answers."""
+        settings = [*_OPTIONS, "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        options = [word for setting in settings for word in ("-c", setting)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, *options],
+                user=self._user,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait(self._process)
+
+    def stop(self) -> None:
+        """End all connections, then the server, in order."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except OperationalError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self._folder / "log").read_text()) from None
+                time.sleep(0.05)
+            else:
+                return
 
     def url(self, database: str = "postgres", user: str = USER, password: str = PASSWORD) -> str:
         """Return the URL of a database, as an operator would write it."""
@@ -68,13 +111,12 @@ def run_server() -> Iterator[Server]:
         if user:
             shutil.chown(folder, user)
         _initialise(programs, folder, user)
-        port = _free_port()
-        process = _start(programs, folder, port, user)
+        server = Server(programs, folder, user)
         try:
-            _wait(Server(port), process, folder)
-            yield Server(port)
+            server.start()
+            yield server
         finally:
-            _stop(process)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -95,34 +137,3 @@ def _free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
     return port
-
-
-def _start(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
-    command = [str(programs / "postgres"), "-D", "data", "-p", str(port)]
-    settings = [*_OPTIONS, "listen_addresses=127.0.0.1", "unix_socket_directories="]
-    options = [word for setting in settings for word in ("-c", setting)]
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen([*command, *options], user=user, cwd=folder, stdout=log, stderr=log)
-
-
-def _wait(server: Server, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        try:
-            server.execute("SELECT 1")
-        except OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "log").read_text()) from None
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # SIGINT: connections are ended, and the server stops in order.
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
