@@ -65,18 +65,24 @@ SETTINGS = (
         required=True,
         metavar="URL",
     ),
-    Setting("output", Kind.OUTPUT, "The snapshot file to write.", ("export",), required=True),
+    Setting(
+        "output",
+        Kind.OUTPUT,
+        "The snapshot file to write.",
+        ("export", "import-cache"),
+        required=True,
+    ),
     Setting(
         "asn",
         Kind.FILE,
         "Which networks belong to which ASN: lines `PREFIX ASN`, or an ASN mmdb.",
-        ("export",),
+        ("export", "import-cache"),
     ),
     Setting(
         "country_continent",
         Kind.FILE,
         "A CSV of lines `CC,CONT` that replaces the built-in table of continents.",
-        ("export",),
+        ("export", "import-cache"),
     ),
     Setting(
         "dns",
@@ -90,7 +96,7 @@ SETTINGS = (
         Kind.INTEGER,
         "How many percent of the published snapshot's active hosts, carried directories or"
         " repositories a new one may lack; more is refused.",
-        ("export",),
+        ("export", "import-cache"),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
         least=0,
@@ -100,7 +106,14 @@ SETTINGS = (
         "force",
         Kind.SWITCH,
         "Publish a snapshot even if it is empty, older than the published one, or lost too much.",
-        ("export",),
+        ("export", "import-cache"),
+        default=False,
+    ),
+    Setting(
+        "watch",
+        Kind.SWITCH,
+        "Stay, and import again whenever the cache or a data file beside it has changed.",
+        ("import-cache",),
         default=False,
     ),
     Setting(
@@ -108,7 +121,7 @@ SETTINGS = (
         Kind.FILE,
         "A file with a secret of at least 32 bytes: `export` seals with it, and everything else"
         " refuses a snapshot that is not sealed with it.",
-        ("export", "serve", "ask", "inspect"),
+        ("export", "import-cache", "serve", "ask", "inspect"),
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting("host", Kind.TEXT, "The address to listen on.", ("serve", "demo"), default="127.0.0.1"),
@@ -185,7 +198,7 @@ SETTINGS = (
         "json",
         Kind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "ask", "inspect", "diff"),
+        ("export", "import-cache", "ask", "inspect", "diff"),
         default=False,
     ),
 )

@@ -14,6 +14,7 @@ BackendError
 │   └── RefusedSnapshot             a new one that had better not replace the old one
 ├── DatabaseURLError (2)        not a database URL that we know
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
+├── CacheError (3)              not a cache of the incumbent, cut short, or being written
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
 """
@@ -79,6 +80,12 @@ class DatabaseURLError(BackendError):
 
 class DatabaseError(BackendError):
     """A database that is unreachable, unreadable or not MirrorManager's."""
+
+    exit_code = 3
+
+
+class CacheError(BackendError):
+    """A cache file of the incumbent that cannot be used."""
 
     exit_code = 3
 

@@ -1,6 +1,7 @@
 """Exports a MirrorManager database as a snapshot: rows in, model out, file written whole."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,17 @@ class ExportResult(NamedTuple):
     phases: tuple[Phase, ...]
 
 
+class Origin(NamedTuple):
+    """Where rows come from: a name, the files that are read, and what reads them.
+
+    `read` returns the time of the read, in seconds since 1970, and the rows.
+    """
+
+    name: str
+    inputs: tuple[Path, ...]
+    read: Callable[[Progress, LeftOutRows], tuple[int, Rows]]
+
+
 def export(
     database: str,
     output: Path,
@@ -55,8 +67,31 @@ def export(
     `key` seals it; `max_loss` is that of `publish`.
     """
     url = parse_url(database)
+    file = database_file(url)
+
+    def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
+        with read_only(url) as connection:
+            return int(time.time()), read_rows(connection, progress, left_out)
+
+    origin = Origin("database", (file,) if file else (), read)
+    return publish_rows(
+        origin, output, asn, country_continent, resolve_dns, progress, key, max_loss
+    )
+
+
+def publish_rows(
+    origin: Origin,
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    resolve_dns: bool,
+    progress: Progress,
+    key: bytes | None,
+    max_loss: int | None,
+) -> ExportResult:
+    """Read rows, apply every rule and publish the snapshot, as `export` does."""
     # Files first: a mistyped name must not cost a whole read of the database.
-    check_output(output, [file for file in (asn, country_continent, database_file(url)) if file])
+    check_output(output, [file for file in (asn, country_continent, *origin.inputs) if file])
     continents = read_continents(country_continent) if country_continent else built_in_continents()
     if asn:
         check_readable(asn)
@@ -66,12 +101,10 @@ def export(
         # Beside the database, which lets Python wait for as long as the file takes.
         with ThreadPoolExecutor(1) as beside:
             reading = beside.submit(_read_asn, asn, left_out) if asn else None
-            with read_only(url) as connection:
-                read = int(time.time())
-                rows = read_rows(connection, progress, left_out)
-            watch.lap("reading the database")
+            read, rows = origin.read(progress, left_out)
+            watch.lap(f"reading the {origin.name}")
             netblocks, asn_phase = reading.result() if reading else (AsnNetblocks(), None)
-        data = make_snapshot(rows, read, netblocks, continents, resolve_dns, left_out)
+        data = make_snapshot(rows, read, netblocks, continents, resolve_dns, left_out, origin.name)
         watch.lap("applying the rules")
         content = encode(data, key=key)
         watch.lap("encoding")
@@ -115,6 +148,7 @@ def make_snapshot(
     continents: dict[str, str],
     resolve_dns: bool,
     left_out: LeftOutRows,
+    origin: str = "database",
 ) -> SnapshotData:
     """Apply every rule to the rows read at `read` (seconds since 1970, UTC)."""
     usable = usable_directories(rows, left_out)
@@ -139,7 +173,7 @@ def make_snapshot(
         netblock_ranges=netblocks.ranges,
         country_ranges=country_ranges(rows, left_out),
         asn_ranges=asn.ranges(needed),
-        report=_report(rows, left_out),
+        report=Report(rows.counts(), left_out.sorted(), origin),
     )
 
 
@@ -149,7 +183,3 @@ def _redirect(row: ContinentRow) -> dict[str, str]:
     if len(country) != 2 or len(continent) != 2:
         raise ValueError("not a country and a continent of two letters each")
     return {country: continent}
-
-
-def _report(rows: Rows, left_out: LeftOutRows) -> Report:
-    return Report(rows.counts(), left_out.sorted())

@@ -115,10 +115,14 @@ class LeftOut(Struct, frozen=True, array_like=True):
 
 
 class Report(Struct, frozen=True, array_like=True):
-    """What the exporter read: rows a table, and the rows it left out."""
+    """What the exporter read: rows a table, and the rows it left out.
+
+    `origin` is `database`, or `cache` for the incumbent's file, which holds less.
+    """
 
     row_counts: dict[str, int]
     left_out: tuple[LeftOut, ...]
+    origin: str = "database"
 
 
 class SnapshotData(Struct, frozen=True):

@@ -13,7 +13,9 @@ from mirrorlist.app import App
 from mirrorlist.client import Trust
 from mirrorlist.geo import MmdbGeo
 from mirrorlist.service import Service
-from tests.comparison import data, golden
+from snapshot.importer import import_cache
+from snapshot.reader import Snapshot
+from tests.comparison import data, golden, network
 from tests.comparison.answers import Answer, Link, Meaning, Version, parse
 from tests.comparison.compare import Verdict, differences, judge
 from tests.comparison.piles import Pile
@@ -41,7 +43,19 @@ def incumbent() -> golden.Recorded:
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     """Apps on the data of the comparison, each with a seed of its own."""
     folder = tmp_path_factory.mktemp("comparison")
-    snapshot, geoip = data.export_data(folder)
+    return _asked(folder, *data.export_data(folder))
+
+
+@pytest.fixture(scope="module")
+def of_cache(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """The same on the cache that the incumbent made of these data."""
+    folder = tmp_path_factory.mktemp("cache")
+    geoip, asns, continents = network.write_files(folder)
+    import_cache(golden.CACHE, folder / "mm.snap", asns, continents)
+    return _asked(folder, Snapshot(folder / "mm.snap"), geoip)
+
+
+def _asked(folder: Path, snapshot: Snapshot, geoip: Path) -> Asked:
     store, geo, log = LoadedStore(snapshot), MmdbGeo(geoip), AccessLog(str(folder / "log"))
     apps = [App(_Drawn(seed, store, geo, Trust(), lambda: NOW, log=log)) for seed in range(APPS)]
     return Asked(InProcess(apps, folder / "log"))
@@ -61,6 +75,35 @@ def test_as_the_incumbent(path: Path, incumbent: golden.Recorded, ours: Asked) -
     verdicts = [judge(one.request, incumbent, ours, RULES) for one in golden.read(path)]
     assert verdicts
     assert unexplained(verdicts) == ""
+
+
+# The cache carries one category a directory, the incumbent's choice, and no peer ASNs: there the
+# answers are the incumbent's own.
+NOT_IN_CACHE = {"directory in several categories", "peer ASNs"}
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
+def test_the_cache_as_the_incumbent(
+    path: Path, incumbent: golden.Recorded, of_cache: Asked
+) -> None:
+    """From the incumbent's own cache, each recorded request is answered as it did."""
+    rules = [rule for rule in RULES if rule.what not in NOT_IN_CACHE]
+    verdicts = [judge(one.request, incumbent, of_cache, rules) for one in golden.read(path)]
+    assert unexplained(verdicts) == ""
+
+
+def test_the_cache_as_the_database(ours: Asked, of_cache: Asked) -> None:
+    """From the cache come the answers that come from the database, but for what it lacks."""
+    different = [
+        verdict.request
+        for verdict in (judge(request, of_cache, ours, ()) for request in golden.selected())
+        if verdict.differences
+    ]
+    peers = network.STAND_INS["peer ASN"]
+    assert all(
+        "pub/linux/nested/a" in request.query or request.client in peers for request in different
+    )
+    assert len(different) < 9
 
 
 def test_the_golden_files_are_small_and_whole() -> None:

@@ -203,7 +203,11 @@ LATER = {
     "hosts": [[*one, "new"] for one in message(msgspec.msgpack.encode(small_data().hosts))],
     "repositories": [["linux-40", "x86_64", 1, False, {"new": 1}, None]],
     "netblock_chains": [[[24, [0], 5]]],
-    "report": [{"host": 2}, [["host", 8, "no site", "new"], ["site", None, "x"]], "new"],
+    "report": [
+        {"host": 2},
+        [["host", 8, "no site", "new"], ["site", None, "x"]],
+        *("database", "new"),
+    ],
     "categories": [[3, "Linux", "pub", [[0, True, ["https://a.example/linux"], 1]], [1]]],
 }
 

@@ -14,6 +14,7 @@ from mirrorlist.cli.demo import demo
 from mirrorlist.cli.diff import diff
 from mirrorlist.cli.export import export
 from mirrorlist.cli.failure import guarded
+from mirrorlist.cli.import_cache import import_cache
 from mirrorlist.cli.inspect import inspect
 from mirrorlist.cli.serve import serve
 
@@ -26,6 +27,7 @@ def cli() -> None:
     \b
     Try it:          mirrorlist demo
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
+    From its cache:  mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     What changed?    mirrorlist diff mm.snap.1 mm.snap
@@ -38,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, export, serve, ask, inspect, diff):
+for command in (demo, export, import_cache, serve, ask, inspect, diff):
     cli.add_command(command)
 
 

@@ -56,8 +56,7 @@ def run_export(
     max_loss: int | None = None,
 ) -> None:
     """Export and say what was done, for people or as JSON; `max_loss` None publishes anything."""
-    # As an exception, so that the half-written file beside the output goes too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_sigterm(128 + signal.SIGTERM)
     # Here and not above: only this command may load the database's side.
     from snapshot.exporter import export as export_database
 
@@ -65,6 +64,16 @@ def run_export(
     gc.disable()
     with progress_bar() as steps:
         result = export_database(database, path, asn, country_continent, dns, steps, key, max_loss)
+    report(result, path, json)
+
+
+def end_on_sigterm(code: int) -> None:
+    """End on SIGTERM with a code, but as an exception: then a half-written file goes too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
+
+
+def report(result: "ExportResult", path: Path, json: bool) -> None:
+    """Say what was published, as a line of JSON or for people."""
     if json:
         click.echo(msgspec.json.encode(_json(result)))
     else:

@@ -18,6 +18,13 @@ from snapshot.seal import read_key
 _HASHES = ("sha256", "sha512", "sha1", "md5")
 
 
+_ORIGINS = {
+    "database": "a MirrorManager database",
+    "cache": "a mirrorlist-server cache, which has no peer ASNs, no further categories of a"
+    " directory, no names of hosts and no change times",
+}
+
+
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--repo", metavar="PREFIX", help="Show one repository's directory; needs --arch.")
@@ -73,6 +80,7 @@ def _summary(snapshot: Snapshot) -> dict[str, object]:
         "built": snapshot.built,
         "read": snapshot.read,
         "sealed": snapshot.sealed,
+        "origin": snapshot.report.origin,
         "counts": snapshot.counts(),
         "sections": [{"name": name, "bytes": size} for name, size in snapshot.section_sizes],
     }
@@ -86,6 +94,7 @@ def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> No
         ("read", f"{as_time(snapshot.read)} (when the database was read)"),
         ("built", as_time(snapshot.built)),
         ("sealed", sealed if snapshot.sealed else "no"),
+        ("origin", _ORIGINS.get(snapshot.report.origin, snapshot.report.origin)),
     ):
         console.print(Text(f"{name:<9} {value}"))
     console.print()

@@ -14,6 +14,8 @@ from tests.comparison.rules import RULES
 from tests.comparison.sources import Source
 
 FOLDER = Path(__file__).parent / "golden"
+CACHE = FOLDER / "cache.proto"
+"""What the incumbent's own exporter made of the database of the comparison."""
 SEED = 2
 PER_KIND = 45
 """So many requests of each kind are recorded, evenly out of all."""

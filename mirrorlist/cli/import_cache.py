@@ -1,0 +1,85 @@
+"""`mirrorlist import-cache`: from the incumbent's cache file to a snapshot file."""
+
+import gc
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mirrorlist.cli.console import progress_bar, say
+from mirrorlist.cli.export import end_on_sigterm, report
+from mirrorlist.cli.options import options
+from mirrorlist.errors import OptionError
+from snapshot.changes import changes, mounted
+from snapshot.errors import BackendError
+from snapshot.seal import read_key
+
+if TYPE_CHECKING:
+    from snapshot.exporter import ExportResult
+
+# What the optional part of the installation brings.
+_EXTRA = "protobuf"
+
+
+@click.command("import-cache")
+@click.argument("cache", type=click.Path(path_type=Path))
+@options("import-cache")
+def import_cache(
+    cache: Path,
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    max_loss: int,
+    force: bool,
+    watch: bool,
+    snapshot_key: Path | None,
+    json: bool,
+) -> None:
+    """Write a snapshot of the cache file of MirrorManager's mirrorlist-server.
+
+    The answers are those from the database that CACHE was made of, but for what it does not
+    carry: peer ASNs, further categories of a directory, names of hosts, change times.
+
+    With --watch it stays and looks each second. Mount the directory that CACHE is in, not the
+    file: who mounts a single file never sees that another one took its place.
+
+    \b
+    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
+    """
+    key = read_key(snapshot_key) if snapshot_key else None
+    loss = None if force else max_loss
+    import_file = _importer()
+    files = [file for file in (cache, asn, country_continent) if file]
+    end_on_sigterm(0 if watch else 128 + signal.SIGTERM)
+    if watch:
+        for file in mounted(files):
+            say(f"{file} is mounted alone: another file in its place is not seen; mount its folder")
+    # Nearly all that is made lives until the end: looking for garbage is lost time.
+    gc.disable()
+    for _ in changes(files):
+        try:
+            with progress_bar() as steps:
+                result = import_file(cache, output, asn, country_continent, steps, key, loss)
+            report(result, output, json)
+        except BackendError as error:
+            if not watch:
+                raise
+            say(f"error: {error}; what was published stays; waiting for another change")
+        if not watch:
+            return
+        gc.collect()
+
+
+def _importer() -> Callable[..., "ExportResult"]:
+    # Here and not above: only this command may load what makes snapshots.
+    try:
+        from snapshot.importer import import_cache as import_file
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "google":
+            raise
+        raise OptionError(
+            f"this needs {_EXTRA}, which is not installed: pip install 'mirrorlist[{_EXTRA}]'"
+        ) from error
+    return import_file

@@ -1,0 +1,98 @@
+"""The fields of the whole cache, one after the other, so that no file is in memory at once.
+
+The whole is one protobuf message, and only its fields are parsed by the library: their frame is
+a tag and a length (https://protobuf.dev/programming-guides/encoding/).
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from snapshot.errors import CacheError
+
+# Protobuf's own limit for one message, which the whole file is.
+MAX_FILE_BYTES = (1 << 31) - 1
+# One field is one directory with its hosts or files: at Fedora some kilobytes.
+MAX_FIELD_BYTES = 64 << 20
+MAX_FIELD_NUMBER = 64
+_VARINT, _BYTES = 0, 2
+
+Field = tuple[int, bytes | int, int, int]
+
+
+def fields(path: Path) -> Iterator[Field]:
+    """Yield each field of a cache file: number, value, where it ends, and the file's size.
+
+    Raises CacheError if it is not such a file, is cut short, or changed while it was read.
+    """
+    try:
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            _check_size(path, before)
+            reader = _Reader(path, file, before.st_size)
+            while not reader.at_end():
+                yield reader.field()
+            after = os.fstat(file.fileno())
+    except OSError as error:
+        raise CacheError(f"{path}: cannot be read: {error.strerror}") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        # The incumbent's exporter writes over its file in place.
+        raise CacheError(f"{path}: was written while it was read; try again when it is done")
+
+
+def _check_size(path: Path, found: os.stat_result) -> None:
+    if found.st_size == 0:
+        raise CacheError(f"{path}: empty; is its exporter still running?")
+    if found.st_size > MAX_FILE_BYTES:
+        raise CacheError(f"{path}: not a mirrorlist cache: more than 2 GiB, which none can have")
+
+
+class _Reader:
+    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
+        self._path = path
+        self._file = file
+        self._size = size
+        self._place = 0
+
+    def at_end(self) -> bool:
+        return self._place >= self._size
+
+    def field(self) -> Field:
+        start = self._place
+        tag = self._varint()
+        number, kind = tag >> 3, tag & 7
+        if not 0 < number <= MAX_FIELD_NUMBER or kind not in (_VARINT, _BYTES):
+            raise CacheError(
+                f"{self._path}: not a mirrorlist cache: no field of one begins at byte {start}"
+            )
+        value = self._varint() if kind == _VARINT else self._bytes(start)
+        return number, value, self._place, self._size
+
+    def _bytes(self, start: int) -> bytes:
+        length = self._varint()
+        if length > MAX_FIELD_BYTES:
+            raise CacheError(
+                f"{self._path}: not a mirrorlist cache: a field of {length:,} bytes at {start}"
+            )
+        return self._take(length)
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+            if shift > 63:
+                raise CacheError(
+                    f"{self._path}: not a mirrorlist cache: no number at byte {self._place}"
+                )
+
+    def _take(self, count: int) -> bytes:
+        data = self._file.read(count) if count <= self._size - self._place else b""
+        if len(data) < count:
+            raise CacheError(f"{self._path}: cut short: it ends within a field; copy it again")
+        self._place += count
+        return data

@@ -1,0 +1,65 @@
+"""The messages in the incumbent's cache file, as far as they are read.
+
+Source: mirrormanager2.md section 2, the fields' numbers and types. Text is taken as bytes, so
+that one name that is not UTF-8 costs one row and not the file.
+"""
+
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+
+_F = FieldDescriptorProto
+_TEXT, _NUMBER, _SIZE, _FLAG = _F.TYPE_BYTES, _F.TYPE_INT64, _F.TYPE_UINT64, _F.TYPE_BOOL
+_ONE, _MANY = _F.LABEL_OPTIONAL, _F.LABEL_REPEATED
+
+# Message, then its fields: name, number, type, how many. What stands in a cache as a message
+# within a message and is often the same is taken as bytes too, and parsed once.
+_MESSAGES = {
+    "TextToText": [("key", 1, _TEXT, _ONE), ("value", 2, _TEXT, _ONE)],
+    "TextToFlag": [("key", 1, _TEXT, _ONE), ("value", 2, _FLAG, _ONE)],
+    "TextToNumbers": [("key", 1, _TEXT, _ONE), ("value", 2, _NUMBER, _MANY)],
+    "NumberToText": [("key", 1, _NUMBER, _ONE), ("value", 2, _TEXT, _ONE)],
+    "NumberToTexts": [("key", 1, _NUMBER, _ONE), ("value", 2, _TEXT, _MANY)],
+    "NumberToNumber": [("key", 1, _NUMBER, _ONE), ("value", 2, _NUMBER, _ONE)],
+    "NumberToNumbers": [("key", 1, _NUMBER, _ONE), ("value", 2, _NUMBER, _MANY)],
+    "FileDetails": [
+        ("timestamp", 1, _SIZE, _ONE),
+        ("size", 2, _SIZE, _ONE),
+        ("sha1", 3, _TEXT, _ONE),
+        ("md5", 4, _TEXT, _ONE),
+        ("sha256", 5, _TEXT, _ONE),
+        ("sha512", 6, _TEXT, _ONE),
+    ],
+    "File": [("filename", 1, _TEXT, _ONE), ("details", 2, _TEXT, _MANY)],
+    "FilesOfDirectory": [("directory", 1, _TEXT, _ONE), ("files", 2, _TEXT, _MANY)],
+    # `public` is Global; ByCountry and the two never read or never filled are passed over.
+    "HostsOfDirectory": [
+        ("directory", 1, _TEXT, _ONE),
+        ("public", 2, _NUMBER, _MANY),
+        ("subpath", 3, _TEXT, _ONE),
+        ("urls_of_hosts", 6, _TEXT, _MANY),
+    ],
+}
+
+
+def _classes() -> dict[str, Any]:
+    file = FileDescriptorProto(name="mirrorlist_cache.proto", package="cache", syntax="proto2")
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind, label in fields:
+            message.field.add(name=field, number=number, type=kind, label=label)
+    pool = DescriptorPool()
+    pool.Add(file)
+    return {
+        name: GetMessageClass(pool.FindMessageTypeByName(f"cache.{name}")) for name in _MESSAGES
+    }
+
+
+_CLASSES = _classes()
+
+
+def parse(message: str, data: bytes) -> Any:
+    """Return a message of that name; raises google.protobuf.message.DecodeError."""
+    return _CLASSES[message].FromString(data)

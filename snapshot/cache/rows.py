@@ -1,0 +1,315 @@
+"""The cache as rows of MirrorManager's tables, so that one set of rules makes the snapshot.
+
+What the cache does not carry is not there: sites, host names, peer ASNs, change times, inactive
+hosts as such, further categories of a directory. Ids of hosts and URLs are the database's; those
+of everything else count entries of the cache.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from snapshot.cache.fields import fields
+from snapshot.cache.messages import parse
+from snapshot.errors import CacheError
+from snapshot.leftout import LeftOutRows
+from snapshot.source import (
+    ArchRow,
+    CategoryDirectoryRow,
+    CategoryRow,
+    ContinentRow,
+    CountryAllowedRow,
+    DirectoryRow,
+    FileDetailRow,
+    HostCategoryRow,
+    HostRow,
+    NetblockCountryRow,
+    NetblockRow,
+    PeerAsnRow,
+    Progress,
+    RedirectRow,
+    RepositoryRow,
+    Rows,
+    SiteRow,
+    Up2dateRow,
+    UrlRow,
+)
+
+_TIME, _HOSTS_OF_DIRECTORY, _FILES_OF_DIRECTORY = 1, 16, 5
+# Field number of the whole: a name for it here, and the message of each entry.
+_MAPS = {
+    2: ("netblock_countries", "TextToText"),
+    4: ("urls", "NumberToText"),
+    6: ("disabled", "TextToFlag"),
+    7: ("continents", "TextToText"),
+    8: ("redirects", "TextToText"),
+    9: ("repositories", "TextToText"),
+    10: ("asns", "NumberToNumbers"),
+    12: ("countries", "NumberToText"),
+    13: ("bandwidths", "NumberToNumber"),
+    14: ("countries_allowed", "NumberToTexts"),
+    15: ("netblocks", "TextToNumbers"),
+}
+_SITE = _VERSION = 1
+# For how many fields the progress bar stays as it is.
+_FIELDS_A_STEP = 256
+
+Urls = dict[int, tuple[int, ...]]
+"""The ids of the URLs of hosts, by host id."""
+
+
+class Cache:
+    """What a cache file says, in the words of the file.
+
+    `directories` maps a name to its subpath and a place in `carriers`, where equal lists of
+    hosts are one; `public` are the hosts that are in any list for everybody.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self.time = 0
+        self.maps: dict[str, list[tuple[Any, Any]]] = {name: [] for name, _ in _MAPS.values()}
+        self.files: list[Any] = []
+        self.directories: dict[str, tuple[str, int]] = {}
+        self.carriers: list[Urls] = []
+        self.public: set[int] = set()
+        self._places: dict[bytes, int] = {}
+
+    def take(self, number: int, value: bytes | int) -> None:
+        """Take one field of the whole; raises DecodeError, passes over what we do not know."""
+        if isinstance(value, int):
+            self.time = value if number == _TIME else self.time
+        elif number == _HOSTS_OF_DIRECTORY:
+            self._take_directory(parse("HostsOfDirectory", value))
+        elif number == _FILES_OF_DIRECTORY:
+            self.files.append(parse("FilesOfDirectory", value))
+        elif number in _MAPS:
+            name, message = _MAPS[number]
+            entry = parse(message, value)
+            self.maps[name].append((entry.key, entry.value))
+
+    def _take_directory(self, found: Any) -> None:
+        # Whole subtrees have the same hosts, so most of these lists were seen before.
+        digest = hashlib.blake2b(b"".join(found.urls_of_hosts), digest_size=16).digest()
+        place = self._places.setdefault(digest, len(self.carriers))
+        if place == len(self.carriers):
+            entries = (parse("NumberToNumbers", one) for one in found.urls_of_hosts)
+            self.carriers.append({one.key: tuple(one.value) for one in entries})
+            self.public.update(found.public)
+        self.directories[_text(found.directory)] = _text(found.subpath), place
+
+
+def read_cache(path: Path, progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
+    """Return when the cache's database was read, and its rows; raises CacheError."""
+    cache = Cache()
+    for count, (number, value, end, size) in enumerate(fields(path)):
+        if count % _FIELDS_A_STEP == 0:
+            progress(f"reading {path.name}", end, size)
+        try:
+            cache.take(number, value)
+        except DecodeError as error:
+            raise CacheError(
+                f"{path}: not a mirrorlist cache: its field {number} that ends at byte {end:,}"
+                " cannot be read"
+            ) from error
+    if not cache.time or not cache.directories:
+        missing = "directories" if cache.time else "time"
+        raise CacheError(f"{path}: not a mirrorlist cache, or cut short: it has no {missing}")
+    progress("applying the rules", 1, 1)
+    try:
+        return cache.time, _rows(cache, left_out)
+    except DecodeError as error:
+        raise CacheError(f"{path}: not a mirrorlist cache: a file detail cannot be read") from error
+
+
+def _rows(cache: Cache, left_out: LeftOutRows) -> Rows:
+    ids = _directory_ids(cache)
+    categories = _Categories(cache)
+    arches: dict[str, int] = {}
+    asns = _asns(cache)
+    maps = cache.maps
+    return Rows(
+        sites=[SiteRow(_SITE, "", False, True, True)],
+        hosts=_hosts(cache, asns),
+        categories=[
+            CategoryRow(id, topdir, ids[topdir]) for id, topdir in enumerate(categories.topdirs)
+        ],
+        host_categories=[
+            HostCategoryRow(id, host, category, False)
+            for (category, host), id in categories.members.items()
+        ],
+        urls=list(_urls(cache, categories, left_out)),
+        directories=[DirectoryRow(id, name, True, None) for name, id in ids.items()],
+        category_directories=[
+            CategoryDirectoryRow(categories.of(name), ids[name]) for name in cache.directories
+        ],
+        up2date=list(_up2date(cache, categories, ids)),
+        repositories=list(_repositories(cache, ids, arches, left_out)),
+        arches=[ArchRow(id, name) for name, id in arches.items()],
+        file_details=list(_file_details(cache, ids)),
+        netblocks=[NetblockRow(id, host, text) for id, (text, host) in _pairs(maps["netblocks"])],
+        countries_allowed=[
+            CountryAllowedRow(id, host, country)
+            for id, (host, country) in _pairs(maps["countries_allowed"])
+        ],
+        peer_asns=[
+            PeerAsnRow(id, host, asn)
+            for id, (asn, host) in _pairs(maps["asns"])
+            if asns[host] != asn
+        ],
+        redirects=[RedirectRow(id, *pair) for id, pair in _pairs(maps["redirects"])],
+        continents=[ContinentRow(id, *pair) for id, pair in _pairs(maps["continents"])],
+        netblock_countries=[
+            NetblockCountryRow(id, *pair) for id, pair in _pairs(maps["netblock_countries"])
+        ],
+    )
+
+
+def _text(value: bytes) -> str:
+    # Broken UTF-8 becomes what the rules refuse.
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _pairs(entries: list[tuple[Any, Any]]) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    """Yield each pair of a map with a number, one a value; bytes as text."""
+    pairs = (
+        (key, value)
+        for key, values in entries
+        for value in ([values] if isinstance(values, bytes | int) else values)
+    )
+    for number, pair in enumerate(pairs, 1):
+        key, value = (_text(one) if isinstance(one, bytes) else one for one in pair)
+        yield number, (key, value)
+
+
+def _topdir(name: str, subpath: str) -> str:
+    """Return the topdir that a directory's subpath was counted from."""
+    return name[: len(name) - len(subpath)].removesuffix("/") if subpath else name
+
+
+def _directory_ids(cache: Cache) -> dict[str, int]:
+    """Number everything that is named as a directory, in the order of the names."""
+    topdirs = {_topdir(name, subpath) for name, (subpath, _) in cache.directories.items()}
+    repositories = {_text(directory) for _, directory in cache.maps["repositories"]}
+    files = {_text(one.directory) for one in cache.files}
+    names = sorted({*cache.directories} | topdirs | repositories | files)
+    return {name: id for id, name in enumerate(names, 1)}
+
+
+class _Categories:
+    """Topdirs with the URLs of their hosts, which is what a category is to a client.
+
+    Two categories may share a topdir and have other URLs on the same host: then the second one
+    is a category of its own here too.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self.topdirs: list[str] = []
+        self.urls: list[Urls] = []
+        self._of: dict[tuple[str, int], int] = {}
+        self._cache = cache
+        for name in sorted(cache.directories):
+            subpath, place = cache.directories[name]
+            key = _topdir(name, subpath), place
+            if key not in self._of:
+                self._of[key] = self._find(key[0], cache.carriers[place])
+        pairs = ((category, host) for category, urls in enumerate(self.urls) for host in urls)
+        self.members = {pair: id for id, pair in enumerate(pairs, 1)}
+
+    def of(self, directory: str) -> int:
+        """The category of a directory."""
+        subpath, place = self._cache.directories[directory]
+        return self._of[_topdir(directory, subpath), place]
+
+    def _find(self, topdir: str, urls: Urls) -> int:
+        """The first category of this topdir in which no host has other URLs, or a new one."""
+        for category, known in enumerate(self.urls):
+            if self.topdirs[category] == topdir and all(
+                known.get(host, found) == found for host, found in urls.items()
+            ):
+                known.update(urls)
+                return category
+        self.topdirs.append(topdir)
+        self.urls.append(dict(urls))
+        return len(self.urls) - 1
+
+
+def _hosts(cache: Cache, asns: dict[int, int]) -> list[HostRow]:
+    countries, bandwidths = dict(cache.maps["countries"]), dict(cache.maps["bandwidths"])
+    carrying = {host for urls in cache.carriers for host in urls}
+    return [
+        HostRow(
+            id=host,
+            name=f"host {host}",
+            site_id=_SITE,
+            admin_active=True,
+            user_active=True,
+            country=_text(countries.get(host, b"")),
+            bandwidth_int=bandwidths.get(host),
+            # One that is nowhere for everybody is private, or carries nothing.
+            private=host not in cache.public,
+            asn=asns.get(host),
+            asn_clients=True,
+        )
+        for host in sorted({*countries, *bandwidths} | carrying)
+    ]
+
+
+def _asns(cache: Cache) -> dict[int, int]:
+    """The ASN of each host; a host has one there."""
+    return {host: asn for _, (asn, host) in _pairs(cache.maps["asns"])}
+
+
+def _urls(cache: Cache, categories: _Categories, left_out: LeftOutRows) -> Iterator[UrlRow]:
+    texts = dict(cache.maps["urls"])
+    for (category, host), host_category in categories.members.items():
+        for url in categories.urls[category][host]:
+            if url in texts:
+                yield UrlRow(url, host_category, _text(texts[url]), False)
+            else:
+                left_out.add("host_category_url", url, "named by a directory, and not there")
+
+
+def _up2date(cache: Cache, categories: _Categories, ids: dict[str, int]) -> Iterator[Up2dateRow]:
+    lists: dict[tuple[int, int], str] = {}
+    for name, (_, place) in cache.directories.items():
+        category, urls = categories.of(name), cache.carriers[place]
+        key = category, place
+        if key not in lists:
+            lists[key] = ",".join(str(categories.members[category, host]) for host in urls)
+        yield Up2dateRow(ids[name], lists[key], len(urls), ids[name])
+
+
+def _repositories(
+    cache: Cache, ids: dict[str, int], arches: dict[str, int], left_out: LeftOutRows
+) -> Iterator[RepositoryRow]:
+    disabled = {_text(prefix) for prefix, flag in cache.maps["disabled"] if flag}
+    for id, (name, directory) in _pairs(cache.maps["repositories"]):
+        # An arch has no plus sign, a prefix may have one.
+        prefix, plus, arch = name.rpartition("+")
+        if not plus:
+            left_out.add("repository", id, "no plus sign between prefix and arch")
+            continue
+        arch_id = arches.setdefault(arch, len(arches) + 1)
+        yield RepositoryRow(id, prefix, _VERSION, arch_id, ids[directory], prefix in disabled)
+
+
+def _file_details(cache: Cache, ids: dict[str, int]) -> Iterator[FileDetailRow]:
+    # The rules put later ids of one time first; the cache has its order already.
+    id = 0
+    for directory in cache.files:
+        for file in (parse("File", one) for one in directory.files):
+            for found in (parse("FileDetails", one) for one in file.details):
+                id -= 1
+                yield FileDetailRow(
+                    id,
+                    ids[_text(directory.directory)],
+                    _text(file.filename),
+                    # 0 stands for NULL.
+                    found.timestamp or None,
+                    found.size,
+                    *(_text(getattr(found, name)) for name in ("md5", "sha1", "sha256", "sha512")),
+                )

@@ -1,0 +1,55 @@
+"""Waits for files to change, however they do: written in place, renamed over, on any file system.
+
+Looking once a second costs nothing, and sees what inotify does not: changes made by another
+machine on NFS, and files that come into being.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+LOOK_SECONDS = 1.0
+_MOUNTS = Path("/proc/self/mountinfo")
+
+_Look = list[tuple[int, int, int] | None]
+
+
+def changes(files: Sequence[Path], seconds: float = LOOK_SECONDS) -> Iterator[None]:
+    """Yield at once, and then whenever any of the files has changed and is at rest again.
+
+    A file at rest looks the same twice, `seconds` apart.
+    """
+    seen = _look(files)
+    yield
+    before = seen
+    while True:
+        time.sleep(seconds)
+        now = _look(files)
+        if now == before and now != seen:
+            seen = now
+            yield
+        before = now
+
+
+def mounted(files: Sequence[Path]) -> list[Path]:
+    """Return the files that are mount points themselves, as in `podman run -v FILE:FILE`.
+
+    Another file that takes the place of such a one on the host is never seen here.
+    """
+    try:
+        points = {line.split(" ")[4] for line in _MOUNTS.read_text().splitlines()}
+    except OSError:
+        return []
+    return [file for file in files if str(file.resolve()) in points]
+
+
+def _look(files: Sequence[Path]) -> _Look:
+    return [_look_at(file) for file in files]
+
+
+def _look_at(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
