@@ -110,8 +110,10 @@ def _explain(service: Service, request: Request) -> Response:
     peer, forwarded = _sender(request.scope)
     accept = request.headers.get("accept", "")
     as_plain = "text/plain" in accept and "json" not in accept
+    kind = request.scope["path"].removesuffix("/explain").rpartition("/")[2]
+    is_metalink = kind == "metalink" if kind in ("metalink", "mirrorlist") else None
     try:
-        found = service.explain(request.scope["query_string"], peer, forwarded)
+        found = service.explain(request.scope["query_string"], peer, forwarded, is_metalink)
     except QueryError as error:
         status = error.status if error.status >= HTTPStatus.BAD_REQUEST else HTTPStatus.NOT_FOUND
         if as_plain:

@@ -14,7 +14,7 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer, plain_order, refuse
 from mirrorlist.client import Client, Trust
 from mirrorlist.errors import QueryError
-from mirrorlist.explain import explain_any
+from mirrorlist.explain import explain, explain_any
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
 from mirrorlist.query import Query, parse_query
@@ -73,12 +73,20 @@ class Service:
             return plain_order(query, catalog, now)
 
     def explain(
-        self, raw_query: bytes, peer: str | None, forwarded: Sequence[bytes]
+        self,
+        raw_query: bytes,
+        peer: str | None,
+        forwarded: Sequence[bytes],
+        is_metalink: bool | None = None,
     ) -> Explanation:
-        """Return why a request is answered as it is; raises QueryError where it is an error."""
-        query = parse_query(raw_query, metalink=True)
+        """Return why a request is answered as it is; raises QueryError where it is an error.
+
+        Without a kind it is the metalink, or the mirrorlist if there are no checksums for one.
+        """
+        query = parse_query(raw_query, is_metalink is not False)
         client = self.identify(peer, forwarded, query.ip)
-        return explain_any(
+        explainer = explain_any if is_metalink is None else explain
+        return explainer(
             query, client, self.store.catalog, self._draw(query, client), self.clock(),
             self._minimum,
         )  # fmt: skip

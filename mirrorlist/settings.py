@@ -27,6 +27,7 @@ class Kind(Enum):
     DIRECTORY = "a directory"
     INTEGER = "a whole number"
     SECONDS = "seconds"
+    NUMBER = "a number"
     SWITCH = "on or off"
 
 
@@ -147,13 +148,13 @@ SETTINGS = (
         "geoip",
         Kind.FILE,
         "A GeoIP country file (mmdb) instead of the built-in registry data.",
-        ("serve", "ask", "demo"),
+        ("serve", "ask", "replay", "demo"),
     ),
     Setting(
         "minimum",
         Kind.INTEGER,
         "With fewer hosts than this from the nearer tiers, the global tier is added.",
-        ("serve", "ask", "demo"),
+        ("serve", "ask", "replay", "demo"),
         default=DEFAULT_MINIMUM,
         least=0,
         most=1000000,
@@ -163,6 +164,22 @@ SETTINGS = (
         Kind.OUTPUT,
         "The request log, which MirrorManager's statistics read; - is standard output.",
         ("serve", "demo"),
+    ),
+    Setting(
+        "rate",
+        Kind.NUMBER,
+        "How many requests of the log are asked a second at most; 0 is as fast as it goes.",
+        ("replay",),
+        default=100,
+        least=0,
+    ),
+    Setting(
+        "requests",
+        Kind.INTEGER,
+        "How many requests of the log are asked in all; 0 is all of them.",
+        ("replay",),
+        default=0,
+        least=0,
     ),
     Setting(
         "trusted_proxy",
@@ -198,7 +215,7 @@ SETTINGS = (
         "json",
         Kind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "ask", "inspect", "diff"),
+        ("export", "import-cache", "ask", "inspect", "diff", "replay"),
         default=False,
     ),
 )
@@ -229,6 +246,7 @@ def _fits(setting: Setting, value: object) -> bool:
     types: dict[Kind, tuple[type, ...]] = {
         Kind.INTEGER: (int,),
         Kind.SECONDS: (int, float),
+        Kind.NUMBER: (int, float),
         Kind.SWITCH: (bool,),
     }
     return type(value) in types.get(setting.kind, (str,)) and "\0" not in str(value)

@@ -12,14 +12,15 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.client import Trust
 from mirrorlist.geo import MmdbGeo
+from mirrorlist.replay.compare import Verdict, differences, judge
+from mirrorlist.replay.meaning import Answer, Link, Meaning, Version, parse
+from mirrorlist.replay.request import Request
 from mirrorlist.service import Service
 from snapshot.importer import import_cache
 from snapshot.reader import Snapshot
 from tests.comparison import data, golden, network
-from tests.comparison.answers import Answer, Link, Meaning, Version, parse
-from tests.comparison.compare import Verdict, differences, judge
 from tests.comparison.piles import Pile
-from tests.comparison.requests import Request, requests
+from tests.comparison.requests import requests
 from tests.comparison.rules import NOT_COMPARED, RULES
 from tests.comparison.sources import Asked, InProcess
 from tests.comparison.table import table, unexplained

@@ -122,3 +122,14 @@ def test_errors(snapshot: Snapshot, query: str, status: int, words: str) -> None
     text = _get(snapshot, query, headers={"Accept": "text/plain"})
     assert text.status_code == status
     assert words in text.text
+
+
+def test_a_kind_alone(snapshot: Snapshot) -> None:
+    """The name of a list before it says which of the two is explained."""
+    metalink = _get(snapshot, REPO, path="/any/metalink/explain").json()
+    mirrorlist = _get(snapshot, REPO, path="/mirrorlist/explain").json()
+    assert metalink["file"] == "repomd.xml"
+    assert mirrorlist["file"] is None
+    assert metalink["directory"] == f"{mirrorlist['directory']}/repodata"
+    answer = _get(snapshot, "path=pub/linux", path="/metalink/explain")
+    assert answer.status_code == 404

@@ -16,6 +16,7 @@ from mirrorlist.cli.export import export
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.import_cache import import_cache
 from mirrorlist.cli.inspect import inspect
+from mirrorlist.cli.replay import replay
 from mirrorlist.cli.serve import serve
 
 
@@ -30,6 +31,7 @@ def cli() -> None:
     From its cache:  mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
+    Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap
     What changed?    mirrorlist diff mm.snap.1 mm.snap
 
     \b
@@ -40,7 +42,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, export, import_cache, serve, ask, inspect, diff):
+for command in (demo, export, import_cache, serve, ask, inspect, diff, replay):
     cli.add_command(command)
 
 

@@ -52,6 +52,7 @@ def _metavar(setting: Setting) -> str | None:
         Kind.DIRECTORY: "DIRECTORY",
         Kind.INTEGER: "N",
         Kind.SECONDS: "SECONDS",
+        Kind.NUMBER: "N",
     }
     return setting.metavar or by_kind.get(setting.kind)
 
@@ -60,7 +61,7 @@ def _type(setting: Setting) -> click.ParamType[Any] | type:
     if setting.kind is Kind.INTEGER:
         bounded = setting.least is not None
         return click.IntRange(setting.least, setting.most) if bounded else int
-    if setting.kind is Kind.SECONDS:
+    if setting.kind in (Kind.SECONDS, Kind.NUMBER):
         return click.FloatRange(setting.least, setting.most)
     if setting.kind in (Kind.FILE, Kind.OUTPUT, Kind.DIRECTORY):
         return click.Path(path_type=Path, allow_dash=True)

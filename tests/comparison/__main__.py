@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from loadtest.data_files import LOG_FILE
+from mirrorlist.replay.compare import judge
+from mirrorlist.replay.request import Request
 from tests.comparison import golden
-from tests.comparison.compare import judge
 from tests.comparison.log_requests import requests_of_log
 from tests.comparison.prepare import GEOIP, LOG, SNAPSHOT, next_steps, prepare_large
 from tests.comparison.prepare import prepare as prepare_data
-from tests.comparison.requests import Request
 from tests.comparison.requests import requests as make_requests
 from tests.comparison.rules import RULES
 from tests.comparison.sources import Asked, OverHttp

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tests.comparison.answers import Meaning
-from tests.comparison.compare import Verdict, judge
-from tests.comparison.requests import Request, requests
+from mirrorlist.replay.compare import Source, Verdict, judge
+from mirrorlist.replay.meaning import Meaning
+from mirrorlist.replay.request import Request
+from tests.comparison.requests import requests
 from tests.comparison.rules import RULES
-from tests.comparison.sources import Source
 
 FOLDER = Path(__file__).parent / "golden"
 CACHE = FOLDER / "cache.proto"

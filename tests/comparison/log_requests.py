@@ -4,7 +4,7 @@ import re
 from itertools import cycle
 from pathlib import Path
 
-from tests.comparison.requests import Request
+from mirrorlist.replay.request import Request
 
 _LINE = re.compile(r"IP: (?P<address>\S+); DATE: .*; REPO: (?P<repo>[^;]*); ARCH: (?P<arch>[^;]*)$")
 

@@ -6,7 +6,7 @@ the same set of hosts stands before it in every answer.
 
 from msgspec.structs import fields, replace
 
-from tests.comparison.answers import Answer, Meaning, parse
+from mirrorlist.replay.meaning import Answer, Meaning, parse
 
 _BY_CHANCE = {"tiers", "redirects", "unsteady"}
 _STEADY = [field.name for field in fields(Meaning) if field.name not in _BY_CHANCE]

@@ -5,60 +5,11 @@ from itertools import combinations, product
 from random import Random
 from urllib.parse import quote
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from mirrorlist.replay.request import Parameters, Request, as_query
 from tests.comparison import network
 from tests.comparison.data import IMAGE
-
-Parameters = tuple[tuple[str, str | None], ...]
-
-
-class Request(Struct, frozen=True):
-    """A request from loopback; `forwarded` is the X-Forwarded-For line, in Latin-1."""
-
-    kind: str
-    path: str
-    query: str
-    forwarded: str | None = None
-    method: str = "GET"
-
-    @property
-    def target(self) -> str:
-        """The target of the request line."""
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    @property
-    def is_metalink(self) -> bool:
-        """Whether it asks for a metalink."""
-        return self.path.endswith("/metalink")
-
-    @property
-    def parameters(self) -> Parameters:
-        """The parameters in order; None is one without an equals sign."""
-        pairs = (part.partition("=") for part in self.query.split("&")) if self.query else ()
-        return tuple((name, value if mark else None) for name, mark, value in pairs)
-
-    def value(self, name: str) -> str | None:
-        """Return what a parameter says, empty without an equals sign, or None; the last wins."""
-        found = [value or "" for key, value in self.parameters if key == name]
-        return found[-1] if found else None
-
-    @property
-    def client(self) -> str:
-        """The address that the request comes from, if it says so plainly."""
-        return self.value("ip") or self.forwarded or "127.0.0.1"
-
-    def having(self, name: str, value: str | None) -> "Request":
-        """Return the request with another value of a parameter; without it if None."""
-        changed = [(key, value if key == name else old) for key, old in self.parameters]
-        kept = [pair for pair in changed if pair[0] != name or value is not None]
-        return replace(self, query=_query(kept))
-
-
-def _query(pairs: list[tuple[str, str | None]] | Parameters) -> str:
-    return "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
-
 
 _PATHS = (
     "pub/linux",
@@ -253,7 +204,7 @@ def _systematic(rng: Random) -> Iterator[Request]:
     yield from _pairs(rng)
     yield from _different(rng)
     for endpoint in _ENDPOINTS:
-        yield from (Request("failing", endpoint, _query(pairs)) for pairs in _FAILING)
+        yield from (Request("failing", endpoint, as_query(pairs)) for pairs in _FAILING)
         yield from (Request("encoded", endpoint, query) for query in _ENCODED)
         yield from _addresses(endpoint, rng)
         yield from (_with(endpoint, _target(rng), (pair,), "limits") for pair in _MANY)
@@ -353,7 +304,7 @@ def _client(rng: Random) -> str:
 def _with(
     path: str, target: Parameters, options: Parameters, kind: str, rng: Random | None = None
 ) -> Request:
-    request = Request(kind, path, _query([*target, *options]))
+    request = Request(kind, path, as_query([*target, *options]))
     return request if rng is None else _from(_client(rng), request, rng)
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from mirrorlist.app import App
+from mirrorlist.replay.meaning import Answer, Meaning
+from mirrorlist.replay.request import Request
 from tests.asgi import call
-from tests.comparison.answers import Answer, Meaning
 from tests.comparison.piles import Pile
-from tests.comparison.requests import Request
 
 SECONDS = 30.0
 _DATE = re.compile(r"DATE: \d{4}-\d\d-\d\d; ")
@@ -105,13 +105,6 @@ class InProcess:
             found.body.decode(),
             self._log.news(),
         )
-
-
-class Source(Protocol):
-    """Something that knows what its answers to a request mean."""
-
-    def see(self, request: Request, asks: int) -> Meaning:
-        """Return what at least so many answers have in common."""
 
 
 class Asked:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tests.comparison.answers import Meaning
-from tests.comparison.compare import Verdict
+from mirrorlist.replay.compare import Verdict
+from mirrorlist.replay.meaning import Meaning
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

@@ -1,19 +1,31 @@
 """The judgement on one request: equal, different in a known way, or unexplained."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
-from tests.comparison.answers import Heading, Meaning
-from tests.comparison.requests import Request
-from tests.comparison.sources import Source
+from mirrorlist.replay.meaning import APART, Heading, Meaning
+from mirrorlist.replay.request import Request
 
-FEWEST_ASKS = 12
-"""So often each is asked at least: two hosts of one tier that are drawn with equal chances look
-like two tiers in one of 2048 runs, and 100 Mbit/s beside 1000 in one of three; see MOST_ASKS."""
-MOST_ASKS = 3072
-"""So often each is asked at most, before sets of hosts that differ are believed to differ."""
+
+class Asking(Struct, frozen=True):
+    """How often both are asked: at least and at most, before a difference is believed.
+
+    `drawn`: theirs is one draw of what ours describes, tiers and all.
+    """
+
+    fewest: int
+    most: int
+    drawn: bool
+
+
+REPEATEDLY = Asking(12, 3072, drawn=False)
+"""For two that only show draws. Two hosts of one tier with equal chances look like two tiers in
+one of 2048 runs of 12 answers, and 100 Mbit/s beside 1000 in one of three: hence the most."""
+ONCE = Asking(1, 1, drawn=True)
+"""For a side of ours, which says what its tiers are."""
 
 # What more answers can change.
 _BY_CHANCE = {"tiers", "redirects"}
@@ -23,6 +35,13 @@ _COMPARED = (
 )
 
 Change = tuple[str, str]
+
+
+class Source(Protocol):
+    """Something that knows what its answers to a request mean."""
+
+    def see(self, request: Request, asks: int) -> Meaning:
+        """Return what at least so many answers have in common."""
 
 
 class Rewritten(Struct, frozen=True):
@@ -65,25 +84,31 @@ class Verdict(Struct, frozen=True):
         return "known" if self.known else "equal"
 
 
-def judge(request: Request, incumbent: Source, ours: Source, rules: Sequence[Rule]) -> Verdict:
+def judge(
+    request: Request,
+    incumbent: Source,
+    ours: Source,
+    rules: Sequence[Rule],
+    asking: Asking = REPEATEDLY,
+) -> Verdict:
     """Compare the two, by as few of the rules as explain a difference."""
-    plain = _settle(request, incumbent, ours, ())
-    if not plain.differences:
+    plain = _settle(request, incumbent, ours, (), asking)
+    if not plain.differences or not rules:
         return plain
-    explained = _settle(request, incumbent, ours, rules)
+    explained = _settle(request, incumbent, ours, rules, asking)
     if explained.differences:
         return explained
     needed = list(explained.known)
     # The last first: a later rule may only follow up what an earlier one did.
     for what in reversed(explained.known):
         fewer = [rule for rule in rules if rule.what in needed and rule.what != what]
-        if not _settle(request, incumbent, ours, fewer).differences:
+        if not _settle(request, incumbent, ours, fewer, asking).differences:
             needed.remove(what)
     return Verdict(request, tuple(needed), (), explained.theirs, explained.ours)
 
 
-def differences(theirs: Meaning, ours: Meaning) -> tuple[str, ...]:
-    """Return the names of all that differs in meaning."""
+def differences(theirs: Meaning, ours: Meaning, drawn: bool = False) -> tuple[str, ...]:
+    """Return the names of all that differs in meaning; `drawn` is that of `Asking`."""
     found = [name for name in _COMPARED if getattr(theirs, name) != getattr(ours, name)]
     found += _of_headings(theirs.heading, ours.heading)
     if theirs.hosts != ours.hosts:
@@ -94,7 +119,40 @@ def differences(theirs: Meaning, ours: Meaning) -> tuple[str, ...]:
         found.append("tiers")
     if None not in (theirs.log, ours.log) and theirs.log != ours.log:
         found.append("log")
+    if drawn:
+        found = [name for name in found if not _is_chance(name, theirs, ours)]
     return tuple(found)
+
+
+def _is_chance(name: str, theirs: Meaning, ours: Meaning) -> bool:
+    """Tell whether one draw may differ like this from what ours describes."""
+    match name:
+        case "tiers":
+            return not ours.tiers or _is_draw(theirs.tiers, ours.tiers)
+        case "redirects":
+            return bool(theirs.redirects) and theirs.redirects <= ours.redirects
+        case "unsteady":
+            # Two hosts of one name: their links stand together or not, as chance has it.
+            return {*theirs.unsteady, *ours.unsteady} == {APART}
+        case "links" | "preferences" if APART in {*theirs.unsteady, *ours.unsteady}:
+            return _all_links(theirs) == _all_links(ours)
+        case _:
+            return False
+
+
+def _is_draw(order: Sequence[frozenset[str]], tiers: Sequence[frozenset[str]]) -> bool:
+    """Tell whether hosts in an order can be a draw of tiers; a name may be in several."""
+    rank = 0
+    for name in (name for single in order for name in single):
+        ranks = [place for place, tier in enumerate(tiers) if name in tier and place >= rank]
+        if not ranks:
+            return False
+        rank = ranks[0]
+    return True
+
+
+def _all_links(meaning: Meaning) -> list[str]:
+    return sorted(repr(link) for links in meaning.links.values() for link in links)
 
 
 def _of_headings(theirs: Heading | None, ours: Heading | None) -> list[str]:
@@ -104,10 +162,12 @@ def _of_headings(theirs: Heading | None, ours: Heading | None) -> list[str]:
     return [f"heading: {name}" for name in names if getattr(theirs, name) != getattr(ours, name)]
 
 
-def _settle(request: Request, incumbent: Source, ours: Source, rules: Sequence[Rule]) -> Verdict:
+def _settle(
+    request: Request, incumbent: Source, ours: Source, rules: Sequence[Rule], asking: Asking
+) -> Verdict:
     """Ask both until they are equal, differ in what chance cannot change, or were asked enough."""
     rewritten, back, used = _rewrite(request, rules)
-    asks = FEWEST_ASKS
+    asks = asking.fewest
     while True:
         mine = ours.see(request, asks)
         theirs = put_back(incumbent.see(rewritten, asks), back)
@@ -117,8 +177,8 @@ def _settle(request: Request, incumbent: Source, ours: Source, rules: Sequence[R
             if adjusted != theirs:
                 known.append(rule.what)
                 theirs = adjusted
-        found = differences(theirs, mine)
-        if not found or asks >= MOST_ASKS or not _BY_CHANCE.issuperset(found):
+        found = differences(theirs, mine, asking.drawn)
+        if not found or asks >= asking.most or not _BY_CHANCE.issuperset(found):
             return Verdict(request, tuple(dict.fromkeys(known)), found, theirs, mine)
         asks *= 2
 

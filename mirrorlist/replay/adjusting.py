@@ -1,7 +1,7 @@
 """Known differences in how an answer is given: the incumbent's answer without the difference.
 
-Each function leaves an answer as it is unless it is exactly what the difference says, and never
-takes hosts in or out.
+Each function leaves an answer as it is unless it is exactly what the difference says; only one
+takes hosts out, those that ours says are for other countries.
 """
 
 import re
@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from tests.comparison.answers import Link, Meaning, Version
-from tests.comparison.data import ASN_HOSTS
-from tests.comparison.requests import Request
+from mirrorlist.answer import DEFAULT_MINIMUM
+from mirrorlist.replay.meaning import Heading, Link, Meaning, Version
+from mirrorlist.replay.request import Request
 
 Adjust = Callable[[Request, Meaning, Meaning], Meaning]
 
@@ -82,12 +82,11 @@ def junk_address(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     return theirs
 
 
-def asn_of_nobody(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take an ASN out of the heading that no listed host has."""
-    if theirs.heading is None or theirs.heading.asn is None:
+def asn_not_listed(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
+    """Take an ASN out of the heading that ours does not name, with the same hosts listed."""
+    if theirs.heading is None or ours.heading is None or ours.heading.asn is not None:
         return theirs
-    hosts = {f"{name}.example" for name in ASN_HOSTS.get(theirs.heading.asn, ())}
-    if hosts & theirs.hosts:
+    if theirs.hosts != ours.hosts:
         return theirs
     return replace(theirs, heading=replace(theirs.heading, asn=None))
 
@@ -153,6 +152,47 @@ def without_double_slashes(request: Request, theirs: Meaning, ours: Meaning) -> 
 def hashes_in_lower_case(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     """Write hashes in lower case."""
     return replace(theirs, versions=tuple(map(_lower, theirs.versions)))
+
+
+def hosts_for_others(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
+    """Take out hosts beyond ours, if ours left out as many because of the client's country."""
+    others = theirs.hosts - ours.hosts
+    if not others or len(others) > ours.for_other_countries:
+        return theirs
+    kept = replace(
+        theirs,
+        links={name: links for name, links in theirs.links.items() if name not in others},
+        tiers=tuple(filter(None, (tier - others for tier in theirs.tiers))),
+        # Preferences count hosts down, so those at the end of the list go.
+        preferences=theirs.preferences[: len(theirs.preferences) - len(others)],
+        heading=_without_countries(theirs.heading, ours.heading, len(others)),
+    )
+    # With them there were enough; without them the global tier follows.
+    missing = ours.hosts - kept.hosts
+    is_global = bool(ours.tiers) and missing <= ours.tiers[-1]
+    if missing and is_global and len(kept.hosts) < DEFAULT_MINIMUM <= len(theirs.hosts):
+        return replace(
+            kept,
+            links={**kept.links, **{name: ours.links[name] for name in missing}},
+            tiers=(*kept.tiers, missing),
+            preferences=ours.preferences,
+            heading=_with_countries(kept.heading, ours.heading),
+        )
+    return kept
+
+
+def _with_countries(theirs: Heading | None, ours: Heading | None) -> Heading | None:
+    return replace(theirs, countries=ours.countries) if theirs and ours else theirs
+
+
+def _without_countries(theirs: Heading | None, ours: Heading | None, most: int) -> Heading | None:
+    """Take countries out of a heading that ours does not have; each is of one host at least."""
+    if theirs is None or ours is None:
+        return theirs
+    gone = {*theirs.countries} - {*ours.countries}
+    if len(gone) > most:
+        return theirs
+    return replace(theirs, countries=tuple(one for one in theirs.countries if one not in gone))
 
 
 def other_method(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:

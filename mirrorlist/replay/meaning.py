@@ -14,6 +14,9 @@ from msgspec.structs import replace
 METALINK = "{http://www.metalinker.org/}"
 MM0 = "{http://fedorahosted.org/mirrormanager}"
 
+APART = "links of a host stand apart"
+"""What makes an answer unsteady that names one host at two places."""
+
 _HEADING = re.compile(
     r"(?P<target># (?:repo = [^ ]* arch = [^ ]*|path = [^ ]*) )"
     r"(?P<netblock>Using preferred netblock )?"
@@ -71,7 +74,8 @@ class Meaning(Struct, frozen=True):
 
     `tiers` are sets of hosts that always follow each other in this order, as small as the
     answers seen allow. `redirects` are all Locations seen. `unsteady` names what changed from
-    one answer to the next beyond that.
+    one answer to the next beyond that. `for_other_countries`: so many hosts were left out, as
+    far as a side says that.
     """
 
     status: int
@@ -87,6 +91,7 @@ class Meaning(Struct, frozen=True):
     redirects: frozenset[str] = frozenset()
     log: str | None = None
     unsteady: tuple[str, ...] = ()
+    for_other_countries: int = 0
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -198,7 +203,7 @@ def _listed(plain: Meaning, links: list[Link], preferences: Iterable[int] = ()) 
     by_host: dict[str, tuple[Link, ...]] = {}
     unsteady: set[str] = set()
     for name, group in groupby(links, key=lambda link: host_of(link.url)):
-        unsteady |= {"links of a host stand apart"} if name in by_host else set()
+        unsteady |= {APART} if name in by_host else set()
         by_host[name] = (*by_host.get(name, ()), *group)
     per_host = []
     for _, pairs in groupby(zip(links, preferences, strict=False), key=_host_of_pair):

@@ -1,0 +1,117 @@
+"""`mirrorlist replay`: a site's own requests, asked of two servers."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from mirrorlist.cli.console import output, plain_table, progress_bar, say
+from mirrorlist.cli.options import options
+from mirrorlist.errors import OptionError
+from mirrorlist.geo import open_geo
+from mirrorlist.replay.run import replay as replay_log
+from mirrorlist.replay.sides import open_side
+from mirrorlist.replay.tally import Tally, Unexplained
+
+_MOST_SHOWN = 20
+_CHUNK = 1 << 20
+
+
+@click.command()
+@click.option(
+    "--log", "log_file", required=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="Requests: lines of a request log, or ADDRESS /metalink?...; - is standard input.",
+)  # fmt: skip
+@click.option(
+    "--against", "against", multiple=True, metavar="URL|FILE",
+    help="A server's URL, or a snapshot file; given twice.",
+)  # fmt: skip
+@options("replay")
+def replay(
+    log_file: Path,
+    against: tuple[str, ...],
+    geoip: Path | None,
+    minimum: int,
+    rate: float,
+    requests: int,
+    json: bool,
+) -> int:
+    """Ask two servers what a log asks, and say where the answers differ in meaning.
+
+    What chance decides is understood: a random order within a tier is no difference. What
+    differs from the incumbent on purpose (docs/protocol.md) is counted by kind; everything else
+    is shown with its line. Run it on a machine whose X-Forwarded-For both servers believe. No
+    address of the log is shown. Exit code 1 if a difference is unexplained.
+
+    \b
+    mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:3001 --against mm.snap
+    mirrorlist replay --log - --against http://old.example --against http://new.example
+    """
+    if len(against) != 2:
+        raise OptionError("--against must be given twice: two URLs or snapshot files")
+    geo = open_geo(geoip)
+    first, second = (open_side(text, geo, minimum) for text in against)
+    begin = time.monotonic()
+    with _lines(log_file) as (lines, total), progress_bar() as steps:
+        tally = replay_log(
+            lines, (first, second), rate, requests, min(total, requests or total), steps
+        )
+    seconds = time.monotonic() - begin
+    if json:
+        click.echo(msgspec.json.encode(tally.as_data(seconds)))
+    else:
+        _print(output(), tally, seconds)
+    if not (first.is_ours or second.is_ours):
+        say("neither side explains itself, so the order of hosts was not compared")
+    return 1 if tally.outcomes["unexplained"] else 0
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[tuple[TextIO, int]]:
+    """Open a log, and count its lines if it is a file."""
+    if str(path) == "-":
+        yield sys.stdin, 0
+        return
+    try:
+        with path.open("rb") as counted:
+            total = sum(chunk.count(b"\n") for chunk in iter(lambda: counted.read(_CHUNK), b""))
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            yield lines, total
+    except OSError as error:
+        raise OptionError(f"--log {path}: cannot be read: {error.strerror}") from error
+
+
+def _print(console: Console, tally: Tally, seconds: float) -> None:
+    for one in tally.kept[:_MOST_SHOWN]:
+        _print_unexplained(console, one)
+    if len(tally.kept) > _MOST_SHOWN:
+        more = tally.outcomes["unexplained"] - _MOST_SHOWN
+        console.print(Text(f"... and {more:,} more (--json names {len(tally.kept):,})\n"))
+    for letter, name in zip("ab", tally.names, strict=True):
+        console.print(Text(f"{letter}  {name}"))
+    console.print()
+    table = plain_table("requests", f"{tally.requests:,} in {seconds:.1f} s")
+    table.add_row("equal", f"{tally.outcomes['equal']:,}")
+    table.add_row("known differences", f"{tally.outcomes['known']:,}")
+    for what, count in tally.known.most_common():
+        table.add_row(Text(f"  {what}"), f"{count:,}")
+    style = "bold red" if tally.outcomes["unexplained"] else ""
+    table.add_row("unexplained", f"{tally.outcomes['unexplained']:,}", style=style)
+    table.add_row("lines that are no list request", f"{tally.skipped:,}")
+    console.print(table)
+
+
+def _print_unexplained(console: Console, one: Unexplained) -> None:
+    console.print(Text(f"line {one.line}: {one.request}", style="bold"))
+    for finding in one.findings:
+        console.print(Text(f"  {finding.what}"))
+        console.print(Text(f"    a: {finding.a}"))
+        console.print(Text(f"    b: {finding.b}"))
+    console.print()

@@ -1,0 +1,46 @@
+"""Requests from a log: the incumbent's own lines, or plain `ADDRESS PATH` lines."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import cycle
+from urllib.parse import quote
+
+from mirrorlist.replay.request import Request
+
+# Source: behaviour.md section 5.
+_REQUEST_LOG = re.compile(
+    r"IP: (?P<address>\S+); DATE: [^;]*; COUNTRY: [^;]*; REPO: (?P<repo>.*); ARCH: (?P<arch>.*)"
+)
+_PLAIN = re.compile(r"(?P<address>[0-9A-Fa-f:.]+)\s+(?P<target>/[!-~]*)")
+# What may stand in a value as it is, so that both servers read it alike.
+_SAFE = "+/:@,;!$*()'~^"
+
+Line = tuple[int, Request | None]
+
+
+def requests_of(lines: Iterable[str]) -> Iterator[Line]:
+    """Yield the number and the request of each line; None for a line that is no list request.
+
+    The incumbent's log does not say which kind of list was asked for: both, in turn.
+    """
+    kinds = cycle(("/metalink", "/mirrorlist"))
+    for number, line in enumerate(lines, 1):
+        yield number, _logged(line.rstrip("\r\n"), kinds) or _plain(line.strip())
+
+
+def _logged(line: str, kinds: Iterator[str]) -> Request | None:
+    match = _REQUEST_LOG.fullmatch(line)
+    if match is None:
+        return None
+    repo, arch = quote(match["repo"], safe=_SAFE), quote(match["arch"], safe=_SAFE)
+    return Request("log", next(kinds), f"repo={repo}&arch={arch}", match["address"])
+
+
+def _plain(line: str) -> Request | None:
+    match = _PLAIN.fullmatch(line)
+    if match is None:
+        return None
+    path, _, query = match["target"].partition("?")
+    if not path.endswith(("/metalink", "/mirrorlist")):
+        return None
+    return Request("log", path, query, match["address"])

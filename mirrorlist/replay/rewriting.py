@@ -1,0 +1,125 @@
+"""Known differences in what a request means: the same question in the incumbent's words.
+
+Each function gives a request whose answer by the incumbent must be our answer to the original,
+so a difference of this kind is not waved through but checked against another answer.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from urllib.parse import unquote
+
+from msgspec.structs import replace
+
+from mirrorlist.replay.compare import Rewritten
+from mirrorlist.replay.request import Request
+
+Rewrite = Callable[[Request], Rewritten | None]
+
+# What a literal value can say in a query string.
+_LITERAL = re.compile(r"[!-~]*")
+_NOT_LITERAL = set('&=#%<>"+')
+_TRUSTED = [
+    ip_network(text)
+    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128")
+]
+_FORWARDED = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
+
+
+def decoded(request: Request) -> Rewritten | None:
+    """Return the request with its values decoded, where that can be written literally."""
+    changed = request
+    for name, value in request.parameters:
+        text = unquote(value or "")
+        plain = _LITERAL.fullmatch(text) and not _NOT_LITERAL & set(text.replace("+", ""))
+        if value is not None and text != value and plain:
+            changed = changed.having(name, text)
+    return changed_to(request, changed)
+
+
+def countries_in_capitals(request: Request) -> Rewritten | None:
+    """Return the request with its countries in capitals."""
+    return having(request, "country", (request.value("country") or "").upper())
+
+
+def countries_without_blanks(request: Request) -> Rewritten | None:
+    """Return the request without the empty elements of country=."""
+    value = request.value("country") or ""
+    named = ",".join(code for code in value.split(",") if code)
+    if named == value:
+        return None
+    return Rewritten(request.having("country", named or None))
+
+
+def protocols_in_lower_case(request: Request) -> Rewritten | None:
+    """Return the request with its protocols in lower case."""
+    return having(request, "protocol", (request.value("protocol") or "").lower())
+
+
+def believed(request: Request) -> Rewritten | None:
+    """Return the request with X-Forwarded-For saying nothing but the address that we believe."""
+    if request.forwarded is None or request.value("ip"):
+        return None
+    found = believed_of(request.forwarded)
+    changed = replace(request, forwarded=found)
+    return changed_to(request, changed)
+
+
+def believed_of(forwarded: str) -> str | None:
+    """Return the address that we believe of an X-Forwarded-For line, or None."""
+    for entry in reversed(forwarded.split(",")):
+        match = _FORWARDED.fullmatch(entry.strip())
+        text = (match[1] or match[2]) if match else entry.strip()
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return None
+        if not is_trusted(str(address)):
+            return text
+    return text
+
+
+def without_near_tiers(request: Request) -> Rewritten | None:
+    """Return a stranger's request with `ip=` without the tiers that `ip=` does not move for him."""
+    stranger = request.forwarded and believed_of(request.forwarded)
+    if not stranger or is_trusted(stranger) or not request.value("ip"):
+        return None
+    if request.value("netblock") is None:
+        return Rewritten(replace(request, query=f"{request.query}&netblock=0"))
+    return having(request, "netblock", "0")
+
+
+def by_ipv4(request: Request) -> Rewritten | None:
+    """Return the request of the IPv4 address that is within a mapped, 6to4 or Teredo address."""
+    text = request.client
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if address.version == 4:
+        return None
+    teredo = address.teredo and address.teredo[1]
+    inner = address.ipv4_mapped or address.sixtofour or teredo
+    if inner is None:
+        return None
+    if request.value("ip"):
+        return having(request, "ip", str(inner))
+    return Rewritten(replace(request, forwarded=str(inner)))
+
+
+def is_trusted(text: str) -> bool:
+    """Tell whether an address is one whose X-Forwarded-For is believed by default."""
+    address = ip_address(text)
+    return any(address in network for network in _TRUSTED)
+
+
+def having(request: Request, name: str, value: str) -> Rewritten | None:
+    """Return the request with another value of a parameter, or None if it has that one."""
+    if value == (request.value(name) or ""):
+        return None
+    return Rewritten(request.having(name, value))
+
+
+def changed_to(request: Request, changed: Request) -> Rewritten | None:
+    """Return the changed request, or None if it is the same."""
+    return None if changed == request else Rewritten(changed)

@@ -1,0 +1,90 @@
+"""Replays a log against two sides: at a bounded rate, on a few connections."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from mirrorlist.errors import OptionError
+from mirrorlist.replay.compare import ONCE, Rule, Verdict, judge
+from mirrorlist.replay.log import requests_of
+from mirrorlist.replay.request import Request
+from mirrorlist.replay.rules import RULES
+from mirrorlist.replay.sides import Describing, Drawing, Side
+from mirrorlist.replay.tally import Tally
+
+CONNECTIONS = 4
+
+Progress = Callable[[str, int, int], None]
+
+
+def replay(
+    lines: Iterable[str],
+    sides: tuple[Side, Side],
+    rate: float,
+    most: int,
+    total: int,
+    progress: Progress,
+) -> Tally:
+    """Ask both sides what the lines ask, at most `rate` a second (0: as fast as they answer).
+
+    Stops after `most` requests, if that is not 0. `total` lines are expected, for `progress`.
+    Raises OptionError if no line can be read as a request.
+    """
+    first, second = sides
+    # Whoever can explain itself describes; known differences are the incumbent's alone.
+    swapped = first.is_ours and not second.is_ours
+    theirs, ours = (second, first) if swapped else (first, second)
+    rules: tuple[Rule, ...] = () if theirs.is_ours else RULES
+    tally = Tally((first.name, second.name), swapped)
+    asked = _asked(lines, tally, most)
+    pair = Drawing(theirs), Describing(ours)
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        running: deque[tuple[int, Future[Verdict]]] = deque()
+        try:
+            for number, request in _paced(asked, rate):
+                running.append((number, threads.submit(judge, request, *pair, rules, ONCE)))
+                if len(running) >= 2 * CONNECTIONS:
+                    _take(running, tally, total, progress)
+            while running:
+                _take(running, tally, total, progress)
+        finally:
+            threads.shutdown(cancel_futures=True)
+    if not tally.requests:
+        raise OptionError(
+            "no line of the log is a request: neither `IP: ...; DATE: ...; REPO: ...; ARCH: ...`"
+            " nor `ADDRESS /metalink?...`"
+        )
+    return tally
+
+
+def _asked(lines: Iterable[str], tally: Tally, most: int) -> Iterator[tuple[int, Request]]:
+    """Yield the requests with the numbers of their lines, and count the lines that are none."""
+    count = 0
+    for number, request in requests_of(lines):
+        if request is None:
+            tally.skipped += 1
+            continue
+        count += 1
+        yield number, request
+        if count == most:
+            return
+
+
+def _paced(asked: Iterable[tuple[int, Request]], rate: float) -> Iterator[tuple[int, Request]]:
+    """Yield as fast as the rate allows; what is late is not made up for in a burst."""
+    due = time.monotonic()
+    for one in asked:
+        yield one
+        if rate:
+            due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _take(
+    running: deque[tuple[int, Future[Verdict]]], tally: Tally, total: int, progress: Progress
+) -> None:
+    number, verdict = running.popleft()
+    tally.add(number, verdict.result())
+    unexplained = tally.outcomes["unexplained"]
+    progress(f"asking: {unexplained:,} unexplained", number, max(number, total))

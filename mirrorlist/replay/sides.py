@@ -1,0 +1,215 @@
+"""What is asked: a running server by its URL, or a snapshot file without a server."""
+
+import http.client
+import threading
+import time
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from mirrorlist.client import Trust
+from mirrorlist.errors import OptionError, QueryError, StartError
+from mirrorlist.explanation import Explanation
+from mirrorlist.geo import Geo
+from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
+from mirrorlist.replay.request import Request
+from mirrorlist.service import Service
+from mirrorlist.store import Store
+
+SECONDS = 30.0
+# So many asks in a row without an answer mean that nobody is there any more.
+MOST_SILENT = 20
+_OTHER_COUNTRIES = "only for clients from "
+_WEB = ("http", "https")
+
+
+class Side(Protocol):
+    """One of the two that are compared; `is_ours` tells that it can explain its answers."""
+
+    name: str
+    is_ours: bool
+
+    def ask(self, request: Request) -> Answer:
+        """Return one answer; status 0 if there was none."""
+
+    def explain(self, request: Request) -> Explanation | None:
+        """Return why it answers so; None if it cannot say, or the answer is an error."""
+
+
+def open_side(text: str, geo: Geo, minimum: int) -> Side:
+    """Return the side that an option names; raises OperatorError or SnapshotError."""
+    if text.startswith(("http://", "https://")):
+        return ServerSide(text)
+    if "://" in text:
+        raise OptionError(f"--against {text}: neither http:// nor https:// nor a snapshot file")
+    return SnapshotSide(Path(text), geo, minimum)
+
+
+class SnapshotSide:
+    """A snapshot file, answered from in this process."""
+
+    is_ours = True
+
+    def __init__(self, path: Path, geo: Geo, minimum: int) -> None:
+        """Open the snapshot."""
+        self.name = str(path)
+        self._service = Service(Store(path, None), geo, Trust(), time.time, minimum)
+
+    def ask(self, request: Request) -> Answer:
+        """Return one answer."""
+        found = self._service.respond(
+            request.is_metalink, request.query.encode(), "127.0.0.1", _lines(request)
+        )
+        body = found.body.decode(errors="replace")
+        return Answer(found.status, found.content_type, found.location, body)
+
+    def explain(self, request: Request) -> Explanation | None:
+        """Return why it answers so."""
+        try:
+            return self._service.explain(
+                request.query.encode(), "127.0.0.1", _lines(request), request.is_metalink
+            )
+        except QueryError:
+            return None
+
+
+class ServerSide:
+    """A running server; each thread has a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        """Take its URL; raises StartError if nobody answers there."""
+        self.name = url
+        parts = urlsplit(url)
+        self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._mine = threading.local()
+        self._silent = 0
+        status, body = self._get("/health/ready", {})
+        if not status:
+            raise StartError(f"{url}: gives no answer: {body.decode()}")
+        # What answers here as we do can explain itself too.
+        self.is_ours = status == http.client.OK and b'"snapshot"' in body
+
+    def ask(self, request: Request) -> Answer:
+        """Return one answer; raises StartError when there was none for a long time."""
+        connection = self._connection()
+        try:
+            connection.request("GET", self._prefix + request.target, headers=_headers(request))
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            return self._no_answer(error)
+        self._silent = 0
+        location = response.getheader("Location")
+        return Answer(
+            response.status,
+            response.getheader("Content-Type"),
+            # The incumbent's may have letters that are not ASCII, in UTF-8.
+            location and location.encode("latin-1").decode(errors="replace"),
+            body,
+        )
+
+    def explain(self, request: Request) -> Explanation | None:
+        """Return why it answers so, if it is one of ours."""
+        if not self.is_ours:
+            return None
+        target = f"{request.path}/explain?{request.query}"
+        status, body = self._get(target, _headers(request))
+        try:
+            return msgspec.json.decode(body, type=Explanation) if status == 200 else None
+        except msgspec.DecodeError:
+            return None
+
+    def _no_answer(self, error: Exception) -> Answer:
+        # An answer that is cut short or a reset is a finding; a server that is gone is not.
+        self._silent += 1
+        if self._silent >= MOST_SILENT:
+            raise StartError(f"{self.name}: gives no answer any more: {error}") from error
+        return Answer(0, body=f"no answer: {type(error).__name__}")
+
+    def _get(self, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        connection = self._connection()
+        try:
+            connection.request("GET", self._prefix + target, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            return 0, str(error).encode()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
+        if found is None:
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            found = self._mine.connection = kind(self._host, timeout=SECONDS)
+        return found
+
+
+class Drawing:
+    """A side as it is compared: what one draw of it means."""
+
+    def __init__(self, side: Side) -> None:
+        """Take the side."""
+        self._side = side
+
+    def see(self, request: Request, asks: int) -> Meaning:
+        """Return what one answer means; its order is tiers of one host each."""
+        single = parse(self._side.ask(request))
+        order = tuple(frozenset((name,)) for name in single.order)
+        return replace(single.meaning, tiers=order)
+
+
+class Describing:
+    """A side of ours as it is compared: one draw, with what other draws can be like."""
+
+    def __init__(self, side: Side) -> None:
+        """Take the side."""
+        self._side = side
+
+    def see(self, request: Request, asks: int) -> Meaning:
+        """Return what an answer means, with its tiers and all URLs a redirect may lead to."""
+        meaning = parse(self._side.ask(request)).meaning
+        explanation = self._side.explain(request)
+        if explanation is None:
+            return meaning
+        left_out = [one for one in explanation.excluded if one.reason.startswith(_OTHER_COUNTRIES)]
+        return replace(
+            meaning,
+            tiers=_tiers(explanation),
+            redirects=_redirects(explanation) if meaning.redirects else meaning.redirects,
+            for_other_countries=len(left_out),
+        )
+
+
+def _tiers(explanation: Explanation) -> tuple[frozenset[str], ...]:
+    """The names in the URLs of each tier's hosts, as an answer shows no others."""
+    tiers = groupby(explanation.hosts, key=lambda host: host.tier)
+    return tuple(
+        frozenset(host_of(url) for host in hosts for url in host.urls) for _, hosts in tiers
+    )
+
+
+def _redirects(explanation: Explanation) -> frozenset[str]:
+    for _, hosts in groupby(explanation.hosts, key=lambda host: host.tier):
+        found = {_first_of_web(host.urls) for host in hosts} - {None}
+        if found:
+            return frozenset(url for url in found if url is not None)
+    return frozenset()
+
+
+def _first_of_web(urls: Iterable[str]) -> str | None:
+    return next((url for url in urls if urlsplit(url).scheme in _WEB), None)
+
+
+def _lines(request: Request) -> list[bytes]:
+    return [] if request.forwarded is None else [request.forwarded.encode("latin-1")]
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {} if request.forwarded is None else {"X-Forwarded-For": request.forwarded}
