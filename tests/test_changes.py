@@ -9,6 +9,7 @@ import pytest
 from snapshot.changes import changes, mounted
 
 SECONDS = 0.01
+MOST_LOOKS = 20
 
 
 @pytest.fixture
@@ -20,8 +21,15 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def waiting(path: Path) -> Iterator[None]:
-    """The changes of that file, after the first look."""
+def waiting(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The changes of that file, after the first look; a change that is not seen is a failure."""
+    looks: list[float] = []
+
+    def look(seconds: float) -> None:
+        looks.append(seconds)
+        assert len(looks) < MOST_LOOKS, "the change was not seen"
+
+    monkeypatch.setattr("time.sleep", look)
     found = changes([path, path.with_name("second")], SECONDS)
     next(found)
     return found

@@ -221,7 +221,7 @@ def refuse(folder: Path, content: bytes, words: str) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"", "empty; is its exporter still running", id="empty"),
+        pytest.param(b"", "empty: its exporter may still be running", id="empty"),
         pytest.param(b"\x89PNG\r\n\x1a\n" * 9, "not a mirrorlist cache", id="another file"),
         pytest.param(b"<html></html>", "not a mirrorlist cache", id="HTML"),
         pytest.param(b"\x00" * 99, "not a mirrorlist cache", id="zeros"),

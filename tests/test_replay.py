@@ -1,6 +1,8 @@
 """A site's own requests asked of two servers: what is a difference, and what is not."""
 
 import json
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +18,11 @@ from mirrorlist.replay.request import Request
 from mirrorlist.replay.rewriting import by_ipv4, without_near_tiers
 from mirrorlist.replay.run import _paced
 from mirrorlist.replay.tally import ADDRESS, without_addresses
-from tests.command import assert_refused, run
+from snapshot.reader import Snapshot
+from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import Row, edited, export_tables, world
-from tests.live import serve
+from tests.in_process import respond
+from tests.live import serve, wait_until
 
 STRANGER, NEIGHBOUR = "203.0.113.9", "192.0.2.7"
 REPO = "repo=linux-40&arch=x86_64"
@@ -180,6 +184,7 @@ class Stub(BaseHTTPRequestHandler):
 
     body: bytes = b""
     answers = 1 << 30
+    is_ours = False
 
     def do_GET(self) -> None:
         """Answer, as long as there are answers left."""
@@ -187,11 +192,14 @@ class Stub(BaseHTTPRequestHandler):
         if type(self).answers < 0:
             self.close_connection = True
             return
-        self.send_response(200 if "list" in self.path or "metalink" in self.path else 404)
+        is_list = self.path.startswith(("/metalink?", "/mirrorlist?"))
+        is_health = self.is_ours and self.path == "/health/ready"
+        body = b'{"snapshot": {}}' if is_health else self.body
+        self.send_response(200 if is_list or is_health else 404)
         self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(self.body)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -225,6 +233,24 @@ def test_another_answer_is_unexplained(
         assert hosts[0][letter] == '["a.example"]'
 
 
+def test_a_known_difference_is_the_incumbents_alone(
+    folder: Path, tmp_path: Path, stub: tuple[type[Stub], str]
+) -> None:
+    """What is known of the incumbent is counted by kind, and not excused in a server of ours."""
+    handler, url = stub
+    log = tmp_path / "log"
+    log.write_text(f"{STRANGER} /mirrorlist?repo=linux-40&arch=x86_64&country=NZ\n")
+    snapshot = folder / "plain" / "mm.snap"
+    own = respond(Snapshot(snapshot), f"/mirrorlist?{REPO}&country=NZ", forwarded=[b"192.0.2.9"])
+    assert b"Using ASN" not in own.body
+    handler.body = own.body.replace(b"x86_64 ", b"x86_64 Using ASN 64500 ", 1)
+    for sides in ([url, snapshot], [snapshot, url]):
+        found = replay(log, *sides)
+        assert (found["unexplained"], found["known"]) == (0, {"`Using ASN N`": 1})
+    handler.is_ours = True
+    assert replay(log, url, snapshot, code=1)["unexplained"] == 1
+
+
 def test_neither_explains_itself(log: Path, stub: tuple[type[Stub], str]) -> None:
     """Without a side of ours the sets are compared, and it says that the order was not."""
     handler, url = stub
@@ -248,7 +274,10 @@ def test_a_server_that_goes_away(folder: Path, log: Path, stub: tuple[type[Stub]
     ("arguments", "code", "words"),
     [
         pytest.param(["--against", "x"], 2, "--against must be given twice", id="one side"),
-        pytest.param(["--against", "ftp://a", "--against", "b"], 2, "neither http", id="scheme"),
+        pytest.param(["--against", "ftp://a", "--against", "b"], 2, "neither a", id="scheme"),
+        pytest.param(
+            ["--against", "localhost:3001", "--against", "b"], 2, "nor http://...", id="no scheme"
+        ),
         pytest.param(["--against", "/no", "--against", "/no"], 3, "/no", id="no snapshot"),
         pytest.param(
             ["--against", "http://127.0.0.1:1", "--against", "b"], 1, "gives no answer", id="nobody"
@@ -276,6 +305,37 @@ def test_so_many_requests(folder: Path, log: Path) -> None:
     """`--requests` ends it after so many."""
     snapshot = folder / "plain" / "mm.snap"
     assert replay(log, snapshot, snapshot, more=["--requests", "5"])["requests"] == 5
+
+
+def test_a_log_that_grows(folder: Path, tmp_path: Path) -> None:
+    """A log that the asked server writes itself ends where it ended at the start."""
+    log = tmp_path / "own.log"
+    log.write_text("\n".join(LOGGED.format(STRANGER) for _ in range(9)))
+    snapshot = folder / "plain" / "mm.snap"
+    with serve(snapshot, tmp_path, "--log", log) as server:
+        found = replay(log, f"http://127.0.0.1:{server.port}", snapshot)
+    assert found["requests"] == 9
+    assert len(log.read_text().splitlines()) > 9
+
+
+def test_interrupted(folder: Path, tmp_path: Path) -> None:
+    """Whoever interrupts it sees what came out so far."""
+    log = tmp_path / "log"
+    log.write_text("\n".join(LOGGED.format(STRANGER) for _ in range(1000)))
+    seen = tmp_path / "seen"
+    with serve(folder / "plain" / "mm.snap", tmp_path, "--log", seen) as server:
+        side = ["--against", f"http://127.0.0.1:{server.port}"]
+        process = subprocess.Popen(
+            [*COMMAND, "replay", "--log", str(log), *side, *side, "--rate", "50", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        wait_until("it asks", lambda: seen.read_text().count("\n") > 4)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert 0 < json.loads(output)["requests"] < 1000
 
 
 def test_the_table(folder: Path, log: Path) -> None:

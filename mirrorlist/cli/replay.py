@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import click
 import msgspec
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mirrorlist.cli.console import output, plain_table, progress_bar, say
+from mirrorlist.cli.failure import INTERRUPTED
 from mirrorlist.cli.options import options
 from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
@@ -70,22 +71,35 @@ def replay(
         _print(output(), tally, seconds)
     if not (first.is_ours or second.is_ours):
         say("neither side explains itself, so the order of hosts was not compared")
+    if tally.outcomes["unexplained"]:
+        say("before you look into these: have both the same GeoIP file and data of the same time?")
+    if tally.interrupted:
+        return INTERRUPTED
     return 1 if tally.outcomes["unexplained"] else 0
 
 
 @contextmanager
-def _lines(path: Path) -> Iterator[tuple[TextIO, int]]:
+def _lines(path: Path) -> Iterator[tuple[Iterable[str], int]]:
     """Open a log, and count its lines if it is a file."""
     if str(path) == "-":
         yield sys.stdin, 0
         return
     try:
-        with path.open("rb") as counted:
-            total = sum(chunk.count(b"\n") for chunk in iter(lambda: counted.read(_CHUNK), b""))
+        total = _count_lines(path)
         with path.open(encoding="utf-8", errors="replace") as lines:
-            yield lines, total
+            # A server that is asked may write into this very log.
+            yield islice(lines, total), total
     except OSError as error:
         raise OptionError(f"--log {path}: cannot be read: {error.strerror}") from error
+
+
+def _count_lines(path: Path) -> int:
+    count, last = 0, b"\n"
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
+    return count + (last != b"\n")
 
 
 def _print(console: Console, tally: Tally, seconds: float) -> None:
@@ -99,7 +113,8 @@ def _print(console: Console, tally: Tally, seconds: float) -> None:
     console.print()
     table = plain_table("requests", f"{tally.requests:,} in {seconds:.1f} s")
     table.add_row("equal", f"{tally.outcomes['equal']:,}")
-    table.add_row("known differences", f"{tally.outcomes['known']:,}")
+    several = " (some have several)" if tally.known.total() > tally.outcomes["known"] else ""
+    table.add_row("known differences", f"{tally.outcomes['known']:,}{several}")
     for what, count in tally.known.most_common():
         table.add_row(Text(f"  {what}"), f"{count:,}")
     style = "bold red" if tally.outcomes["unexplained"] else ""

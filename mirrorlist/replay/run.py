@@ -48,9 +48,16 @@ def replay(
                     _take(running, tally, total, progress)
             while running:
                 _take(running, tally, total, progress)
+        except KeyboardInterrupt:
+            # Whoever has seen enough still wants to see it.
+            tally.interrupted = True
+            threads.shutdown(cancel_futures=True)
+            for number, verdict in running:
+                if not verdict.cancelled():
+                    tally.add(number, verdict.result())
         finally:
             threads.shutdown(cancel_futures=True)
-    if not tally.requests:
+    if not tally.requests and not tally.interrupted:
         raise OptionError(
             "no line of the log is a request: neither `IP: ...; DATE: ...; REPO: ...; ARCH: ...`"
             " nor `ADDRESS /metalink?...`"

@@ -1,6 +1,7 @@
 """What is asked: a running server by its URL, or a snapshot file without a server."""
 
 import http.client
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ SECONDS = 30.0
 MOST_SILENT = 20
 _OTHER_COUNTRIES = "only for clients from "
 _WEB = ("http", "https")
+_ADDRESS = re.compile(r"[^/]+:\d+")
 
 
 class Side(Protocol):
@@ -45,8 +47,10 @@ def open_side(text: str, geo: Geo, minimum: int) -> Side:
     """Return the side that an option names; raises OperatorError or SnapshotError."""
     if text.startswith(("http://", "https://")):
         return ServerSide(text)
-    if "://" in text:
-        raise OptionError(f"--against {text}: neither http:// nor https:// nor a snapshot file")
+    if "://" in text or (_ADDRESS.fullmatch(text) and not Path(text).exists()):
+        raise OptionError(
+            f"--against {text}: neither a snapshot file nor http://... or https://..."
+        )
     return SnapshotSide(Path(text), geo, minimum)
 
 

@@ -42,6 +42,7 @@ class Tally:
         self.outcomes = Counter[str]()
         self.known = Counter[str]()
         self.skipped = 0
+        self.interrupted = False
         self.kept: list[Unexplained] = []
         self._swapped = swapped
 

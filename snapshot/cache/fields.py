@@ -43,7 +43,7 @@ def fields(path: Path) -> Iterator[Field]:
 
 def _check_size(path: Path, found: os.stat_result) -> None:
     if found.st_size == 0:
-        raise CacheError(f"{path}: empty; is its exporter still running?")
+        raise CacheError(f"{path}: empty: its exporter may still be running")
     if found.st_size > MAX_FILE_BYTES:
         raise CacheError(f"{path}: not a mirrorlist cache: more than 2 GiB, which none can have")
 
