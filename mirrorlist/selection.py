@@ -1,7 +1,8 @@
 """The tiers: which hosts are offered, in which order, and why a host is not.
 
 Source: behaviour.md section 3 and section 6 items 4, 5 and 8. Reading order: `_STEPS` is the
-rule; each step's function names the candidates; `select` walks the steps.
+rule; each step's function names the candidates; `offer` walks the steps, and leaves to chance
+the order within each part; `select` draws it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -76,6 +77,28 @@ class Chosen(Struct, frozen=True):
     urls: Sequence[Url]
 
 
+class Part(Struct, frozen=True):
+    """Hosts of one tier whose order is left to chance: by bandwidth, or equally likely."""
+
+    tier: Tier
+    hosts: tuple[int, ...]
+    by_bandwidth: bool
+
+
+class Offer(Struct, frozen=True):
+    """All that chance does not decide: the parts in order, each host in one, with its URLs.
+
+    The others are as in `Selection`.
+    """
+
+    parts: list[Part]
+    urls: dict[int, Sequence[Url]]
+    netblock: bool
+    asn: int | None
+    countries: list[str]
+    asked_found: bool = False
+
+
 class Selection(Struct, frozen=True):
     """The hosts of an answer in order, and what its heading says was used.
 
@@ -91,45 +114,86 @@ class Selection(Struct, frozen=True):
     asked_found: bool = False
 
 
-class _Progress(Struct):
-    """What the steps so far have found: hosts by tier in order, countries for the heading."""
+# Candidates by what the heading may name: a country. Other tiers leave that empty.
+Groups = list[tuple[str, tuple[int, ...]]]
 
-    found: dict[Tier, list[int]]
-    countries: list[str]
+
+class _Progress(Struct):
+    """What the steps so far have found: groups by tier in order."""
+
+    found: dict[Tier, Groups]
+
+    def hosts(self, tier: Tier) -> Iterable[int]:
+        """Return the hosts of a tier, group by group; none if it was not consulted."""
+        return (host for _, hosts in self.found.get(tier, ()) for host in hosts)
 
     def asked_found(self) -> bool:
         """Return whether country= found a host, in its countries or on their continents."""
-        return bool(self.found.get(Tier.COUNTRY_ASKED) or self.found.get(Tier.CONTINENT_ASKED))
-
-
-# Candidates by what the heading may name: a country. Other tiers leave that empty.
-Groups = list[tuple[str, tuple[int, ...]]]
+        asked = (Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+        return any(True for tier in asked for _ in self.hosts(tier))
 
 
 class _Step(Struct, frozen=True):
     tier: Tier
     applies: Callable[[Situation, _Progress], bool]
     candidates: Callable[[Situation], Groups]
-    order: Callable[[Groups, Situation, Random], list[int]]
+    by_bandwidth: bool
 
 
 def select(situation: Situation, rng: Random) -> Selection:
-    """Walk the tiers; a host stands in the first tier that has it."""
-    progress = _Progress({}, [])
+    """Draw an offer; a host stands in the first tier that has it."""
+    found = offer(situation)
+    chosen = [
+        Chosen(host, part.tier, found.urls[host])
+        for part in found.parts
+        for host in draw(part, situation.catalog.weights, rng)
+    ]
+    return Selection(chosen, found.netblock, found.asn, found.countries, found.asked_found)
+
+
+def draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
+    """Return the hosts of a part in an order by chance."""
+    return weighted(part.hosts, weights, rng) if part.by_bandwidth else shuffled(part.hosts, rng)
+
+
+def offer(situation: Situation) -> Offer:
+    """Walk the tiers."""
+    progress = _Progress({})
     for step in _STEPS:
         if step.applies(situation, progress):
-            groups = step.candidates(situation)
-            progress.found[step.tier] = step.order(groups, situation, rng)
-            progress.countries += [country for country, _ in groups if country]
-    chosen = _first_tiers(situation, progress)
-    by_asn = {*progress.found.get(Tier.ASN, ())}
-    return Selection(
-        chosen=chosen,
+            progress.found[step.tier] = step.candidates(situation)
+    parts, urls = _parts(situation, progress)
+    countries = [country for groups in progress.found.values() for country, _ in groups if country]
+    return Offer(
+        parts=parts,
+        urls=urls,
         netblock=bool(progress.found.get(Tier.NETBLOCK)),
-        asn=situation.place.asn if any(one.host in by_asn for one in chosen) else None,
-        countries=list(dict.fromkeys(progress.countries)),
+        asn=situation.place.asn if any(h in urls for h in progress.hosts(Tier.ASN)) else None,
+        countries=list(dict.fromkeys(countries)),
         asked_found=progress.asked_found(),
     )
+
+
+def _parts(
+    situation: Situation, progress: _Progress
+) -> tuple[list[Part], dict[int, Sequence[Url]]]:
+    """Put each host that has a URL into the first part that has it."""
+    parts, urls, seen = [], {}, set[int]()
+    for step in _STEPS:
+        groups = progress.found.get(step.tier, [])
+        # Near groups follow each other, the longest prefix first; countries are drawn together.
+        together = [[host for _, hosts in groups for host in hosts]]
+        for hosts in together if step.by_bandwidth else [hosts for _, hosts in groups]:
+            listed = []
+            for host in hosts:
+                if host not in seen:
+                    seen.add(host)
+                    if found := situation.urls(host):
+                        urls[host] = found
+                        listed.append(host)
+            if listed:
+                parts.append(Part(step.tier, tuple(listed), step.by_bandwidth))
+    return parts, urls
 
 
 def _near(situation: Situation, progress: _Progress) -> bool:
@@ -141,7 +205,9 @@ def _asked(situation: Situation, progress: _Progress) -> bool:
 
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
-    return bool(situation.query.countries) and not progress.found[Tier.COUNTRY_ASKED]
+    return bool(situation.query.countries) and not any(
+        True for _ in progress.hosts(Tier.COUNTRY_ASKED)
+    )
 
 
 def _own(situation: Situation, progress: _Progress) -> bool:
@@ -151,7 +217,7 @@ def _own(situation: Situation, progress: _Progress) -> bool:
 def _too_few(situation: Situation, progress: _Progress) -> bool:
     if progress.asked_found():
         return False
-    hosts = {host for found in progress.found.values() for host in found}
+    hosts = {host for tier in progress.found for host in progress.hosts(tier)}
     return sum(map(situation.survives, hosts)) < situation.minimum
 
 
@@ -210,33 +276,12 @@ def _by_nothing(situation: Situation) -> Groups:
     return [(GLOBAL, situation.allowed(situation.target.carriers.public))]
 
 
-def _group_by_group(groups: Groups, situation: Situation, rng: Random) -> list[int]:
-    return [host for _, hosts in groups for host in shuffled(hosts, rng)]
-
-
-def _by_bandwidth(groups: Groups, situation: Situation, rng: Random) -> list[int]:
-    hosts = dict.fromkeys(host for _, hosts in groups for host in hosts)
-    return weighted(hosts, situation.catalog.weights, rng)
-
-
 _STEPS = (
-    _Step(Tier.NETBLOCK, _near, _by_netblock, _group_by_group),
-    _Step(Tier.ASN, _near, _by_asn, _group_by_group),
-    _Step(Tier.COUNTRY_ASKED, _asked, _by_country_asked, _by_bandwidth),
-    _Step(Tier.CONTINENT_ASKED, _asked_in_vain, _by_continent_asked, _by_bandwidth),
-    _Step(Tier.COUNTRY, _own, _by_country, _by_bandwidth),
-    _Step(Tier.CONTINENT, _own, _by_continent, _by_bandwidth),
-    _Step(Tier.GLOBAL, _too_few, _by_nothing, _by_bandwidth),
+    _Step(Tier.NETBLOCK, _near, _by_netblock, by_bandwidth=False),
+    _Step(Tier.ASN, _near, _by_asn, by_bandwidth=False),
+    _Step(Tier.COUNTRY_ASKED, _asked, _by_country_asked, by_bandwidth=True),
+    _Step(Tier.CONTINENT_ASKED, _asked_in_vain, _by_continent_asked, by_bandwidth=True),
+    _Step(Tier.COUNTRY, _own, _by_country, by_bandwidth=True),
+    _Step(Tier.CONTINENT, _own, _by_continent, by_bandwidth=True),
+    _Step(Tier.GLOBAL, _too_few, _by_nothing, by_bandwidth=True),
 )
-
-
-def _first_tiers(situation: Situation, progress: _Progress) -> list[Chosen]:
-    chosen, seen = [], set()
-    for tier, hosts in progress.found.items():
-        for host in hosts:
-            if host not in seen:
-                seen.add(host)
-                urls = situation.urls(host)
-                if urls:
-                    chosen.append(Chosen(host, tier, urls))
-    return chosen

@@ -1,0 +1,75 @@
+"""Runs wrk (from Debian) with a mix of requests, and reads what it measured."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+CONNECTIONS = 16
+
+# The requests are made once, before the first is sent: wrk's own CPU time must not limit us.
+_SCRIPT = """\
+local made, at = {}, 0
+function init(arguments)
+  for line in io.lines(arguments[1]) do
+    local target, address = line:match("^(%S+) (%S+)$")
+    local headers = {["X-Forwarded-For"] = address, ["User-Agent"] = "libdnf (Fedora Linux 44;"
+      .. " server; Linux.x86_64)", ["Accept"] = "*/*", ["Cache-Control"] = "no-cache",
+      ["Pragma"] = "no-cache"}
+    if arguments[2] == "close" then headers["Connection"] = "close" end
+    made[#made + 1] = wrk.format("GET", target, headers)
+  end
+end
+function request()
+  at = at % #made + 1
+  return made[at]
+end
+function done(summary, latency)
+  io.write(string.format("FIGURES %d %d %d %d %d %d %d\\n", summary.requests, summary.bytes,
+    summary.duration, latency:percentile(50), latency:percentile(99),
+    summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write
+    + summary.errors.timeout))
+end
+"""
+
+
+class Load(Struct, frozen=True):
+    """What wrk saw: latencies in milliseconds; `refused` are answers that are neither 2xx nor 3xx."""
+
+    requests: int
+    mean_bytes: int
+    seconds: float
+    p50: float
+    p99: float
+    refused: int
+    failed: int
+
+    @property
+    def a_second(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def load(url: str, requests: Sequence[str], seconds: float, close: bool) -> Load:
+    """Send lines `TARGET ADDRESS` in turn for some seconds, with a connection each or kept."""
+    with tempfile.TemporaryDirectory() as name:
+        script, mix = Path(name, "mix.lua"), Path(name, "mix.txt")
+        script.write_text(_SCRIPT)
+        mix.write_text("".join(f"{line}\n" for line in requests))
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), url]
+        command += ["--", str(mix), "close" if close else "keep-alive"]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise click.ClickException("wrk is needed: apt-get install wrk") from None
+    found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
+    if run.returncode or not found:
+        raise click.ClickException(f"wrk: {run.stderr.strip() or run.stdout.strip()}")
+    count, total, duration, p50, p99, refused, failed = map(int, found.groups())
+    return Load(
+        count, total // max(1, count), duration / 1e6, p50 / 1e3, p99 / 1e3, refused, failed
+    )
