@@ -38,7 +38,7 @@ end
 
 
 class Load(Struct, frozen=True):
-    """What wrk saw: latencies in milliseconds; `refused` are answers that are neither 2xx nor 3xx."""
+    """What wrk saw, latencies in milliseconds; `refused` were answered with neither 2xx nor 3xx."""
 
     requests: int
     mean_bytes: int

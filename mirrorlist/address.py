@@ -1,7 +1,7 @@
 """IP addresses as a version and an integer, normalised as clients come."""
 
 import socket
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 _MAPPED = 0xFFFF  # ::ffff:a.b.c.d
@@ -17,7 +17,10 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """Return the address in its usual, shortest text form."""
-        return str(IPv4Address(self.value) if self.version == 4 else IPv6Address(self.value))
+        value = self.value
+        if self.version == 4:
+            return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+        return str(IPv6Address(value))
 
     @property
     def tunnelled(self) -> "Address":

@@ -6,8 +6,8 @@ arguments, so the same seed gives the same bytes.
 
 from collections.abc import Sequence
 from email.utils import formatdate
+from functools import lru_cache
 from random import Random
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -16,21 +16,21 @@ from mirrorlist.address import Address
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, Unavailable
+from mirrorlist.orders import Orders
 from mirrorlist.place import locate
+from mirrorlist.plan import Plan, location_of
 from mirrorlist.query import Query
-from mirrorlist.selection import GLOBAL, Chosen, Selection, Situation, Tier, select
-from mirrorlist.target import Target, find_details, find_target
+from mirrorlist.selection import GLOBAL, Chosen, Selection, Situation, Tier
+from mirrorlist.target import find_details, find_target
 from snapshot.model import FileDetail
 
 DEFAULT_MINIMUM = 5
-# What RFC 3986 allows in a whole URL; a Location header must be ASCII.
-_URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 
 
 class LogEntry(Struct, frozen=True):
     """What the request log says of a resolved request for a repository."""
 
-    address: str
+    address: Address | str
     country: str
     repo: str
     arch: str
@@ -54,20 +54,28 @@ def answer(
     now: float,
     minimum: int = DEFAULT_MINIMUM,
 ) -> Answer:
-    """Return the answer to a query; `now` is in seconds since 1970, UTC."""
-    log = None
-    try:
-        target = find_target(query, catalog)
-        place = locate(client, catalog)
-        if query.has_repository:
-            log = LogEntry(str(client.geo), place.country, query.repo or "", query.arch or "")
-        # First, as without them no host need be drawn.
-        details = find_details(target, catalog) if query.metalink else ()
-        situation = Situation(query, client, place, target, catalog, minimum)
-        return _render(situation, select(situation, rng), details, now, log)
-    except QueryError as error:
-        # What was resolved before is logged: a metalink without file details among it.
-        return refuse(error, query.metalink, now, log)
+    """Return the answer to a query, drawn anew; `now` is in seconds since 1970, UTC."""
+    return answer_plan(Plan(query, catalog, minimum), client, None, rng, now)
+
+
+def answer_plan(
+    plan: Plan, client: Client, orders: Orders | None, rng: Random, now: float
+) -> Answer:
+    """Return the answer to a query that was looked into; with `orders` some are used again."""
+    query, log = plan.query, None
+    place = locate(client, plan.catalog)
+    if plan.is_resolved:
+        log = LogEntry(client.geo, place.country, query.repo or "", query.arch or "")
+    if plan.error is not None:
+        return refuse(plan.error, query.metalink, now, log)
+    order, said = plan.order(client, place, orders, rng)
+    if query.metalink:
+        body = plan.metalink(order, _head(int(now)))
+        return Answer(200, metalink.CONTENT_TYPE, body, log=log)
+    if query.redirect:
+        location = plan.location(order)
+        return Answer(302 if location else 404, plain.CONTENT_TYPE, b"", location, log)
+    return Answer(200, plain.CONTENT_TYPE, plan.mirrorlist(order, said), log=log)
 
 
 def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
@@ -81,11 +89,11 @@ def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
         nobody = Client(Address(4, 0), Address(4, 0), "none")
         situation = Situation(query, nobody, locate(nobody, catalog), target, catalog, 0)
         hosts = situation.allowed(target.carriers.public)
-        listed = [Chosen(host, Tier.GLOBAL, situation.urls(host)) for host in hosts]
-        chosen = [one for one in listed if one.urls]
+        urls = situation.urls
+        chosen = [Chosen(host, Tier.GLOBAL, urls[host]) for host in hosts if host in urls]
         details = find_details(target, catalog) if query.metalink else ()
         selection = Selection(chosen, False, None, [GLOBAL])
-        return _render(situation, selection, details, now, None)
+        return _render(situation, selection, details, now)
     except QueryError as error:
         return refuse(error, query.metalink, now)
     except Exception:
@@ -95,36 +103,34 @@ def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
 def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:
     """Return a client's mistake as an answer of the kind that was asked for."""
     if is_metalink:
-        body = metalink.render_error(_pubdate(now), str(error))
+        body = metalink.render_error(pubdate(now), str(error))
         return Answer(error.status, metalink.CONTENT_TYPE, body, log=log)
     return Answer(error.status, plain.CONTENT_TYPE, plain.render_error(str(error)), log=log)
 
 
+def pubdate(now: float) -> str:
+    """Return a time as documents and headers say it."""
+    return formatdate(now, usegmt=True)
+
+
+@lru_cache(2)
+def _head(second: int) -> bytes:
+    # All documents of one second begin alike.
+    return metalink.head(pubdate(second))
+
+
 def _render(
-    situation: Situation,
-    selection: Selection,
-    details: Sequence[FileDetail],
-    now: float,
-    log: LogEntry | None,
+    situation: Situation, selection: Selection, details: Sequence[FileDetail], now: float
 ) -> Answer:
     query, target, catalog = situation.query, situation.target, situation.catalog
     if query.metalink:
         body = metalink.render_metalink(
-            _pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
+            pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
         )
-        return Answer(200, metalink.CONTENT_TYPE, body, log=log)
+        return Answer(200, metalink.CONTENT_TYPE, body)
     if query.redirect:
-        return _redirect(selection.chosen, target, log)
-    body = plain.render_mirrorlist(query, target, selection, catalog.read)
-    return Answer(200, plain.CONTENT_TYPE, body, log=log)
-
-
-def _redirect(chosen: Sequence[Chosen], target: Target, log: LogEntry | None) -> Answer:
-    if not chosen:
-        return Answer(404, plain.CONTENT_TYPE, b"", log=log)
-    location = quote(chosen[0].urls[0].base + target.path, safe=_URL_SAFE)
-    return Answer(302, plain.CONTENT_TYPE, b"", location=location, log=log)
-
-
-def _pubdate(now: float) -> str:
-    return formatdate(now, usegmt=True)
+        first = selection.chosen[0].urls[0].base if selection.chosen else None
+        location = location_of(first, target)
+        return Answer(302 if location else 404, plain.CONTENT_TYPE, b"", location)
+    body = plain.render_mirrorlist(query, target, selection, catalog.read, catalog.hosts)
+    return Answer(200, plain.CONTENT_TYPE, body)

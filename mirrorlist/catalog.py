@@ -6,15 +6,21 @@ host set by country (947 host sets on a production-size set).
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import count
 
 from mirrorlist.address import Address
 from mirrorlist.closest import ClosestNames
 from mirrorlist.netblock import RangeTable
-from mirrorlist.urls import Url, make_url
+from mirrorlist.urls import Url, first, make_url, offered
 from snapshot.model import FileDetail, NetblockHosts
 from snapshot.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
+MOST_KINDS = 256
+MOST_NUMBERS = 20_000
+
+_NUMBERS = count(1)
 
 
 class Carriers:
@@ -40,6 +46,7 @@ class Catalog:
         self.read = snapshot.read
         self.hosts = snapshot.hosts
         self.weights = [host.bandwidth for host in snapshot.hosts]
+        self._barred: dict[str, frozenset[int]] = {}
         self.categories = snapshot.categories
         self.redirects = snapshot.redirects
         self.continents = snapshot.continents
@@ -62,7 +69,9 @@ class Catalog:
         self._chains = snapshot.netblock_chains
         self._country_ranges = RangeTable(snapshot.country_ranges)
         self._asns = RangeTable(snapshot.asn_ranges)
+        self._listed: dict[object, dict[int, tuple[Url, ...]]] = {}
         self._carriers: dict[int, Carriers] = {}
+        self._numbers: dict[object, int] = {}
         self._arches: dict[str, list[str]] = defaultdict(list)
         for prefix, arch in self.repositories:
             self._arches[prefix].append(arch)
@@ -83,6 +92,27 @@ class Catalog:
         """Return a host's public URLs of a category, in the order of their ids."""
         return self._urls[category].get(host, ())
 
+    def listed(
+        self, category: int, protocols: frozenset[str] | None, only: frozenset[str] | None
+    ) -> Mapping[int, Sequence[Url]]:
+        """Return the URLs that a kind of list gives for each host; no host is without any.
+
+        At most as many as there are `protocols`, each of one of them; with `only` the first one
+        of these. Kept for the kinds that are asked for most.
+        """
+        key = category, protocols, only
+        found = self._listed.get(key)
+        if found is None:
+            found = {}
+            for host, urls in self._urls[category].items():
+                left = offered(urls, protocols)
+                if left := left if only is None else first(left, only):
+                    found[host] = tuple(left)
+            # Whoever thinks up protocols pays for himself.
+            if len(self._listed) < MOST_KINDS:
+                self._listed[key] = found
+        return found
+
     def carries_category(self, category: int, host: int) -> bool:
         """Return whether a host has a category at all."""
         return host in self._urls[category]
@@ -95,6 +125,23 @@ class Catalog:
         """Return the netblocks around an address with their hosts, longest prefix first."""
         found = self._netblocks.find(address)
         return self._chains[found - 1] if found else ()
+
+    def has_netblock(self, address: Address) -> bool:
+        """Return whether any host named a netblock around an address, or around the one within."""
+        return bool(
+            self._netblocks.find(address)
+            or (address.version == 6 and self._netblocks.find(address.tunnelled))
+        )
+
+    def number_of(self, thing: object) -> int:
+        """Return a number that stands for a thing of this catalog, and for nothing of another."""
+        found = self._numbers.get(thing)
+        if found is None:
+            # What clients can think up has no end; whatever had a number gets another one.
+            if len(self._numbers) >= MOST_NUMBERS:
+                self._numbers.clear()
+            found = self._numbers[thing] = next(_NUMBERS)
+        return found
 
     def asn(self, address: Address) -> int | None:
         """Return the ASN of an address if some host has it."""
@@ -109,6 +156,17 @@ class Catalog:
         """Return the other countries of a country's continent, sorted; none if it has none."""
         continent = self.continents.get(country)
         return [other for other in self._countries.get(continent or "", ()) if other != country]
+
+    def barred(self, country: str) -> frozenset[int]:
+        """Return the hosts that may not be offered to clients of a country."""
+        found = self._barred.get(country)
+        if found is None:
+            found = self._barred[country] = frozenset(
+                index
+                for index, host in enumerate(self.hosts)
+                if host.countries_allowed and country not in host.countries_allowed
+            )
+        return found
 
     def closest(self, prefix: str, arch: str) -> list[tuple[str, str]]:
         """Return the known repositories whose names are closest to one that is unknown."""

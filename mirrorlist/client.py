@@ -5,6 +5,7 @@ Source: behaviour.md sections 2 and 6, items 3 and 13.
 
 import ipaddress
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -31,6 +32,8 @@ Network = tuple[int, int, int]
 
 # For a peer that no server should name: in no network, so trusted by nobody.
 _NOBODY = Address(4, 0)
+# Clients that connect themselves have no end; whoever is forgotten is looked up anew.
+_MOST_PEERS = 1024
 
 
 class Client(Struct, frozen=True):
@@ -54,8 +57,9 @@ class Trust:
 
     def __init__(self, networks: Sequence[str] = DEFAULT_TRUSTED) -> None:
         """Take networks in CIDR form; raises OptionError for one that is none."""
-        self._proxies = [_network(text) for text in networks]
-        self._loopback = [_network(text) for text in LOOPBACK]
+        self._proxies = _Networks(networks)
+        self._ours = _Networks([*networks, *LOOPBACK])
+        self._peers: dict[str | None, tuple[Address, bool]] = {}
 
     def believe(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the client behind a connection; raises BadQuery if `wish` is no address.
@@ -63,7 +67,7 @@ class Trust:
         `peer` is None on a Unix socket, which only a local proxy can reach.
         """
         asker, source = self._asker(peer, forwarded)
-        is_ours = self._is_ours(asker)
+        is_ours = asker in self._ours
         if not wish:
             return Client(asker, asker, source, is_ours)
         wished = parse_address(wish)
@@ -74,24 +78,51 @@ class Trust:
         return Client(near, wished, "ip=", is_ours)
 
     def _asker(self, peer: str | None, forwarded: Sequence[bytes]) -> tuple[Address, str]:
-        connected = parse_address(peer or "127.0.0.1") or _NOBODY
+        connected, is_proxy = self._peers.get(peer) or self._peer(peer)
+        if not is_proxy or not forwarded:
+            return connected, "peer"
         # A list in a header may have empty elements (RFC 9110 section 5.6.1).
         listed = b",".join(forwarded).decode("latin-1").split(",")
-        entries = [entry for entry in map(str.strip, listed) if entry]
-        if not entries or not _within(connected, self._proxies):
-            return connected, "peer"
-        believed = connected
-        for entry in reversed(entries):
-            address = _forwarded_address(entry)
-            if address is None:
-                return connected, "peer"
-            believed = address
-            if not _within(address, self._proxies):
-                break
-        return believed, "x-forwarded-for"
+        believed = None
+        for entry in reversed(listed):
+            entry = entry.strip()
+            if entry:
+                believed = _forwarded_address(entry)
+                if believed is None:
+                    return connected, "peer"
+                if believed not in self._proxies:
+                    break
+        return (connected, "peer") if believed is None else (believed, "x-forwarded-for")
 
-    def _is_ours(self, address: Address) -> bool:
-        return _within(address, self._proxies) or _within(address, self._loopback)
+    def _peer(self, peer: str | None) -> tuple[Address, bool]:
+        """Return a peer's address and whether it is a proxy; remembered, as proxies are few."""
+        address = parse_address(peer or "127.0.0.1") or _NOBODY
+        if len(self._peers) >= _MOST_PEERS:
+            self._peers.clear()
+        found = self._peers[peer] = address, address in self._proxies
+        return found
+
+
+class _Networks:
+    """Networks, as ranges that neither overlap nor touch, to look an address up in."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._bounds: dict[int, list[int]] = {4: [], 6: []}
+        for version, bounds in self._bounds.items():
+            ranges = sorted(
+                (prefix << shift, (prefix + 1) << shift)
+                for one, prefix, shift in map(_network, networks)
+                if one == version
+            )
+            for start, end in ranges:
+                if bounds and start <= bounds[-1]:
+                    bounds[-1] = max(bounds[-1], end)
+                else:
+                    bounds += (start, end)
+
+    def __contains__(self, address: Address) -> bool:
+        # Starts and ends take turns, so an odd place is behind a start.
+        return bisect_right(self._bounds[address.version], address.value) % 2 == 1
 
 
 def _network(text: str) -> Network:
@@ -105,13 +136,9 @@ def _network(text: str) -> Network:
     return network.version, int(network.network_address) >> shift, shift
 
 
-def _within(address: Address, networks: list[Network]) -> bool:
-    return any(
-        address.version == version and address.value >> shift == prefix
-        for version, prefix, shift in networks
-    )
-
-
 def _forwarded_address(entry: str) -> Address | None:
+    address = parse_address(entry)
+    if address is not None:
+        return address
     match = _WITH_PORT.fullmatch(entry)
-    return parse_address((match[1] or match[2] or "") if match else entry)
+    return parse_address(match[1] or match[2] or "") if match else None

@@ -101,7 +101,7 @@ def _reason(index: int, host: Host, situation: Situation, selection: Selection) 
         return "has no public URL for this category"
     if index not in target.carriers.hosts:
         return "not up to date in this directory"
-    if not situation.urls(index):
+    if index not in situation.urls:
         return _no_url(situation.query)
     return _not_offered(host, situation, selection)
 

@@ -9,18 +9,18 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from mirrorlist.listing import Listing, metalink_pieces
 from mirrorlist.selection import Chosen
 from snapshot.model import FileDetail, Host
 
 CONTENT_TYPE = "application/metalink+xml"
-MAX_PREFERENCE = 100
+CLOSING = b"   </resources>\n  </file>\n </files>\n</metalink>\n"
 
-_HEAD = (
+_BEFORE_DATE = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
-    '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic"'
-    ' pubdate="{pubdate}" generator="mirrormanager"'
-    ' xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
+    '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic" pubdate="'
 )
+_AFTER_DATE = '" generator="mirrormanager" xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
 _HASHES = ("md5", "sha1", "sha256", "sha512")
 # XML 1.0 has no way at all to write these.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -35,22 +35,36 @@ def render_metalink(
     hosts: Sequence[Host],
 ) -> bytes:
     """Return the document; `details` are newest first, `path` follows each host's URL."""
+    pieces = metalink_pieces([Listing(one.urls, hosts[one.host], 0) for one in chosen])
+    resources = escaped(path).join(pieces)
+    return b"".join((head(pubdate), opening(file, details), resources, CLOSING))
+
+
+def head(pubdate: str) -> bytes:
+    """Return the document's first lines, which say when it was made."""
+    return f"{_BEFORE_DATE}{pubdate}{_AFTER_DATE}".encode()
+
+
+def opening(file: str, details: Sequence[FileDetail]) -> bytes:
+    """Return what follows them, up to the first URL; `details` are newest first."""
     lines = [
-        _HEAD.format(pubdate=pubdate),
         f" <files>\n  <file name={quoteattr(file)}>\n",
         *_versions(details),
         '   <resources maxconnections="1">\n',
-        *_resources(chosen, escape(path), hosts),
-        "   </resources>\n  </file>\n </files>\n</metalink>\n",
     ]
     return "".join(lines).encode()
+
+
+def escaped(path: str) -> bytes:
+    """Return a path as it stands in a document."""
+    return escape(path).encode()
 
 
 def render_error(pubdate: str, text: str) -> bytes:
     """Return an error as a document without files; its text is a comment."""
     # Two hyphens would end the comment.
     comment = re.sub("-(?=-)", "- ", _NOT_XML.sub("?", text))
-    return f"{_HEAD.format(pubdate=pubdate)}<!-- {comment}\n-->\n</metalink>\n".encode()
+    return head(pubdate) + f"<!-- {comment}\n-->\n</metalink>\n".encode()
 
 
 def _versions(details: Sequence[FileDetail]) -> Iterable[str]:
@@ -75,17 +89,3 @@ def _details(detail: FileDetail, indent: str) -> Iterable[str]:
         if value:
             yield f'{indent} <hash type="{kind}">{value.hex()}</hash>\n'
     yield f"{indent}</verification>\n"
-
-
-def _resources(chosen: Iterable[Chosen], path: str, hosts: Sequence[Host]) -> Iterable[str]:
-    for place, one in enumerate(chosen):
-        host = hosts[one.host]
-        preference = max(MAX_PREFERENCE - place, 1)
-        private = ' mm0:private="True"' if host.private else ""
-        location = quoteattr(host.country)
-        for url in one.urls:
-            # protocol= is not of the standard, but yum 3 needs it beside type=.
-            yield (
-                f'    <url protocol="{url.protocol}" type="{url.protocol}" location={location}'
-                f' preference="{preference}"{private}>{escape(url.base)}{path}</url>\n'
-            )

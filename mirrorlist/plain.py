@@ -3,34 +3,43 @@
 Source: behaviour.md section 5.
 """
 
+from collections.abc import Sequence
+
+from mirrorlist.listing import Listing, text_pieces
 from mirrorlist.query import Query, echo
-from mirrorlist.selection import GLOBAL, Selection
+from mirrorlist.selection import GLOBAL, Offer, Selection
 from mirrorlist.target import Target
+from snapshot.model import Host
 
 CONTENT_TYPE = "text/plain"
 
 
-def render_mirrorlist(query: Query, target: Target, selection: Selection, read: int) -> bytes:
+def render_mirrorlist(
+    query: Query, target: Target, selection: Selection, read: int, hosts: Sequence[Host]
+) -> bytes:
     """Return the list; `read` is the time of the database read in seconds since 1970, UTC."""
-    lines = [heading(query, target, selection)]
-    if query.time:
-        lines.append(f"# database creation time: {read}")
-    lines += [url.base + target.path for one in selection.chosen for url in one.urls]
-    return "\n".join([*lines, ""]).encode()
+    pieces = text_pieces([Listing(one.urls, hosts[one.host], 0) for one in selection.chosen])
+    opening = target.heading.encode(), used(selection), after_heading(query, read)
+    return b"".join((*opening, target.path.encode().join(pieces)))
 
 
-def heading(query: Query, target: Target, selection: Selection) -> str:
-    """Return the first line, without its line feed."""
-    parts = [target.heading]
-    if selection.netblock:
+def used(found: Selection | Offer) -> bytes:
+    """Return what the heading says was used, with a blank at its end."""
+    parts = []
+    if found.netblock:
         parts.append("Using preferred netblock ")
-    if selection.asn is not None:
-        parts.append(f"Using ASN {selection.asn} ")
-    for country in selection.countries:
+    if found.asn is not None:
+        parts.append(f"Using ASN {found.asn} ")
+    for country in found.countries:
         parts.append(f"country = {'global' if country == GLOBAL else echo(country)} ")
-    if query.protocols is not None:
-        parts.append(f"protocol = {echo(query.protocol_text)}")
-    return "".join(parts)
+    return "".join(parts).encode()
+
+
+def after_heading(query: Query, read: int) -> bytes:
+    """Return the end of the heading and the line after it, if there is one, without a line feed."""
+    protocol = "" if query.protocols is None else f"protocol = {echo(query.protocol_text)}"
+    time = f"\n# database creation time: {read}" if query.time else ""
+    return f"{protocol}{time}".encode()
 
 
 def render_error(text: str) -> bytes:

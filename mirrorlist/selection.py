@@ -5,7 +5,7 @@ rule; each step's function names the candidates; `offer` walks the steps, and le
 the order within each part; `select` draws it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from random import Random
 
@@ -17,7 +17,7 @@ from mirrorlist.place import Place
 from mirrorlist.query import Query
 from mirrorlist.shuffle import shuffled, weighted
 from mirrorlist.target import Target
-from mirrorlist.urls import PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, Url, first, offered
+from mirrorlist.urls import PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, Url
 
 GLOBAL = "GLOBAL"
 
@@ -44,29 +44,24 @@ class Situation(Struct, frozen=True):
     catalog: Catalog
     minimum: int
 
-    def urls(self, host: int) -> Sequence[Url]:
-        """Return the URLs under which a host would be listed; none leaves it out."""
+    @property
+    def urls(self) -> Mapping[int, Sequence[Url]]:
+        """The URLs under which each host would be listed; one without any is not there."""
         query = self.query
-        urls = offered(self.catalog.urls(self.target.category, host), query.protocols)
         if query.metalink:
-            return urls
-        if query.redirect:
-            return first(urls, REDIRECT_PROTOCOLS)
-        return first(urls, PLAIN_PROTOCOLS) if query.protocols is None else urls
+            only = None
+        elif query.redirect:
+            only = REDIRECT_PROTOCOLS
+        else:
+            only = PLAIN_PROTOCOLS if query.protocols is None else None
+        return self.catalog.listed(self.target.category, query.protocols, only)
 
-    def survives(self, host: int) -> bool:
-        """Return whether a host is left after the protocol filter."""
-        urls = self.catalog.urls(self.target.category, host)
-        return bool(offered(urls, self.query.protocols))
-
-    def allowed(self, hosts: Iterable[int]) -> tuple[int, ...]:
+    def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
         """Return the hosts that may be offered to clients of this country."""
-        records, country = self.catalog.hosts, self.place.country
-        return tuple(
-            host
-            for host in hosts
-            if not records[host].countries_allowed or country in records[host].countries_allowed
-        )
+        barred = self.catalog.barred(self.place.country)
+        if barred.isdisjoint(hosts):
+            return hosts
+        return tuple(host for host in hosts if host not in barred)
 
 
 class Chosen(Struct, frozen=True):
@@ -92,7 +87,7 @@ class Offer(Struct, frozen=True):
     """
 
     parts: list[Part]
-    urls: dict[int, Sequence[Url]]
+    urls: Mapping[int, Sequence[Url]]
     netblock: bool
     asn: int | None
     countries: list[str]
@@ -158,8 +153,22 @@ def draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
 
 def offer(situation: Situation) -> Offer:
     """Walk the tiers."""
+    return _offer(situation, _STEPS)
+
+
+def near_offer(situation: Situation) -> Offer:
+    """Walk the tiers of netblocks and ASNs alone: nearly always nothing."""
+    return _offer(situation, _STEPS[:_NEAR_STEPS])
+
+
+def geo_offer(situation: Situation) -> Offer:
+    """Walk the tiers of countries alone, which all clients of a country share."""
+    return _offer(situation, _STEPS[_NEAR_STEPS:])
+
+
+def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
     progress = _Progress({})
-    for step in _STEPS:
+    for step in steps:
         if step.applies(situation, progress):
             progress.found[step.tier] = step.candidates(situation)
     parts, urls = _parts(situation, progress)
@@ -176,23 +185,19 @@ def offer(situation: Situation) -> Offer:
 
 def _parts(
     situation: Situation, progress: _Progress
-) -> tuple[list[Part], dict[int, Sequence[Url]]]:
+) -> tuple[list[Part], Mapping[int, Sequence[Url]]]:
     """Put each host that has a URL into the first part that has it."""
-    parts, urls, seen = [], {}, set[int]()
+    parts, urls, seen = [], situation.urls, set[int]()
     for step in _STEPS:
-        groups = progress.found.get(step.tier, [])
-        # Near groups follow each other, the longest prefix first; countries are drawn together.
-        together = [[host for _, hosts in groups for host in hosts]]
-        for hosts in together if step.by_bandwidth else [hosts for _, hosts in groups]:
-            listed = []
-            for host in hosts:
-                if host not in seen:
-                    seen.add(host)
-                    if found := situation.urls(host):
-                        urls[host] = found
-                        listed.append(host)
+        groups = [hosts for _, hosts in progress.found.get(step.tier, ())]
+        if step.by_bandwidth and len(groups) > 1:
+            # Countries are drawn together; near groups follow each other, longest prefix first.
+            groups = [tuple(dict.fromkeys(host for hosts in groups for host in hosts))]
+        for hosts in groups:
+            listed = tuple([host for host in hosts if host in urls and host not in seen])
             if listed:
-                parts.append(Part(step.tier, tuple(listed), step.by_bandwidth))
+                seen.update(listed)
+                parts.append(Part(step.tier, listed, step.by_bandwidth))
     return parts, urls
 
 
@@ -217,8 +222,15 @@ def _own(situation: Situation, progress: _Progress) -> bool:
 def _too_few(situation: Situation, progress: _Progress) -> bool:
     if progress.asked_found():
         return False
-    hosts = {host for tier in progress.found for host in progress.hosts(tier)}
-    return sum(map(situation.survives, hosts)) < situation.minimum
+    surviving = situation.catalog.listed(situation.target.category, situation.query.protocols, None)
+    enough: set[int] = set()
+    for tier in progress.found:
+        for host in progress.hosts(tier):
+            if host in surviving:
+                enough.add(host)
+                if len(enough) >= situation.minimum:
+                    return False
+    return len(enough) < situation.minimum
 
 
 def _by_netblock(situation: Situation) -> Groups:
@@ -285,3 +297,4 @@ _STEPS = (
     _Step(Tier.CONTINENT, _own, _by_continent, by_bandwidth=True),
     _Step(Tier.GLOBAL, _too_few, _by_nothing, by_bandwidth=True),
 )
+_NEAR_STEPS = 2

@@ -11,14 +11,23 @@ from random import Random
 import msgspec
 
 from mirrorlist.accesslog import AccessLog
-from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer, plain_order, refuse
+from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer_plan, plain_order, refuse
+from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client, Trust
 from mirrorlist.errors import QueryError
 from mirrorlist.explain import explain, explain_any
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
+from mirrorlist.orders import DEFAULT_REUSE, Orders
+from mirrorlist.plan import Plan
 from mirrorlist.query import Query, parse_query
 from mirrorlist.store import Store
+
+# Plans that are kept: each repository has one or two, and whoever sends others gets no more.
+_MOST_PLANS, _MOST_ASKED = 2048, 16384
+_KEPT_QUERY_BYTES = 512
+# Between two reports of errors of ours.
+_SILENT_SECONDS = 10.0
 
 
 class Service:
@@ -33,8 +42,12 @@ class Service:
         minimum: int = DEFAULT_MINIMUM,
         seed: int | None = None,
         log: AccessLog | None = None,
+        reuse: int = DEFAULT_REUSE,
     ) -> None:
-        """Take its parts; with a seed, equal requests give equal bytes but the pubdate."""
+        """Take its parts; with a seed, equal requests give equal bytes but the pubdate.
+
+        `reuse`: how often a drawn order is used on average, 0 and 1 being once.
+        """
         self.store = store
         self.geo = geo
         self.clock = clock
@@ -43,6 +56,12 @@ class Service:
         self._seed = seed
         self._log = log
         self._rng = Random()
+        # With a seed an answer must depend on its request alone.
+        self._orders = Orders(reuse) if reuse > 1 and seed is None else None
+        self._plans: dict[tuple[bool, bytes], Plan] = {}
+        self._plans_of: Catalog | None = None
+        self._asked: set[int] = set()
+        self._silent_until = 0.0
 
     def reseed(self) -> None:
         """Draw from a new random sequence; each worker must, or all would draw alike."""
@@ -54,23 +73,60 @@ class Service:
         """Return the answer to a request; `forwarded` are the X-Forwarded-For lines in order."""
         now = self.clock()
         try:
-            query = parse_query(raw_query, is_metalink)
-            client = self.identify(peer, forwarded, query.ip)
+            plan = self._plan(is_metalink, raw_query)
+            client = self.identify(peer, forwarded, plan.query.ip)
         except QueryError as error:
             return refuse(error, is_metalink, now)
-        found = self._answer(query, client, now)
+        except Exception:
+            return self._plain_order(is_metalink, raw_query, now)
+        try:
+            rng = self._draw(plan.query, client)
+            found = answer_plan(plan, client, self._orders, rng, now)
+        except Exception:
+            return self._plain_order(is_metalink, raw_query, now)
         if self._log and found.log:
             self._log.write(found.log, now)
         return found
 
-    def _answer(self, query: Query, client: Client, now: float) -> Answer:
+    def _plan(self, is_metalink: bool, raw_query: bytes) -> Plan:
+        """Return what a query string asks of the catalog in use; raises BadQuery."""
         catalog = self.store.catalog
-        try:
-            return answer(query, client, catalog, self._draw(query, client), now, self._minimum)
-        except Exception:
-            # An error of ours: a client that gets a 5xx asks twelve times more, so it gets a list.
+        if self._plans_of is not catalog:
+            self._plans, self._plans_of = {}, catalog
+        plan = self._plans.get((is_metalink, raw_query))
+        if plan is None:
+            plan = Plan(parse_query(raw_query, is_metalink), catalog, self._minimum)
+            # One that names an address comes only once, but is like others.
+            if plan.query.ip:
+                plan.is_repeated = True
+            elif self._was_asked(is_metalink, raw_query):
+                plan.is_repeated = True
+                self._plans[is_metalink, raw_query] = plan
+        return plan
+
+    def _was_asked(self, is_metalink: bool, raw_query: bytes) -> bool:
+        """Return whether a query string came lately, so that one that never does costs nothing."""
+        if len(self._asked) >= _MOST_ASKED:
+            self._asked.clear()
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        asked = hash((is_metalink, raw_query))
+        if asked in self._asked:
+            return len(raw_query) <= _KEPT_QUERY_BYTES
+        self._asked.add(asked)
+        return False
+
+    def _plain_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
+        # An error of ours: a client that gets a 5xx asks twelve times more, so it gets a list.
+        # What goes wrong goes wrong for many, and must not fill the disk with it.
+        if now >= self._silent_until:
+            self._silent_until = now + _SILENT_SECONDS
             traceback.print_exc()
-            return plain_order(query, catalog, now)
+        try:
+            query = parse_query(raw_query, is_metalink)
+        except QueryError as error:
+            return refuse(error, is_metalink, now)
+        return plain_order(query, self.store.catalog, now)
 
     def explain(
         self,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from mirrorlist.answer import DEFAULT_MINIMUM
 from mirrorlist.client import DEFAULT_TRUSTED
 from mirrorlist.errors import OptionError
+from mirrorlist.orders import DEFAULT_REUSE
 from snapshot.checks import DEFAULT_MAX_LOSS
 
 PREFIX = "MIRRORLIST_"
@@ -164,6 +165,15 @@ SETTINGS = (
         Kind.OUTPUT,
         "The request log, which MirrorManager's statistics read; - is standard output.",
         ("serve", "demo"),
+    ),
+    Setting(
+        "reuse",
+        Kind.INTEGER,
+        "How many requests get a list of one drawing, on average; 0 or 1 draws each anew.",
+        ("serve",),
+        default=DEFAULT_REUSE,
+        least=0,
+        most=1000,
     ),
     Setting(
         "rate",

@@ -29,6 +29,7 @@ class Target(Struct, frozen=True):
     name: str
     file: str | None
     category: int
+    host_set: int
     carriers: Carriers
     path: str
     heading: str
@@ -100,7 +101,14 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
     topdir = catalog.categories[record.category].topdir
     subpath = name[len(topdir) :].lstrip("/")
     return Target(
-        directory, name, file, record.category, carriers, path_below(subpath, file), heading
+        directory,
+        name,
+        file,
+        record.category,
+        record.host_set,
+        carriers,
+        path_below(subpath, file),
+        heading,
     )
 
 

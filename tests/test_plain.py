@@ -3,11 +3,12 @@
 import pytest
 
 from mirrorlist.catalog import Carriers
-from mirrorlist.plain import heading, render_error, render_mirrorlist
+from mirrorlist.plain import render_error, render_mirrorlist
 from mirrorlist.query import Query, parse_query
 from mirrorlist.selection import Chosen, Selection, Tier
 from mirrorlist.target import Target
 from mirrorlist.urls import make_url
+from snapshot.model import Host
 from tests.small_worlds import small_catalog
 
 TARGET = Target(
@@ -15,10 +16,12 @@ TARGET = Target(
     name="pub/linux",
     file=None,
     category=0,
+    host_set=0,
     carriers=Carriers((), small_catalog()),
     path="/40/os/",
     heading="# repo = r arch = a ",
 )
+HOSTS = [Host(id, "h", "s", "DE", 100, False, 0, (), ()) for id in (1, 2)]
 
 
 def _query(raw: bytes = b"") -> Query:
@@ -57,7 +60,8 @@ def _selection(
 )
 def test_heading(query: bytes, selection: Selection, expected: str) -> None:
     """The first line says what was used, in a fixed order."""
-    assert heading(_query(query), TARGET, selection) == "# repo = r arch = a " + expected
+    body = render_mirrorlist(_query(query), TARGET, selection, 0, HOSTS)
+    assert body.decode() == f"# repo = r arch = a {expected}\n"
 
 
 FIRST = Chosen(1, Tier.COUNTRY, [make_url("http://a.example"), make_url("https://a.example")])
@@ -66,7 +70,7 @@ SECOND = Chosen(0, Tier.GLOBAL, [make_url("http://b.example/x")])
 
 def test_list() -> None:
     """Each URL has a line of its own, with the path behind it."""
-    body = render_mirrorlist(_query(), TARGET, _selection(FIRST, SECOND), 1700)
+    body = render_mirrorlist(_query(), TARGET, _selection(FIRST, SECOND), 1700, HOSTS)
     assert body == (
         b"# repo = r arch = a \n"
         b"http://a.example/40/os/\nhttps://a.example/40/os/\nhttp://b.example/x/40/os/\n"
@@ -75,7 +79,7 @@ def test_list() -> None:
 
 def test_time() -> None:
     """With time the second line is the time of the database read."""
-    body = render_mirrorlist(_query(b"time"), TARGET, _selection(SECOND), 1700)
+    body = render_mirrorlist(_query(b"time"), TARGET, _selection(SECOND), 1700, HOSTS)
     assert body == (
         b"# repo = r arch = a \n# database creation time: 1700\nhttp://b.example/x/40/os/\n"
     )
@@ -83,7 +87,7 @@ def test_time() -> None:
 
 def test_empty_list() -> None:
     """A list without hosts is its first line alone."""
-    assert render_mirrorlist(_query(), TARGET, _selection(), 0) == b"# repo = r arch = a \n"
+    assert render_mirrorlist(_query(), TARGET, _selection(), 0, HOSTS) == b"# repo = r arch = a \n"
 
 
 def test_error() -> None:

@@ -51,7 +51,7 @@ def test_an_error_of_ours_is_a_list(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An error within the answer is printed for the operator; the client gets a list with 200."""
-    monkeypatch.setattr(services, "answer", _broken)
+    monkeypatch.setattr(services, "answer_plan", _broken)
     found = respond(snapshot, f"/mirrorlist?{REPO}")
     assert found.status == 200
     assert _hosts(found) == PUBLIC
@@ -63,7 +63,7 @@ def test_even_if_no_list_can_be_made(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """If that fails too, it is a 200 without hosts, which librepo asks for once, not 12 times."""
-    monkeypatch.setattr(services, "answer", _broken)
+    monkeypatch.setattr(services, "answer_plan", _broken)
     monkeypatch.setattr(answers, "find_target", _broken)
     found = respond(snapshot, f"/{kind}?{REPO}")
     assert found.status == 200

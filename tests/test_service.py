@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.query import parse_query
 from mirrorlist.service import Service, located, seeded
@@ -98,9 +99,12 @@ def test_other_queries_other_orders(snapshot: Snapshot) -> None:
 
 
 def test_without_a_seed_orders_differ(snapshot: Snapshot) -> None:
-    """Without a seed the same request has a new order each time."""
-    service = _seeded(snapshot, None)
-    assert len({_body(service) for _ in range(30)}) > 20
+    """Without a seed the same request has a new order, each time or every few times."""
+    parts = (LoadedStore(snapshot), TableGeo(COUNTRIES), Trust(), lambda: NOW)
+    for reuse, least in ((0, 20), (1, 20), (4, 6)):
+        service = Service(*parts, reuse=reuse)
+        assert len({_body(service) for _ in range(40)}) >= least
+    assert len({_body(service) for _ in range(40)}) <= 12
 
 
 def test_only_the_pubdate_changes(snapshot: Snapshot) -> None:
@@ -152,3 +156,42 @@ def test_located() -> None:
     """The country is that of the address wished for, with the source's name."""
     client = located(Trust().believe(NOBODY, [], GERMAN), TableGeo(COUNTRIES))
     assert (client.country, client.country_source) == ("DE", "table")
+
+
+def test_plans_are_kept_when_they_come_again(snapshot: Snapshot) -> None:
+    """A query string that comes a second time is looked into no more; one with `ip=` always is."""
+    service = _seeded(snapshot, None)
+    for query, kept in ((REPO, [0, 1, 1]), (REPO + b"&ip=192.0.2.1", [1, 1, 1])):
+        counts = []
+        for _ in kept:
+            service.respond(True, query, NOBODY, [])
+            counts.append(len(service._plans))
+        assert counts == kept
+
+
+def test_plans_are_bounded(snapshot: Snapshot) -> None:
+    """However many query strings come, and come again, few are remembered."""
+    service = _seeded(snapshot, None)
+    for number in range(20_000):
+        for _ in range(2):
+            service._was_asked(True, b"repo=%d" % number)
+    assert len(service._asked) <= 16_384
+    for number in range(3000):
+        for _ in range(2):
+            service.respond(False, b"repo=%d&arch=x" % number, NOBODY, [])
+    assert 0 < len(service._plans) <= 2048
+
+
+def test_a_new_catalog_drops_the_plans(snapshot: Snapshot) -> None:
+    """What was known of a query on one snapshot is not used for another."""
+    store = LoadedStore(snapshot)
+    service = Service(store, TableGeo(COUNTRIES), Trust(), lambda: NOW)
+    for _ in range(2):
+        service.respond(True, REPO, NOBODY, [])
+    before = dict(service._plans)
+    store.catalog = Catalog(snapshot)
+    for _ in range(2):
+        service.respond(True, REPO, NOBODY, [])
+    (plan,) = service._plans.values()
+    assert plan.catalog is store.catalog
+    assert plan not in before.values()

@@ -13,6 +13,7 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.geo import open_geo
+from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.seal import read_key
@@ -31,6 +32,7 @@ def serve(
     geoip: Path | None,
     minimum: int,
     log: Path | None,
+    reuse: int,
     trusted_proxy: tuple[str, ...],
     seed: int | None,
     wait: float,
@@ -46,7 +48,7 @@ def serve(
     key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
-    service = load_service(snapshot, geoip, trust, minimum, log, seed, key)
+    service = load_service(snapshot, geoip, trust, minimum, log, seed, key, reuse)
     run_server(service, host, port, workers)
 
 
@@ -58,11 +60,12 @@ def load_service(
     log: Path | None,
     seed: int | None = None,
     key: bytes | None = None,
+    reuse: int = DEFAULT_REUSE,
 ) -> Service:
     """Load everything that answers are made from; raises what is wrong with one of the files."""
     access_log = AccessLog(str(log)) if log else None
     return Service(
-        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, access_log
+        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, access_log, reuse
     )
 
 

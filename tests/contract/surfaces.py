@@ -1,4 +1,4 @@
-"""The three surfaces of the contract: the service, the ASGI app, a live server."""
+"""The surfaces of the contract: the service, with kept orders too, the ASGI app, a live server."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -66,6 +66,29 @@ class OnService(Surface):
         return Got(found.status, headers, found.body, "")
 
 
+class OnKept(OnService):
+    """The same without a seed, so that drawn orders are kept and used again."""
+
+    def __init__(self, snapshot: Snapshot, folder: Path) -> None:
+        """Take a snapshot to answer from, and where the log goes."""
+        super().__init__(snapshot, folder)
+        self._log = folder / "kept.log"
+        self._service = make_service(snapshot, self._log, None)
+
+    def get(self, case: Case) -> Got:
+        """Return the third answer: by then a list is kept."""
+        for _ in range(2):
+            super().get(case)
+        self._skipped = self._log.stat().st_size
+        return super().get(case)
+
+    def ask(self, case: Case) -> Got:
+        """Return the third answer with the log's line for it alone."""
+        got = self.get(case)
+        log = self._log.read_bytes()[self._skipped :].decode()
+        return Got(got.status, got.headers, got.body, log)
+
+
 class OnApp(Surface):
     """The ASGI app, called with any peer."""
 
@@ -109,7 +132,12 @@ class OnServer(Surface):
         return Got(found.status, found.headers, found.body, "")
 
 
-SURFACES: dict[str, type[Surface]] = {"service": OnService, "app": OnApp, "server": OnServer}
+SURFACES: dict[str, type[Surface]] = {
+    "service": OnService,
+    "kept": OnKept,
+    "app": OnApp,
+    "server": OnServer,
+}
 
 
 @contextmanager
@@ -121,12 +149,13 @@ def open_surface(name: str, snapshot: Snapshot, geoip: Path, folder: Path) -> It
         with serve(Path(snapshot.path), folder, *options) as server:
             yield OnServer(server.port, log)
     else:
-        yield (OnService if name == "service" else OnApp)(snapshot, folder)
+        kinds = {"service": OnService, "kept": OnKept, "app": OnApp}
+        yield kinds[name](snapshot, folder)
 
 
-def make_service(snapshot: Snapshot, log: Path) -> Service:
-    """Return a service with the contract's countries, clock and seed."""
+def make_service(snapshot: Snapshot, log: Path, seed: int | None = SEED) -> Service:
+    """Return a service with the contract's countries and clock, and a seed."""
     geo = TableGeo(COUNTRIES)
     clock = lambda: NOW  # noqa: E731
-    parts = (LoadedStore(snapshot), geo, Trust(), clock, 5, SEED)
+    parts = (LoadedStore(snapshot), geo, Trust(), clock, 5, seed)
     return Service(*parts, AccessLog(str(log)))

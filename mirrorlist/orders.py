@@ -1,0 +1,299 @@
+"""Orders of hosts that were drawn and rendered, kept for a few requests more.
+
+Most of what a list costs is drawing and rendering an order, so both are used again. A *region* is
+the hosts of all tiers of countries together, drawn by bandwidth; the tiers are cut out of it
+without changing what stands before what, which is the same as drawing each of them, and so all
+countries of a continent share its draws. A *choice* is a region cut for one country; its list is
+rendered and given to `reuse` requests. Its first place, which bears the load, is not the region's:
+it is drawn for each rendering, by a sequence that visits the hosts evenly (Weyl's, with the golden
+ratio, from a random start), so the shares are those of the bandwidths over few renderings too.
+
+Both are known by what they consist of (URLs, weights, countries), not by the snapshot, so they
+outlive a snapshot in which nothing of them changed. Memory is bounded in bytes: what was not asked
+for lately goes first.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import accumulate, count
+from math import log
+from random import Random
+from weakref import WeakValueDictionary
+
+from msgspec import Struct
+
+from mirrorlist.catalog import Catalog
+from mirrorlist.listing import Listing, metalink_pieces, text_pieces
+from mirrorlist.selection import Offer, Tier, draw
+from mirrorlist.urls import Url
+from snapshot.model import Host
+
+DEFAULT_REUSE = 16
+# Bytes of one worker.
+MOST_BYTES = 36 << 20
+_GOLDEN = (5**0.5 - 1) / 2
+_FEW = 1000
+# Roughly what they take: a choice with its key, a host in it, a region, a host there.
+_CHOICE_BYTES, _CHOSEN_BYTES, _REGION_BYTES, _DRAWN_BYTES = 450, 8, 400, 16
+
+
+class Order(Struct, frozen=True):
+    """An order of hosts and what is rendered of it: pieces to join with a path."""
+
+    hosts: list[Listing]
+    pieces: list[bytes]
+
+    @property
+    def first(self) -> str | None:
+        """The first URL, for a redirect, or None."""
+        return self.hosts[0].urls[0].base if self.hosts else None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, without what is shared."""
+        return 200 + 8 * (len(self.pieces) + len(self.hosts))
+
+
+class Region:
+    """Hosts that are drawn together, by bandwidth."""
+
+    __slots__ = ("__weakref__", "_hosts", "_left", "_order", "size")
+
+    def __init__(self, hosts: Sequence[Listing]) -> None:
+        """Take the hosts, in any order."""
+        self._hosts = tuple(hosts)
+        self._order: list[Listing] = []
+        self._left = 0
+        self.size = _REGION_BYTES + _DRAWN_BYTES * len(hosts)
+
+    def next(self, reuse: int, rng: Random) -> list[Listing]:
+        """Return an order: the last one, or every `reuse` times a new one.
+
+        As sorting by random() ** (1 / weight), largest first (Efraimidis and Spirakis 2006); the
+        logarithm keeps large weights apart. A draw costs about 0.4 us a host.
+        """
+        if not self._left:
+            random = rng.random
+            keys = {one: log(1.0 - random()) * one.inverse for one in self._hosts}
+            self._order = sorted(keys, key=keys.__getitem__, reverse=True)
+            self._left = reuse
+        self._left -= 1
+        return self._order
+
+
+class Choice:
+    """A region cut into tiers, for the clients of one country, and its list for a while.
+
+    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts.
+    """
+
+    __slots__ = (
+        *("_firsts", "_left", "_metalink", "_order", "_region", "_turn"),
+        *("is_global", "said", "size"),
+    )
+
+    def __init__(
+        self,
+        region: Region,
+        parts: Sequence[tuple[Listing, ...]],
+        metalink: bool,
+        said: bytes,
+        is_global: bool,
+        turn: float,
+    ) -> None:
+        """Take the parts in order; `turn`, from 0 up to 1, is where to begin."""
+        self.said, self.is_global = said, is_global
+        self._region = region
+        self._metalink = metalink
+        # Whatever is in none of these is in the last part.
+        self._firsts = tuple(parts[:-1]) or tuple(parts)
+        self._turn = turn
+        self._order: Order | None = None
+        self._left = -1
+        self.size = _CHOICE_BYTES + _CHOSEN_BYTES * sum(map(len, self._firsts)) + len(said)
+
+    def next(self, reuse: int, rng: Random) -> Order:
+        """Return an order: the last one, or every `reuse` times a new one."""
+        if self._left > 0 and self._order is not None:
+            self._left -= 1
+            return self._order
+        order = rendered(self._arranged(reuse, rng), self._metalink)
+        if self._left < 0:
+            # Most choices are asked for once: the first list is not kept.
+            self._left = 0
+        else:
+            self.size += order.size - (self._order.size if self._order is not None else 0)
+            self._order, self._left = order, reuse - 1
+        return order
+
+    def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
+        if not self._firsts:
+            return []
+        nearest = self._firsts[0]
+        sums = list(accumulate([one.weight for one in nearest]))
+        self._turn = (self._turn + _GOLDEN) % 1.0
+        first = nearest[min(bisect_right(sums, self._turn * sums[-1]), len(nearest) - 1)]
+        hosts, rest = [first], self._region.next(reuse, rng)
+        for part in map(frozenset, self._firsts):
+            hosts += [one for one in rest if one in part and one is not first]
+            rest = [one for one in rest if one not in part]
+        return hosts + rest
+
+
+class Orders:
+    """All choices and regions of a worker, bounded in bytes.
+
+    Two generations: what is not asked for while the younger one fills is forgotten with the
+    older one.
+    """
+
+    def __init__(self, reuse: int = DEFAULT_REUSE, most_bytes: int = MOST_BYTES) -> None:
+        """Take how many requests get one list, at least 1, and how much may be kept."""
+        self.reuse = reuse
+        self._most_bytes = most_bytes
+        self._numbers = count()
+        self._young: dict[object, Choice] = {}
+        self._old: dict[object, Choice] = {}
+        self._young_bytes = 0
+        self._regions: WeakValueDictionary[bytes, Region] = WeakValueDictionary()
+        self._listings: dict[object, Listing] = {}
+        self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
+
+    def find(self, key: object) -> Choice | None:
+        """Return the choice that is kept by a key."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.pop(key, None)
+            if found is not None:
+                self._keep(key, found)
+        return found
+
+    def add(
+        self, key: object, offer: Offer, catalog: Catalog, metalink: bool, said: bytes, rng: Random
+    ) -> Choice:
+        """Keep a choice by a key; `offer` is of tiers of countries."""
+        parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
+        region = self._region([one for part in parts for one in part])
+        is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
+        choice = Choice(region, parts, metalink, said, is_global, rng.random())
+        self._keep(key, choice)
+        return choice
+
+    def next(self, choice: Choice, rng: Random) -> Order:
+        """Return an order of a choice, and bound what all of them take."""
+        before = choice.size
+        order = choice.next(self.reuse, rng)
+        if choice.size != before:
+            self._count(choice.size - before)
+        return order
+
+    def listings(self, hosts: Sequence[int], offer: Offer, catalog: Catalog) -> tuple[Listing, ...]:
+        """Return what lists say of hosts; the same of a host in all snapshots that agree."""
+        known = self._by_urls
+        found = []
+        for host in hosts:
+            urls = offer.urls[host]
+            # Of one catalog the URLs of a host are one object for each kind of list.
+            seen = known.get(id(urls))
+            if seen is not None and seen[0] is urls:
+                found.append(seen[1])
+            else:
+                found.append(self._remember(urls, catalog.hosts[host]))
+        return tuple(found)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept."""
+        choices = (*self._young.values(), *self._old.values())
+        regions = sum(region.size for region in self._regions.values())
+        return self._listings_size() + regions + sum(one.size for one in choices)
+
+    def _keep(self, key: object, choice: Choice) -> None:
+        self._young[key] = choice
+        self._count(choice.size)
+
+    def _count(self, size: int) -> None:
+        self._young_bytes += size
+        if self._young_bytes > self._most_bytes * 3 // 20:
+            self._old, self._young, self._young_bytes = self._young, {}, 0
+            self._forget_listings()
+
+    def _forget_listings(self) -> None:
+        if self._listings_size() > self._most_bytes * 7 // 10:
+            for listing in self._listings.values():
+                listing.forget()
+            # Each snapshot brings others, where hosts have changed.
+            if self._listings_size() > self._most_bytes * 3 // 10:
+                self._forget()
+
+    def _forget(self) -> None:
+        for kept in (self._young, self._old, self._listings, self._by_urls):
+            kept.clear()
+        self._young_bytes = 0
+
+    def _listings_size(self) -> int:
+        return sum(one.size for one in self._listings.values())
+
+    def _region(self, hosts: Sequence[Listing]) -> Region:
+        numbers = array("Q", sorted(one.number for one in hosts))
+        content = blake2b(numbers, digest_size=16).digest()
+        found = self._regions.get(content)
+        if found is None:
+            found = self._regions[content] = Region(hosts)
+        return found
+
+    def _remember(self, urls: Sequence[Url], host: Host) -> Listing:
+        listing = self._listing(urls, host)
+        # The URLs of a snapshot that is gone, or of lists that nobody asks for again.
+        if len(self._by_urls) > 4 * len(self._listings) + _FEW:
+            self._by_urls.clear()
+        self._by_urls[id(urls)] = urls, listing
+        return listing
+
+    def _listing(self, urls: Sequence[Url], host: Host) -> Listing:
+        key = tuple(url.base for url in urls), host.country, host.private, host.bandwidth
+        found = self._listings.get(key)
+        if found is None:
+            found = self._listings[key] = Listing(urls, host, next(self._numbers))
+        return found
+
+
+def rendered(hosts: list[Listing], metalink: bool) -> Order:
+    """Return an order of hosts as it is."""
+    return Order(hosts, metalink_pieces(hosts) if metalink else text_pieces(hosts))
+
+
+def drawn(
+    offer: Offer, catalog: Catalog, metalink: bool, rng: Random, orders: "Orders | None"
+) -> Order:
+    """Return an order of an offer that nobody keeps, drawn as `select` draws it."""
+    hosts = [host for part in offer.parts for host in draw(part, catalog.weights, rng)]
+    if orders is not None:
+        return rendered(list(orders.listings(hosts, offer, catalog)), metalink)
+    return rendered([Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts], metalink)
+
+
+def before(near: Sequence[Listing], order: Order, metalink: bool) -> Order:
+    """Return an order with some hosts before all others.
+
+    Those behind the last one that comes forward stay in their places, so their pieces do too.
+    """
+    forward = set(near)
+    hosts, every = list(near), order.hosts
+    rest = len(every)
+    pieces_before = 0
+    for place, one in enumerate(every):
+        pieces_before += len(one.urls)
+        if one not in forward:
+            hosts.append(one)
+        elif len(hosts) == place + 1:
+            rest = place + 1
+            break
+    changed = rendered(hosts, metalink)
+    if rest < len(every):
+        last = len(changed.pieces) - 1
+        changed.pieces[last:] = order.pieces[pieces_before:]
+        hosts += every[rest:]
+    return changed

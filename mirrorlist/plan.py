@@ -1,0 +1,126 @@
+"""A query on one catalog: all of its answers that neither the client nor chance decides.
+
+Made once for each query string that clients send, and kept: a repository's clients all send the
+same one.
+"""
+
+from random import Random
+from urllib.parse import quote
+
+from mirrorlist import metalink, plain
+from mirrorlist.catalog import Catalog
+from mirrorlist.client import Client
+from mirrorlist.errors import QueryError
+from mirrorlist.orders import Choice, Order, Orders, before, drawn
+from mirrorlist.place import Place
+from mirrorlist.query import Query
+from mirrorlist.selection import Offer, Situation, draw, geo_offer, near_offer, offer
+from mirrorlist.target import Target, find_details, find_target
+
+# What RFC 3986 allows in a whole URL; a Location header must be ASCII.
+_URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
+
+
+class Plan:
+    """What a query asks for, found and rendered as far as it is known.
+
+    `error` is what the answer is instead of a list; `is_resolved` says that the repository was
+    found all the same, so that the request log counts it. Only what `is_repeated` is worth that
+    its orders are kept.
+    """
+
+    def __init__(self, query: Query, catalog: Catalog, minimum: int) -> None:
+        """Find the target; a client's mistake is kept, not raised."""
+        self.query = query
+        self.catalog = catalog
+        self.error: QueryError | None = None
+        self.is_resolved = False
+        self.is_repeated = False
+        self._minimum = minimum
+        try:
+            self._target = find_target(query, catalog)
+            self.is_resolved = query.has_repository
+            details = find_details(self._target, catalog) if query.metalink else ()
+        except QueryError as error:
+            self.error = error
+            return
+        path = self._target.path
+        if query.metalink:
+            self._path = metalink.escaped(path)
+            self._opening = metalink.opening(self._target.file or "", details)
+        else:
+            self._path = path.encode()
+            self._opening = self._target.heading.encode()
+        self._closing = plain.after_heading(query, catalog.read)
+        self._number = catalog.number_of(
+            (
+                *(self._target.category, self._target.host_set, minimum, query.metalink),
+                *(query.redirect, query.protocols, query.countries, query.near),
+            )
+        )
+
+    def order(
+        self, client: Client, place: Place, orders: Orders | None, rng: Random
+    ) -> tuple[Order, bytes]:
+        """Return an order of hosts for a client, and what a heading says was used."""
+        if orders is None:
+            return self._drawn(client, place, rng, None)
+        key = self._number, place.country
+        choice = orders.find(key)
+        if choice is None:
+            if not self.is_repeated:
+                return self._drawn(client, place, rng, orders)
+            choice = self._keep(key, client, place, orders, rng)
+        if self.query.near and (place.asn is not None or self.catalog.has_netblock(client.near)):
+            near = near_offer(self._situation(client, place))
+            # One that has no URL for this list is still told of in its heading.
+            if near.parts or near.netblock:
+                return self._near_first(near, choice, client, place, orders, rng)
+        return orders.next(choice, rng), choice.said
+
+    def _keep(
+        self, key: object, client: Client, place: Place, orders: Orders, rng: Random
+    ) -> Choice:
+        found = geo_offer(self._situation(client, place))
+        said = b"" if self.query.metalink else plain.used(found)
+        return orders.add(key, found, self.catalog, self.query.metalink, said, rng)
+
+    def _drawn(
+        self, client: Client, place: Place, rng: Random, orders: Orders | None
+    ) -> tuple[Order, bytes]:
+        found = offer(self._situation(client, place))
+        order = drawn(found, self.catalog, self.query.metalink, rng, orders)
+        return order, plain.used(found)
+
+    def _near_first(
+        self, near: Offer, choice: Choice, client: Client, place: Place, orders: Orders, rng: Random
+    ) -> tuple[Order, bytes]:
+        """Return an order for a client near some hosts: few clients, so none is kept."""
+        if choice.is_global:
+            # With the near hosts there may be enough without that tier.
+            return self._drawn(client, place, rng, orders)
+        hosts = [host for part in near.parts for host in draw(part, self.catalog.weights, rng)]
+        listings = orders.listings(hosts, near, self.catalog)
+        order = before(listings, orders.next(choice, rng), self.query.metalink)
+        return order, plain.used(near) + choice.said
+
+    def metalink(self, order: Order, head: bytes) -> bytes:
+        """Return the document of an order; `head` is what it begins with."""
+        resources = self._path.join(order.pieces)
+        return b"".join((head, self._opening, resources, metalink.CLOSING))
+
+    def mirrorlist(self, order: Order, said: bytes) -> bytes:
+        """Return the text list of an order; `said` is what a heading says was used."""
+        return b"".join((self._opening, said, self._closing, self._path.join(order.pieces)))
+
+    def location(self, order: Order) -> str | None:
+        """Return where a redirect leads, or None if nobody has it."""
+        return location_of(order.first, self._target)
+
+    def _situation(self, client: Client, place: Place) -> Situation:
+        return Situation(self.query, client, place, self._target, self.catalog, self._minimum)
+
+
+def location_of(base: str | None, target: Target) -> str | None:
+    """Return where a redirect to a host's URL leads; None without one."""
+    return None if base is None else quote(base + target.path, safe=_URL_SAFE)

@@ -1,0 +1,257 @@
+"""Kept orders: fair, in the order of the tiers, used a few times, and bounded in bytes."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirrorlist.address import parse_address
+from mirrorlist.catalog import Catalog
+from mirrorlist.client import Client
+from mirrorlist.listing import Listing, metalink_pieces, text_pieces
+from mirrorlist.orders import Choice, Order, Orders, Region, before, rendered
+from mirrorlist.place import locate
+from mirrorlist.plan import Plan
+from mirrorlist.query import parse_query
+from mirrorlist.selection import geo_offer, offer, select
+from mirrorlist.urls import make_url
+from snapshot.model import Host
+from tests.small_worlds import DIRECTORY, Mirror, small_catalog, small_situation
+
+PATH = b"/dir/"
+
+
+def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE") -> Listing:
+    """Return what lists say of a host with so many URLs."""
+    host = Host(number, f"h{number}", "s", country, bandwidth, number % 2 == 1, 0, (), ())
+    made = tuple(make_url(f"https://{place}.h{number}.example") for place in range(urls))
+    return Listing(made, host, number)
+
+
+def choice(*parts: Sequence[Listing], turn: float = 0.0, metalink: bool = True) -> Choice:
+    """Return a choice of parts that nobody else draws."""
+    region = Region([one for part in parts for one in part])
+    return Choice(region, [tuple(part) for part in parts], metalink, b"", False, turn)
+
+
+def drawn(found: Choice, times: int, reuse: int = 1, seed: int = 1) -> list[Order]:
+    """Return so many orders, one after the other."""
+    rng = Random(seed)
+    return [found.next(reuse, rng) for _ in range(times)]
+
+
+def test_first_places_follow_the_bandwidths() -> None:
+    """After 2,000 drawings each share is within a hundredth of what is due: no luck in it."""
+    weights = [1, 10, 100, 889, 3000, 6000]
+    hosts = [listing(number, weight) for number, weight in enumerate(weights)]
+    firsts = Counter(order.hosts[0].number for order in drawn(choice(hosts), 2000))
+    for number, weight in enumerate(weights):
+        assert abs(firsts[number] / 2000 - weight / 10000) < 0.01
+
+
+def test_first_places_of_lists_used_again() -> None:
+    """Used sixteen times each, lists still give every host its share."""
+    weights = [500, 1500, 3000, 5000]
+    hosts = [listing(number, weight) for number, weight in enumerate(weights)]
+    orders = drawn(choice(hosts), 16000, reuse=16)
+    firsts = Counter(order.hosts[0].number for order in orders)
+    for number, weight in enumerate(weights):
+        assert abs(firsts[number] / 16000 - weight / 10000) < 0.01
+
+
+def test_second_places_follow_the_bandwidths() -> None:
+    """Behind the first, the others follow as drawn without it (chi-square, 3 degrees)."""
+    weights = [1000, 2000, 3000, 4000]
+    hosts = [listing(number, weight) for number, weight in enumerate(weights)]
+    times = 8000
+    seconds = Counter(order.hosts[1].number for order in drawn(choice(hosts), times))
+    due = [
+        sum(
+            other / 10000 * weight / (10000 - other)
+            for place, other in enumerate(weights)
+            if place != number
+        )
+        for number, weight in enumerate(weights)
+    ]
+    statistic = sum(
+        (seconds[number] - share * times) ** 2 / (share * times) for number, share in enumerate(due)
+    )
+    # Exceeded by chance in one of 10,000 seeds.
+    assert statistic < 21.1
+
+
+def test_a_list_is_used_so_often() -> None:
+    """Asked for a second time a list stays for as many requests as it should."""
+    found = choice([listing(number) for number in range(20)])
+    orders = drawn(found, 1 + 3 * 4, reuse=4)
+    runs = [len(list(same)) for _, same in groupby(orders, key=id)]
+    assert runs == [1, 4, 4, 4]
+
+
+def test_what_is_asked_for_once_keeps_no_list() -> None:
+    """Most choices are asked for once, so their first list takes no memory."""
+    found = choice([listing(number) for number in range(20)])
+    before_it = found.size
+    drawn(found, 1)
+    assert found.size == before_it
+    drawn(found, 1, reuse=2)
+    assert found.size > before_it + 8 * 40
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+    turn=st.floats(0, 1, exclude_max=True),
+)
+def test_parts_stay_in_order(sizes: list[int], seed: int, turn: float) -> None:
+    """Each part's hosts stand behind those of the parts before it, every host once."""
+    numbers = iter(range(100))
+    parts = [[listing(next(numbers)) for _ in range(size)] for size in sizes]
+    for order in drawn(choice(*parts, turn=turn), 3, seed=seed):
+        hosts = list(order.hosts)
+        for part in parts:
+            assert {one.number for one in hosts[: len(part)]} == {one.number for one in part}
+            del hosts[: len(part)]
+        assert hosts == []
+
+
+def test_nobody() -> None:
+    """A choice of nobody is an empty list of either kind."""
+    assert drawn(choice(), 2)[1].hosts == []
+    assert PATH.join(drawn(choice(metalink=False), 1)[0].pieces) == b"\n"
+    assert PATH.join(drawn(choice(), 1)[0].pieces) == b""
+    assert drawn(choice(), 1)[0].first is None
+
+
+def test_pieces_of_a_metalink() -> None:
+    """Pieces joined by a path are the resources, preferences falling from host to host."""
+    body = PATH.join(metalink_pieces([listing(2, urls=2), listing(1)])).decode()
+    assert body == (
+        '    <url protocol="https" type="https" location="DE" preference="100">'
+        "https://0.h2.example/dir/</url>\n"
+        '    <url protocol="https" type="https" location="DE" preference="100">'
+        "https://1.h2.example/dir/</url>\n"
+        '    <url protocol="https" type="https" location="DE" preference="99"'
+        ' mm0:private="True">https://0.h1.example/dir/</url>\n'
+    )
+
+
+def test_preferences_end_at_one() -> None:
+    """The hundredth host and all behind it have the preference 1."""
+    body = PATH.join(metalink_pieces([listing(2 * number) for number in range(103)]))
+    found = [int(text) for text in re.findall(rb'preference="(\d+)"', body)]
+    assert found == [*range(100, 0, -1), 1, 1, 1]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    order=st.permutations(range(8)),
+    near=st.lists(st.integers(0, 11), unique=True, max_size=5),
+    metalink=st.booleans(),
+)
+def test_hosts_that_come_forward(order: list[int], near: list[int], metalink: bool) -> None:
+    """An order with near hosts before it is rendered as if it had been drawn like this."""
+    known = {number: listing(number, urls=1 + number % 3) for number in range(12)}
+    found = before(
+        [known[number] for number in near],
+        rendered([known[number] for number in order], metalink),
+        metalink,
+    )
+    expected = [*near, *(number for number in order if number not in near)]
+    assert [one.number for one in found.hosts] == expected
+    render = metalink_pieces if metalink else text_pieces
+    assert found.pieces == render([known[number] for number in expected])
+
+
+def world(countries: Sequence[str] = ("DE", "DE", "FR", "US", "CA", "US")) -> Catalog:
+    """Return a catalog of one host in each of these countries."""
+    return small_catalog(*(Mirror(country=country) for country in countries))
+
+
+def ask(catalog: Catalog, orders: Orders, country: str, query: str = "") -> Order:
+    """Return an order of the directory for a client of a country."""
+    plan = Plan(parse_query(f"path={DIRECTORY}{query}".encode(), False), catalog, 1)
+    plan.is_repeated = True
+    near = parse_address("203.0.113.1")
+    assert near is not None
+    client = Client(near, near, "peer", country=country, country_source="test")
+    return plan.order(client, locate(client, catalog), orders, Random(5))[0]
+
+
+def test_as_select_would() -> None:
+    """The tiers of a kept order are those of the rules."""
+    catalog, orders = world(), Orders(reuse=4)
+    for country in ("DE", "FR", "US", "CA", "JP"):
+        situation = small_situation(catalog, country=country, minimum=1)
+        expected = [
+            {catalog.hosts[host].name for host in part.hosts} for part in offer(situation).parts
+        ]
+        for _ in range(6):
+            found = [one.urls[0].base.split("/")[2] for one in ask(catalog, orders, country).hosts]
+            for names in expected:
+                assert set(found[: len(names)]) == names
+                del found[: len(names)]
+            assert found == []
+        assert len(select(situation, Random(1)).chosen) == sum(map(len, expected))
+
+
+def test_a_continent_is_drawn_together() -> None:
+    """Countries of one continent share a region; those of another have their own."""
+    catalog, orders = world(), Orders()
+    for country in ("DE", "FR", "US", "CA"):
+        ask(catalog, orders, country)
+    assert len(orders._regions) == 2
+
+
+def test_an_equal_snapshot_keeps_everything() -> None:
+    """What did not change is drawn no more, whatever snapshot it comes from."""
+    orders = Orders()
+    first = ask(world(), orders, "DE")
+    second = ask(world(), orders, "DE")
+    assert {*first.hosts} == {*second.hosts}
+    assert len(orders._regions) == 1
+    faster = small_catalog(Mirror("DE"), Mirror("DE", bandwidth=7), Mirror("FR"))
+    changed = ask(faster, orders, "DE")
+    assert {*changed.hosts} != {*first.hosts}
+    assert len(orders._regions) == 2
+
+
+def test_memory_is_bounded() -> None:
+    """However many choices are asked for, what is kept stays within its bound."""
+    catalog = world([f"{a}{b}" for a in "ABCDEFGH" for b in "ABCDEFGH"])
+    orders = Orders(reuse=2, most_bytes=200_000)
+    sizes = []
+    for turn in range(40):
+        for country in [f"{a}{b}" for a in "ABCDEFGH" for b in "ABCDEFGH"]:
+            for protocols in ("https", "https,x", f"https,{turn}"):
+                order = ask(catalog, orders, country, f"&protocol={protocols}&country={country}")
+                assert [one.urls for one in order.hosts]
+        sizes.append(orders.size)
+    assert max(sizes) < 250_000
+    assert max(sizes) > 20_000
+
+
+@pytest.mark.parametrize("reuse", [1, 16])
+def test_geo_tiers_alone(reuse: int) -> None:
+    """What is kept is of the tiers of countries: near hosts are drawn for each client."""
+    situation = small_situation(world(), country="DE")
+    assert all(part.by_bandwidth for part in geo_offer(situation).parts)
+    assert Orders(reuse=reuse).find("nothing") is None
+
+
+def test_what_is_asked_once_is_not_kept() -> None:
+    """Only a query string that comes again makes anything be kept."""
+    catalog, orders = world(), Orders()
+    plan = Plan(parse_query(f"path={DIRECTORY}".encode(), False), catalog, 1)
+    near = parse_address("203.0.113.1")
+    assert near is not None
+    client = Client(near, near, "peer", country="DE", country_source="test")
+    for plan.is_repeated, regions in ((False, 0), (True, 1)):
+        plan.order(client, locate(client, catalog), orders, Random(5))
+        assert len(orders._regions) == regions
