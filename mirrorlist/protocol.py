@@ -67,6 +67,9 @@ class LimitedProtocol(HttpToolsProtocol):
     _header_bytes: int = 0
     _header_lines: int = 0
     _timer: asyncio.TimerHandle | None = None
+    _deadline: float | None = None
+    _then: Callable[[], object] = staticmethod(lambda: None)
+    _head_waits = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not for ever."""
@@ -76,6 +79,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave no timer and no answer behind, whatever ended the connection."""
         self._wait(None)
+        if self._timer is not None:
+            self._timer.cancel()
         self._forget_answers()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
@@ -108,8 +113,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._target_bytes = self._header_bytes = self._header_lines = 0
         if not self._in_head:
-            self._in_head = True
-            self._wait(HEAD_SECONDS, self._head_is_late)
+            self._in_head, self._head_waits = True, False
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request target."""
@@ -148,8 +152,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._at_end and not self._is_busy():
             self.transport.close()
         if self.transport.is_closing():
-            # Written, but perhaps not read: a client that never does is not waited for.
-            self._wait(ANSWER_SECONDS, self._cut_off)
+            self._close()
         elif not self._is_busy() and not self._in_head:
             self._wait(None)
 
@@ -163,7 +166,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def _count_unfinished(self, received: int) -> None:
         # The parser keeps an unfinished line to itself, so the raw bytes of a head are counted
         # too, in every piece that holds no end of a head.
-        if self._in_head and not self._completed:
+        if not self._in_head:
+            return
+        if not self._head_waits:
+            # Only now, as nearly every head comes whole.
+            self._head_waits = True
+            self._wait(HEAD_SECONDS, self._head_is_late)
+        if not self._completed:
             self._head_bytes += received
             if self._head_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -181,6 +190,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._wait(ANSWER_SECONDS, self._cut_off)
         else:
             self._send_refusal(status)
+
+    def _close(self) -> None:
+        # Written, but perhaps not read: a client that never does is not waited for.
+        self.transport.close()
+        self._wait(ANSWER_SECONDS, self._cut_off)
 
     def _cut_off(self) -> None:
         self._forget_answers()
@@ -232,6 +246,26 @@ class LimitedProtocol(HttpToolsProtocol):
         self._wait(ANSWER_SECONDS if unsent else LINGER_SECONDS, self._cut_off)
 
     def _wait(self, seconds: float | None, then: Callable[[], object] = lambda: None) -> None:
+        """Do something if nothing else is waited for until then; None waits for nothing."""
+        if seconds is None:
+            self._deadline = None
+            return
+        self._deadline, self._then = self.loop.time() + seconds, then
+        # A timer that fires too early looks again: most of them are moved on before they do.
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._look_at(self._deadline)
+
+    def _look_at(self, time: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if seconds is None else self.loop.call_later(seconds, then)
+        self._timer = self.loop.call_at(time, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self.loop.time() < self._deadline:
+            self._look_at(self._deadline)
+        else:
+            self._deadline = None
+            self._then()

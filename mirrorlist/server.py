@@ -9,6 +9,7 @@ import threading
 import uvicorn
 
 from mirrorlist.app import App
+from mirrorlist.door import make_door
 from mirrorlist.errors import StartError
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.service import Service
@@ -39,11 +40,12 @@ def shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def work(service: Service, listener: socket.socket, lifeline: int) -> None:
+def work(service: Service, listener: socket.socket, lifeline: int, *, fast: bool = True) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
-    `lifeline` is the reading end of a pipe that the supervisor holds open: its end tells that
-    the supervisor was killed, so no worker stays behind with the port.
+    `fast`: lists are answered by the door, else all by the app. `lifeline` is the reading end
+    of a pipe that the supervisor holds open: its end tells that the supervisor was killed, so
+    no worker stays behind with the port.
     """
     service.reseed()
     # A client's mistake is its own business; only what we did wrong goes to the operator.
@@ -52,7 +54,7 @@ def work(service: Service, listener: socket.socket, lifeline: int) -> None:
     config = uvicorn.Config(
         App(service),
         loop="uvloop",
-        http=LimitedProtocol,
+        http=make_door(service) if fast else LimitedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -57,7 +57,7 @@ class Service:
         self._log = log
         self._rng = Random()
         # With a seed an answer must depend on its request alone.
-        self._orders = Orders(reuse) if reuse > 1 and seed is None else None
+        self._orders = Orders(max(1, reuse)) if seed is None else None
         self._plans: dict[tuple[bool, bytes], Plan] = {}
         self._plans_of: Catalog | None = None
         self._asked: set[int] = set()

@@ -167,6 +167,14 @@ SETTINGS = (
         ("serve", "demo"),
     ),
     Setting(
+        "door",
+        Kind.TEXT,
+        "How lists are answered: fast, within the HTTP protocol, or asgi, by the app as all else.",
+        ("serve",),
+        default="fast",
+        metavar="fast|asgi",
+    ),
+    Setting(
         "reuse",
         Kind.INTEGER,
         "How many requests get a list of one drawing, on average; 0 or 1 draws each anew.",

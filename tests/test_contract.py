@@ -32,8 +32,9 @@ def surfaces(
         open_surface("kept", snapshot, geoip, folder) as kept,
         open_surface("app", snapshot, geoip, folder) as app,
         open_surface("server", snapshot, geoip, folder) as server,
+        open_surface("asgi", snapshot, geoip, folder) as asgi,
     ):
-        yield {"service": service, "kept": kept, "app": app, "server": server}
+        yield {"service": service, "kept": kept, "app": app, "server": server, "asgi": asgi}
 
 
 def _each_on_its_surfaces() -> Iterator[object]:

@@ -19,12 +19,14 @@ REQUEST = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % TARGET
 _CLOSE = b"Connection: close"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with one mirror."""
+@pytest.fixture(scope="module", params=["fast", "asgi"])
+def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Server]:
+    """A server with one mirror, whose lists go through either door."""
     folder = tmp_path_factory.mktemp("protocol")
     (folder / "mm.snap").write_bytes(encode(small_data((Mirror(),), {})))
-    with serve(folder / "mm.snap", folder) as server:
+    with serve(folder / "mm.snap", folder, "--door", request.param) as server:
         yield server
 
 

@@ -12,6 +12,7 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import say
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
 from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.service import Service
@@ -32,6 +33,7 @@ def serve(
     geoip: Path | None,
     minimum: int,
     log: Path | None,
+    door: str,
     reuse: int,
     trusted_proxy: tuple[str, ...],
     seed: int | None,
@@ -49,7 +51,7 @@ def serve(
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
     service = load_service(snapshot, geoip, trust, minimum, log, seed, key, reuse)
-    run_server(service, host, port, workers)
+    run_server(service, host, port, workers, fast=_is_fast(door))
 
 
 def load_service(
@@ -75,12 +77,16 @@ def run_server(
     port: int,
     workers: int,
     listening: Callable[[str], None] = lambda address: None,
+    *,
+    fast: bool = True,
 ) -> None:
     """Bind, say where, and supervise workers until told to stop.
 
-    `listening` is called with the address and port once both are taken.
+    `fast`: lists take the fast door, if it fits. `listening` is called with the address and port
+    once both are taken.
     """
     # Here and not above: `--help` need not wait for uvicorn.
+    from mirrorlist.door import misfit
     from mirrorlist.server import listen, shown, work
     from mirrorlist.supervisor import Supervisor
 
@@ -92,8 +98,18 @@ def run_server(
         f" snapshot {catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
     )
     listening(bound)
-    Supervisor(partial(work, service, listener), workers, say, listener.close).run()
+    if fast and (why := misfit(service)):
+        say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
+        fast = False
+    worker = partial(work, service, listener, fast=fast)
+    Supervisor(worker, workers, say, listener.close).run()
     say("stopped")
+
+
+def _is_fast(door: str) -> bool:
+    if door not in ("fast", "asgi"):
+        raise OptionError(f"--door {door}: neither fast nor asgi")
+    return door == "fast"
 
 
 def _await(snapshot: Path, seconds: float) -> None:

@@ -137,16 +137,19 @@ SURFACES: dict[str, type[Surface]] = {
     "kept": OnKept,
     "app": OnApp,
     "server": OnServer,
+    "asgi": OnServer,
 }
 
 
 @contextmanager
 def open_surface(name: str, snapshot: Snapshot, geoip: Path, folder: Path) -> Iterator[Surface]:
     """Yield a surface that answers from a snapshot until the block ends."""
-    if name == "server":
-        log = folder / "server.log"
-        options = ("--geoip", geoip, "--seed", SEED, "--log", log)
-        with serve(Path(snapshot.path), folder, *options) as server:
+    if name in ("server", "asgi"):
+        (folder / name).mkdir()
+        log = folder / f"{name}.log"
+        door = "asgi" if name == "asgi" else "fast"
+        options = ("--geoip", geoip, "--seed", SEED, "--log", log, "--door", door)
+        with serve(Path(snapshot.path), folder / name, *options) as server:
             yield OnServer(server.port, log)
     else:
         kinds = {"service": OnService, "kept": OnKept, "app": OnApp}

@@ -1,0 +1,154 @@
+"""The fast door: answers lists within the parser's callback, and hands all else to the app.
+
+An answer waits for nothing, so it needs no task, and what ASGI and starlette do around one costs
+more than the answer. It is `Service.respond()` all the same; limits and times are those of
+`protocol`. Whatever is out of the ordinary (a body, another method, an upgrade, an answer under
+way, a client that does not read) takes the way through the app, in its turn.
+"""
+
+import asyncio
+from functools import lru_cache
+from http import HTTPStatus
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from mirrorlist.answer import Answer
+from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.service import Service
+
+# Whose protocol class this was written for; another one may call its methods otherwise.
+KNOWN_UVICORN = ((0, 50), (0, 60))
+# With these a request is more than its head.
+_MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_LISTS = (b"/metalink", b"/mirrorlist")
+
+
+class Door(LimitedProtocol):
+    """A connection that answers lists itself; `service` is set on a subclass."""
+
+    service: Service
+    _is_answered = False
+
+    def on_message_begin(self) -> None:
+        """Begin with a request that nobody has answered."""
+        self._is_answered = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Answer a list, or begin to answer by the app."""
+        path, _, query = self.url.partition(b"?")
+        if path.endswith(_LISTS) and self._is_plain(path):
+            self._answer(path.endswith(_LISTS[0]), query)
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body, which only requests for the app have."""
+        if not self._is_answered:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        if not self._is_answered:
+            super().on_message_complete()
+
+    def _is_plain(self, path: bytes) -> bool:
+        """Return whether a request can be answered here and now."""
+        return (
+            self.parser.get_method() in (b"GET", b"HEAD")
+            and path.isascii()
+            and b"#" not in self.url
+            and not self._is_busy()
+            and not self.flow.write_paused
+            and not any(name in _MORE for name, _ in self.headers)
+        )
+
+    def _answer(self, is_metalink: bool, query: bytes) -> None:
+        self._in_head, self._completed, self._is_answered = False, True, True
+        forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        peer = self.client[0] if self.client else None
+        found = self.service.respond(is_metalink, query, peer, forwarded)
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        head = self._head(found, keep_alive)
+        self.server_state.total_requests += 1
+        if self.parser.get_method() == b"HEAD":
+            self.transport.write(head)
+        else:
+            self.transport.write(head + found.body)
+        if keep_alive:
+            self._wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        else:
+            self._close()
+
+    def _head(self, found: Answer, keep_alive: bool) -> bytes:
+        location = "" if found.location is None else f"location: {found.location}\r\n"
+        close = "" if keep_alive else "connection: close\r\n"
+        before, after = _frame(found.status, found.content_type)
+        date = self.server_state.default_headers[0][1]
+        rest = f"{after}{location}content-length: {len(found.body)}\r\n{close}\r\n"
+        return b"%b%b%b" % (before, date, rest.encode("latin-1"))
+
+
+@lru_cache(64)
+def _frame(status: int, content_type: str) -> tuple[bytes, str]:
+    """Return a head up to its date, and what follows that."""
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ndate: "
+    return first.encode(), f"\r\ncontent-type: {content_type}\r\ncache-control: private\r\n"
+
+
+def make_door(service: Service) -> type[Door]:
+    """Return the protocol class of a worker with this service."""
+    return type("ServiceDoor", (Door,), {"service": service})
+
+
+def misfit(service: Service) -> str | None:
+    """Return why the door cannot be used with this uvicorn, or None."""
+    version = tuple(int(part) for part in uvicorn.__version__.split(".")[:2] if part.isdigit())
+    least, beyond = KNOWN_UVICORN
+    if not least <= version < beyond:
+        return f"uvicorn {uvicorn.__version__} is none of those it knows"
+    try:
+        answered = _tried(service)
+    # Whatever another uvicorn may raise, there is still the app.
+    except Exception as error:
+        return f"it does not work with this uvicorn: {error!r}"
+    return None if answered else "it gives no answer with this uvicorn"
+
+
+class _Memory(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def _tried(service: Service) -> bool:
+    """Ask the door for nothing in particular, without a network."""
+    loop = asyncio.new_event_loop()
+    try:
+        state = ServerState()
+        state.default_headers = [(b"date", b"now")]
+        config = uvicorn.Config(_nothing, log_config=None, lifespan="off")
+        connection = make_door(service)(config, state, {}, _loop=loop)
+        transport = _Memory()
+        connection.connection_made(transport)
+        connection.data_received(b"GET /mirrorlist HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        connection.connection_lost(None)
+    finally:
+        loop.close()
+    return transport.written.count(b"HTTP/1.1 200 OK\r\ndate: now\r\n") == 2
+
+
+async def _nothing(scope: object, receive: object, send: object) -> None:
+    """An app that is never called."""
