@@ -5,6 +5,8 @@ from ipaddress import IPv6Address
 from typing import NamedTuple
 
 _MAPPED = 0xFFFF  # ::ffff:a.b.c.d
+# What is before an IPv4 address that inet_ntop writes with dots.
+_MIXED = (0, _MAPPED, _MAPPED << 16)
 _6TO4 = 0x2002  # 2002:a.b.c.d::/48, RFC 3056
 _TEREDO = 0x20010000  # 2001:0::/32, RFC 4380: the client's address, inverted, is at the end
 
@@ -20,7 +22,9 @@ class Address(NamedTuple):
         value = self.value
         if self.version == 4:
             return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
-        return str(IPv6Address(value))
+        if value >> 32 in _MIXED:
+            return str(IPv6Address(value))
+        return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
 
     @property
     def tunnelled(self) -> "Address":

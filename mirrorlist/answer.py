@@ -37,13 +37,21 @@ class LogEntry(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A whole answer; the log entry is None for what statistics do not count."""
+    """A whole answer; its body in pieces, as whoever sends it puts a head before them.
+
+    The log entry is None for what statistics do not count.
+    """
 
     status: int
     content_type: str
-    body: bytes
+    pieces: tuple[bytes, ...]
     location: str | None = None
     log: LogEntry | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The body as a whole."""
+        return b"".join(self.pieces)
 
 
 def answer(
@@ -70,12 +78,12 @@ def answer_plan(
         return refuse(plan.error, query.metalink, now, log)
     order, said = plan.order(client, place, orders, rng)
     if query.metalink:
-        body = plan.metalink(order, _head(int(now)))
-        return Answer(200, metalink.CONTENT_TYPE, body, log=log)
+        pieces = (_head(int(now)), *plan.metalink(order))
+        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log)
     if query.redirect:
         location = plan.location(order)
-        return Answer(302 if location else 404, plain.CONTENT_TYPE, b"", location, log)
-    return Answer(200, plain.CONTENT_TYPE, plan.mirrorlist(order, said), log=log)
+        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location, log)
+    return Answer(200, plain.CONTENT_TYPE, plan.mirrorlist(order, said), None, log)
 
 
 def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
@@ -104,8 +112,8 @@ def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | Non
     """Return a client's mistake as an answer of the kind that was asked for."""
     if is_metalink:
         body = metalink.render_error(pubdate(now), str(error))
-        return Answer(error.status, metalink.CONTENT_TYPE, body, log=log)
-    return Answer(error.status, plain.CONTENT_TYPE, plain.render_error(str(error)), log=log)
+        return Answer(error.status, metalink.CONTENT_TYPE, (body,), log=log)
+    return Answer(error.status, plain.CONTENT_TYPE, (plain.render_error(str(error)),), log=log)
 
 
 def pubdate(now: float) -> str:
@@ -127,10 +135,10 @@ def _render(
         body = metalink.render_metalink(
             pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
         )
-        return Answer(200, metalink.CONTENT_TYPE, body)
+        return Answer(200, metalink.CONTENT_TYPE, (body,))
     if query.redirect:
         first = selection.chosen[0].urls[0].base if selection.chosen else None
         location = location_of(first, target)
-        return Answer(302 if location else 404, plain.CONTENT_TYPE, b"", location)
+        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location)
     body = plain.render_mirrorlist(query, target, selection, catalog.read, catalog.hosts)
-    return Answer(200, plain.CONTENT_TYPE, body)
+    return Answer(200, plain.CONTENT_TYPE, (body,))

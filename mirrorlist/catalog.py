@@ -24,16 +24,24 @@ _NUMBERS = count(1)
 
 
 class Carriers:
-    """The hosts that may be offered for a directory: all of them, and the public by country."""
+    """The hosts that may be offered for a directory; the public ones also by country."""
 
     def __init__(self, hosts: tuple[int, ...], catalog: "Catalog") -> None:
         """Take the hosts of a host set, by rising index."""
-        self.hosts = frozenset(hosts)
+        self._bits = sum(1 << host for host in hosts)
         self.public = tuple(host for host in hosts if not catalog.hosts[host].private)
         by_country: dict[str, list[int]] = defaultdict(list)
         for host in self.public:
             by_country[catalog.hosts[host].country].append(host)
         self.by_country = {country: tuple(found) for country, found in by_country.items()}
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return self._bits != 0
+
+    def __contains__(self, host: int) -> bool:
+        """Return whether a host is one of them."""
+        return self._bits >> host & 1 == 1
 
 
 class Catalog:
@@ -69,6 +77,10 @@ class Catalog:
         self._chains = snapshot.netblock_chains
         self._country_ranges = RangeTable(snapshot.country_ranges)
         self._asns = RangeTable(snapshot.asn_ranges)
+        self._of_asn: dict[int, list[int]] = {}
+        for index, host in enumerate(snapshot.hosts):
+            for asn in dict.fromkeys(host.asns):
+                self._of_asn.setdefault(asn, []).append(index)
         self._listed: dict[object, dict[int, tuple[Url, ...]]] = {}
         self._carriers: dict[int, Carriers] = {}
         self._numbers: dict[object, int] = {}
@@ -145,11 +157,17 @@ class Catalog:
 
     def asn(self, address: Address) -> int | None:
         """Return the ASN of an address if some host has it."""
-        return self._asns.find(address.tunnelled) or None
+        return self._asns.find(address if address.version == 4 else address.tunnelled) or None
+
+    def of_asn(self, asn: int) -> Sequence[int]:
+        """Return the hosts that have an ASN, by rising index."""
+        return self._of_asn.get(asn, ())
 
     def netblock_country(self, address: Address) -> str | None:
         """Return the country that the database gives an address, whatever GeoIP says."""
-        found = self._country_ranges.find(address) or self._country_ranges.find(address.tunnelled)
+        found = self._country_ranges.find(address)
+        if not found and address.version == 6:
+            found = self._country_ranges.find(address.tunnelled)
         return chr(found >> 8) + chr(found & 0xFF) if found else None
 
     def neighbours(self, country: str) -> list[str]:

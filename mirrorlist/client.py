@@ -81,6 +81,11 @@ class Trust:
         connected, is_proxy = self._peers.get(peer) or self._peer(peer)
         if not is_proxy or not forwarded:
             return connected, "peer"
+        if len(forwarded) == 1:
+            # Nearly always one proxy has written one address.
+            address = parse_address(forwarded[0].decode("latin-1"))
+            if address is not None:
+                return address, "x-forwarded-for"
         # A list in a header may have empty elements (RFC 9110 section 5.6.1).
         listed = b",".join(forwarded).decode("latin-1").split(",")
         believed = None

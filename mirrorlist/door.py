@@ -9,8 +9,10 @@ way, a client that does not read) takes the way through the app, in its turn.
 import asyncio
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from mirrorlist.answer import Answer
@@ -31,16 +33,25 @@ class Door(LimitedProtocol):
     _is_answered = False
 
     def on_message_begin(self) -> None:
-        """Begin with a request that nobody has answered."""
+        """Begin with a request that nobody has answered; what the app needs is made for it only."""
+        self.url, self.headers = b"", []
         self._is_answered = False
-        super().on_message_begin()
+        self._begin_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self.headers.append((name.lower(), value))
+        if not self._in_head:
+            self._count_headers()
 
     def on_headers_complete(self) -> None:
         """Answer a list, or begin to answer by the app."""
+        self._count_headers()
         path, _, query = self.url.partition(b"?")
         if path.endswith(_LISTS) and self._is_plain(path):
             self._answer(path.endswith(_LISTS[0]), query)
         else:
+            self._hand_over()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -61,8 +72,16 @@ class Door(LimitedProtocol):
             and b"#" not in self.url
             and not self._is_busy()
             and not self.flow.write_paused
-            and not any(name in _MORE for name, _ in self.headers)
+            and _MORE.isdisjoint([name for name, _ in self.headers])
         )
+
+    def _hand_over(self) -> None:
+        """Begin again as uvicorn does, for the app."""
+        url, headers = self.url, tuple(self.headers)
+        HttpToolsProtocol.on_message_begin(self)
+        HttpToolsProtocol.on_url(self, url)
+        for name, value in headers:
+            HttpToolsProtocol.on_header(self, name, value)
 
     def _answer(self, is_metalink: bool, query: bytes) -> None:
         self._in_head, self._completed, self._is_answered = False, True, True
@@ -75,26 +94,30 @@ class Door(LimitedProtocol):
         if self.parser.get_method() == b"HEAD":
             self.transport.write(head)
         else:
-            self.transport.write(head + found.body)
+            self.transport.write(b"".join((head, *found.pieces)))
         if keep_alive:
             self._wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
         else:
             self._close()
 
     def _head(self, found: Answer, keep_alive: bool) -> bytes:
-        location = "" if found.location is None else f"location: {found.location}\r\n"
-        close = "" if keep_alive else "connection: close\r\n"
-        before, after = _frame(found.status, found.content_type)
         date = self.server_state.default_headers[0][1]
-        rest = f"{after}{location}content-length: {len(found.body)}\r\n{close}\r\n"
-        return b"%b%b%b" % (before, date, rest.encode("latin-1"))
+        common = _common(found.status, found.content_type, date)
+        location = b"" if found.location is None else b"location: %b\r\n" % found.location.encode()
+        length, close = sum(map(len, found.pieces)), b"" if keep_alive else b"connection: close\r\n"
+        return b"%b%bcontent-length: %d\r\n%b\r\n" % (common, location, length, close)
 
 
 @lru_cache(64)
-def _frame(status: int, content_type: str) -> tuple[bytes, str]:
-    """Return a head up to its date, and what follows that."""
-    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ndate: "
-    return first.encode(), f"\r\ncontent-type: {content_type}\r\ncache-control: private\r\n"
+def _common(status: int, content_type: str, date: bytes) -> bytes:
+    """Return what the heads of a second have in common."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"date: {date.decode()}",
+        f"content-type: {content_type}",
+        "cache-control: private",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 def make_door(service: Service) -> type[Door]:
@@ -134,21 +157,28 @@ class _Memory(asyncio.Transport):
 
 
 def _tried(service: Service) -> bool:
-    """Ask the door for nothing in particular, without a network."""
+    """Ask the door for nothing in particular, and for something of the app, without a network."""
+    asked: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["path"], scope["headers"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
     loop = asyncio.new_event_loop()
     try:
         state = ServerState()
         state.default_headers = [(b"date", b"now")]
-        config = uvicorn.Config(_nothing, log_config=None, lifespan="off")
+        config = uvicorn.Config(app, log_config=None, lifespan="off")
         connection = make_door(service)(config, state, {}, _loop=loop)
         transport = _Memory()
         connection.connection_made(transport)
-        connection.data_received(b"GET /mirrorlist HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        for path in ("/mirrorlist", "/mirrorlist", "/else"):
+            connection.data_received(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        loop.run_until_complete(asyncio.wait(state.tasks))
         connection.connection_lost(None)
     finally:
         loop.close()
-    return transport.written.count(b"HTTP/1.1 200 OK\r\ndate: now\r\n") == 2
-
-
-async def _nothing(scope: object, receive: object, send: object) -> None:
-    """An app that is never called."""
+    lists = transport.written.count(b"HTTP/1.1 200 OK\r\ndate: now\r\n")
+    others = transport.written.count(b"HTTP/1.1 204 No Content\r\ndate: now\r\n")
+    return (lists, others, asked) == (2, 1, [("/else", [(b"host", b"a")])])

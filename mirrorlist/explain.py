@@ -99,7 +99,7 @@ def _reason(index: int, host: Host, situation: Situation, selection: Selection) 
         return f"does not carry the category {catalog.categories[target.category].name}"
     if not catalog.urls(target.category, index):
         return "has no public URL for this category"
-    if index not in target.carriers.hosts:
+    if index not in target.carriers:
         return "not up to date in this directory"
     if index not in situation.urls:
         return _no_url(situation.query)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Protocol, cast
 
 import geoip2.database
@@ -18,6 +19,7 @@ from mirrorlist.errors import GeoipError
 
 _RECORDS_LOOKED_AT = 1000
 # Where a record has its country: GeoLite2, a plain code, a plain text.
+_CODES = {a + b: a + b for a in ascii_uppercase for b in ascii_uppercase}
 _SHAPES = (("country", "iso_code"), ("country_code",), ("country",))
 
 
@@ -82,10 +84,12 @@ class MmdbGeo:
         if address.version > self._ip_version:
             return None
         try:
-            return _code(self._database.get_path(str(address), self._shape))
+            found = self._database.get_path(str(address), self._shape)
         except (maxminddb_rust.InvalidDatabaseError, ValueError):
             # A damaged record costs its clients the country, not the answer.
             return None
+        # One string a country: it stands in a great many keys.
+        return (_CODES.get(found) or _code(found)) if isinstance(found, str) else None
 
 
 def open_geo(path: Path | None) -> Geo:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from mirrorlist.listing import Listing, metalink_pieces
+from mirrorlist.listing import PATH, Listing, metalink_template
 from mirrorlist.selection import Chosen
 from snapshot.model import FileDetail, Host
 
@@ -35,8 +35,8 @@ def render_metalink(
     hosts: Sequence[Host],
 ) -> bytes:
     """Return the document; `details` are newest first, `path` follows each host's URL."""
-    pieces = metalink_pieces([Listing(one.urls, hosts[one.host], 0) for one in chosen])
-    resources = escaped(path).join(pieces)
+    template = metalink_template([Listing(one.urls, hosts[one.host], 0) for one in chosen])
+    resources = template.replace(PATH, escaped(path))
     return b"".join((head(pubdate), opening(file, details), resources, CLOSING))
 
 

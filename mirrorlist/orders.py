@@ -3,10 +3,11 @@
 Most of what a list costs is drawing and rendering an order, so both are used again. A *region* is
 the hosts of all tiers of countries together, drawn by bandwidth; the tiers are cut out of it
 without changing what stands before what, which is the same as drawing each of them, and so all
-countries of a continent share its draws. A *choice* is a region cut for one country; its list is
-rendered and given to `reuse` requests. Its first place, which bears the load, is not the region's:
-it is drawn for each rendering, by a sequence that visits the hosts evenly (Weyl's, with the golden
-ratio, from a random start), so the shares are those of the bandwidths over few renderings too.
+countries of a continent share its draws. A *choice* is a region cut for one country, or for all
+countries without hosts of their own; its list is rendered and given to `reuse` requests. Its first
+place, which bears the load, is not the region's: it is drawn for each rendering, by a sequence that
+visits the hosts evenly (Weyl's, with the golden ratio, from a random start), so the shares are
+those of the bandwidths over few renderings too.
 
 Both are known by what they consist of (URLs, weights, countries), not by the snapshot, so they
 outlive a snapshot in which nothing of them changed. Memory is bounded in bytes: what was not asked
@@ -15,9 +16,10 @@ for lately goes first.
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
-from itertools import accumulate, count
+from itertools import accumulate, count, filterfalse
 from math import log
 from random import Random
 from weakref import WeakValueDictionary
@@ -25,25 +27,26 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.listing import Listing, metalink_pieces, text_pieces
+from mirrorlist.listing import Listing, metalink_template, text_template
 from mirrorlist.selection import Offer, Tier, draw
 from mirrorlist.urls import Url
 from snapshot.model import Host
 
 DEFAULT_REUSE = 16
 # Bytes of one worker.
-MOST_BYTES = 36 << 20
+MOST_BYTES = 30 << 20
 _GOLDEN = (5**0.5 - 1) / 2
 _FEW = 1000
-# Roughly what they take: a choice with its key, a host in it, a region, a host there.
-_CHOICE_BYTES, _CHOSEN_BYTES, _REGION_BYTES, _DRAWN_BYTES = 450, 8, 400, 16
+# Roughly what they take: a key, a choice, a host in it, a region, a host there, an order.
+_KEY_BYTES, _CHOICE_BYTES, _CHOSEN_BYTES = 140, 500, 8
+_REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 400, 16, 250
 
 
 class Order(Struct, frozen=True):
-    """An order of hosts and what is rendered of it: pieces to join with a path."""
+    """An order of hosts and what is rendered of it: a template that lacks but the path."""
 
     hosts: list[Listing]
-    pieces: list[bytes]
+    template: bytes
 
     @property
     def first(self) -> str | None:
@@ -53,7 +56,7 @@ class Order(Struct, frozen=True):
     @property
     def size(self) -> int:
         """About how many bytes it takes, without what is shared."""
-        return 200 + 8 * (len(self.pieces) + len(self.hosts))
+        return _ORDER_BYTES + len(self.template) + _CHOSEN_BYTES * len(self.hosts)
 
 
 class Region:
@@ -86,12 +89,15 @@ class Region:
 class Choice:
     """A region cut into tiers, for the clients of one country, and its list for a while.
 
-    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts.
+    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts, of
+    which there are `nearer`;
+    `order`: the list that is kept, for `left` more requests; `is_recent` and `generation`: when
+    it was asked for.
     """
 
     __slots__ = (
-        *("_firsts", "_left", "_metalink", "_order", "_region", "_turn"),
-        *("is_global", "said", "size"),
+        *("__weakref__", "_firsts", "_metalink", "_region", "_turn"),
+        *("generation", "is_global", "is_recent", "left", "nearer", "order", "said", "size"),
     )
 
     def __init__(
@@ -105,28 +111,23 @@ class Choice:
     ) -> None:
         """Take the parts in order; `turn`, from 0 up to 1, is where to begin."""
         self.said, self.is_global = said, is_global
+        # The global tier, if there is one, is the last part.
+        self.nearer = sum(map(len, parts[:-1] if is_global else parts))
+        self.order: Order | None = None
+        # Below 0: not asked for at all. Most are asked for once, and their list is not kept.
+        self.left = -1
+        self.is_recent = False
+        self.generation = -1
         self._region = region
         self._metalink = metalink
         # Whatever is in none of these is in the last part.
         self._firsts = tuple(parts[:-1]) or tuple(parts)
         self._turn = turn
-        self._order: Order | None = None
-        self._left = -1
         self.size = _CHOICE_BYTES + _CHOSEN_BYTES * sum(map(len, self._firsts)) + len(said)
 
-    def next(self, reuse: int, rng: Random) -> Order:
-        """Return an order: the last one, or every `reuse` times a new one."""
-        if self._left > 0 and self._order is not None:
-            self._left -= 1
-            return self._order
-        order = rendered(self._arranged(reuse, rng), self._metalink)
-        if self._left < 0:
-            # Most choices are asked for once: the first list is not kept.
-            self._left = 0
-        else:
-            self.size += order.size - (self._order.size if self._order is not None else 0)
-            self._order, self._left = order, reuse - 1
-        return order
+    def drawn(self, reuse: int, rng: Random) -> Order:
+        """Return a new order."""
+        return rendered(self._arranged(reuse, rng), self._metalink)
 
     def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
         if not self._firsts:
@@ -135,18 +136,21 @@ class Choice:
         sums = list(accumulate([one.weight for one in nearest]))
         self._turn = (self._turn + _GOLDEN) % 1.0
         first = nearest[min(bisect_right(sums, self._turn * sums[-1]), len(nearest) - 1)]
-        hosts, rest = [first], self._region.next(reuse, rng)
+        hosts: list[Listing] = []
+        rest = self._region.next(reuse, rng)
         for part in map(frozenset, self._firsts):
-            hosts += [one for one in rest if one in part and one is not first]
-            rest = [one for one in rest if one not in part]
-        return hosts + rest
+            hosts += filter(part.__contains__, rest)
+            rest = list(filterfalse(part.__contains__, rest))
+        hosts.remove(first)
+        return [first, *hosts, *rest]
 
 
 class Orders:
     """All choices and regions of a worker, bounded in bytes.
 
-    Two generations: what is not asked for while the younger one fills is forgotten with the
-    older one.
+    Two thirds of these are for lists: whichever was not asked for since the last look goes (the
+    clock algorithm). The others are for choices by their keys, in two generations: what is not
+    asked for while the younger one fills is forgotten with the older one.
     """
 
     def __init__(self, reuse: int = DEFAULT_REUSE, most_bytes: int = MOST_BYTES) -> None:
@@ -156,10 +160,13 @@ class Orders:
         self._numbers = count()
         self._young: dict[object, Choice] = {}
         self._old: dict[object, Choice] = {}
-        self._young_bytes = 0
+        self._young_bytes = self._generation = 0
         self._regions: WeakValueDictionary[bytes, Region] = WeakValueDictionary()
-        self._listings: dict[object, Listing] = {}
+        self._choices: WeakValueDictionary[bytes, Choice] = WeakValueDictionary()
+        self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
+        self._rendered: deque[Choice] = deque()
+        self._rendered_bytes = 0
 
     def find(self, key: object) -> Choice | None:
         """Return the choice that is kept by a key."""
@@ -175,18 +182,27 @@ class Orders:
     ) -> Choice:
         """Keep a choice by a key; `offer` is of tiers of countries."""
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
-        region = self._region([one for part in parts for one in part])
         is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
-        choice = Choice(region, parts, metalink, said, is_global, rng.random())
+        content = _content(*parts, rest=bytes((metalink, is_global)) + said)
+        choice = self._choices.get(content)
+        if choice is None:
+            region = self._region([one for part in parts for one in part])
+            choice = Choice(region, parts, metalink, said, is_global, rng.random())
+            self._choices[content] = choice
         self._keep(key, choice)
         return choice
 
     def next(self, choice: Choice, rng: Random) -> Order:
-        """Return an order of a choice, and bound what all of them take."""
-        before = choice.size
-        order = choice.next(self.reuse, rng)
-        if choice.size != before:
-            self._count(choice.size - before)
+        """Return an order of a choice: the last one, or every `reuse` times a new one."""
+        choice.is_recent = True
+        if choice.left > 0 and choice.order is not None:
+            choice.left -= 1
+            return choice.order
+        order = choice.drawn(self.reuse, rng)
+        if choice.left < 0:
+            choice.left = 0
+        else:
+            self._keep_order(choice, order)
         return order
 
     def listings(self, hosts: Sequence[int], offer: Offer, catalog: Catalog) -> tuple[Listing, ...]:
@@ -206,39 +222,44 @@ class Orders:
     @property
     def size(self) -> int:
         """About how many bytes are kept."""
-        choices = (*self._young.values(), *self._old.values())
+        choices = {id(one): one for one in (*self._young.values(), *self._old.values())}
+        keys = _KEY_BYTES * (len(self._young) + len(self._old))
         regions = sum(region.size for region in self._regions.values())
-        return self._listings_size() + regions + sum(one.size for one in choices)
+        return self._rendered_bytes + keys + regions + sum(one.size for one in choices.values())
+
+    def _keep_order(self, choice: Choice, order: Order) -> None:
+        if choice.order is None:
+            self._rendered.append(choice)
+        else:
+            self._rendered_bytes -= choice.order.size
+        choice.order, choice.left = order, self.reuse - 1
+        self._rendered_bytes += order.size
+        while self._rendered_bytes > self._most_bytes * 2 // 3:
+            self._look()
+
+    def _look(self) -> None:
+        """Forget the list that was looked at longest ago, unless it was asked for since."""
+        choice = self._rendered.popleft()
+        if choice.is_recent or choice.order is None:
+            choice.is_recent = False
+            self._rendered.append(choice)
+        else:
+            self._rendered_bytes -= choice.order.size
+            choice.order, choice.left = None, -1
 
     def _keep(self, key: object, choice: Choice) -> None:
         self._young[key] = choice
-        self._count(choice.size)
-
-    def _count(self, size: int) -> None:
-        self._young_bytes += size
-        if self._young_bytes > self._most_bytes * 3 // 20:
+        self._young_bytes += _KEY_BYTES
+        # Several keys may have one choice.
+        if choice.generation != self._generation:
+            choice.generation = self._generation
+            self._young_bytes += choice.size
+        if self._young_bytes > self._most_bytes // 6:
             self._old, self._young, self._young_bytes = self._young, {}, 0
-            self._forget_listings()
-
-    def _forget_listings(self) -> None:
-        if self._listings_size() > self._most_bytes * 7 // 10:
-            for listing in self._listings.values():
-                listing.forget()
-            # Each snapshot brings others, where hosts have changed.
-            if self._listings_size() > self._most_bytes * 3 // 10:
-                self._forget()
-
-    def _forget(self) -> None:
-        for kept in (self._young, self._old, self._listings, self._by_urls):
-            kept.clear()
-        self._young_bytes = 0
-
-    def _listings_size(self) -> int:
-        return sum(one.size for one in self._listings.values())
+            self._generation += 1
 
     def _region(self, hosts: Sequence[Listing]) -> Region:
-        numbers = array("Q", sorted(one.number for one in hosts))
-        content = blake2b(numbers, digest_size=16).digest()
+        content = _content(hosts)
         found = self._regions.get(content)
         if found is None:
             found = self._regions[content] = Region(hosts)
@@ -260,9 +281,18 @@ class Orders:
         return found
 
 
+def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:
+    """Return a digest of sets of listings, in order."""
+    digest = blake2b(rest, digest_size=16)
+    for part in parts:
+        digest.update(array("Q", sorted([one.number for one in part])))
+        digest.update(b"|")
+    return digest.digest()
+
+
 def rendered(hosts: list[Listing], metalink: bool) -> Order:
     """Return an order of hosts as it is."""
-    return Order(hosts, metalink_pieces(hosts) if metalink else text_pieces(hosts))
+    return Order(hosts, metalink_template(hosts) if metalink else text_template(hosts))
 
 
 def drawn(
@@ -276,24 +306,7 @@ def drawn(
 
 
 def before(near: Sequence[Listing], order: Order, metalink: bool) -> Order:
-    """Return an order with some hosts before all others.
-
-    Those behind the last one that comes forward stay in their places, so their pieces do too.
-    """
+    """Return an order with some hosts before all others."""
     forward = set(near)
-    hosts, every = list(near), order.hosts
-    rest = len(every)
-    pieces_before = 0
-    for place, one in enumerate(every):
-        pieces_before += len(one.urls)
-        if one not in forward:
-            hosts.append(one)
-        elif len(hosts) == place + 1:
-            rest = place + 1
-            break
-    changed = rendered(hosts, metalink)
-    if rest < len(every):
-        last = len(changed.pieces) - 1
-        changed.pieces[last:] = order.pieces[pieces_before:]
-        hosts += every[rest:]
-    return changed
+    rest = [one for one in order.hosts if one not in forward]
+    return rendered([*near, *rest], metalink)

@@ -22,9 +22,7 @@ def locate(client: Client, catalog: Catalog) -> Place:
     country, source = catalog.netblock_country(client.geo), "netblock_country"
     if country is None:
         country, source = client.country, client.country_source
-    return Place(
-        country=country or UNKNOWN,
-        country_source=source if country else "none",
-        continent=catalog.continents.get(country or ""),
-        asn=catalog.asn(client.near),
-    )
+    asn = catalog.asn(client.near)
+    if not country:
+        return Place(UNKNOWN, "none", None, asn)
+    return Place(country, source, catalog.continents.get(country), asn)

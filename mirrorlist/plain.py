@@ -5,7 +5,7 @@ Source: behaviour.md section 5.
 
 from collections.abc import Sequence
 
-from mirrorlist.listing import Listing, text_pieces
+from mirrorlist.listing import PATH, Listing, text_template
 from mirrorlist.query import Query, echo
 from mirrorlist.selection import GLOBAL, Offer, Selection
 from mirrorlist.target import Target
@@ -18,9 +18,9 @@ def render_mirrorlist(
     query: Query, target: Target, selection: Selection, read: int, hosts: Sequence[Host]
 ) -> bytes:
     """Return the list; `read` is the time of the database read in seconds since 1970, UTC."""
-    pieces = text_pieces([Listing(one.urls, hosts[one.host], 0) for one in selection.chosen])
+    template = text_template([Listing(one.urls, hosts[one.host], 0) for one in selection.chosen])
     opening = target.heading.encode(), used(selection), after_heading(query, read)
-    return b"".join((*opening, target.path.encode().join(pieces)))
+    return b"".join((*opening, template.replace(PATH, target.path.encode())))
 
 
 def used(found: Selection | Offer) -> bytes:

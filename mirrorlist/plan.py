@@ -11,6 +11,7 @@ from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError
+from mirrorlist.listing import PATH
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
 from mirrorlist.query import Query
@@ -71,12 +72,20 @@ class Plan:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
             choice = self._keep(key, client, place, orders, rng)
-        if self.query.near and (place.asn is not None or self.catalog.has_netblock(client.near)):
+        if self.query.near and self._is_near(client, place):
             near = near_offer(self._situation(client, place))
             # One that has no URL for this list is still told of in its heading.
             if near.parts or near.netblock:
                 return self._near_first(near, choice, client, place, orders, rng)
         return orders.next(choice, rng), choice.said
+
+    def _is_near(self, client: Client, place: Place) -> bool:
+        """Return whether the near tiers may have a host: nearly always none, so found out first."""
+        if place.asn is not None:
+            carriers = self._target.carriers
+            if any(host in carriers for host in self.catalog.of_asn(place.asn)):
+                return True
+        return self.catalog.has_netblock(client.near)
 
     def _keep(
         self, key: object, client: Client, place: Place, orders: Orders, rng: Random
@@ -96,7 +105,7 @@ class Plan:
         self, near: Offer, choice: Choice, client: Client, place: Place, orders: Orders, rng: Random
     ) -> tuple[Order, bytes]:
         """Return an order for a client near some hosts: few clients, so none is kept."""
-        if choice.is_global:
+        if choice.is_global and not self._is_too_few(near, choice):
             # With the near hosts there may be enough without that tier.
             return self._drawn(client, place, rng, orders)
         hosts = [host for part in near.parts for host in draw(part, self.catalog.weights, rng)]
@@ -104,14 +113,21 @@ class Plan:
         order = before(listings, orders.next(choice, rng), self.query.metalink)
         return order, plain.used(near) + choice.said
 
-    def metalink(self, order: Order, head: bytes) -> bytes:
-        """Return the document of an order; `head` is what it begins with."""
-        resources = self._path.join(order.pieces)
-        return b"".join((head, self._opening, resources, metalink.CLOSING))
+    def _is_too_few(self, near: Offer, choice: Choice) -> bool:
+        """Return whether there are certainly too few hosts before the global tier.
 
-    def mirrorlist(self, order: Order, said: bytes) -> bytes:
+        A text list leaves out some that count; those are not known here.
+        """
+        count = choice.nearer + sum(len(part.hosts) for part in near.parts)
+        return self.query.metalink and count < self._minimum
+
+    def metalink(self, order: Order) -> tuple[bytes, ...]:
+        """Return the document of an order, but for the lines that say when it was made."""
+        return self._opening, order.template.replace(PATH, self._path), metalink.CLOSING
+
+    def mirrorlist(self, order: Order, said: bytes) -> tuple[bytes, ...]:
         """Return the text list of an order; `said` is what a heading says was used."""
-        return b"".join((self._opening, said, self._closing, self._path.join(order.pieces)))
+        return self._opening, said, self._closing, order.template.replace(PATH, self._path)
 
     def location(self, order: Order) -> str | None:
         """Return where a redirect leads, or None if nobody has it."""

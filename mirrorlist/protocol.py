@@ -7,6 +7,7 @@ up on a client that reads nothing. Source of the limits: behaviour.md section 6 
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import chain
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -64,8 +65,6 @@ class LimitedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
     _head_bytes: int = 0
     _target_bytes: int = 0
-    _header_bytes: int = 0
-    _header_lines: int = 0
     _timer: asyncio.TimerHandle | None = None
     _deadline: float | None = None
     _then: Callable[[], object] = staticmethod(lambda: None)
@@ -110,8 +109,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count and to wait for a request's headers."""
         super().on_message_begin()
-        self._head_bytes = 0
-        self._target_bytes = self._header_bytes = self._header_lines = 0
+        self._begin_head()
+
+    def _begin_head(self) -> None:
+        self._head_bytes = self._target_bytes = 0
         if not self._in_head:
             self._in_head, self._head_waits = True, False
 
@@ -124,14 +125,20 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer of a body, which counts with them."""
-        self._header_lines += 1
-        self._header_bytes += len(name) + len(value) + _LINE_EXTRA
-        if self._header_lines > MAX_HEADER_LINES or self._header_bytes > MAX_HEADER_BYTES:
-            raise _Stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         super().on_header(name, value)
+        # Those of a head are counted at its end: until then its raw bytes are.
+        if not self._in_head:
+            self._count_headers()
+
+    def _count_headers(self) -> None:
+        lines = len(self.headers)
+        size = sum(map(len, chain.from_iterable(self.headers))) + _LINE_EXTRA * lines
+        if lines > MAX_HEADER_LINES or size > MAX_HEADER_BYTES:
+            raise _Stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
+        self._count_headers()
         super().on_headers_complete()
         self._in_head = False
         self._completed = True

@@ -236,7 +236,7 @@ def _too_few(situation: Situation, progress: _Progress) -> bool:
 def _by_netblock(situation: Situation) -> Groups:
     # A tunnelled client may be known by its literal address; only else by its IPv4 one.
     catalog, near = situation.catalog, situation.client.near
-    carriers = situation.target.carriers.hosts
+    carriers = situation.target.carriers
     for address in dict.fromkeys((near, near.tunnelled)):
         named = (netblock.hosts for netblock in catalog.netblocks(address))
         carrying = (tuple(host for host in hosts if host in carriers) for hosts in named)
@@ -247,11 +247,10 @@ def _by_netblock(situation: Situation) -> Groups:
 
 
 def _by_asn(situation: Situation) -> Groups:
-    asn, hosts = situation.place.asn, situation.catalog.hosts
+    asn, carriers = situation.place.asn, situation.target.carriers
     if asn is None:
         return []
-    carriers = sorted(situation.target.carriers.hosts)
-    return [("", tuple(host for host in carriers if asn in hosts[host].asns))]
+    return [("", tuple(host for host in situation.catalog.of_asn(asn) if host in carriers))]
 
 
 def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:

@@ -157,7 +157,8 @@ class Service:
 
 def located(client: Client, geo: Geo) -> Client:
     """Return a client with the country that GeoIP gives its address."""
-    return msgspec.structs.replace(client, country=geo.country(client.geo), country_source=geo.name)
+    country = geo.country(client.geo)
+    return Client(client.near, client.geo, client.source, client.is_ours, country, geo.name)
 
 
 def seeded(seed: int, query: Query, client: Client) -> Random:

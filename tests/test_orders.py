@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mirrorlist.address import parse_address
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
-from mirrorlist.listing import Listing, metalink_pieces, text_pieces
+from mirrorlist.listing import PATH, Listing, metalink_template, text_template
 from mirrorlist.orders import Choice, Order, Orders, Region, before, rendered
 from mirrorlist.place import locate
 from mirrorlist.plan import Plan
@@ -23,7 +23,10 @@ from mirrorlist.urls import make_url
 from snapshot.model import Host
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog, small_situation
 
-PATH = b"/dir/"
+
+def whole(template: bytes) -> str:
+    """Return what a template is for a path."""
+    return template.replace(PATH, b"/dir/").decode()
 
 
 def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE") -> Listing:
@@ -41,8 +44,8 @@ def choice(*parts: Sequence[Listing], turn: float = 0.0, metalink: bool = True) 
 
 def drawn(found: Choice, times: int, reuse: int = 1, seed: int = 1) -> list[Order]:
     """Return so many orders, one after the other."""
-    rng = Random(seed)
-    return [found.next(reuse, rng) for _ in range(times)]
+    orders, rng = Orders(reuse), Random(seed)
+    return [orders.next(found, rng) for _ in range(times)]
 
 
 def test_first_places_follow_the_bandwidths() -> None:
@@ -95,12 +98,29 @@ def test_a_list_is_used_so_often() -> None:
 
 def test_what_is_asked_for_once_keeps_no_list() -> None:
     """Most choices are asked for once, so their first list takes no memory."""
-    found = choice([listing(number) for number in range(20)])
-    before_it = found.size
-    drawn(found, 1)
-    assert found.size == before_it
-    drawn(found, 1, reuse=2)
-    assert found.size > before_it + 8 * 40
+    found, orders, rng = choice([listing(number) for number in range(20)]), Orders(2), Random(1)
+    orders.next(found, rng)
+    assert orders.size == 0
+    kept = orders.next(found, rng)
+    assert orders.next(found, rng) is kept
+    assert orders.size == kept.size > len(kept.template)
+
+
+def test_the_list_that_nobody_asks_for_goes() -> None:
+    """With no room for all lists, those asked for since the last look stay."""
+    hosts = [[listing(10 * place + number) for number in range(10)] for place in range(3)]
+    wanted, other, new = map(choice, hosts)
+    orders, rng = Orders(16), Random(1)
+    for found in (wanted, other):
+        orders.next(found, rng), orders.next(found, rng)
+    orders = Orders(16, most_bytes=2 * orders.size + 1)
+    wanted, other = map(choice, hosts[:2])
+    for found in (wanted, other, new, new, wanted, new):
+        orders.next(found, rng), orders.next(found, rng)
+    assert wanted.order is not None
+    assert new.order is not None
+    assert other.order is None
+    assert orders.size == wanted.order.size + new.order.size
 
 
 @settings(deadline=None, max_examples=100)
@@ -124,14 +144,14 @@ def test_parts_stay_in_order(sizes: list[int], seed: int, turn: float) -> None:
 def test_nobody() -> None:
     """A choice of nobody is an empty list of either kind."""
     assert drawn(choice(), 2)[1].hosts == []
-    assert PATH.join(drawn(choice(metalink=False), 1)[0].pieces) == b"\n"
-    assert PATH.join(drawn(choice(), 1)[0].pieces) == b""
+    assert whole(drawn(choice(metalink=False), 1)[0].template) == "\n"
+    assert whole(drawn(choice(), 1)[0].template) == ""
     assert drawn(choice(), 1)[0].first is None
 
 
-def test_pieces_of_a_metalink() -> None:
-    """Pieces joined by a path are the resources, preferences falling from host to host."""
-    body = PATH.join(metalink_pieces([listing(2, urls=2), listing(1)])).decode()
+def test_template_of_a_metalink() -> None:
+    """A template with a path is the resources, preferences falling from host to host."""
+    body = whole(metalink_template([listing(2, urls=2), listing(1)]))
     assert body == (
         '    <url protocol="https" type="https" location="DE" preference="100">'
         "https://0.h2.example/dir/</url>\n"
@@ -144,7 +164,7 @@ def test_pieces_of_a_metalink() -> None:
 
 def test_preferences_end_at_one() -> None:
     """The hundredth host and all behind it have the preference 1."""
-    body = PATH.join(metalink_pieces([listing(2 * number) for number in range(103)]))
+    body = metalink_template([listing(2 * number) for number in range(103)])
     found = [int(text) for text in re.findall(rb'preference="(\d+)"', body)]
     assert found == [*range(100, 0, -1), 1, 1, 1]
 
@@ -165,8 +185,8 @@ def test_hosts_that_come_forward(order: list[int], near: list[int], metalink: bo
     )
     expected = [*near, *(number for number in order if number not in near)]
     assert [one.number for one in found.hosts] == expected
-    render = metalink_pieces if metalink else text_pieces
-    assert found.pieces == render([known[number] for number in expected])
+    render = metalink_template if metalink else text_template
+    assert found.template == render([known[number] for number in expected])
 
 
 def world(countries: Sequence[str] = ("DE", "DE", "FR", "US", "CA", "US")) -> Catalog:
