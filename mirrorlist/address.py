@@ -17,9 +17,12 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """Return the address in its usual, shortest text form."""
-        value = self.value
-        if self.version == 4:
-            return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+        version, value = self
+        if version == 4:
+            return socket.inet_ntoa(value.to_bytes(4, "big"))
+        if value >> 32:
+            return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
+        # The C library shows these with an IPv4 address at the end.
         return str(IPv6Address(value))
 
     @property
