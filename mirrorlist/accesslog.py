@@ -1,46 +1,194 @@
 """The request log that MirrorManager's statistics read: one line a resolved request.
 
-Source: behaviour.md section 5, last paragraph.
+A worker collects its lines, and a thread of it writes them: no answer waits for a disk or for
+somebody who reads a pipe. Lines are collected up to a limit; beyond it they are lost, and counted.
 """
 
-import os
-from datetime import UTC, datetime
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from queue import Empty, SimpleQueue
 
 from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
-from mirrorlist.query import echo
+from mirrorlist.logfile import LogFile
+from mirrorlist.logline import MakeLine, make_line_maker
 
-STANDARD_OUTPUT = "-"
+MOST_QUEUED = 8 << 20
+"""How many bytes of lines a worker collects at most."""
+
+_FLUSH_SECONDS = 1.0
+# A batch beyond the limit of bytes is written before its second is over. A batch has no more
+# lines than can be joined in half a millisecond, in which the worker's loop waits for the GIL.
+_BATCH_BYTES, _BATCH_LINES = 256 << 10, 8192
+# At the stop: somebody who does not read a pipe is waited for so long.
+_CLOSE_SECONDS = 3.0
+
+
+def hold_rotation() -> None:
+    """Keep SIGUSR2 for the workers: until there is somebody to obey, it would end the process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+
+
+class _Wish(Enum):
+    FLUSH = "flush"
+    REOPEN = "reopen"
+    END = "end"
 
 
 class AccessLog:
-    """Appends lines to a file, whole, so that several workers can share it."""
+    """Collects lines and writes them in batches, whole, so that workers can share a file.
 
-    def __init__(self, path: str) -> None:
-        """Open a file for appending, or standard output for `-`; raises StartError."""
-        self.lost = 0
+    `written` and `lost` count lines.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        make_line: MakeLine | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """Take a path, or `-` for standard output; raises StartError if it cannot be written.
+
+        `tell` gets a line for the operator when an outage begins and when it is over.
+        """
+        self.written = self.lost = 0
+        self._make_line = make_line or make_line_maker("classic", "full")
+        self._tell = tell or _tell
+        self._lines: list[str] = []
+        # Each written by one thread only, the one that answers and the one that writes.
+        self._collected = self._taken = 0
+        self._mark = _BATCH_BYTES
+        self._lost_seen = 0
+        # None: there is no outage.
+        self._outage_lost: int | None = None
+        self._wishes: SimpleQueue[_Wish] = SimpleQueue()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
         try:
-            self._file = (
-                os.dup(1)
-                if path == STANDARD_OUTPUT
-                else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            )
+            self._file = LogFile(path)
         except OSError as error:
             raise StartError(f"{path}: the log cannot be written: {error.strerror}") from error
 
+    @property
+    def queued(self) -> int:
+        """How many bytes of lines wait to be written."""
+        return self._collected - self._taken
+
     def write(self, entry: LogEntry, now: float) -> None:
-        """Append an entry's line; a full disk loses the line, never the answer."""
-        try:
-            os.write(self._file, format_line(entry, now))
-        except OSError:
+        """Collect an entry's line; `now` is in seconds since 1970, UTC. Takes about 1 us."""
+        line = self._make_line(entry, now)
+        if self._collected - self._taken >= self._mark and self._is_full():
             self.lost += 1
+            return
+        # In this order `queued` never falls below 0.
+        self._collected += len(line)
+        self._lines.append(line)
+
+    def start(self) -> None:
+        """Begin to write each second, in a thread; after a fork, which no thread survives."""
+        # If it cannot be opened, whoever writes the first line will say so.
+        with suppress(OSError):
+            self._file.reopen()
+        self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
+        self._thread.start()
+
+    def reopen(self) -> None:
+        """Wish that what is collected be written and the file then opened anew; never waits.
+
+        May be called in a signal handler.
+        """
+        self._wishes.put(_Wish.REOPEN)
+
+    def close(self) -> None:
+        """Write what is collected; what cannot be written within 3 s is lost."""
+        if self._thread is None:
+            self.flush()
+        else:
+            self._wishes.put(_Wish.END)
+            self._thread.join(_CLOSE_SECONDS)
+        # From now on whatever comes is lost.
+        self._mark = -1
+        if self._lines:
+            self.lost += len(self._lines)
+            self._say(f"warning: {self._file.name}: at the stop, lines of the request log are lost:"
+                      f" {len(self._lines)}")  # fmt: skip
+
+    def flush(self) -> None:
+        """Write what is collected, now, and wait for it."""
+        with self._writing:
+            error = self._flush()
+            # While it cannot be written, once a second is often enough to try.
+            self._mark = MOST_QUEUED if error else _BATCH_BYTES
+            self._report(error)
+
+    def _is_full(self) -> bool:
+        """Ask for a flush, once; return whether there is no room for another line."""
+        if self._mark == _BATCH_BYTES:
+            self._mark = MOST_QUEUED
+            self._wishes.put(_Wish.FLUSH)
+        return self._collected - self._taken >= self._mark
+
+    def _run(self) -> None:
+        wish = _Wish.FLUSH
+        while wish is not _Wish.END:
+            wish = self._next_wish()
+            self.flush()
+            if wish is _Wish.REOPEN:
+                self._reopen()
+
+    def _next_wish(self) -> _Wish:
+        try:
+            return self._wishes.get(timeout=_FLUSH_SECONDS)
+        except Empty:
+            return _Wish.FLUSH
+
+    def _flush(self) -> OSError | None:
+        """Write batches until no line is left; return why one could not be written."""
+        error = None
+        while error is None and (count := min(len(self._lines), _BATCH_LINES)):
+            # Only its end grows meanwhile, so what is read here is what is taken away.
+            batch = "".join(self._lines[:count]).encode("ascii", "replace")
+            size, error = self._file.append(batch)
+            if error:
+                count = batch.count(b"\n", 0, size)
+            del self._lines[:count]
+            self._taken += size
+            self.written += count
+        return error
+
+    def _report(self, error: OSError | None) -> None:
+        """Tell of the begin and the end of an outage, once each."""
+        lost, self._lost_seen = self.lost - self._lost_seen, self.lost
+        if error or lost:
+            if self._outage_lost is None:
+                why = error.strerror if error else "lines come faster than it takes them"
+                self._say(f"warning: {self._file.name}: the request log cannot be written: {why};"
+                          f" beyond {MOST_QUEUED >> 20} MiB lines are lost")  # fmt: skip
+            self._outage_lost = (self._outage_lost or 0) + lost
+        elif self._outage_lost is not None:
+            self._say(f"{self._file.name}: the request log is written again;"
+                      f" lines lost: {self._outage_lost}")  # fmt: skip
+            self._outage_lost = None
+
+    def _reopen(self) -> None:
+        try:
+            self._file.reopen()
+        except OSError as error:
+            self._say(
+                f"warning: {self._file.name}: the request log cannot be opened anew:"
+                f" {error.strerror}; the old file is still written"
+            )
+
+    def _say(self, text: str) -> None:
+        # Nobody may be there to read it, and the log goes on.
+        with suppress(OSError, ValueError):
+            self._tell(text)
 
 
-def format_line(entry: LogEntry, now: float) -> bytes:
-    """Return an entry's line; `now` is in seconds since 1970, UTC."""
-    date = datetime.fromtimestamp(now, UTC).date()
-    return (
-        f"IP: {entry.address}; DATE: {date}; COUNTRY: {entry.country};"
-        # Beside path= a repository's name is whatever the client wrote.
-        f" REPO: {echo(entry.repo)}; ARCH: {echo(entry.arch)}\n"
-    ).encode()
+def _tell(text: str) -> None:
+    sys.stderr.write(f"mirrorlist: {text}\n")
+    sys.stderr.flush()

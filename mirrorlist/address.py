@@ -5,8 +5,6 @@ from ipaddress import IPv6Address
 from typing import NamedTuple
 
 _MAPPED = 0xFFFF  # ::ffff:a.b.c.d
-# What is before an IPv4 address that inet_ntop writes with dots.
-_MIXED = (0, _MAPPED, _MAPPED << 16)
 _6TO4 = 0x2002  # 2002:a.b.c.d::/48, RFC 3056
 _TEREDO = 0x20010000  # 2001:0::/32, RFC 4380: the client's address, inverted, is at the end
 
@@ -19,12 +17,13 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         """Return the address in its usual, shortest text form."""
-        value = self.value
-        if self.version == 4:
-            return f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
-        if value >> 32 in _MIXED:
-            return str(IPv6Address(value))
-        return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
+        version, value = self
+        if version == 4:
+            return socket.inet_ntoa(value.to_bytes(4, "big"))
+        if value >> 32:
+            return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
+        # The C library shows these with an IPv4 address at the end.
+        return str(IPv6Address(value))
 
     @property
     def tunnelled(self) -> "Address":

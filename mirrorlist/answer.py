@@ -30,7 +30,7 @@ DEFAULT_MINIMUM = 5
 class LogEntry(Struct, frozen=True):
     """What the request log says of a resolved request for a repository."""
 
-    address: Address | str
+    address: Address
     country: str
     repo: str
     arch: str

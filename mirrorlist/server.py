@@ -8,6 +8,7 @@ import threading
 
 import uvicorn
 
+from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.door import make_door
 from mirrorlist.errors import StartError
@@ -64,7 +65,33 @@ def work(service: Service, listener: socket.socket, lifeline: int, *, fast: bool
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    if service.log:
+        _keep(service.log)
+    _Server(config, service.log).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which writes what is left of the request log at its end.
+
+    Not after `run()`, as that ends with the signal that ended it.
+    """
+
+    def __init__(self, config: uvicorn.Config, log: AccessLog | None) -> None:
+        super().__init__(config)
+        self._log = log
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is under way."""
+        await super().shutdown(sockets)
+        if self._log:
+            self._log.close()
+
+
+def _keep(log: AccessLog) -> None:
+    log.start()
+    signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen())
+    # Held back until there was a handler.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
 
 def _end_with(lifeline: int) -> None:

@@ -54,7 +54,7 @@ class Service:
         self._trust = trust
         self._minimum = minimum
         self._seed = seed
-        self._log = log
+        self.log = log
         self._rng = Random()
         # With a seed an answer must depend on its request alone.
         self._orders = Orders(max(1, reuse)) if seed is None else None
@@ -84,8 +84,8 @@ class Service:
             found = answer_plan(plan, client, self._orders, rng, now)
         except Exception:
             return self._plain_order(is_metalink, raw_query, now)
-        if self._log and found.log:
-            self._log.write(found.log, now)
+        if self.log and found.log:
+            self.log.write(found.log, now)
         return found
 
     def _plan(self, is_metalink: bool, raw_query: bytes) -> Plan:

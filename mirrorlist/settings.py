@@ -167,6 +167,22 @@ SETTINGS = (
         ("serve", "demo"),
     ),
     Setting(
+        "log_format",
+        Kind.TEXT,
+        "Lines of the request log: classic, as MirrorManager writes them, or json.",
+        ("serve",),
+        default="classic",
+        metavar="classic|json",
+    ),
+    Setting(
+        "log_addresses",
+        Kind.TEXT,
+        "Clients' addresses in the request log: full, cut to the /24 or /48, or none.",
+        ("serve",),
+        default="full",
+        metavar="full|cut|none",
+    ),
+    Setting(
         "door",
         Kind.TEXT,
         "How lists are answered: fast, within the HTTP protocol, or asgi, by the app as all else.",

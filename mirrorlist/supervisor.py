@@ -16,7 +16,8 @@ from contextlib import suppress
 from mirrorlist.server import GRACEFUL_SECONDS
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
-_HANDLED = {*_STOP, signal.SIGCHLD}
+_PASSED_ON = signal.SIGUSR2
+_HANDLED = {*_STOP, signal.SIGCHLD, _PASSED_ON}
 # A worker that dies at once would be forked thousands of times a second.
 _SHORT_LIFE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.5
@@ -46,7 +47,10 @@ class Supervisor:
         self._lifeline = os.pipe()
 
     def run(self) -> None:
-        """Fork, then wait until SIGTERM or SIGINT; returns when every worker has ended."""
+        """Fork, then wait until SIGTERM or SIGINT; returns when every worker has ended.
+
+        SIGUSR2 goes to each worker, where it is blocked at first.
+        """
         gc.collect()
         # What is loaded now lives for ever: the collector must not touch (so copy) its pages.
         gc.freeze()
@@ -56,7 +60,9 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         for _ in range(self._workers):
             self._fork()
-        while self._wait() not in _STOP:
+        while (number := self._wait()) not in _STOP:
+            if number == _PASSED_ON:
+                self._signal(_PASSED_ON)
             self._replace()
         self._stop()
 
@@ -79,7 +85,8 @@ class Supervisor:
             os.close(self._lifeline[1])
             for number in _STOP:
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+            # What is passed on stays blocked until the worker can handle it.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - {_PASSED_ON})
             self._work(self._lifeline[0])
             status = 0
         except BaseException:

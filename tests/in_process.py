@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from mirrorlist.accesslog import AccessLog
 from mirrorlist.address import Address
-from mirrorlist.answer import Answer
+from mirrorlist.answer import Answer, LogEntry
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.service import Service
@@ -11,6 +12,15 @@ from mirrorlist.store import Store
 from snapshot.reader import Snapshot
 
 NOW = 1_800_000_000.0
+
+
+class FlushedLog(AccessLog):
+    """A request log that writes each line at once."""
+
+    def write(self, entry: LogEntry, now: float) -> None:
+        """Write an entry's line."""
+        super().write(entry, now)
+        self.flush()
 
 
 class TableGeo:

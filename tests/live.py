@@ -76,12 +76,24 @@ def serve(
         _end(process)
 
 
-def wait_until(what: str, holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def take_log(server: Server, log: Path) -> bytes:
+    """Return and remove what a server with one worker has logged so far, as logrotate does."""
+    taken = log.with_suffix(".taken")
+    log.rename(taken)
+    server.process.send_signal(signal.SIGUSR2)
+    # It writes the old file to its end before it opens the new one.
+    wait_until("the log is opened anew", log.exists, look=0.001)
+    return taken.read_bytes()
+
+
+def wait_until(
+    what: str, holds: Callable[[], bool], seconds: float = 10.0, look: float = LOOK_SECONDS
+) -> None:
     """Wait until a condition holds; fail with its name if it does not in time."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(LOOK_SECONDS)
+        time.sleep(look)
 
 
 def request(target: bytes, method: str = "GET", headers: Sequence[bytes] = ()) -> bytes:

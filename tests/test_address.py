@@ -3,7 +3,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mirrorlist.address import Address, parse_address
@@ -84,6 +84,10 @@ def test_tunnelled(text: str, expected: str) -> None:
 
 
 @given(st.ip_addresses())
+@example(ipaddress.IPv6Address("::1.2.3.4"))
+@example(ipaddress.IPv6Address("::1:0:0"))
+@example(ipaddress.IPv6Address("1:0:2:3:4:5:6:7"))
+@example(ipaddress.IPv6Address("1:0:0:2:0:0:3:4"))
 def test_text_and_back(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     """Every address in its shortest form is read as the standard library does, and written so."""
     parsed = parse_address(str(address))

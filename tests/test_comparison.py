@@ -8,7 +8,6 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.client import Trust
 from mirrorlist.geo import MmdbGeo
@@ -24,7 +23,7 @@ from tests.comparison.requests import requests
 from tests.comparison.rules import NOT_COMPARED, RULES
 from tests.comparison.sources import Asked, InProcess
 from tests.comparison.table import table, unexplained
-from tests.in_process import NOW, LoadedStore
+from tests.in_process import NOW, FlushedLog, LoadedStore
 
 ROOT = Path(__file__).parent.parent
 APPS = 61
@@ -57,7 +56,7 @@ def of_cache(tmp_path_factory: pytest.TempPathFactory) -> Asked:
 
 
 def _asked(folder: Path, snapshot: Snapshot, geoip: Path) -> Asked:
-    store, geo, log = LoadedStore(snapshot), MmdbGeo(geoip), AccessLog(str(folder / "log"))
+    store, geo, log = LoadedStore(snapshot), MmdbGeo(geoip), FlushedLog(str(folder / "log"))
     apps = [App(_Drawn(seed, store, geo, Trust(), lambda: NOW, log=log)) for seed in range(APPS)]
     return Asked(InProcess(apps, folder / "log"))
 

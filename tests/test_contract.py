@@ -56,7 +56,7 @@ def test_contract(
 def test_surfaces_agree(surfaces: dict[str, Surface], case: Case) -> None:
     """With the same seed all surfaces give the same bytes, but for the pubdate."""
     answers = {
-        re.sub(rb' pubdate="[^"]*"', b"", surfaces[name].ask(case).body)
+        re.sub(rb' pubdate="[^"]*"', b"", surfaces[name].get(case).body)
         for name, surface in SURFACES.items()
         if surface.answers(case) and name != "kept"
     }

@@ -216,3 +216,31 @@ def test_a_worker_that_dies_at_once_is_not_forked_in_a_loop() -> None:
     assert 1 <= len(lines) - 1 <= 4
     assert all("ended unexpectedly; starting another" in line for line in lines[:-1])
     assert process.returncode == 0
+
+
+PASSING = """
+import signal, sys
+from mirrorlist.supervisor import Supervisor
+
+def work(lifeline):
+    print("blocked" if signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, []) else "open")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGUSR2})
+    print("came", flush=True)
+    signal.pause()
+
+Supervisor(work, 1, print).run()
+"""
+
+
+def test_sigusr2_reaches_a_worker_that_can_obey() -> None:
+    """SIGUSR2 is passed on to the workers, and held back there until they can handle it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PASSING], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "blocked\n"
+        process.send_signal(signal.SIGUSR2)
+        assert process.stdout.readline() == "came\n"
+        process.terminate()
+        assert process.wait(10) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from mirrorlist.accesslog import AccessLog, hold_rotation
 from mirrorlist.cli.console import output, progress_bar, say
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
@@ -32,11 +33,13 @@ def demo(
     Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
     database that is there already is kept, so change it with sqlite3 and start again.
     """
+    hold_rotation()
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
     if code:
         raise SystemExit(code)
-    service = load_service(directory / "demo.snap", geoip, Trust(), minimum, log)
+    access_log = AccessLog(str(log)) if log else None
+    service = load_service(directory / "demo.snap", geoip, Trust(), minimum, access_log)
     run_server(service, host, port, workers, lambda address: _teach(address, directory))
 
 

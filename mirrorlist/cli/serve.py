@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from mirrorlist.accesslog import AccessLog
+from mirrorlist.accesslog import AccessLog, hold_rotation
 from mirrorlist.cli.console import say
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
+from mirrorlist.logline import make_line_maker
 from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.service import Service
 from mirrorlist.store import Store
@@ -33,6 +34,8 @@ def serve(
     geoip: Path | None,
     minimum: int,
     log: Path | None,
+    log_format: str,
+    log_addresses: str,
     door: str,
     reuse: int,
     trusted_proxy: tuple[str, ...],
@@ -47,10 +50,12 @@ def serve(
     mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
     """
+    hold_rotation()
     key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
-    service = load_service(snapshot, geoip, trust, minimum, log, seed, key, reuse)
+    access_log = _open_log(log, log_format, log_addresses)
+    service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse)
     run_server(service, host, port, workers, fast=_is_fast(door))
 
 
@@ -59,15 +64,14 @@ def load_service(
     geoip: Path | None,
     trust: Trust,
     minimum: int,
-    log: Path | None,
+    log: AccessLog | None,
     seed: int | None = None,
     key: bytes | None = None,
     reuse: int = DEFAULT_REUSE,
 ) -> Service:
     """Load everything that answers are made from; raises what is wrong with one of the files."""
-    access_log = AccessLog(str(log)) if log else None
     return Service(
-        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, access_log, reuse
+        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, log, reuse
     )
 
 
@@ -104,6 +108,12 @@ def run_server(
     worker = partial(work, service, listener, fast=fast)
     Supervisor(worker, workers, say, listener.close).run()
     say("stopped")
+
+
+def _open_log(log: Path | None, kind: str, addresses: str) -> AccessLog | None:
+    # Its options are looked at even without it: they are wrong all the same.
+    make_line = make_line_maker(kind, addresses)
+    return AccessLog(str(log), make_line) if log else None
 
 
 def _is_fast(door: str) -> bool:

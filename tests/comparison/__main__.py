@@ -18,7 +18,7 @@ from tests.comparison.prepare import GEOIP, LOG, SNAPSHOT, next_steps, prepare_l
 from tests.comparison.prepare import prepare as prepare_data
 from tests.comparison.requests import requests as make_requests
 from tests.comparison.rules import RULES
-from tests.comparison.sources import Asked, OverHttp
+from tests.comparison.sources import Asked, OverHttp, RequestLog, TakenLog
 from tests.comparison.table import table, unexplained
 from tests.live import serve
 
@@ -74,7 +74,7 @@ def run(
     The systematic requests are always asked, so there can be more than --requests says. On
     production-size data the requests are those of its log.
     """
-    theirs = Asked(OverHttp(incumbent, _seen(incumbent_log, data)))
+    theirs = Asked(OverHttp(incumbent, RequestLog(_seen(incumbent_log, data))))
     verdicts = []
     with _ours(ours, data) as mine, _progress(_requests(data, seed, count)) as requests:
         for request in requests:
@@ -94,7 +94,7 @@ def run(
 @_data
 def record(incumbent: str, incumbent_log: Path | None, data: Path) -> None:
     """Record the incumbent's answers anew for tests/test_comparison.py."""
-    theirs = Asked(OverHttp(incumbent, _seen(incumbent_log, data)))
+    theirs = Asked(OverHttp(incumbent, RequestLog(_seen(incumbent_log, data))))
     with _ours(None, data) as mine:
         verdicts = golden.record(theirs, mine)
     click.echo(table(verdicts))
@@ -110,7 +110,7 @@ def _ours(url: str | None, data: Path) -> Iterator[Asked]:
         log = Path(folder, "ours.log")
         options = ("--geoip", data.absolute() / GEOIP, "--log", log)
         with serve(data.absolute() / SNAPSHOT, Path(folder), *options) as server:
-            yield Asked(OverHttp(f"http://127.0.0.1:{server.port}", log))
+            yield Asked(OverHttp(f"http://127.0.0.1:{server.port}", TakenLog(server, log)))
 
 
 def _requests(data: Path, seed: int, count: int) -> list[Request]:

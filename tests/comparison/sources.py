@@ -13,6 +13,7 @@ from mirrorlist.replay.meaning import Answer, Meaning
 from mirrorlist.replay.request import Request
 from tests.asgi import call
 from tests.comparison.piles import Pile
+from tests.live import Server, take_log
 
 SECONDS = 30.0
 _DATE = re.compile(r"DATE: \d{4}-\d\d-\d\d; ")
@@ -39,6 +40,20 @@ class RequestLog:
         return _DATE.sub("", written.decode())
 
 
+class TakenLog(RequestLog):
+    """The request log of a server of ours, which writes it by itself only once a second."""
+
+    def __init__(self, server: Server, path: Path) -> None:
+        """Take a server with one worker, and its log."""
+        super().__init__(path)
+        self._server = server
+        self._file = path
+
+    def news(self) -> str:
+        """Return what was written since the last look, without the dates."""
+        return _DATE.sub("", take_log(self._server, self._file).decode())
+
+
 class Asker(Protocol):
     """Something that gives one answer to one request."""
 
@@ -49,14 +64,14 @@ class Asker(Protocol):
 class OverHttp:
     """A running server, asked from loopback on one connection."""
 
-    def __init__(self, url: str, log: Path | None = None) -> None:
+    def __init__(self, url: str, log: RequestLog | None = None) -> None:
         """Take the server's URL, and its request log if it can be read here."""
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             parts.hostname or "127.0.0.1", parts.port or 80, timeout=SECONDS
         )
         self._prefix = parts.path.rstrip("/")
-        self._log = RequestLog(log)
+        self._log = log or RequestLog(None)
 
     def ask(self, request: Request) -> Answer:
         """Return an answer; a connection that ends without one has the status 0."""

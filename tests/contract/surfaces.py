@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.client import Trust
 from mirrorlist.service import Service
@@ -13,8 +12,8 @@ from snapshot.reader import Snapshot
 from tests.asgi import call
 from tests.contract.case import LOOPBACK, Case, Got
 from tests.contract_world import COUNTRIES
-from tests.in_process import NOW, LoadedStore, TableGeo
-from tests.live import exchange, request, serve
+from tests.in_process import NOW, FlushedLog, LoadedStore, TableGeo
+from tests.live import Server, exchange, request, serve, take_log
 
 SEED = 1
 
@@ -112,10 +111,10 @@ class OnApp(Surface):
 class OnServer(Surface):
     """A live server on loopback; any other peer stands in X-Forwarded-For, as behind a proxy."""
 
-    def __init__(self, port: int, log: Path) -> None:
-        """Take the server's port and its request log."""
+    def __init__(self, server: Server, log: Path) -> None:
+        """Take the server and its request log."""
         super().__init__(log)
-        self._port = port
+        self._server = server
 
     @staticmethod
     def answers(case: Case) -> bool:
@@ -128,8 +127,16 @@ class OnServer(Surface):
         peer = case.peer or LOOPBACK
         forwarded = case.forwarded if peer == LOOPBACK else (*case.forwarded, peer)
         headers = [b"X-Forwarded-For: " + line.encode() for line in forwarded]
-        found = exchange(self._port, request(case.raw_target, case.method, headers))
+        found = exchange(self._server.port, request(case.raw_target, case.method, headers))
         return Got(found.status, found.headers, found.body, "")
+
+    def ask(self, case: Case) -> Got:
+        """Return the answer with what the log got, if the case says what that is."""
+        if case.log is None:
+            return self.get(case)
+        take_log(self._server, self._log)
+        got = self.get(case)
+        return Got(got.status, got.headers, got.body, take_log(self._server, self._log).decode())
 
 
 SURFACES: dict[str, type[Surface]] = {
@@ -150,7 +157,7 @@ def open_surface(name: str, snapshot: Snapshot, geoip: Path, folder: Path) -> It
         door = "asgi" if name == "asgi" else "fast"
         options = ("--geoip", geoip, "--seed", SEED, "--log", log, "--door", door)
         with serve(Path(snapshot.path), folder / name, *options) as server:
-            yield OnServer(server.port, log)
+            yield OnServer(server, log)
     else:
         kinds = {"service": OnService, "kept": OnKept, "app": OnApp}
         yield kinds[name](snapshot, folder)
@@ -161,4 +168,4 @@ def make_service(snapshot: Snapshot, log: Path, seed: int | None = SEED) -> Serv
     geo = TableGeo(COUNTRIES)
     clock = lambda: NOW  # noqa: E731
     parts = (LoadedStore(snapshot), geo, Trust(), clock, 5, seed)
-    return Service(*parts, AccessLog(str(log)))
+    return Service(*parts, FlushedLog(str(log)))

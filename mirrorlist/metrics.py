@@ -1,0 +1,148 @@
+"""`/metrics`: what was counted and how things stand, as Prometheus reads them.
+
+The table below is the source of the names, of the page's text and of docs/operations.md.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from mirrorlist.counts import BOUNDS, Count, Level, Totals
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class State(Struct, frozen=True):
+    """How things stand, ages in seconds; None is what nobody knows."""
+
+    snapshot: str
+    snapshot_age: int
+    geoip: str
+    geoip_age: int | None = None
+
+
+class Row(Struct, frozen=True):
+    """One metric."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = Row(
+    "mirrorlist_requests_total",
+    "counter",
+    "Requests by endpoint, HTTP status and first tier of the list.",
+    ("endpoint", "status", "tier"),
+)
+SECONDS = Row("mirrorlist_answer_seconds", "histogram", "How long answers took to make.", ("le",))
+COUNTERS = {
+    Count.UNKNOWN_REPOSITORIES: Row(
+        "mirrorlist_unknown_repositories_total",
+        "counter",
+        "Requests for a repository and an arch that the snapshot does not have.",
+    ),
+    Count.LOG_LINES_WRITTEN: Row(
+        "mirrorlist_log_lines_written_total", "counter", "Lines written to the request log."
+    ),
+    Count.LOG_LINES_LOST: Row(
+        "mirrorlist_log_lines_lost_total",
+        "counter",
+        "Lines of the request log for which there was no room.",
+    ),
+    Count.SWAPS: Row(
+        "mirrorlist_swaps_total", "counter", "Snapshots that were taken into use while serving."
+    ),
+    Count.SWAPS_REFUSED: Row(
+        "mirrorlist_swaps_refused_total",
+        "counter",
+        "Snapshots that were refused while the one before went on serving.",
+    ),
+    Count.ERRORS: Row(
+        "mirrorlist_errors_total",
+        "counter",
+        "Errors of ours, where a client got hosts in stored order or none.",
+    ),
+}
+LEVELS = {
+    Level.LOG_QUEUED_BYTES: Row(
+        "mirrorlist_log_queue_bytes", "gauge", "Bytes of log lines that wait to be written."
+    ),
+}
+SNAPSHOT = Row("mirrorlist_snapshot_info", "gauge", "The snapshot in use; always 1.", ("id",))
+SNAPSHOT_AGE = Row(
+    "mirrorlist_snapshot_age_seconds", "gauge", "Since the database of the snapshot was read."
+)
+GEOIP = Row("mirrorlist_geoip_info", "gauge", "The GeoIP data in use; always 1.", ("source",))
+GEOIP_AGE = Row(
+    "mirrorlist_geoip_age_seconds",
+    "gauge",
+    "Since the GeoIP data were built; absent where that is unknown.",
+)
+
+METRICS = (
+    REQUESTS,
+    SECONDS,
+    *COUNTERS.values(),
+    *LEVELS.values(),
+    SNAPSHOT,
+    SNAPSHOT_AGE,
+    GEOIP,
+    GEOIP_AGE,
+)
+
+
+class Metrics(Collector):
+    """All metrics, read anew at each scrape."""
+
+    def __init__(self, totals: Callable[[], Totals], state: Callable[[], State]) -> None:
+        """Take where to read what was counted, and how things stand."""
+        self._totals = totals
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Return each metric with its samples."""
+        totals, state = self._totals(), self._state()
+        requests = CounterMetricFamily(REQUESTS.name, REQUESTS.help, labels=REQUESTS.labels)
+        for labels, count in totals.requests.items():
+            requests.add_metric(labels, count)
+        yield requests
+        yield _histogram(totals)
+        for counter, row in COUNTERS.items():
+            yield CounterMetricFamily(row.name, row.help, totals.counts[counter])
+        for level, row in LEVELS.items():
+            yield GaugeMetricFamily(row.name, row.help, totals.levels[level])
+        yield _info(SNAPSHOT, state.snapshot)
+        yield GaugeMetricFamily(SNAPSHOT_AGE.name, SNAPSHOT_AGE.help, state.snapshot_age)
+        yield _info(GEOIP, state.geoip)
+        if state.geoip_age is not None:
+            yield GaugeMetricFamily(GEOIP_AGE.name, GEOIP_AGE.help, state.geoip_age)
+
+    def render(self) -> bytes:
+        """Return the page, whose media type is CONTENT_TYPE."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
+
+
+def _histogram(totals: Totals) -> HistogramMetricFamily:
+    # Each class has all that are below its bound.
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    classes = list(zip(bounds, map(float, accumulate(totals.times)), strict=True))
+    return HistogramMetricFamily(SECONDS.name, SECONDS.help, classes, totals.seconds)
+
+
+def _info(row: Row, value: str) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
+    family.add_metric([value], 1)
+    return family

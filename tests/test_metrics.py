@@ -1,0 +1,170 @@
+"""The metrics as Prometheus reads them, their table in the docs, and the alerts on them."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from mirrorlist.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
+from mirrorlist.metrics import COUNTERS, LEVELS, METRICS, Metrics, Row, State
+from mirrorlist.selection import Tier
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "operations.md"
+BEGIN, END = "<!-- metrics:", "<!-- end of metrics -->"
+ALERTS = ROOT / "contrib" / "prometheus-alerts.yml"
+STATE = State("0123abcd", 90, 'file "a\\b"', 86400)
+LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS}
+
+
+def read(counts: Counts, state: State = STATE) -> dict[str, Metric]:
+    """Return the families of a page by their names, as Prometheus' own parser sees them."""
+    text = Metrics(counts.totals, lambda: state).render().decode()
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def values(family: Metric) -> dict[tuple[str, ...], float]:
+    """Return the values of a family by the sample's name and its labels' values."""
+    return {(sample.name, *sample.labels.values()): sample.value for sample in family.samples}
+
+
+def test_requests() -> None:
+    """Requests stand under their endpoint, status and tier; none stands there with 0."""
+    counts = Counts(1)
+    slot = counts.claim()
+    slot.add_request(0, 200, Tier.COUNTRY)
+    slot.add_request(0, 200, Tier.COUNTRY)
+    slot.add_request(1, 404, None)
+    family = read(counts)["mirrorlist_requests"]
+    assert family.type == "counter"
+    assert values(family) == {
+        ("mirrorlist_requests_total", "metalink", "200", "country"): 2,
+        ("mirrorlist_requests_total", "mirrorlist", "404", "none"): 1,
+    }
+    assert list(family.samples[0].labels) == ["endpoint", "status", "tier"]
+
+
+def test_times() -> None:
+    """The classes of time add up to the number of answers, and the sum is in seconds."""
+    counts = Counts(1)
+    slot = counts.claim()
+    for nanoseconds in (9_000, 30_000, 30_000, 10**9):
+        slot.add_time(nanoseconds)
+    found = values(read(counts)["mirrorlist_answer_seconds"])
+    name = "mirrorlist_answer_seconds_bucket"
+    assert found[name, "1e-05"] == 1
+    assert found[name, "2.5e-05"] == 1
+    assert found[name, "5e-05"] == 3
+    assert found[name, str(BOUNDS[-1])] == 3
+    assert found[name, "+Inf"] == 4
+    assert found[("mirrorlist_answer_seconds_count",)] == 4
+    assert found[("mirrorlist_answer_seconds_sum",)] == pytest.approx(1.000069)
+
+
+def test_counts_and_levels() -> None:
+    """Every count and every level has a metric of its own, there before anything was counted."""
+    counts = Counts(1)
+    slot = counts.claim()
+    for number, count in enumerate(Count, 1):
+        slot.add(count, number)
+    slot.set(Level.LOG_QUEUED_BYTES, 99)
+    found = read(counts)
+    assert COUNTERS.keys() == {*Count}
+    for number, count in enumerate(Count, 1):
+        name = COUNTERS[count].name
+        assert values(found[name.removesuffix("_total")]) == {(name,): number}
+    assert LEVELS.keys() == {*Level}
+    assert values(found["mirrorlist_log_queue_bytes"]) == {("mirrorlist_log_queue_bytes",): 99}
+    nothing = read(Counts(1))
+    for row in (*COUNTERS.values(), *LEVELS.values()):
+        assert values(nothing[row.name.removesuffix("_total")]) == {(row.name,): 0}
+
+
+def test_state() -> None:
+    """The snapshot and the GeoIP data are named, whatever their names hold, with their ages."""
+    found = read(Counts(1))
+    assert values(found["mirrorlist_snapshot_info"]) == {
+        ("mirrorlist_snapshot_info", "0123abcd"): 1
+    }
+    assert found["mirrorlist_snapshot_age_seconds"].samples[0].value == 90
+    assert values(found["mirrorlist_geoip_info"]) == {("mirrorlist_geoip_info", 'file "a\\b"'): 1}
+    assert found["mirrorlist_geoip_age_seconds"].samples[0].value == 86400
+
+
+def test_an_unknown_age() -> None:
+    """Where the age of the GeoIP data is unknown, nothing is said of it."""
+    found = read(Counts(1), State("id", 1, "registries"))
+    assert "mirrorlist_geoip_age_seconds" not in found
+    assert found.keys() == read(Counts(1)).keys() - {"mirrorlist_geoip_age_seconds"}
+
+
+@pytest.mark.parametrize("row", METRICS, ids=lambda row: row.name)
+def test_the_table_is_the_page(row: Row) -> None:
+    """Each row of the table is on the page with its type, help and labels, and by conventions."""
+    counts = Counts(1)
+    counts.claim().add_request(0, 200, None)
+    family = read(counts)[row.name.removesuffix("_total")]
+    assert (family.type, family.documentation) == (row.kind, row.help)
+    assert tuple(family.samples[0].labels) == row.labels
+    assert row.name.startswith("mirrorlist_")
+    assert row.name.endswith("_total") == (row.kind == "counter")
+
+
+def test_nothing_else_is_on_the_page() -> None:
+    """The page has the table's metrics and no others."""
+    assert [*read(Counts(1))] == [row.name.removesuffix("_total") for row in METRICS]
+
+
+def test_the_page_is_described() -> None:
+    """docs/operations.md shows every metric as the code has it."""
+    page = PAGE.read_text(encoding="utf-8")
+    begin = page.index("\n", page.index(BEGIN)) + 1
+    rows = ["| metric | type | labels | |", "|---|---|---|---|"]
+    rows += [
+        f"| `{row.name}` | {row.kind} | {', '.join(map('`{}`'.format, row.labels))} | {row.help} |"
+        for row in METRICS
+    ]
+    written = "\n".join((page[:begin] + rows[0], *rows[1:], page[page.index(END) :]))
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(written, encoding="utf-8")
+    assert page == written, "run it with UPDATE_DOCS=1"
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_values_of_labels_are_described(label: str) -> None:
+    """docs/operations.md names each value that a label may have, and there are few."""
+    section = PAGE.read_text(encoding="utf-8").partition("## Metrics")[2].partition("\n## ")[0]
+    (line,) = [line for line in section.splitlines() if line.startswith(f"- `{label}`: ")]
+    assert tuple(re.findall(r"`(\w+)`", line)[1:]) == LABELS[label]
+
+
+def _rules() -> list[dict[str, object]]:
+    content = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
+    assert list(content) == ["groups"]
+    return [rule for group in content["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("rule", _rules(), ids=lambda rule: str(rule["alert"]))
+def test_alerts(rule: dict[str, object]) -> None:
+    """Each alert is a whole rule on known metrics and labels, and says what to do."""
+    assert rule.keys() - {"for"} == {"alert", "expr", "labels", "annotations"}
+    annotations = rule["annotations"]
+    assert isinstance(annotations, dict)
+    assert list(annotations) == ["summary", "do"]
+    expression = str(rule["expr"])
+    known = {row.name for row in METRICS} | {f"{METRICS[1].name}_bucket"}
+    found = set(re.findall(r"\bmirrorlist_\w+", expression))
+    assert found <= known
+    assert found or expression.startswith("up{")
+    for label, _, text in re.findall(r'(\w+)(=~?)"([^"]*)"', expression):
+        assert label == "job" or set(text.split("|")) <= set(LABELS[label])
+
+
+def test_alerts_have_names_of_their_own() -> None:
+    """No two alerts have the same name."""
+    names = [rule["alert"] for rule in _rules()]
+    assert len(names) == len(set(names)) > 5
