@@ -32,7 +32,7 @@ from snapshot.errors import BackendError
 
 _CACHE = Path(".cache/bench")
 _RUNS = Path(__file__).parent / "runs"
-_QUICK_SECONDS, _QUICK_REQUESTS = 1.0, 2_000
+_QUICK_LINES, _QUICK_REQUESTS = 2_000, 2_000
 _LIBRARIES = ("uvicorn", "uvloop", "httptools")
 
 
@@ -49,10 +49,28 @@ class Wanted(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.option("--only", multiple=True, metavar="NAME", help="Cases, such as ours or 'floor*'.")
-@click.option("--seconds", default=5.0, show_default=True, help="How long a round of a case is.")
-@click.option("--warm", default=3.0, show_default=True, help="How long each server warms up.")
-@click.option("--rounds", default=3, show_default=True, help="Rounds; figures are their medians.")
-@click.option("--quick", is_flag=True, help="One round of a second, to see that it works.")
+@click.option(
+    "--seconds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="How long a round of a case is.",
+)
+@click.option(
+    "--warm",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="How long each of our servers warms up.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Rounds; figures are their medians.",
+)
+@click.option("--quick", is_flag=True, help="One cold round of a second, to see that it works.")
 @click.option(
     "--scale",
     type=click.FloatRange(SMALLEST, BIGGEST),
@@ -61,11 +79,28 @@ class Wanted(msgspec.Struct, frozen=True):
     show_default=True,
     help="Size of the data set; a second one is measured beside it.",
 )
+@click.option(
+    "--lines",
+    type=click.IntRange(100),
+    default=200_000,
+    show_default=True,
+    help="Requests of a mix, repeated.",
+)
 @click.option("--seed", default=1, show_default=True, help="Another seed, other requests.")
 @click.option(
-    "--requests", default=1_000_000, show_default=True, help="After so many memory is looked at."
+    "--requests",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    help="After so many memory is looked at.",
 )
-@click.option("--directory", type=click.Path(path_type=Path), default=_CACHE, show_default=True)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=_CACHE,
+    show_default=True,
+    help="Where the data set is kept.",
+)
 @click.option("--incumbent", metavar="URL", help="A running server to measure beside ours.")
 @click.option("--incumbent-pid", type=int, metavar="N", help="The top of its process tree.")
 @click.option(
@@ -79,11 +114,12 @@ class Wanted(msgspec.Struct, frozen=True):
 )
 def main(
     only: tuple[str, ...],
-    seconds: float,
-    warm: float,
+    seconds: int,
+    warm: int,
     rounds: int,
     quick: bool,
     scale: tuple[float, ...],
+    lines: int,
     seed: int,
     requests: int,
     directory: Path,
@@ -95,10 +131,10 @@ def main(
     if (incumbent is None) != (incumbent_pid is None):
         raise click.UsageError("--incumbent and --incumbent-pid go together")
     if quick:
-        seconds = warm = _QUICK_SECONDS
-        rounds, requests = 1, _QUICK_REQUESTS
+        seconds, warm, rounds = 1, 0, 1
+        lines, requests = min(lines, _QUICK_LINES), _QUICK_REQUESTS
     there = (incumbent, incumbent_pid) if incumbent and incumbent_pid else None
-    wanted = Wanted(only, scale, Plan(seconds, warm, seed), rounds, requests, there)
+    wanted = Wanted(only, scale, Plan(seconds, warm, seed, lines), rounds, requests, there)
     try:
         run = _run(wanted, directory)
     except BackendError as error:
@@ -173,10 +209,11 @@ def _settings(wanted: Wanted) -> dict[str, str]:
     return {
         "connections": str(CONNECTIONS),
         "workers": "1",
-        "seconds a round": f"{plan.seconds:g}",
-        "warm-up seconds": f"{plan.warm:g}",
+        "seconds a round": str(plan.seconds),
+        "warm-up seconds": str(plan.warm),
         "rounds": str(wanted.rounds),
         "scales": " and ".join(f"{scale:g}" for scale in wanted.scales),
+        "requests of a mix": f"{plan.lines:,}",
         "seed": str(plan.seed),
     }
 

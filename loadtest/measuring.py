@@ -17,7 +17,6 @@ from loadtest.servers import Server, Servers, ask
 from loadtest.stage import Stage
 from loadtest.wrk import Load, load
 
-_LINES = 200_000
 # wrk counts the head of an answer too; the floor's is of this length.
 _FLOOR_HEAD = 68
 _TRIED = 200
@@ -29,10 +28,10 @@ _WAIT_SECONDS = 10.0
 class Plan(Struct, frozen=True):
     """How long and how much: seconds a round and of warming up, lines of a mix, and its seed."""
 
-    seconds: float
-    warm: float
+    seconds: int
+    warm: int
     seed: int
-    lines: int = _LINES
+    lines: int
 
 
 class Measuring:
@@ -118,7 +117,7 @@ class Measuring:
             time.sleep(0.01)
         return found
 
-    def _load(self, server: Server, case: Case, seconds: float) -> Load:
+    def _load(self, server: Server, case: Case, seconds: int) -> Load:
         return load(server.url, self._mix(case.kind, case.scale), seconds, case.close)
 
     def _server(self, case: Case) -> Server:
@@ -127,8 +126,12 @@ class Measuring:
             found = self._running[case.server] = self._new(case)
             if case.flavour not in FLOORS:
                 self._try(found, case)
-            self._judge(self._load(found, case, self._plan.warm), case)
+                self._warm(found, case)
         return found
+
+    def _warm(self, server: Server, case: Case) -> None:
+        if self._plan.warm:
+            self._judge(self._load(server, case, self._plan.warm), case)
 
     def _new(self, case: Case) -> Server:
         if case.flavour in FLOORS:
@@ -144,7 +147,7 @@ class Measuring:
         """The mean length of our answers, for the floor's."""
         if case.scale not in self._means:
             ours = Case(OURS, OURS, case.kind, scale=case.scale)
-            found = self._load(self._server(ours), ours, self._plan.warm)
+            found = self._load(self._server(ours), ours, 1)
             self._means[case.scale] = found.mean_bytes
         return self._means[case.scale]
 

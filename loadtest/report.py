@@ -62,7 +62,7 @@ def record(run: Run) -> str:
     lines = [
         f"# Measured {machine.date}: what a request costs",
         "",
-        f"`{machine.command}`, commit {machine.commit} (+ has changes on top).",
+        f"`{machine.command}`, commit {_commit(machine.commit)}.",
         "",
         f"{machine.cores} cores ({machine.cpu}), {machine.system}.",
         f"Python {machine.python}, {versions}; {settings}.",
@@ -71,6 +71,10 @@ def record(run: Run) -> str:
         "",
     ]
     return "\n".join([*lines, *map(markdown, sheets(run))])
+
+
+def _commit(commit: str) -> str:
+    return f"{commit.removesuffix('+')} and changes on top" if commit.endswith("+") else commit
 
 
 def _costs(run: Run) -> Sheet:

@@ -64,13 +64,13 @@ def wrk_version() -> str:
     return said.stdout.split()[1]
 
 
-def load(url: str, requests: Sequence[str], seconds: float, close: bool) -> Load:
+def load(url: str, requests: Sequence[str], seconds: int, close: bool) -> Load:
     """Send lines `TARGET ADDRESS` in turn for some seconds, with a connection each or kept."""
     with tempfile.TemporaryDirectory() as name:
         script, mix = Path(name, "mix.lua"), Path(name, "mix.txt")
         script.write_text(_SCRIPT)
         mix.write_text("".join(f"{line}\n" for line in requests))
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), url]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
         command += ["--", str(mix), "close" if close else "keep-alive"]
         try:
             run = subprocess.run(command, capture_output=True, text=True, check=False)
