@@ -26,11 +26,10 @@ from loadtest.progress import Phases, show_phases
 from loadtest.report import record, sheets, show
 from loadtest.servers import Server, Servers, running
 from loadtest.sizes import BIGGEST, SMALLEST
-from loadtest.stage import prepare
+from loadtest.stage import CACHE, prepare
 from loadtest.wrk import CONNECTIONS, wrk_version
 from snapshot.errors import BackendError
 
-_CACHE = Path(".cache/bench")
 _RUNS = Path(__file__).parent / "runs"
 _QUICK_LINES, _QUICK_REQUESTS = 2_000, 2_000
 _LIBRARIES = ("uvicorn", "uvloop", "httptools")
@@ -97,7 +96,7 @@ class Wanted(msgspec.Struct, frozen=True):
 @click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    default=_CACHE,
+    default=CACHE,
     show_default=True,
     help="Where the data set is kept.",
 )

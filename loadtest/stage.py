@@ -12,6 +12,9 @@ from loadtest.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE, LOG_FILE, 
 from loadtest.dataset import Dataset, fill
 from loadtest.progress import Phases
 
+CACHE = Path(".cache/bench")
+"""Where files are kept, unless told otherwise."""
+
 _SNAPSHOT, _DATABASE = "mm.snap", "mm.sqlite"
 _REQUESTS = 200_000
 
