@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -105,8 +105,7 @@ class Servers:
 
 def running(url: str, pid: int) -> Server:
     """Return a server that somebody else started; raises an error of one line if it is none."""
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
+    if not _is_address(url):
         raise click.ClickException(f"{url}: give it as http://ADDRESS:PORT")
     try:
         Path(f"/proc/{pid}/smaps_rollup").read_bytes()
@@ -119,18 +118,44 @@ def running(url: str, pid: int) -> Server:
     return server
 
 
-def ask(server: Server, target: str, address: str) -> tuple[int, bytes]:
-    """Ask a server once, on a connection of its own; returns status and body."""
+def says_close(server: Server) -> bool:
+    """Return whether a server says that it closes a connection, as HTTP/1.1 wants it."""
+    with _connection(server) as connection:
+        connection.request("GET", "/mirrorlist", headers={"Connection": "close"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.getheader("connection", "").lower() == "close"
+
+
+@contextmanager
+def _connection(server: Server) -> Iterator[HTTPConnection]:
+    """Connect; whatever goes wrong in the block is an error of one line."""
     parts = urlsplit(server.url)
     connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_ASK_SECONDS)
     try:
-        connection.request("GET", target, headers={"X-Forwarded-For": address})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        yield connection
     except (OSError, HTTPException) as error:
         raise click.ClickException(f"{server.url}: no answer: {error}") from None
     finally:
         connection.close()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(
+            parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
+        )
+    except ValueError:
+        return False
+
+
+def ask(server: Server, target: str, address: str) -> tuple[int, bytes]:
+    """Ask a server once, on a connection of its own; returns status and body."""
+    with _connection(server) as connection:
+        connection.request("GET", target, headers={"X-Forwarded-For": address})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def _environment() -> dict[str, str]:

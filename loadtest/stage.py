@@ -1,5 +1,6 @@
 """What the server is measured with: a folder with data set, data files and snapshot, kept."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def prepare(folder: Path, scale: float, seed: int, phases: Phases) -> Stage:
     place = folder / f"scale-{scale:g}-seed-{seed}"
     stage = Stage(place / _SNAPSHOT, place / GEOIP_FILE, place / LOG_FILE)
     # Made last, so with it all is there.
-    if not stage.snapshot.exists():
+    if not os.path.exists(stage.snapshot):
         _make(place, scale, seed, phases)
     return stage
 

@@ -70,7 +70,17 @@ def load(url: str, requests: Sequence[str], seconds: int, close: bool) -> Load:
         script, mix = Path(name, "mix.lua"), Path(name, "mix.txt")
         script.write_text(_SCRIPT)
         mix.write_text("".join(f"{line}\n" for line in requests))
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}s",
+            "--timeout",
+            "10s",
+            "-s",
+            str(script),
+            url,
+        ]
         command += ["--", str(mix), "close" if close else "keep-alive"]
         try:
             run = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """The bench, as far as no time is measured: mixes, medians, goals, tables, what is refused."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,10 @@ from loadtest.goals import verdicts
 from loadtest.machine import Machine
 from loadtest.measuring import fault, is_meaningful, refusals
 from loadtest.mix import ALL_REFUSED, KINDS, Data, Logged, make_mix, read_data
+from loadtest.progress import show_phases
 from loadtest.report import markdown, record, sheets
+from loadtest.servers import Servers, running
+from loadtest.stage import prepare
 from loadtest.wrk import Load
 from snapshot.model import Repository
 from snapshot.writer import encode
@@ -275,6 +279,37 @@ def test_a_choice_of_cases() -> None:
     assert chosen(names, ["ours*"]) == ["ours", "ours-close"]
     with pytest.raises(click.UsageError, match="no case is called our; there are ours, "):
         chosen(names, ["our"])
+
+
+def test_a_server_that_does_not_start(tmp_path: Path) -> None:
+    """The last line of what it said is told, in one line."""
+    (tmp_path / "mm.snap").write_bytes(b"something else")
+    with Servers() as servers, pytest.raises(click.ClickException) as caught:
+        servers.ours(tmp_path / "mm.snap")
+    assert "does not start: mirrorlist: error: " in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        pytest.param("127.0.0.1:3000", "give it as http://ADDRESS:PORT", id="no scheme"),
+        pytest.param("http://127.0.0.1:3000/metalink", "give it as", id="a path"),
+        pytest.param("http://127.0.0.1:99999", "give it as", id="no port"),
+        pytest.param("http://127.0.0.1:1", "no answer", id="nobody there"),
+    ],
+)
+def test_an_incumbent_that_is_none(url: str, says: str) -> None:
+    """What cannot be measured as an incumbent is refused in one line."""
+    with pytest.raises(click.ClickException, match=says):
+        running(url, os.getpid())
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A data set's folder below a file is refused in one line, before anything is made."""
+    (tmp_path / "file").write_bytes(b"")
+    with show_phases() as phases, pytest.raises(click.ClickException, match="cannot be made"):
+        prepare(tmp_path / "file", 0.01, 1, phases)
 
 
 @pytest.mark.parametrize(
