@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test check hostile lock clean
+.PHONY: help install dev demo test check hostile bench loadtest lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3001", make test ARGS="-k metalink"
@@ -29,6 +29,12 @@ check: dev ## lint, format, types, import contracts, docs
 
 hostile: dev ## 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)
+
+bench: dev ## what a request costs, beside the floor and an incumbent
+	@$(BIN)/python -m loadtest.bench $(ARGS)
+
+loadtest: dev ## users as dnf makes them: a normal day, a release day, unknown repositories
+	@$(BIN)/python -m loadtest.crowd $(ARGS)
 
 lock: dev ## write the lock files anew: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)

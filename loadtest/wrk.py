@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 
 CONNECTIONS = 16
+_NO_WRK = "wrk is needed: apt-get install wrk"
 
 # The requests are made once, before the first is sent: wrk's own CPU time must not limit us.
 _SCRIPT = """\
@@ -54,18 +55,37 @@ class Load(Struct, frozen=True):
         return self.requests / self.seconds
 
 
-def load(url: str, requests: Sequence[str], seconds: float, close: bool) -> Load:
+def wrk_version() -> str:
+    """Return the version of wrk; raises an error of one line if there is none."""
+    try:
+        said = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise click.ClickException(_NO_WRK) from None
+    return said.stdout.split()[1]
+
+
+def load(url: str, requests: Sequence[str], seconds: int, close: bool) -> Load:
     """Send lines `TARGET ADDRESS` in turn for some seconds, with a connection each or kept."""
     with tempfile.TemporaryDirectory() as name:
         script, mix = Path(name, "mix.lua"), Path(name, "mix.txt")
         script.write_text(_SCRIPT)
         mix.write_text("".join(f"{line}\n" for line in requests))
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), url]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}s",
+            "--timeout",
+            "10s",
+            "-s",
+            str(script),
+            url,
+        ]
         command += ["--", str(mix), "close" if close else "keep-alive"]
         try:
             run = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
-            raise click.ClickException("wrk is needed: apt-get install wrk") from None
+            raise click.ClickException(_NO_WRK) from None
     found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
     if run.returncode or not found:
         raise click.ClickException(f"wrk: {run.stderr.strip() or run.stdout.strip()}")
