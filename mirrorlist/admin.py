@@ -95,11 +95,15 @@ class Admin:
             return LimitedProtocol(config, state, {}, self._loop)
 
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._loop.create_server(connect, sock=self._listener))
+        opening = self._loop.create_server(connect, sock=self._listener)
+        server = self._loop.run_until_complete(opening)
         self._loop.run_forever()
-        self._listener.close()
+        server.close()
         for connection in list(state.connections):
             connection.transport.abort()
+        # Once more around, so that what was closed is closed.
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
     async def _answer(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

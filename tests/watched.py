@@ -35,11 +35,15 @@ class Watched:
     """A database, the watch on it, and everything that it told."""
 
     def __init__(
-        self, folder: Path, tables: Tables, asn: Path | None = None, probe: Probe | None = None
+        self,
+        folder: Path,
+        tables: Tables | str,
+        asn: Path | None = None,
+        probe: Probe | None = None,
     ) -> None:
-        """Make a SQLite database and a watch that has done nothing yet."""
+        """Make a SQLite database, or take the URL of another one, and a watch not yet begun."""
         self.path, self.output = folder / "mm.sqlite", folder / "mm.snap"
-        self.url = make_database(self.path, tables)
+        self.url = tables if isinstance(tables, str) else make_database(self.path, tables)
         self.told: list[Event] = []
         self.time = Time()
         self.before: Callable[[], object] = lambda: None

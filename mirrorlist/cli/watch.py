@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import sys
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrorlist.cli.console import say
+from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.watch_events import teller
 from mirrorlist.cli.watch_hook import parse_hook
@@ -46,7 +46,8 @@ def watch(
     curl http://127.0.0.1:3002/status
     """
     triggers: SimpleQueue[str] = SimpleQueue()
-    _handle_signals(triggers)
+    end_on([signal.SIGTERM, signal.SIGINT], 0)
+    signal.signal(signal.SIGUSR1, lambda *_: triggers.put("SIGUSR1"))
     key = read_key(snapshot_key) if snapshot_key else None
     hooked = parse_hook(hook) if hook else None
     # Here and not above: only a command may load the database's side, and only when it runs.
@@ -104,13 +105,3 @@ def _exporter(
             gc.collect()
 
     return run
-
-
-def _handle_signals(triggers: "SimpleQueue[str]") -> None:
-    def end(*_: object) -> None:
-        # An exception, so that an export under way removes what it has half written.
-        sys.exit(0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    signal.signal(signal.SIGUSR1, lambda *_: triggers.put("SIGUSR1"))

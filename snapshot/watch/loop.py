@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Something that did not work, told once until it works again."""
+    """Something that did not work; each reason is told once until all works again."""
 
     error: BackendError
 
@@ -81,7 +81,7 @@ class Watch:
         self._last: Last | None = None
         self._look_at = now
         self._failed_looks = 0
-        self._told: str | None = None
+        self._told: set[str] = set()
         self._surprised = False
 
     def run(self) -> None:
@@ -157,7 +157,7 @@ class Watch:
         if self._failed_looks:
             self._failed_looks = 0
             self._agenda.retry()
-            self._told = None
+            self._told.clear()
             self._tell(Recovered())
 
     def _lost(self, error: BackendError) -> None:
@@ -169,8 +169,8 @@ class Watch:
 
     def _note(self, error: BackendError) -> None:
         self.progress.error, self.progress.error_at = str(error), time.time()
-        if self._told != str(error):
-            self._told = str(error)
+        if str(error) not in self._told:
+            self._told.add(str(error))
             self._tell(Failed(error))
 
     def _make(self) -> None:
@@ -201,7 +201,7 @@ class Watch:
         self._surprised = result.changed and not reasons and progress.exports > 0
         if result.written:
             self._last = Last(result.id, result.read)
-        self._told = None
+        self._told.clear()
         progress.processed, progress.waiting_since = taken, None
         progress.exports += 1
         progress.published += result.written
