@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snapshot.addresses import country_ranges, host_netblocks
-from snapshot.asn import AsnNetblocks, check_readable, read_asn_netblocks
+from snapshot.asn import AsnNetblocks, check_readable
+from snapshot.asn_file import AsnFile
 from snapshot.checks import DEFAULT_MAX_LOSS
 from snapshot.content import make_content, usable_directories
 from snapshot.continents import built_in_continents, read_continents
@@ -61,7 +62,7 @@ class Origin(NamedTuple):
 def export(
     database: str,
     output: Path,
-    asn: Path | None = None,
+    asn: Path | AsnFile | None = None,
     country_continent: Path | None = None,
     resolve_dns: bool = True,
     progress: Progress = lambda phase, done, total: None,
@@ -72,6 +73,7 @@ def export(
 ) -> ExportResult:
     """Export a database to a snapshot file; raises a BackendError and then leaves no file.
 
+    An `asn` that is an AsnFile is read again only if it has changed since its last export.
     `key` seals it; `max_loss`, `refresh` and `last` are those of `publish`.
     """
     url = parse_url(database)
@@ -90,7 +92,7 @@ def export(
 def publish_rows(
     origin: Origin,
     output: Path,
-    asn: Path | None,
+    asn: Path | AsnFile | None,
     country_continent: Path | None,
     resolve_dns: bool,
     progress: Progress,
@@ -100,8 +102,10 @@ def publish_rows(
     last: Last | None = None,
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does."""
+    if isinstance(asn, Path):
+        asn = AsnFile(asn)
     # Files first: a mistyped name must not cost a whole read of the database.
-    continents = _check(output, asn, country_continent, origin.inputs)
+    continents = _check(output, asn.path if asn else None, country_continent, origin.inputs)
     with lock(output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
@@ -170,9 +174,9 @@ class _Stopwatch:
         return self._last - self._start
 
 
-def _read_asn(path: Path, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
+def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
     watch = _Stopwatch()
-    netblocks = read_asn_netblocks(path, left_out)
+    netblocks = file.read(left_out)
     watch.lap("reading the ASN file")
     return netblocks, watch.laps[0]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from snapshot.asn_file import AsnFile
 from snapshot.exporter import ExportResult, export
 from snapshot.publish import Last
 from snapshot.reader import Snapshot
@@ -48,7 +49,7 @@ class Watched:
         self.time = Time()
         self.before: Callable[[], object] = lambda: None
         self.during: Callable[[str], object] = lambda phase: None
-        self._asn = asn
+        self._asn = AsnFile(asn) if asn else None
         files = [asn] if asn else []
         self.probe = probe or make_probe(self.url)
         self.watch = Watch(

@@ -82,18 +82,20 @@ def _exporter(
     max_loss: int,
     refresh: int,
 ) -> "Export":
+    from snapshot.asn_file import AsnFile
     from snapshot.exporter import ExportResult, export
     from snapshot.publish import Last
 
     # Nearly all that is made lives until the end: looking for garbage then costs a tenth.
     gc.disable()
+    asn_file = AsnFile(asn) if asn else None
 
     def run(last: Last | None) -> ExportResult:
         try:
             return export(
                 database,
                 output,
-                asn,
+                asn_file,
                 country_continent,
                 dns,
                 key=key,
