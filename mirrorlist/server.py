@@ -11,34 +11,13 @@ import uvicorn
 from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.door import make_door
-from mirrorlist.errors import StartError
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.service import Service
 
-BACKLOG = 2048
 # haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
 KEEP_ALIVE_SECONDS = 75
 # Answers take microseconds; what is still open after this is a client that does not read.
 GRACEFUL_SECONDS = 10
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen before anything is forked; raises StartError."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StartError(
-            f"{shown(host, port)}: cannot listen: {why}; choose another --host or --port"
-        ) from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def shown(host: str, port: int) -> str:
-    """Return an address and port as they stand in a URL."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def work(service: Service, listener: socket.socket, lifeline: int, *, fast: bool = True) -> None:

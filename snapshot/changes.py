@@ -11,7 +11,8 @@ from pathlib import Path
 LOOK_SECONDS = 1.0
 _MOUNTS = Path("/proc/self/mountinfo")
 
-_Look = list[tuple[int, int, int] | None]
+# Its inode, the time of its last change and its size; None without a file.
+FileState = tuple[int, int, int] | None
 
 
 def changes(files: Sequence[Path], seconds: float = LOOK_SECONDS) -> Iterator[None]:
@@ -43,13 +44,14 @@ def mounted(files: Sequence[Path]) -> list[Path]:
     return [file for file in files if str(file.resolve()) in points]
 
 
-def _look(files: Sequence[Path]) -> _Look:
-    return [_look_at(file) for file in files]
-
-
-def _look_at(file: Path) -> tuple[int, int, int] | None:
+def state_of(file: Path) -> FileState:
+    """Return what a file is like now; another value means that it has changed."""
     try:
         found = file.stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _look(files: Sequence[Path]) -> list[FileState]:
+    return [state_of(file) for file in files]

@@ -39,18 +39,21 @@ def served(snapshot: Snapshot) -> Served:
     )
 
 
-def check_publishable(new: Snapshot, old: Snapshot | None, max_loss: int) -> None:
+def check_publishable(
+    new: Snapshot, old: Snapshot | None, max_loss: int, *, own: bool = False
+) -> None:
     """Raise RefusedSnapshot if a snapshot had better not be published in place of the old one.
 
     It must hold hosts and directories, must not be read before the old one was, and must keep
-    of the old one's hosts, directories and repositories all but `max_loss` percent.
+    of the old one's hosts, directories and repositories all but `max_loss` percent. One's `own`
+    old one was read before, whatever the clock says.
     """
     if not new.hosts or not new.directory_count:
         missing = "directory" if new.hosts else "host"
         raise RefusedSnapshot(f"the new snapshot is empty: it has no {missing}; {_HINT}")
     if old is None:
         return
-    if new.read < old.read:
+    if new.read < old.read and not own:
         seconds = old.read - new.read
         raise RefusedSnapshot(
             f"the new snapshot is older: its database was read {seconds} s before that of the"

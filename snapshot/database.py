@@ -13,7 +13,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from snapshot.errors import DatabaseError, DatabaseURLError
 
 _KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
-_CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10
+KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""How PostgreSQL's library notices that a server is gone without a word: within 25 seconds."""
 _LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
 
@@ -53,7 +60,7 @@ def read_only(url: URL) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
-        raise DatabaseError(_explain(url, error)) from error
+        raise DatabaseError(explain(url, error)) from error
     finally:
         engine.dispose()
 
@@ -69,19 +76,9 @@ def _first_line(path: Path) -> str:
 
 def _sqlite(url: URL) -> Engine:
     path = Path(url.database or "").absolute()
-    try:
-        # The driver only says that it cannot open it.
-        path.open("rb").close()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise DatabaseError(f"{path}: no such database file") from error
-    except OSError as error:
-        raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
 
     def connect() -> sqlite3.Connection:
-        # mode=ro: a mistyped name must not create an empty database.
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None
-        )
+        connection = connect_sqlite(path)
         # One broken byte in one row must not end the read; text.py finds it again.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         return connection
@@ -96,13 +93,32 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
+def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open a SQLite file read-only, without transactions of its own; raises DatabaseError.
+
+    A writer who holds it is waited for.
+    """
+    try:
+        # The driver only says that it cannot open it.
+        path.open("rb").close()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise DatabaseError(f"{path}: no such database file") from error
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
+
+    # mode=ro: a mistyped name must not create an empty database.
+    uri = f"file:{quote(str(path))}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+
+
 def _postgresql(url: URL) -> Engine:
     engine = create_engine(
         url,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
         connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
+            "connect_timeout": CONNECT_SECONDS,
+            **{name: value for name, value in KEEPALIVE.items() if name not in url.query},
             "client_encoding": "utf8",
             "application_name": "mirrorlist export",
         },
@@ -119,14 +135,15 @@ def _postgresql(url: URL) -> Engine:
     return engine
 
 
-def _explain(url: URL, error: Exception) -> str:
+def explain(url: URL, error: Exception) -> str:
+    """Return what a driver says as one line with the database's URL, without a password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
     for secret in _secrets(url):
         # As a word of its own: a short password is part of many others.
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
-    return f"{_display(url)}: the database cannot be read: {text}"
+    return f"{display(url)}: the database cannot be read: {text}"
 
 
 def _secrets(url: URL) -> list[str]:
@@ -134,7 +151,8 @@ def _secrets(url: URL) -> list[str]:
     return [str(secret) for secret in given if secret]
 
 
-def _display(url: URL) -> str:
+def display(url: URL) -> str:
+    """Return a URL for people, without a password."""
     shown = url.set(drivername=url.drivername.partition("+")[0])
     text = shown.render_as_string(hide_password=True)
     return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)

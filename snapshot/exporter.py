@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snapshot.addresses import country_ranges, host_netblocks
-from snapshot.asn import AsnNetblocks, check_readable, read_asn_netblocks
+from snapshot.asn import AsnNetblocks, check_readable
+from snapshot.asn_file import AsnFile
 from snapshot.checks import DEFAULT_MAX_LOSS
 from snapshot.content import make_content, usable_directories
 from snapshot.continents import built_in_continents, read_continents
@@ -15,7 +16,7 @@ from snapshot.database import database_file, parse_url, read_only
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import make_mirrors
 from snapshot.model import LeftOut, Report, SnapshotData
-from snapshot.publish import lock, publish
+from snapshot.publish import Last, lock, publish
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
 from snapshot.text import refuse_control
 from snapshot.writer import check_output, encode
@@ -31,7 +32,9 @@ class Phase(NamedTuple):
 class ExportResult(NamedTuple):
     """What an export did; seconds of wall time, bytes of the file.
 
-    The first phase, the ASN file, runs beside the second one, the database.
+    The first phase, the ASN file, runs beside the second one, the database. `id` and `read` are
+    those of the file in place; `changed` and `written` say whether its content is new, and whether
+    it was written at all.
     """
 
     counts: dict[str, int]
@@ -39,6 +42,10 @@ class ExportResult(NamedTuple):
     seconds: float
     bytes: int
     phases: tuple[Phase, ...]
+    id: str
+    read: int
+    changed: bool
+    written: bool
 
 
 class Origin(NamedTuple):
@@ -55,16 +62,19 @@ class Origin(NamedTuple):
 def export(
     database: str,
     output: Path,
-    asn: Path | None = None,
+    asn: Path | AsnFile | None = None,
     country_continent: Path | None = None,
     resolve_dns: bool = True,
     progress: Progress = lambda phase, done, total: None,
     key: bytes | None = None,
     max_loss: int | None = DEFAULT_MAX_LOSS,
+    refresh: int | None = None,
+    last: Last | None = None,
 ) -> ExportResult:
     """Export a database to a snapshot file; raises a BackendError and then leaves no file.
 
-    `key` seals it; `max_loss` is that of `publish`.
+    An `asn` that is an AsnFile is read again only if it has changed since its last export.
+    `key` seals it; `max_loss`, `refresh` and `last` are those of `publish`.
     """
     url = parse_url(database)
     file = database_file(url)
@@ -75,26 +85,27 @@ def export(
 
     origin = Origin("database", (file,) if file else (), read)
     return publish_rows(
-        origin, output, asn, country_continent, resolve_dns, progress, key, max_loss
+        origin, output, asn, country_continent, resolve_dns, progress, key, max_loss, refresh, last
     )
 
 
 def publish_rows(
     origin: Origin,
     output: Path,
-    asn: Path | None,
+    asn: Path | AsnFile | None,
     country_continent: Path | None,
     resolve_dns: bool,
     progress: Progress,
     key: bytes | None,
     max_loss: int | None,
+    refresh: int | None = None,
+    last: Last | None = None,
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does."""
+    if isinstance(asn, Path):
+        asn = AsnFile(asn)
     # Files first: a mistyped name must not cost a whole read of the database.
-    check_output(output, [file for file in (asn, country_continent, *origin.inputs) if file])
-    continents = read_continents(country_continent) if country_continent else built_in_continents()
-    if asn:
-        check_readable(asn)
+    continents = _check(output, asn.path if asn else None, country_continent, origin.inputs)
     with lock(output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
@@ -108,11 +119,40 @@ def publish_rows(
         watch.lap("applying the rules")
         content = encode(data, key=key)
         watch.lap("encoding")
+        published = publish(output, content, key, max_loss, refresh, last)
         # Read back from the disk: the counts are of what a server will see.
-        counts = publish(output, content, key, max_loss).counts()
+        counts = published.snapshot.counts()
         watch.lap("checking and writing")
         phases = (*([asn_phase] if asn_phase else []), *watch.laps)
-        return ExportResult(counts, data.report.left_out, watch.seconds, len(content), phases)
+        return ExportResult(
+            counts,
+            data.report.left_out,
+            watch.seconds,
+            len(content),
+            phases,
+            published.snapshot.id,
+            published.snapshot.read,
+            published.changed,
+            published.written,
+        )
+
+
+def check_files(
+    database: str, output: Path, asn: Path | None, country_continent: Path | None
+) -> None:
+    """Raise a BackendError if an export could not even begin; the database is not asked."""
+    file = database_file(parse_url(database))
+    _check(output, asn, country_continent, (file,) if file else ())
+
+
+def _check(
+    output: Path, asn: Path | None, country_continent: Path | None, inputs: tuple[Path, ...]
+) -> dict[str, str]:
+    """Look at every file before any work; returns the continents."""
+    check_output(output, [file for file in (asn, country_continent, *inputs) if file])
+    if asn:
+        check_readable(asn)
+    return read_continents(country_continent) if country_continent else built_in_continents()
 
 
 class _Stopwatch:
@@ -134,9 +174,9 @@ class _Stopwatch:
         return self._last - self._start
 
 
-def _read_asn(path: Path, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
+def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
     watch = _Stopwatch()
-    netblocks = read_asn_netblocks(path, left_out)
+    netblocks = file.read(left_out)
     watch.lap("reading the ASN file")
     return netblocks, watch.laps[0]
 

@@ -16,6 +16,10 @@ class LeftOutRows:
         """Report one row."""
         self._rows.append(LeftOut(table, id, reason))
 
+    def add_all(self, others: "LeftOutRows") -> None:
+        """Report every row that others report."""
+        self._rows += others._rows
+
     @contextmanager
     def row(self, table: str, id: int | None) -> Iterator[None]:
         """Turn a ValueError or TypeError raised for a row into a report of that row."""

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from snapshot.checks import check_publishable
 from snapshot.errors import OutputError, SnapshotError
+from snapshot.format import HEADER, Header
 from snapshot.reader import Snapshot
 from snapshot.writer import replace_file
 
@@ -38,24 +40,77 @@ def lock(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def publish(path: Path, content: bytearray, key: bytes | None, max_loss: int | None) -> Snapshot:
+@contextmanager
+def only_watch(path: Path) -> Iterator[None]:
+    """Be the only watch of a snapshot file while the block runs; raises OutputError at once."""
+    beside = path.with_name(f".{path.name}.watch")
+    try:
+        handle = _take(beside)
+    except OSError as error:
+        raise OutputError(f"{beside}: cannot be written: {error.strerror}") from error
+    if handle is None:
+        raise OutputError(f"{path}: another watch writes it already; one is enough")
+    try:
+        yield
+    finally:
+        beside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+class Last(NamedTuple):
+    """What a process published last: its id, and the read of its database (seconds since 1970)."""
+
+    id: str
+    read: int
+
+
+class Published(NamedTuple):
+    """The snapshot in place, whether its content is new there, and whether it was written now."""
+
+    snapshot: Snapshot
+    changed: bool
+    written: bool
+
+
+def publish(
+    path: Path,
+    content: bytearray,
+    key: bytes | None,
+    max_loss: int | None,
+    refresh: int | None = None,
+    last: Last | None = None,
+) -> Published:
     """Write a snapshot file, check what was written, put it in place; returns what is there.
 
-    `max_loss` is the share of the old one that may go, in percent; None asks nothing. Raises
-    RefusedSnapshot or OutputError, and then the old file is as it was.
+    `max_loss` is the share of the old one that may go, in percent; None asks nothing. With
+    `refresh` an old one of the same content stays, unless it was read so many seconds before.
+    `last` is what this process published: if that is the old one, it may be older than it says,
+    as the clock was set back. Raises RefusedSnapshot or OutputError, and then the old file is as
+    it was.
     """
-    published: list[Snapshot] = []
+    old = _published(path, key)
+    if old is not None and refresh and _is_young(old, content, refresh):
+        return Published(old, changed=False, written=False)
+    done: list[Published] = []
 
     def approve(written: Path) -> None:
-        new, old = Snapshot(written, key), _published(path, key)
+        new = Snapshot(written, key)
         if max_loss is not None:
-            check_publishable(new, old, max_loss)
-        if old is not None and old.id != new.id:
+            own = old is not None and last == (old.id, old.read)
+            check_publishable(new, old, max_loss, own=own)
+        changed = old is None or old.id != new.id
+        if old is not None and changed:
             _keep(path)
-        published.append(new)
+        done.append(Published(new, changed, written=True))
 
     replace_file(path, content, approve)
-    return published[0]
+    return done[0]
+
+
+def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:
+    """Whether the old one has the same content, and was read not long before or after."""
+    new = Header(*HEADER.unpack_from(content))
+    return old.id == new.id.hex() and abs(new.read - old.read) < refresh
 
 
 def _published(path: Path, key: bytes | None) -> Snapshot | None:

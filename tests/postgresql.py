@@ -20,6 +20,8 @@ USER, PASSWORD = "mm", "s3cret"
 SECONDS = 30
 # Nobody needs this data after a crash.
 _OPTIONS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=20"]
+# And no transactions but those of the tests.
+_OPTIONS += ["autovacuum=off"]
 
 
 class Server:

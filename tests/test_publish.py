@@ -54,7 +54,7 @@ def test_the_first(path: Path) -> None:
     published = publish(path, content(0), None, 30)
     assert files(path) == {"mm.snap": content(0)}
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert published.id == Snapshot(path).id
+    assert published.snapshot.id == Snapshot(path).id
 
 
 def test_the_umask_does_not_matter(path: Path) -> None:

@@ -18,6 +18,7 @@ from mirrorlist.cli.import_cache import import_cache
 from mirrorlist.cli.inspect import inspect
 from mirrorlist.cli.replay import replay
 from mirrorlist.cli.serve import serve
+from mirrorlist.cli.watch import watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,6 +29,7 @@ def cli() -> None:
     \b
     Try it:          mirrorlist demo
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
+    And stay:        mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     From its cache:  mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
@@ -42,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, export, import_cache, serve, ask, inspect, diff, replay):
+for command in (demo, export, watch, import_cache, serve, ask, inspect, diff, replay):
     cli.add_command(command)
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 import msgspec
 
 from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
+from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from snapshot.seal import read_key
 
@@ -56,7 +56,8 @@ def run_export(
     max_loss: int | None = None,
 ) -> None:
     """Export and say what was done, for people or as JSON; `max_loss` None publishes anything."""
-    end_on_sigterm(128 + signal.SIGTERM)
+    # As an exception: then a half-written file goes too.
+    end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     # Here and not above: only this command may load the database's side.
     from snapshot.exporter import export as export_database
 
@@ -65,11 +66,6 @@ def run_export(
     with progress_bar() as steps:
         result = export_database(database, path, asn, country_continent, dns, steps, key, max_loss)
     report(result, path, json)
-
-
-def end_on_sigterm(code: int) -> None:
-    """End on SIGTERM with a code, but as an exception: then a half-written file goes too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
 
 
 def report(result: "ExportResult", path: Path, json: bool) -> None:

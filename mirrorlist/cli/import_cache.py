@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrorlist.cli.console import progress_bar, say
-from mirrorlist.cli.export import end_on_sigterm, report
+from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.export import report
 from mirrorlist.cli.options import options
 from mirrorlist.errors import OptionError
 from snapshot.changes import changes, mounted
@@ -52,7 +53,7 @@ def import_cache(
     loss = None if force else max_loss
     import_file = _importer()
     files = [file for file in (cache, asn, country_continent) if file]
-    end_on_sigterm(0 if watch else 128 + signal.SIGTERM)
+    end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
     if watch:
         for file in mounted(files):
             say(f"{file} is mounted alone: another file in its place is not seen; mount its folder")

@@ -91,7 +91,8 @@ def run_server(
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.door import misfit
-    from mirrorlist.server import listen, shown, work
+    from mirrorlist.listener import listen, shown
+    from mirrorlist.server import work
     from mirrorlist.supervisor import Supervisor
 
     listener = listen(host, port)

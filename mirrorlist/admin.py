@@ -1,0 +1,143 @@
+"""The admin listener: a few pages for operators and programs, apart from the public port.
+
+A thread with an event loop of its own, which wakes for requests only. Whoever has pages to show
+gives them as functions; they are called in that thread, one at a time.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import uvicorn
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+from uvicorn.server import ServerState
+
+from mirrorlist.errors import StartError
+from mirrorlist.listener import host_and_port, listen, shown
+from mirrorlist.protocol import LimitedProtocol
+
+_STOP_SECONDS = 2.0
+_KEEP_ALIVE_SECONDS = 5
+_log = logging.getLogger(__name__)
+
+
+class Reply(NamedTuple):
+    """What a page is."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+
+
+Routes = Mapping[tuple[str, str], Callable[[], Reply]]
+"""Pages by method and path; whoever answers GET answers HEAD too."""
+
+
+def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
+    """Listen on the address that was given, or on the default.
+
+    An address that was given and cannot be had raises StartError; for the default it is one
+    warning, and no listener.
+    """
+    host, port = host_and_port(given or default, "--admin")
+    try:
+        return listen(host, port, "--admin")
+    except StartError as error:
+        if given:
+            raise
+        say(f"warning: no health and metrics: {error}")
+        return None
+
+
+class Admin:
+    """Answers requests on a socket that listens, from a thread of its own."""
+
+    def __init__(self, listener: socket.socket, routes: Routes) -> None:
+        """Take the socket, which is closed at the end, and the pages."""
+        self.address = shown(*listener.getsockname()[:2])
+        self._listener = listener
+        self._routes = dict(routes)
+        self._paths = {path for _, path in routes}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the socket and all connections."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        # What a client does wrong is its own business.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        config = uvicorn.Config(
+            self._answer,
+            interface="asgi3",
+            http=LimitedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        config.load()
+        state = ServerState()
+
+        def connect() -> asyncio.Protocol:
+            return LimitedProtocol(config, state, {}, self._loop)
+
+        asyncio.set_event_loop(self._loop)
+        opening = self._loop.create_server(connect, sock=self._listener)
+        server = self._loop.run_until_complete(opening)
+        self._loop.run_forever()
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        # Once more around, so that what was closed is closed.
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _answer(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["type"] != "http":
+            return
+        reply, allowed = self._reply(scope["method"], scope["path"])
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
+            (b"cache-control", b"no-store"),
+            *([(b"allow", allowed.encode())] if allowed else []),
+        ]
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": headers,
+                "trailers": False,
+            }
+        )
+        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+    def _reply(self, method: str, path: str) -> tuple[Reply, str]:
+        """Return what is answered and, if the method is wrong, which ones are right."""
+        page = self._routes.get(("GET" if method == "HEAD" else method, path))
+        if page is not None:
+            try:
+                return page(), ""
+            except Exception:
+                _log.exception("%s %s", method, path)
+                return Reply(500, b"This page has an error.\n"), ""
+        if path not in self._paths:
+            return Reply(404, b"There is nothing here.\n"), ""
+        methods = [one for one, known in self._routes if known == path]
+        allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+        return Reply(405, f"Only {allowed} is answered here.\n".encode()), allowed

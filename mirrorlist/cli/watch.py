@@ -1,0 +1,109 @@
+"""`mirrorlist watch`: exports a database within seconds of a change, and stays."""
+
+import gc
+import signal
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import click
+
+from mirrorlist.cli.console import say
+from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.options import options
+from mirrorlist.cli.watch_events import teller
+from mirrorlist.cli.watch_hook import parse_hook
+from snapshot.changes import mounted
+from snapshot.seal import read_key
+
+if TYPE_CHECKING:
+    from snapshot.watch.loop import Export
+
+
+@click.command()
+@options("watch")
+def watch(
+    database: str,
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    dns: bool,
+    max_loss: int,
+    snapshot_key: Path | None,
+    every: float,
+    stale: float,
+    hook: str | None,
+    admin: str | None,
+) -> None:
+    """Export a MirrorManager database whenever something in it has changed.
+
+    Looks each second, over one connection, in read-only transactions; nothing is installed in the
+    database. Changed data files, SIGUSR1 and a POST to --hook trigger an export too, and so does
+    --every. What `export` refuses is refused, and the old file stays.
+
+    \b
+    mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
+    curl http://127.0.0.1:3002/status
+    """
+    triggers: SimpleQueue[str] = SimpleQueue()
+    end_on([signal.SIGTERM, signal.SIGINT], 0)
+    signal.signal(signal.SIGUSR1, lambda *_: triggers.put("SIGUSR1"))
+    key = read_key(snapshot_key) if snapshot_key else None
+    hooked = parse_hook(hook) if hook else None
+    # Here and not above: only a command may load the database's side, and only when it runs.
+    from mirrorlist.cli.watch_pages import pages, shown_on
+    from snapshot.exporter import check_files
+    from snapshot.publish import only_watch
+    from snapshot.watch.loop import Watch
+    from snapshot.watch.probes import make_probe
+
+    probe, files = make_probe(database), [file for file in (asn, country_continent) if file]
+    check_files(database, output, asn, country_continent)
+    refresh = max(1, int(every))
+    export = _exporter(database, output, asn, country_continent, dns, key, max_loss, refresh)
+    tell = teller(every)
+    with only_watch(output):
+        loop = Watch(probe, export, files, every, tell, triggers)
+        with shown_on(admin, pages(loop.progress, stale), hooked, triggers):
+            for file in mounted(files):
+                say(f"{file} is mounted alone: another file in its place is not seen")
+            beside = "".join(f", {file}" for file in files)
+            say(f"watching {probe.shown()}{beside}; all of it every {every:g} s")
+            loop.run()
+
+
+def _exporter(
+    database: str,
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    dns: bool,
+    key: bytes | None,
+    max_loss: int,
+    refresh: int,
+) -> "Export":
+    from snapshot.asn_file import AsnFile
+    from snapshot.exporter import ExportResult, export
+    from snapshot.publish import Last
+
+    # Nearly all that is made lives until the end: looking for garbage then costs a tenth.
+    gc.disable()
+    asn_file = AsnFile(asn) if asn else None
+
+    def run(last: Last | None) -> ExportResult:
+        try:
+            return export(
+                database,
+                output,
+                asn_file,
+                country_continent,
+                dns,
+                key=key,
+                max_loss=max_loss,
+                refresh=refresh,
+                last=last,
+            )
+        finally:
+            gc.collect()
+
+    return run

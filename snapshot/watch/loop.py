@@ -1,0 +1,213 @@
+"""The loop of a watch: look each second, export when the agenda says so, say what was done.
+
+What the probe saw before an export began is what later looks are compared with: a change that
+comes while the export reads is seen as a new one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from snapshot.errors import BackendError, DatabaseError, OutputError
+from snapshot.exporter import ExportResult
+from snapshot.publish import Last
+from snapshot.watch.agenda import Agenda
+from snapshot.watch.files import Files
+from snapshot.watch.look import Look, Probe, Verdict, judge
+from snapshot.watch.progress import Progress
+
+LOOK_SECONDS = 1.0
+# Whether changes have come to rest is known no sooner than somebody looks.
+_BUSY_LOOK_SECONDS = 0.25
+_LAST_CONNECT_SECONDS = 5.0
+UNSURE = "a transaction that no counter tells of"
+
+
+class Done(NamedTuple):
+    """An export that ended well: why it was made, and what it did."""
+
+    reasons: list[str]
+    result: ExportResult
+
+
+class Failed(NamedTuple):
+    """Something that did not work; each reason is told once until all works again."""
+
+    error: BackendError
+
+
+class Recovered(NamedTuple):
+    """The database answers again."""
+
+
+class Missed(NamedTuple):
+    """An export that was made because its time had come found what no probe had seen."""
+
+
+Event = Done | Failed | Recovered | Missed
+Export = Callable[[Last | None], ExportResult]
+
+
+class Watch:
+    """Exports a database whenever something in it changed; others put their reasons to export into
+    `triggers` at any time, from signal handlers and other threads.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        export: Export,
+        files: Sequence[Path],
+        every: float,
+        tell: Callable[[Event], None],
+        triggers: "SimpleQueue[str]",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take what looks, what exports, the data files and the longest time between exports."""
+        self._clock = clock
+        now = clock()
+        self._triggers = triggers
+        self.progress = Progress(started_since=now)
+        self._probe = probe
+        self._export = export
+        self._files = Files(files)
+        self._tell = tell
+        self._agenda = Agenda(every, now)
+        # What was seen last, and what was seen before the last export began.
+        self._seen: Look | None = None
+        self._read: Look | None = None
+        self._last: Last | None = None
+        self._look_at = now
+        self._failed_looks = 0
+        self._told: set[str] = set()
+        self._surprised = False
+
+    def run(self) -> None:
+        """Go on until an exception ends it."""
+        try:
+            while True:
+                self.step()
+        finally:
+            self._probe.close()
+
+    def step(self) -> None:
+        """Wait for the next thing to do, and do it."""
+        self._wait()
+        now = self._clock()
+        if now >= self._look_at:
+            self._look(now)
+        if self._clock() >= self._agenda.due_at():
+            self._make()
+
+    def _wait(self) -> None:
+        until = min(self._look_at, self._agenda.due_at())
+        try:
+            why = self._triggers.get(timeout=max(0.0, until - self._clock()))
+        except Empty:
+            return
+        while True:
+            self._change([why])
+            try:
+                why = self._triggers.get_nowait()
+            except Empty:
+                return
+
+    def _change(self, reasons: list[str], sure: bool = True) -> None:
+        now = self._clock()
+        self._agenda.add(now, reasons, sure)
+        self.progress.see(now)
+        self._look_at = min(self._look_at, now + _BUSY_LOOK_SECONDS)
+
+    def _look(self, now: float) -> None:
+        self._look_at = now + LOOK_SECONDS
+        if changed := self._files.changed():
+            self._change([f"{file.name} changed" for file in changed])
+        try:
+            found = self._probe.look(self._read)
+        except BackendError as error:
+            self._lost(error)
+            return
+        self._connected()
+        if found is not None:
+            self._judge(found)
+        if self._agenda.reasons:
+            self._look_at = now + _BUSY_LOOK_SECONDS
+
+    def _judge(self, found: Look) -> None:
+        verdict, names = judge(self._read, found)
+        if self._surprised:
+            self._surprised = False
+            if verdict is Verdict.NOTHING:
+                self.progress.missed += 1
+                self._tell(Missed())
+        waiting = self._agenda.reasons
+        if verdict is Verdict.CHANGED:
+            if not waiting or self._seen is None or found.marks != self._seen.marks:
+                self._change(names)
+        elif verdict is Verdict.UNSURE and self._read is not None and not waiting:
+            self._change([UNSURE], sure=False)
+        self._seen = found
+
+    def _connected(self) -> None:
+        if not self.progress.connected:
+            self.progress.connected = True
+            self.progress.connections += 1
+        if self._failed_looks:
+            self._failed_looks = 0
+            self._agenda.retry()
+            self._told.clear()
+            self._tell(Recovered())
+
+    def _lost(self, error: BackendError) -> None:
+        self.progress.connected = False
+        self._note(error)
+        pause = min(LOOK_SECONDS * 2.0**self._failed_looks, _LAST_CONNECT_SECONDS)
+        self._look_at = self._clock() + pause
+        self._failed_looks += 1
+
+    def _note(self, error: BackendError) -> None:
+        self.progress.error, self.progress.error_at = str(error), time.time()
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            self._tell(Failed(error))
+
+    def _make(self) -> None:
+        began, before, taken = self._clock(), self._seen, self.progress.seen
+        reasons = self._agenda.reasons
+        try:
+            result = self._export(self._last)
+        except (DatabaseError, OutputError) as error:
+            self.progress.failed += 1
+            self._note(error)
+            self._agenda.failed(self._clock())
+        except BackendError as error:
+            # It would go the same way again: it waits for a change, or for its time.
+            self.progress.failed += 1
+            self._note(error)
+            self._read = before
+            self._agenda.done(began, self._clock())
+        else:
+            self._read = before
+            self._agenda.done(began, self._clock())
+            self._succeed(reasons, result, taken)
+        # What came meanwhile is seen at once, but a server that is gone is not asked all the time.
+        if not self._failed_looks:
+            self._look_at = self._clock()
+
+    def _succeed(self, reasons: list[str], result: ExportResult, taken: int) -> None:
+        progress, now = self.progress, self._clock()
+        self._surprised = result.changed and not reasons and progress.exports > 0
+        if result.written:
+            self._last = Last(result.id, result.read)
+        self._told.clear()
+        progress.processed, progress.waiting_since = taken, None
+        progress.exports += 1
+        progress.published += result.written
+        progress.unchanged += not result.changed
+        progress.last_seconds = result.seconds
+        progress.all_seconds += result.seconds
+        progress.success_since, progress.success_at = now, time.time()
+        progress.id, progress.read, progress.bytes = result.id, result.read, result.bytes
+        self._tell(Done(reasons, result))

@@ -1,0 +1,56 @@
+"""What a watch has done so far: counted for people, health checks and metrics."""
+
+from msgspec import Struct
+
+
+class Progress(Struct):
+    """The counts of a watch, written by its loop and read by others.
+
+    Moments that end in `_at` are seconds since 1970; those that end in `_since` are of the clock
+    that never goes back (`time.monotonic`), for ages.
+    """
+
+    started_since: float
+    connected: bool = False
+    connections: int = 0
+    seen: int = 0
+    processed: int = 0
+    waiting_since: float | None = None
+    exports: int = 0
+    published: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    missed: int = 0
+    last_seconds: float = 0.0
+    all_seconds: float = 0.0
+    success_since: float | None = None
+    success_at: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+    id: str | None = None
+    read: int | None = None
+    bytes: int = 0
+
+    @property
+    def backlog(self) -> int:
+        """How many changes were seen that are not in the published file yet."""
+        return self.seen - self.processed
+
+    @property
+    def mean_seconds(self) -> float:
+        """What an export takes on average, in seconds; 0 before the first one."""
+        return self.all_seconds / self.exports if self.exports else 0.0
+
+    def waiting(self, now: float) -> float:
+        """Return for how many seconds the oldest change waits; 0 without one."""
+        return 0.0 if self.waiting_since is None else max(0.0, now - self.waiting_since)
+
+    def since_success(self, now: float) -> float:
+        """Return the seconds since the last export that ended well, or since the start."""
+        return now - (self.started_since if self.success_since is None else self.success_since)
+
+    def see(self, now: float) -> None:
+        """Count a change."""
+        self.seen += 1
+        if self.waiting_since is None:
+            self.waiting_since = now

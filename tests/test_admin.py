@@ -1,0 +1,114 @@
+"""The admin listener: its pages, what it refuses, and an address that is taken."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from mirrorlist.admin import Admin, Reply, open_admin
+from mirrorlist.errors import OperatorError, OptionError, StartError
+from mirrorlist.listener import host_and_port, listen
+from tests.live import Response, exchange, request
+
+
+def broken() -> Reply:
+    """A page that has an error."""
+    raise ZeroDivisionError
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a listener with a few pages."""
+    routes = {
+        ("GET", "/page"): lambda: Reply(200, b"{}", "application/json"),
+        ("POST", "/hook"): lambda: Reply(202, b"yes\n"),
+        ("GET", "/broken"): broken,
+    }
+    listener = listen("127.0.0.1", 0)
+    admin = Admin(listener, routes)
+    admin.start()
+    port: int = listener.getsockname()[1]
+    yield port
+    admin.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def ask(port: int, method: str, path: str) -> Response:
+    """Ask for a path."""
+    return exchange(port, request(path.encode(), method))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "body"),
+    [
+        pytest.param("GET", "/page", 200, b"{}", id="a page"),
+        pytest.param("GET", "/page?x=1", 200, b"{}", id="with a query"),
+        pytest.param("HEAD", "/page", 200, b"", id="its head"),
+        pytest.param("POST", "/page", 405, b"Only GET, HEAD is answered here.\n", id="wrong"),
+        pytest.param("POST", "/hook", 202, b"yes\n", id="a hook"),
+        pytest.param("GET", "/hook", 405, b"Only POST is answered here.\n", id="no hook"),
+        pytest.param("GET", "/", 404, b"There is nothing here.\n", id="nothing"),
+        pytest.param("GET", "/broken", 500, b"This page has an error.\n", id="an error"),
+    ],
+)
+def test_pages(
+    port: int, caplog: pytest.LogCaptureFixture, method: str, path: str, status: int, body: bytes
+) -> None:
+    """Each page answers its own methods; everything else is a status and one line."""
+    response = ask(port, method, path)
+    assert (response.status, response.body) == (status, body)
+    assert response.headers["cache-control"] == "no-store"
+    assert ("allow" in response.headers) == (status == 405)
+    assert bool(caplog.records) == (status == 500)
+
+
+def test_a_body_is_not_waited_for(port: int) -> None:
+    """A POST is answered whatever body it announces, as hooks of others send one."""
+    sent = request(b"/hook", "POST", [b"Content-Length: 1000000"])
+    assert exchange(port, sent + b"{}").status == 202
+
+
+def test_limits(port: int) -> None:
+    """It keeps the limits of the public port."""
+    assert ask(port, "GET", "/" + "x" * 9000).status == 414
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("127.0.0.1:3002", ("127.0.0.1", 3002), id="IPv4"),
+        pytest.param("[::1]:0", ("::1", 0), id="IPv6"),
+        pytest.param("localhost:65535", ("localhost", 65535), id="a name"),
+        pytest.param(":3002", ("127.0.0.1", 3002), id="loopback"),
+        *(
+            pytest.param(wrong, None, id=wrong or "nothing")
+            for wrong in ("", "3002", "::1:3002", "a:", "a:-1", "a:65536", "a:²", "a:1x")
+        ),
+    ],
+)
+def test_host_and_port(text: str, found: tuple[str, int] | None) -> None:
+    """An address is a host and a port; anything else is refused with the option's name."""
+    if found is None:
+        with pytest.raises(OptionError, match=f"--admin .*{text[-3:]}"):
+            host_and_port(text, "--admin")
+    else:
+        assert host_and_port(text, "--admin") == found
+
+
+def test_an_address_that_is_taken() -> None:
+    """A default that is in use is one warning and no listener; a given one is an error."""
+    said: list[str] = []
+    with listen("127.0.0.1", 0) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert open_admin(None, address, said.append) is None
+        assert len(said) == 1
+        assert address in said[0]
+        with pytest.raises(StartError, match="choose another --admin") as caught:
+            open_admin(address, "127.0.0.1:3002", said.append)
+        assert isinstance(caught.value, OperatorError)
+        assert caught.value.exit_code == 1
+    listener = open_admin(None, address, said.append)
+    assert listener is not None
+    listener.close()
+    assert len(said) == 1

@@ -1,0 +1,46 @@
+"""A signal ends a command wherever it is."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Raises the signal while an object is being cleared away, then waits for ever.
+DROPPED = """
+import signal, threading, weakref
+from mirrorlist.cli.ending import end_on
+class Thing: pass
+end_on([signal.SIGTERM], 7)
+thing = Thing()
+kept = weakref.ref(thing, lambda ref: signal.raise_signal(signal.SIGTERM))
+try:
+    del thing
+    threading.Event().wait()
+finally:
+    print("undone")
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(DROPPED, id="while clearing away"),
+        pytest.param(DROPPED.replace("del thing", "signal.raise_signal(15)"), id="anywhere else"),
+    ],
+)
+def test_a_signal(program: str) -> None:
+    """The exit code is the one that was asked for, what was begun is undone, nothing is said."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
+    assert done.returncode == 7
+    assert done.stdout == b"undone\n"
+    assert done.stderr == b""
+
+
+def test_other_dropped_exceptions_are_still_told() -> None:
+    """What else goes wrong while an object is cleared away is told as ever."""
+    program = DROPPED.replace("signal.raise_signal(signal.SIGTERM)", "1 / 0").replace(
+        "threading.Event().wait()", "signal.raise_signal(15)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
+    assert b"ZeroDivisionError" in done.stderr
+    assert done.returncode == 7

@@ -1,0 +1,117 @@
+"""`mirrorlist watch` as a process: its options, its pages, its one lock."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirrorlist.cli.watch_hook import parse_hook
+from mirrorlist.errors import OptionError
+from tests.clients.server import find_free_port
+from tests.command import COMMAND, SECONDS, assert_refused, run
+from tests.factories import make_database, world
+from tests.live import exchange, request, wait_until
+
+HOOK = "/changed"
+
+
+class Running:
+    """A running watch on the small world, with a hook on its admin listener."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it, and wait for the first file."""
+        self.output, self._printed = folder / "mm.snap", folder / "printed"
+        self.port = find_free_port()
+        address = f"127.0.0.1:{self.port}"
+        self.options = ["--database", make_database(folder / "mm.sqlite", world())]
+        self.options += ["--output", str(self.output)]
+        with self._printed.open("wb") as printed:
+            self.process = subprocess.Popen(
+                [*COMMAND, "watch", *self.options, "--admin", address],
+                env={"PATH": "/usr/bin:/bin", "MIRRORLIST_HOOK": f"http://{address}{HOOK}"},
+                stdout=printed,
+                stderr=printed,
+            )
+        self.wait_for("start: published")
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a text was printed."""
+        wait_until(text, lambda: text in self.printed or self.process.poll() is not None, SECONDS)
+        assert self.process.poll() is None, self.printed
+
+    @property
+    def printed(self) -> str:
+        """All that was printed so far."""
+        return self._printed.read_text()
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Ask for a page."""
+        response = exchange(self.port, request(path.encode(), method))
+        return response.status, response.body.decode()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A running watch."""
+    running = Running(tmp_path)
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def test_from_the_start_to_the_end(running: Running) -> None:
+    """Its pages say what was done; a hook and a signal export; a second watch is refused."""
+    status, ready = running.get("/health/ready")
+    assert status == 200
+    assert json.loads(ready)["snapshot"]["id"] in running.printed
+    assert running.get("/health/live") == (200, "OK\n")
+    assert running.get("/health/fresh")[0] == 200
+    assert running.get(HOOK, "POST")[0] == 202
+    second = run("watch", *running.options, "--admin", "127.0.0.1:0")
+    assert_refused(second, 1, "mm.snap: another watch writes it already")
+    running.wait_for("hook: nothing that is published changed")
+    running.process.send_signal(signal.SIGUSR1)
+    running.wait_for("SIGUSR1: nothing that is published changed")
+    changes = json.loads(running.get("/status")[1])["changes"]
+    assert changes == {"seen": 2, "processed": 2, "backlog": 0, "waiting_seconds": 0, "missed": 0}
+    assert 'mirrorlist_watch_exports_total{result="unchanged"} 2.0' in running.get("/metrics")[1]
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(SECONDS) == 0
+    assert not list(running.output.parent.glob(".mm.snap*"))
+    assert "Traceback" not in running.printed
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "path"),
+    [
+        pytest.param("http://127.0.0.1:3003/a/b", ("127.0.0.1", 3003), "/a/b", id="full"),
+        pytest.param("http://:3003", ("127.0.0.1", 3003), "/", id="loopback, no path"),
+        pytest.param("http://[::1]:1/x", ("::1", 1), "/x", id="IPv6"),
+    ],
+)
+def test_a_hook(url: str, address: tuple[str, int], path: str) -> None:
+    """A hook is an http address with a port, and a path."""
+    assert parse_hook(url) == (address, path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://127.0.0.1:3003/x", "ftp://127.0.0.1:3003/x", "127.0.0.1:3003", "http://a/x"),
+        *("http://u:p@127.0.0.1:1/x", "http://127.0.0.1:1/?x", "http://127.0.0.1:1/#x", "http://["),
+    ],
+)
+def test_no_hook(url: str) -> None:
+    """What cannot be listened on is refused, and named."""
+    with pytest.raises(OptionError, match="--hook"):
+        parse_hook(url)
+
+
+def test_a_wrong_address_of_the_admin_listener(tmp_path: Path) -> None:
+    """A wrong option ends it at once with one line, and leaves no file."""
+    usual = ["--database", f"sqlite:///{tmp_path}/mm.sqlite", "--output", tmp_path / "mm.snap"]
+    assert_refused(run("watch", *usual, "--admin", "3002"), 2, "--admin 3002")
+    assert not list(tmp_path.iterdir())
