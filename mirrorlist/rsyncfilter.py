@@ -5,6 +5,7 @@ as there are changed directories to write, and is never to be called where lists
 """
 
 import re
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
 from email.utils import formatdate, parsedate_to_datetime
@@ -16,6 +17,7 @@ from mirrorlist.changed import Changed
 from mirrorlist.errors import BadQuery
 from mirrorlist.filterquery import FilterQuery, asked_form, parse_filter_query
 from mirrorlist.pathglob import PathGlob
+from snapshot.errors import SnapshotError
 from snapshot.text import is_noise
 
 MAX_AGE = 60
@@ -60,7 +62,8 @@ class RsyncFilter:
 
     def __init__(self) -> None:
         """Begin with nothing; the first request of a catalog compiles its changes."""
-        self._of: Catalog | None = None
+        # Not to keep a catalog that was swapped out.
+        self._of: weakref.ref[Catalog] | None = None
         self._changed: Changed | None = None
         self._kept: OrderedDict[object, _Listed] = OrderedDict()
         self.kept_bytes = 0
@@ -72,13 +75,16 @@ class RsyncFilter:
 
     def answer(self, catalog: Catalog, raw_query: bytes, held: Held) -> FilterAnswer:
         """Return the answer to a request; not for two threads at once."""
-        changed = self._compiled(catalog)
         try:
+            changed = self._compiled(catalog)
             query = parse_filter_query(raw_query, catalog.categories)
         except BadQuery as error:
             return _refusal(error.status, str(error), asked_form(raw_query))
+        except SnapshotError:
+            return _plain(500, "# no changes can be listed at the moment\n")
         if not all(changed.has_change_times(one) for one in query.categories):
-            return _unknown()
+            # Without a rule: who uses it all the same makes a full run.
+            return _plain(404, "# no change times are known here: make a full run\n")
         headers = _headers(catalog, changed)
         if _is_current(held, headers):
             return FilterAnswer(304, headers, b"")
@@ -89,8 +95,9 @@ class RsyncFilter:
         return FilterAnswer(200, {"Content-Type": "text/plain", **headers}, listed.body)
 
     def _compiled(self, catalog: Catalog) -> Changed:
-        if self._changed is None or self._of is not catalog:
-            self._of, self._changed = catalog, Changed(catalog.snapshot)
+        if self._changed is None or self._of is None or self._of() is not catalog:
+            self._changed = Changed(catalog.snapshot)
+            self._of = weakref.ref(catalog)
             self._kept.clear()
             self.kept_bytes = 0
         return self._changed
@@ -113,15 +120,13 @@ class RsyncFilter:
 
 def _refusal(status: int, text: str, form: str) -> FilterAnswer:
     """Say what is wrong in a list that transfers nothing."""
-    body = f"{text}\n" if form == "files" else f"{_FIRST}{text}\n{_INCLUDES}{_REST}"
+    listed = f"{text}\n" if form == "files" else f"{_FIRST}{text}\n{_INCLUDES}{_REST}"
+    return _plain(status, listed)
+
+
+def _plain(status: int, text: str) -> FilterAnswer:
     headers = {"Content-Type": "text/plain", "Cache-Control": "no-store"}
-    return FilterAnswer(status, headers, body.encode())
-
-
-def _unknown() -> FilterAnswer:
-    """Say that nothing is known, without a rule: who uses it all the same makes a full run."""
-    body = b"# no change times are known here: make a full run\n"
-    return FilterAnswer(404, {"Content-Type": "text/plain", "Cache-Control": "no-store"}, body)
+    return FilterAnswer(status, headers, text.encode())
 
 
 def _headers(catalog: Catalog, changed: Changed) -> dict[str, str]:

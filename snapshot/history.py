@@ -8,6 +8,7 @@ was given until then, so each change is listed to each mirror that has not seen 
 
 from collections.abc import Iterable, Sequence
 
+from snapshot.errors import SnapshotError
 from snapshot.model import Category, Directory, History, SnapshotData
 from snapshot.reader import Snapshot
 from snapshot.text import is_noise
@@ -26,11 +27,15 @@ def continue_history(data: SnapshotData, last: Snapshot | None) -> History | Non
     """
     if not any(directory.ctime for directory in data.directories):
         return None
+    try:
+        before = {} if last is None else _by_name(last)
+    except SnapshotError:
+        # Opened, and malformed all the same.
+        last = None
     if last is None or last.history.cursor >= _LATEST:
         return History(data.read, data.read, [0] * len(data.directories))
     # Later than any cursor before it, also within one second, or when the clock was set back.
     cursor = max(data.read, last.history.cursor + 1)
-    before = _by_name(last)
     moments = []
     for directory, shown in zip(
         data.directories, _shown(data.directories, data.categories), strict=True

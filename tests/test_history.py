@@ -15,7 +15,7 @@ from snapshot.reader import Snapshot
 from snapshot.writer import encode
 from tests.cache_file import write_cache
 from tests.factories import edited, make_database
-from tests.snapshots import small_data
+from tests.snapshots import sections_of, small_data, with_sections
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 CATEGORIES = [Category(3, "Linux", "pub", ()), Category(5, "EPEL", "epel", ())]
@@ -124,6 +124,16 @@ def test_a_cursor_beyond_all_times(tmp_path: Path) -> None:
     for cursor in (1 << 62, (1 << 63) - 1):
         last = published(tmp_path, data(1000), History(900, cursor, [0, 0]))
         assert continue_history(data(2000), last) == History(2000, 2000, [0, 0])
+
+
+def test_a_malformed_one(tmp_path: Path) -> None:
+    """A snapshot that can be opened and not be read begins a history anew."""
+    content = bytes(encode(replace(data(1000), history=History(900, 1000, [0, 950]))))
+    names = next(one.data for one in sections_of(content) if one.name == "directory_names")
+    spoilt = bytes(names).replace(b"40", b"\xff\xff")
+    path = tmp_path / "last.snap"
+    path.write_bytes(with_sections(content, {"directory_names": spoilt}))
+    assert continue_history(data(2000), Snapshot(path)) == History(2000, 2000, [0, 0])
 
 
 def test_an_older_format(tmp_path: Path) -> None:
