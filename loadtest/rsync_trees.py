@@ -78,6 +78,7 @@ class Run(Struct, frozen=True):
 @click.option("--record", is_flag=True, help="Write all figures into loadtest/runs.")
 def main(directories: int, files: int, changes: str, folder: Path | None, record: bool) -> None:
     """Measure rsync runs against a daemon; prints a table."""
+    machine = this_machine()
     with tempfile.TemporaryDirectory(dir=folder) as name:
         bench = Bench(Path(name), directories, files)
         cells = bench.case("nothing changed", lambda: None)
@@ -87,7 +88,6 @@ def main(directories: int, files: int, changes: str, folder: Path | None, record
             cells += bench.case(f"{count:,} directories", change)
         version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
         counted = bench.tree.count_files()
-        machine = this_machine()
         run = Run(machine, version.split("\n")[0], bench.tree.directories, counted, cells)
     click.echo(table(run))
     if record:

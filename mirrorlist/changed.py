@@ -3,13 +3,13 @@
 from bisect import bisect_right
 from collections import defaultdict
 
-from snapshot.model import Directory
+from snapshot.reachable import reachable
 from snapshot.reader import Snapshot
 from snapshot.text import CONTROL
 
 
 class Changed:
-    """For each category its readable directories in the order of their changes.
+    """For each category the directories that anybody can reach, in the order of their changes.
 
     A directory's change is its change time or the moment when an export first showed it so,
     whichever is later.
@@ -22,12 +22,15 @@ class Changed:
         self.since = history.since
         found: dict[int, list[tuple[int, str]]] = defaultdict(list)
         filled, dated = set(), set()
-        for directory, moment in zip(snapshot.directories(), history.moments, strict=True):
+        directories = snapshot.directories()
+        columns = directories, history.moments, reachable(directories)
+        for directory, moment, can_be_read in zip(*columns, strict=True):
             if directory.category is not None:
                 filled.add(directory.category)
                 if directory.ctime:
                     dated.add(directory.category)
-                if _can_be_listed(directory):
+                # A line feed would put another name into the list.
+                if can_be_read and not CONTROL.search(directory.name):
                     change = max(directory.ctime, moment)
                     found[directory.category].append((change, directory.name))
         self._undated = filled - dated
@@ -49,8 +52,3 @@ class Changed:
     def names(self, category: int, place: int) -> list[str]:
         """Return the names of the directories that changed after those of `place`."""
         return self._names.get(category, [])[place:]
-
-
-def _can_be_listed(directory: Directory) -> bool:
-    # Nobody could fetch it; and a line feed would put another name into the list.
-    return directory.readable and not CONTROL.search(directory.name)

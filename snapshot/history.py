@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from snapshot.errors import SnapshotError
 from snapshot.model import Category, Directory, History, SnapshotData
+from snapshot.reachable import reachable
 from snapshot.reader import Snapshot
 from snapshot.text import is_noise
 
@@ -62,8 +63,8 @@ def _shown(directories: Sequence[Directory], categories: Sequence[Category]) -> 
     """Return what decides whether and where each directory is listed."""
     ids = [category.id for category in categories]
     return [
-        (one.ctime, None if one.category is None else ids[one.category], one.readable)
-        for one in directories
+        (one.ctime, None if one.category is None else ids[one.category], can_be_read)
+        for one, can_be_read in zip(directories, reachable(directories), strict=True)
     ]
 
 

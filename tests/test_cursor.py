@@ -87,7 +87,7 @@ class World:
             self._touch(name.rpartition("/")[0])
 
     def hide(self, name: str) -> None:
-        """Let nobody read a directory, or everybody again, which changes no time."""
+        """Let nobody read a directory and what is below, or everybody again; no time changes."""
         self.tree.secret ^= {name}
 
     def scan(self, name: str | None = None) -> None:
@@ -120,13 +120,17 @@ class World:
         for name in NAMES if mirror.cursor is None else listed:
             self._copy(mirror, name)
         # Where rsync could not read what is listed it fails, and the run counts for nothing.
-        if not listed & self.tree.secret & set(self.tree.content):
+        if not any(self._is_secret(name) for name in listed & set(self.tree.content)):
             mirror.cursor = int(answer.headers["X-Mirrorlist-Cursor"])
         return listed
 
+    def _is_secret(self, name: str) -> bool:
+        """Whether a directory or one above it cannot be read."""
+        return any(f"{name}/".startswith(f"{one}/") for one in self.tree.secret)
+
     def _copy(self, mirror: Mirror, name: str) -> None:
         """Do what rsync does with a directory: its content, and what is gone from it."""
-        if name in self.tree.content and name not in self.tree.secret:
+        if name in self.tree.content and not self._is_secret(name):
             mirror.content[name] = self.tree.content[name]
             for one in [one for one in mirror.content if one.startswith(f"{name}/")]:
                 child = "/".join(one.split("/")[: name.count("/") + 2])

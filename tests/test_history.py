@@ -78,6 +78,14 @@ def test_what_changed(tmp_path: Path, directories: list[Directory], moments: lis
     assert continue_history(data(2000, directories), last) == History(900, 2000, moments)
 
 
+def test_a_hidden_tree_appears(tmp_path: Path) -> None:
+    """When a directory becomes readable, so does all below it, though its flags were on."""
+    tree = [PUB, OLD, _directory("pub/40/os"), _directory("pub/400")]
+    hidden = [replace(one, readable=one is not OLD) for one in tree]
+    last = published(tmp_path, data(1000, hidden), History(900, 1000, [0, 0, 0, 0]))
+    assert continue_history(data(2000, tree), last) == History(900, 2000, [0, 2000, 2000, 0])
+
+
 @pytest.mark.parametrize(
     ("gone", "moments"),
     [

@@ -79,6 +79,8 @@ TREE = [
     directory("pub/epel/9/repodata", 1700, EPEL),
     directory("pub/elsewhere", 1800, None),
     Directory("pub/linux/secret", LINUX, None, False, 1900),
+    directory("pub/linux/secret/os", 1900),
+    directory("pub/linux/secret/not/in/between", 1900),
 ]
 
 
