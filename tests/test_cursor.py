@@ -110,15 +110,20 @@ class World:
         self._path.write_bytes(content)
         self._catalog = Catalog(Snapshot(self._path))
 
-    def poll(self, mirror: Mirror) -> set[str]:
-        """Ask what changed and copy it, all of it without a cursor; the names that were listed."""
-        since = 0 if mirror.cursor is None else mirror.cursor
+    def poll(self, mirror: Mirror, overlap: int = 0, upstream: Mirror | None = None) -> set[str]:
+        """Ask what changed and copy it, all of it without a cursor; the names that were listed.
+
+        With an overlap ask for what changed so many seconds before the cursor; the copy is of
+        the primary or of another mirror.
+        """
+        since = 0 if mirror.cursor is None else max(0, mirror.cursor - overlap)
+        source = self.tree.content if upstream is None else upstream.content
         query = f"categories=Tree&since={since}&form=files".encode()
         assert self._catalog is not None
         answer = self._filter.answer(self._catalog, query, Held())
         listed = set(answer.body.decode().replace("/\n", "\n").split())
         for name in NAMES if mirror.cursor is None else listed:
-            self._copy(mirror, name)
+            self._copy(mirror, name, source)
         # Where rsync could not read what is listed it fails, and the run counts for nothing.
         if not any(self._is_secret(name) for name in listed & set(self.tree.content)):
             mirror.cursor = int(answer.headers["X-Mirrorlist-Cursor"])
@@ -128,13 +133,13 @@ class World:
         """Whether a directory or one above it cannot be read."""
         return any(f"{name}/".startswith(f"{one}/") for one in self.tree.secret)
 
-    def _copy(self, mirror: Mirror, name: str) -> None:
+    def _copy(self, mirror: Mirror, name: str, source: dict[str, int]) -> None:
         """Do what rsync does with a directory: its content, and what is gone from it."""
-        if name in self.tree.content and not self._is_secret(name):
-            mirror.content[name] = self.tree.content[name]
+        if name in source and not self._is_secret(name):
+            mirror.content[name] = source[name]
             for one in [one for one in mirror.content if one.startswith(f"{name}/")]:
                 child = "/".join(one.split("/")[: name.count("/") + 2])
-                if child not in self.tree.content:
+                if child not in source:
                     del mirror.content[one]
 
 
@@ -186,6 +191,34 @@ def test_a_clock_that_was_set_back(world: World) -> None:
     world.export()
     assert world.poll(world.mirrors[0]) == {"top/b"}
     assert world.poll(world.mirrors[0]) == set()
+
+
+@pytest.mark.parametrize(
+    ("overlap", "arrives"),
+    [
+        pytest.param(0, False, id="none"),
+        pytest.param(400, False, id="too short"),
+        pytest.param(800, True, id="as long as upstream may be behind"),
+    ],
+)
+def test_a_mirror_of_a_mirror(world: World, overlap: int, arrives: bool) -> None:
+    """What upstream did not have yet arrives if the overlap is as long as it may be behind.
+
+    The second tier asks every 100 seconds and copies from the first, which asks after 700.
+    """
+    first, second = world.mirrors
+    world.tree.now += 1000
+    world.change("top/a/x")
+    world.remove("top/b")
+    world.scan()
+    for step in range(20):
+        world.tree.now += 100
+        world.export()
+        if step % 7 == 6:
+            world.poll(first)
+        world.poll(second, overlap, first)
+    assert first.content == world.tree.content
+    assert (second.content == world.tree.content) is arrives
 
 
 OPERATIONS: dict[str, Callable[[World, str], object]] = {

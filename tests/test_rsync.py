@@ -207,16 +207,21 @@ def test_nothing_but_what_is_listed(make_primary: MakePrimary) -> None:
 
 
 def test_gone_before_rsync_came(make_primary: MakePrimary) -> None:
-    """A listed directory that is gone by now costs an exit code, and --ignore-missing-args not."""
+    """A listed directory that is gone by now costs exit code 23, and --ignore-missing-args not.
+
+    All else is done; the directory itself stays until its parent is listed.
+    """
     primary = make_primary(["a/old", "b/old"])
     primary.write("a/new")
     primary.write("b/new")
+    (primary.root / "b/old").unlink()
     listed = primary.changes("files")
     shutil.rmtree(primary.root / "a")
     assert primary.rsync(FILES, listed).returncode == 23
+    assert os.listdir(primary.mirror / "b") == ["new"]
     run = primary.rsync([*FILES, "--ignore-missing-args"], listed)
     assert (run.returncode, run.stderr) == (0, b"")
-    assert (primary.mirror / "b/new").exists()
+    assert os.listdir(primary.mirror / "b") == ["new"]
     assert (primary.mirror / "a/old").exists()
 
 
