@@ -3,7 +3,10 @@
 The only module that knows starlette. Source: behaviour.md section 1 and section 6 items 7, 9, 10.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -18,6 +21,7 @@ from mirrorlist.errors import QueryError
 from mirrorlist.explanation import as_text
 from mirrorlist.health import ready
 from mirrorlist.query import echo
+from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -70,6 +74,10 @@ def _method_not_allowed() -> Response:
 
 
 def _make_others(service: Service) -> ASGIApp:
+    rsync_filter = RsyncFilter()
+    # One at a time beside the loop: a list of all directories takes longer than a client may wait.
+    beside = ThreadPoolExecutor(1, "rsyncFilter")
+
     async def live(request: Request) -> Response:
         return PlainTextResponse("OK\n")
 
@@ -82,6 +90,12 @@ def _make_others(service: Service) -> ASGIApp:
     async def explanation(request: Request) -> Response:
         return _explain(service, request)
 
+    async def changes(request: Request) -> Response:
+        query, held = request.scope["query_string"], _held(request)
+        work = partial(rsync_filter.answer, service.store.catalog, query, held)
+        found = await asyncio.get_running_loop().run_in_executor(beside, work)
+        return Response(found.body, found.status, found.headers)
+
     async def nothing_here(request: Request, error: Exception) -> Response:
         return PlainTextResponse("We don't serve their kind here!", 404)
 
@@ -93,6 +107,9 @@ def _make_others(service: Service) -> ASGIApp:
         Route("/health/ready", is_ready),
         *_anywhere("repositories", repositories),
         *_anywhere("explain", explanation),
+        *_anywhere("rsyncFilter", changes),
+        # MirrorManager answers with a slash too.
+        *_anywhere("rsyncFilter/", changes),
     ]
     handlers = {404: nothing_here, 405: method_not_allowed}
     app = Starlette(routes=routes, exception_handlers=handlers)
@@ -104,6 +121,11 @@ def _make_others(service: Service) -> ASGIApp:
 def _anywhere(name: str, endpoint: Endpoint) -> list[Route]:
     """Routes for a name under any prefix, as haproxy and old configurations use several."""
     return [Route(f"/{name}", endpoint), Route(f"/{{prefix:path}}/{name}", endpoint)]
+
+
+def _held(request: Request) -> Held:
+    headers = request.headers
+    return Held(headers.get("if-none-match"), headers.get("if-modified-since"))
 
 
 def _explain(service: Service, request: Request) -> Response:

@@ -84,14 +84,17 @@ def _values(raw: bytes) -> dict[str, str]:
         if key in PARAMETERS:
             # The incumbent takes what stands between the first and the second `=`.
             found[key] = rest.partition(b"=")[0]
-    return {name: _decode(name, value) for name, value in found.items()}
+    return {
+        name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
+        for name, value in found.items()
+    }
 
 
-def _decode(name: str, raw: bytes) -> str:
+def decode(name: str, raw: bytes, limit: int) -> str:
+    """Return the text of a raw value of at most `limit` bytes; raises BadQuery."""
     if _BROKEN_ESCAPE.search(raw):
         raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
     value = unquote_to_bytes(raw)
-    limit = MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES
     if len(value) > limit:
         raise BadQuery(f"# {name}=: longer than {limit} bytes")
     try:

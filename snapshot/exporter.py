@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from snapshot.addresses import country_ranges, host_netblocks
 from snapshot.asn import AsnNetblocks, check_readable
 from snapshot.asn_file import AsnFile
@@ -13,10 +15,11 @@ from snapshot.checks import DEFAULT_MAX_LOSS
 from snapshot.content import make_content, usable_directories
 from snapshot.continents import built_in_continents, read_continents
 from snapshot.database import database_file, parse_url, read_only
+from snapshot.history import continue_history
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import make_mirrors
 from snapshot.model import LeftOut, Report, SnapshotData
-from snapshot.publish import Last, lock, publish
+from snapshot.publish import Last, last_published, lock, publish
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
 from snapshot.text import refuse_control
 from snapshot.writer import check_output, encode
@@ -116,6 +119,7 @@ def publish_rows(
             watch.lap(f"reading the {origin.name}")
             netblocks, asn_phase = reading.result() if reading else (AsnNetblocks(), None)
         data = make_snapshot(rows, read, netblocks, continents, resolve_dns, left_out, origin.name)
+        data = replace(data, history=continue_history(data, last_published(output, key)))
         watch.lap("applying the rules")
         content = encode(data, key=key)
         watch.lap("encoding")

@@ -29,13 +29,13 @@ from snapshot.errors import (
 MAGIC = b"\x89MLSNAP\n"
 # A reader of major version N reads N and N-1; a new minor version only adds sections or
 # fields at the end of an array, which older readers pass over.
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 HEADER = struct.Struct("<8sHHIQqq16s32s32s8x")
 ENTRY = struct.Struct("<16sQQI4x")
 ALIGNMENT = 8
 # Bit 0 of a section's flags: the section is content, so it counts for the snapshot id.
 CONTENT = 1
-# Far above what is written (14), so that a forged count cannot make the reader work for long.
+# Far above what is written (15), so that a forged count cannot make the reader work for long.
 MAX_SECTIONS = 1024
 _CHECKSUM = slice(56, 88)
 _SEAL = slice(88, 120)

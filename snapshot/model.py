@@ -125,12 +125,25 @@ class Report(Struct, frozen=True, array_like=True):
     origin: str = "database"
 
 
+class History(Struct, frozen=True):
+    """When exports first showed what they show of each directory; seconds since 1970, UTC.
+
+    Moments are one a directory, in their order: the `cursor` of the first export that showed it
+    so, or 0 if the export of `since`, the first one known, did already. `cursor` is the time of
+    the database read, or one more than the cursor before it if that is later.
+    """
+
+    since: int
+    cursor: int
+    moments: Sequence[int]
+
+
 class SnapshotData(Struct, frozen=True):
     """Everything that one snapshot holds, ready to be written.
 
     Host sets are integers whose bit i stands for the host of index i; directories are sorted
     by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
-    since 1970, UTC.
+    since 1970, UTC. There is no history where no change times are known.
     """
 
     read: int
@@ -147,3 +160,4 @@ class SnapshotData(Struct, frozen=True):
     country_ranges: Ranges
     asn_ranges: Ranges
     report: Report
+    history: History | None = None

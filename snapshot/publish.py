@@ -113,6 +113,19 @@ def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:
     return old.id == new.id.hex() and abs(new.read - old.read) < refresh
 
 
+def last_published(path: Path, key: bytes | None) -> Snapshot | None:
+    """Return the newest snapshot with change times of those in place and kept, or None.
+
+    What stood between it and the next one, a damaged file or an imported cache, gave nobody a
+    cursor.
+    """
+    for name in (path.name, f"{path.name}.1", f"{path.name}.2"):
+        found = _published(path.with_name(name), key)
+        if found is not None and found.has_change_times:
+            return found
+    return None
+
+
 def _published(path: Path, key: bytes | None) -> Snapshot | None:
     """The snapshot in place; None without one, and for one that no server would use either."""
     try:

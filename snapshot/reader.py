@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+from array import array
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import compress
@@ -17,6 +18,7 @@ from snapshot.model import (
     Category,
     Directory,
     FileDetail,
+    History,
     Host,
     NetblockHosts,
     Ranges,
@@ -25,6 +27,9 @@ from snapshot.model import (
 )
 
 T = TypeVar("T")
+
+# What does not change an answer, or changes with each export.
+_NO_CONTENT = frozenset(("report", "history"))
 
 # What decoding bytes that were not meant so may raise.
 _CONTRADICTIONS = (
@@ -62,7 +67,7 @@ class Snapshot:
         return {
             name: hashlib.blake2b(data, digest_size=16).digest()
             for name, data in self._sections.items()
-            if name != "report"
+            if name not in _NO_CONTENT
         }
 
     @cached_property
@@ -115,6 +120,22 @@ class Snapshot:
         """Ranges whose value is an ASN that some host has."""
         return self._section("asn_ranges", sections.unpack_ranges)
 
+    @cached_property
+    def history(self) -> History:
+        """When exports first showed what they show of each directory.
+
+        A snapshot that has none is the first one: it knows of nothing before its own read.
+        """
+        table, count = self._history, self.directory_count
+        if table is None:
+            return History(self.read, self.read, array("q", bytes(8 * count)))
+        return self._guard("history", lambda: table.history(count))
+
+    @property
+    def has_change_times(self) -> bool:
+        """Whether the change time of any directory is known; an imported cache has none."""
+        return any(self._directories.ctimes)
+
     @property
     def directory_count(self) -> int:
         """The number of directories."""
@@ -141,6 +162,10 @@ class Snapshot:
     def directory_names(self) -> list[str]:
         """Return the names of all directories, sorted by their bytes."""
         return self._guard("directory_names", lambda: [name.decode() for name in self._names.all()])
+
+    def directories(self) -> list[Directory]:
+        """Return all directories, in the order of their names' bytes."""
+        return self._guard("directories", lambda: self._directories.all(self.directory_names()))
 
     def host_sets_of_directories(self) -> list[int | None]:
         """Return the index of each directory's host set; None for one in no category."""
@@ -190,6 +215,12 @@ class Snapshot:
         return list(range(len(self.hosts)))
 
     @cached_property
+    def _history(self) -> sections.HistoryTable | None:
+        if "history" not in self._sections:
+            return None
+        return self._section("history", sections.HistoryTable)
+
+    @cached_property
     def _host_sets(self) -> sections.HostSets:
         return self._section("host_sets", sections.HostSets)
 
@@ -208,6 +239,9 @@ class Snapshot:
         for value in set(directories.categories) - {sections.NO_CATEGORY}:
             if value >= len(self.categories):
                 raise self._malformed("directories", "a category that does not exist")
+        dated = self._history.directories if self._history else ()
+        if max(dated, default=-1) >= directories.count:
+            raise self._malformed("history", "a directory that does not exist")
         if any(self._host_sets[place] >> len(self.hosts) for place in range(self.host_set_count)):
             raise self._malformed("host_sets", "a host that does not exist")
         if any(host.bandwidth < 1 for host in self.hosts):

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from snapshot.model import Directory, FileDetail, Ranges
+from snapshot.model import Directory, FileDetail, History, Ranges
 
 # No host set, no category: the directory is in no category.
 NO_HOST_SET = 0xFFFFFFFF
@@ -107,6 +107,63 @@ class Directories:
             readable=bool(self._flags[index] & READABLE),
             ctime=self.ctimes[index],
         )
+
+    def all(self, names: Iterable[str]) -> list[Directory]:
+        """Return every directory, given all names from the name table."""
+        columns = (self.categories, self.host_sets, self._flags, self.ctimes)
+        return [
+            Directory(
+                name,
+                None if category == NO_CATEGORY else category,
+                None if host_set == NO_HOST_SET else host_set,
+                bool(flags & READABLE),
+                ctime,
+            )
+            for name, category, host_set, flags, ctime in zip(names, *columns, strict=True)
+        ]
+
+
+def pack_history(history: History) -> bytes:
+    """Return the moments in rising order, how many directories have each, and which."""
+    having: dict[int, list[int]] = {}
+    for directory, moment in enumerate(history.moments):
+        if moment:
+            having.setdefault(moment, []).append(directory)
+    moments = sorted(having)
+    directories = array("I", [one for moment in moments for one in having[moment]])
+    return b"".join(
+        [
+            struct.pack("<qqII", history.since, history.cursor, len(moments), len(directories)),
+            little_endian(array("q", moments)),
+            little_endian(array("I", [len(having[moment]) for moment in moments])),
+            little_endian(directories),
+        ]
+    )
+
+
+class HistoryTable:
+    """The stored history; what it says of each directory is put together when asked for."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.since: int
+        self.cursor: int
+        self.since, self.cursor, m, n = struct.unpack_from("<qqII", view)
+        if len(view) != 24 + 12 * m + 4 * n:
+            raise ValueError("the columns have the wrong length")
+        self._moments = integers(view[24 : 24 + 8 * m], "q")
+        self._counts = integers(view[24 + 8 * m : 24 + 12 * m], "I")
+        self.directories = integers(view[24 + 12 * m :], "I")
+        if sum(self._counts) != n:
+            raise ValueError("another number of directories")
+
+    def history(self, directories: int) -> History:
+        """Return the history of so many directories."""
+        moments, place = array("q", bytes(8 * directories)), 0
+        for moment, count in zip(self._moments, self._counts, strict=True):
+            for directory in self.directories[place : place + count]:
+                moments[directory] = moment
+            place += count
+        return History(self.since, self.cursor, moments)
 
 
 def pack_names(names: Sequence[bytes]) -> bytes:

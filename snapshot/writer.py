@@ -86,6 +86,8 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
+    # It changes with each export, so it is not content.
+    history = [("history", sections.pack_history(data.history), False)] if data.history else []
     pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
     names = [directory.name.encode() for directory in data.directories]
     return [
@@ -104,4 +106,5 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         ("repositories", pack_value(data.repositories), True),
         # What was read and left out does not change an answer, so it is not content.
         ("report", pack_value(data.report), False),
+        *history,
     ]

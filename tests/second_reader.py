@@ -196,3 +196,21 @@ def ranges(data: bytes) -> Ranges:
     return Ranges(
         list(zip(starts4, values4, strict=True)), list(zip(starts6, values6, strict=True))
     )
+
+
+class History(NamedTuple):
+    """Both times, and the moments by index of the directory, where there is one."""
+
+    since: int
+    cursor: int
+    moments: dict[int, int]
+
+
+def history(data: bytes) -> History:
+    """Return since when directories are shown as they are."""
+    since, cursor, m, n = struct.unpack_from("<qqII", data)
+    columns = struct.unpack(f"<{m}q{m}I{n}I", data[24:])
+    directories = iter(columns[2 * m :])
+    pairs = zip(columns[:m], columns[m : 2 * m], strict=True)
+    moments = {next(directories): moment for moment, count in pairs for _ in range(count)}
+    return History(since, cursor, moments)

@@ -13,6 +13,7 @@ from snapshot.model import (
     CategoryHost,
     Directory,
     FileDetail,
+    History,
     Host,
     LeftOut,
     NetblockHosts,
@@ -59,8 +60,11 @@ def small_data(**changes: Any) -> SnapshotData:
         country_ranges=Ranges([0x0A000000, 0x0B000000], [0x4445, 0], [], []),
         asn_ranges=NO_RANGES,
         report=Report({"host": 2}, (LeftOut("host", 8, "no site"), LeftOut("site", None, "x"))),
+        history=History(READ - 900, READ, [0, READ, READ - 600]),
     )
-    return replace(data, **changes)
+    # Another number of directories has another history.
+    none = {"history": None} if "directories" in changes else {}
+    return replace(data, **{**none, **changes})
 
 
 def small_content(**changes: Any) -> bytes:

@@ -1,17 +1,21 @@
 """The ASGI app beyond the lists: health, repositories, other paths and methods, headers."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.testclient import TestClient
 
 from mirrorlist.app import App
+from mirrorlist.catalog import Catalog
+from mirrorlist.rsyncfilter import Held, RsyncFilter
 from snapshot.reader import Snapshot
 from tests.contract_world import contract_world
 from tests.factories import export_tables, world
 from tests.in_process import NOW, make_service
 
 REPO = "repo=linux-40&arch=x86_64"
+EPEL = "categories=EPEL&since=450"
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,9 @@ TARGETS = [
     "/mirrorlist?repo=x&arch=y",
     "/metalink?path=%00",
     "/nothing",
+    f"/rsyncFilter?{EPEL}",
+    f"/rsyncFilter?{EPEL}&form=files",
+    "/rsyncFilter",
 ]
 
 
@@ -136,7 +143,9 @@ def test_head(client: TestClient, target: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-@pytest.mark.parametrize("path", ["/metalink", "/mirrorlist", "/repositories", "/health/live"])
+@pytest.mark.parametrize(
+    "path", ["/metalink", "/mirrorlist", "/repositories", "/health/live", "/rsyncFilter"]
+)
 def test_other_methods(client: TestClient, path: str, method: str) -> None:
     """Other methods are refused, and told which are allowed."""
     answer = client.request(method, path)
@@ -160,6 +169,44 @@ def test_one_metalink_whatever_is_accepted(client: TestClient, accept: str) -> N
     answer = client.get(f"/metalink?{REPO}", headers={"Accept": accept})
     assert answer.headers["content-type"] == "application/metalink+xml"
     assert ' version="3.0"' in answer.text
+
+
+def test_changes(client: TestClient, snapshot: Snapshot) -> None:
+    """What changed comes as plain text with the cursor to send next, and may be cached."""
+    answer = client.get(f"/rsyncFilter?{EPEL}&form=files")
+    assert answer.text == "pub/epel/9/x86_64/\npub/epel/9/x86_64/repodata/\n"
+    expected = {
+        "content-type": "text/plain",
+        "cache-control": "public, max-age=60",
+        "x-mirrorlist-cursor": str(snapshot.read),
+        "x-mirrorlist-history": str(snapshot.read),
+        "x-mirrorlist-directories": "2",
+    }
+    assert {name: answer.headers[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_changes_again(client: TestClient, name: str, method: str) -> None:
+    """Who sends back what came with an answer hears that it is still the same."""
+    conditions = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+    target = f"/rsyncFilter?{EPEL}"
+    first = client.get(target)
+    again = client.request(method, target, headers={conditions[name]: first.headers[name]})
+    assert (again.status_code, again.content) == (304, b"")
+    for kept in ("etag", "last-modified", "cache-control", "x-mirrorlist-cursor"):
+        assert again.headers[kept] == first.headers[kept]
+
+
+def test_lists_are_answered_beside_changes(client: TestClient, snapshot: Snapshot) -> None:
+    """Many requests for changes at once are answered one after another, each of them right."""
+    targets = [f"/rsyncFilter?categories=EPEL,Linux&since={since}" for since in range(200, 1100, 9)]
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(client.get, targets))
+    fresh, catalog = RsyncFilter(), Catalog(snapshot)
+    for target, answer in zip(targets, answers, strict=True):
+        query = target.partition("?")[2].encode()
+        assert answer.content == fresh.answer(catalog, query, Held()).body
 
 
 def _app_with(tmp_path_factory: pytest.TempPathFactory, prefixes: list[str]) -> TestClient:

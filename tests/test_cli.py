@@ -237,7 +237,10 @@ def test_serve_refuses_wrong_values(
 def test_inspect_as_json(folder: Path) -> None:
     """Inspect --json has the shape that programs read."""
     found = json.loads(run("inspect", folder / "mm.snap", "--json").stdout)
-    assert set(found) == {"format", "id", "built", "read", "sealed", "origin", "counts", "sections"}
+    assert set(found) == {
+        *("format", "id", "built", "read", "sealed", "dated_since", "origin", "counts"),
+        "sections",
+    }
     assert found["counts"] == {
         "hosts": 9,
         "directories": 7,

@@ -9,8 +9,11 @@ import pytest
 
 import mirrorlist.errors
 import snapshot.errors
+from mirrorlist.catalog import Catalog
 from mirrorlist.cli import cli
+from mirrorlist.filterquery import FILTER_PARAMETERS, FORMS
 from mirrorlist.query import PARAMETERS
+from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.settings import SETTINGS, Setting
 from tests.factories import export_tables, world
 from tests.in_process import respond
@@ -70,6 +73,31 @@ def test_every_parameter_is_described(parameter: str) -> None:
     """docs/protocol.md names each query parameter in its table."""
     table = _read("docs/protocol.md").partition("## Parameters")[2].partition("\n- ")[0]
     assert f"`{parameter}`" in table
+
+
+@pytest.mark.parametrize("parameter", FILTER_PARAMETERS)
+def test_every_parameter_of_the_filter_is_described(parameter: str) -> None:
+    """docs/protocol.md names each parameter of an rsync filter in its table."""
+    section = _read("docs/protocol.md").partition("## What changed, for rsync")[2]
+    assert f"\n| `{parameter}` | " in section.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_filter_is_described(tmp_path: Path, form: str) -> None:
+    """docs/protocol.md names each header of an answer, both forms, and the text of its errors."""
+    section = _read("docs/protocol.md").partition("## What changed, for rsync")[2]
+    section = section.partition("\n## ")[0]
+    assert f"**`form={form}`**" in section
+    snapshot, _ = export_tables(tmp_path, world())
+    query = f"categories=Linux&since=0&form={form}".encode()
+    answer = RsyncFilter().answer(Catalog(snapshot), query, Held())
+    assert answer.status == 200
+    assert all(f"`{name}`" in section for name in answer.headers if name != "Content-Type")
+    for row in (tables := world())["directory"]:
+        row["ctime"] = 0
+    snapshot, _ = export_tables(tmp_path, tables)
+    answer = RsyncFilter().answer(Catalog(snapshot), query, Held())
+    assert f"| {answer.status} | `{answer.body.decode().strip()}`" in section
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands))

@@ -8,12 +8,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from snapshot.errors import MalformedSnapshot, SnapshotError
 from snapshot.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
 from snapshot.reader import Snapshot
 from snapshot.sections import NO_CATEGORY, NO_HOST_SET
-from tests.snapshots import HOSTS, sections_of, small_content, small_data, with_sections, write
+from tests.snapshots import (
+    HOSTS,
+    READ,
+    sections_of,
+    small_content,
+    small_data,
+    with_sections,
+    write,
+)
 
 CONTENT = small_content()
 SECTIONS = {section.name: bytes(section.data) for section in sections_of(CONTENT)}
@@ -40,6 +49,7 @@ def exercise(snapshot: Snapshot) -> None:
         getattr(snapshot, name)
     for name in ("netblock_ranges", "country_ranges", "asn_ranges"):
         getattr(snapshot, name)
+    assert len(snapshot.history.moments) == len(snapshot.directories())
     for index in range(min(FEW, snapshot.host_set_count)):
         snapshot.host_set(index)
     for index in range(min(FEW, snapshot.directory_count)):
@@ -79,6 +89,36 @@ def test_members_of_host_sets(tmp_path: Path, members: tuple[int, ...]) -> None:
     hosts = [msgspec.structs.replace(HOSTS[0], id=number) for number in range(100)]
     found = _opened(tmp_path, hosts=hosts, host_sets=[sum(1 << one for one in members), 0])
     assert found.host_set(0) == members
+
+
+def test_all_directories_come_back(snapshot: Snapshot) -> None:
+    """All at once they are what they are one by one."""
+    assert snapshot.directories() == small_data().directories
+
+
+def test_history_comes_back(snapshot: Snapshot) -> None:
+    """Both times and the moment of each directory come back."""
+    expected = small_data().history
+    assert expected is not None
+    found = snapshot.history
+    assert (found.since, found.cursor) == (expected.since, expected.cursor)
+    assert list(found.moments) == expected.moments
+
+
+def test_without_history(tmp_path: Path) -> None:
+    """A snapshot of format 1.0 is like a first export: it knows nothing before its read."""
+    snapshot = _opened(tmp_path, history=None)
+    assert "history" not in dict(snapshot.section_sizes)
+    assert (snapshot.history.since, snapshot.history.cursor) == (READ, READ)
+    assert list(snapshot.history.moments) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("ctime", "known"), [(0, False), (1, True), (-1, True)])
+def test_change_times(tmp_path: Path, ctime: int, known: bool) -> None:
+    """Change times are known if one directory has any."""
+    directories = [replace(one, ctime=0) for one in small_data().directories]
+    directories[1] = replace(directories[1], ctime=ctime)
+    assert _opened(tmp_path, directories=directories).has_change_times is known
 
 
 def test_file_details_come_back(snapshot: Snapshot) -> None:
@@ -149,6 +189,11 @@ def _range(value: int) -> bytes:
     return struct.pack("<IIII", 1, 0, 0, value)
 
 
+def _history(moment: tuple[int, int], directories: tuple[int, ...]) -> bytes:
+    columns = struct.pack(f"<qI{len(directories)}I", *moment, *directories)
+    return struct.pack("<qqII", 1, 1, 1, len(directories)) + columns
+
+
 # Only a wrong writer makes these: the checksum fits, but one section contradicts another.
 CONTRADICTIONS = [
     pytest.param("directories", _columns(2, 0), id="host set of a directory"),
@@ -174,6 +219,11 @@ CONTRADICTIONS = [
     pytest.param("hosts", msgspec.msgpack.encode(HOSTS[:0]), id="no hosts"),
     pytest.param("hosts", msgspec.msgpack.encode([(1, "a")]), id="host with few fields"),
     pytest.param("hosts", b"\x91\xa1\xff", id="text that is not UTF-8"),
+    pytest.param("history", _history((1, 1), (3,)), id="directory of a moment"),
+    pytest.param("history", _history((1, 1), (0xFFFFFFFF,)), id="largest directory of a moment"),
+    pytest.param("history", _history((1, 2), (0,)), id="fewer directories than a moment has"),
+    pytest.param("history", _history((1, 1), (0, 1)), id="more directories than a moment has"),
+    pytest.param("history", struct.pack("<qqII", 1, 1, 1, 0), id="moments cut short"),
     pytest.param("continents", b"\x81\xa2DE\x01", id="continent that is a number"),
 ]
 

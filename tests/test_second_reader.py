@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,15 @@ def _rich_tables() -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """A snapshot with several of each thing."""
+    """A snapshot with several of each thing, the third of its history."""
     folder = tmp_path_factory.mktemp("rich")
     (folder / "asn").write_text(ASN_FILE)
-    return export_tables(folder, _rich_tables(), asn=folder / "asn")[0]
+    tables = _rich_tables()
+    for changed in ([], [100, 105], [101, 102, 104]):
+        for row in tables["directory"]:
+            row["ctime"] += 1000 * (row["id"] in changed)
+        found, _ = export_tables(folder, tables, asn=folder / "asn")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +102,11 @@ def _plain(value: object) -> object:
 
 def test_headers_agree(snapshot: Snapshot, file: File) -> None:
     """Both readers see the same version, times, id and sections."""
-    assert (file.minor, file.built, file.read) == (0, snapshot.built, snapshot.read)
+    assert (file.minor, file.built, file.read) == (1, snapshot.built, snapshot.read)
     assert file.id == snapshot.id
     sizes = {name: len(data) for name, data in {**file.content, **file.other}.items()}
     assert sizes == dict(snapshot.section_sizes)
-    assert list(file.other) == ["report"]
+    assert list(file.other) == ["report", "history"]
 
 
 @pytest.mark.parametrize(
@@ -163,6 +169,17 @@ def test_file_details_agree(snapshot: Snapshot, file: File) -> None:
     assert len(found) == 3
     for index in range(snapshot.directory_count):
         assert found.get(index, {}) == _plain(snapshot.file_details(index))
+
+
+def test_histories_agree(snapshot: Snapshot, file: File) -> None:
+    """Both readers see the same moments: two exports' among directories that have none."""
+    found = second_reader.history(file.other["history"])
+    assert (found.since, found.cursor) == (snapshot.history.since, snapshot.history.cursor)
+    moments = [found.moments.get(index, 0) for index in range(snapshot.directory_count)]
+    assert moments == list(snapshot.history.moments)
+    assert found.since < min(found.moments.values())
+    assert max(found.moments.values()) == found.cursor
+    assert sorted(Counter(found.moments.values()).values()) == [2, 3]
 
 
 def _pairs(ranges: Ranges) -> second_reader.Ranges:
@@ -241,12 +258,12 @@ def test_the_page_names_each_field(struct: type[msgspec.Struct]) -> None:
 
 
 def test_the_page_names_each_section() -> None:
-    """The sections of the page's table are those of a file, and only the report is no content."""
+    """The page's table has the sections of a file; only report and history are no content."""
     table = PAGE.partition("## Sections")[2].partition("###")[0]
     listed = re.findall(r"^\| `(\w+)` \| [MB] \|", table, re.MULTILINE)
     found = sections_of(small_content())
     assert sorted(listed) == sorted(section.name for section in found)
-    assert [section.name for section in found if not section.content] == ["report"]
+    assert [section.name for section in found if not section.content] == ["report", "history"]
     for name in listed:
         assert re.search(rf"^### .*`{name}`", PAGE, re.MULTILINE)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snapshot import sections
-from snapshot.model import Directory, FileDetail, Ranges
+from snapshot.model import Directory, FileDetail, History, Ranges
 
 # What a view may raise; the reader turns these into MalformedSnapshot.
 MALFORMED = (ValueError, TypeError, IndexError, struct.error)
@@ -102,6 +102,21 @@ directories = st.lists(
         ctime=st.integers(-I64 - 1, I64),
     )
 )
+
+
+@quick
+@given(
+    st.integers(-I64 - 1, I64),
+    st.integers(-I64 - 1, I64),
+    st.lists(st.just(0) | st.integers(-2, 2) | st.integers(-I64 - 1, I64), max_size=40),
+)
+def test_histories_round_trip(since: int, cursor: int, moments: list[int]) -> None:
+    """A history comes back, and costs twelve bytes a moment and four a directory with one."""
+    packed = sections.pack_history(History(since, cursor, moments))
+    found = sections.HistoryTable(memoryview(packed)).history(len(moments))
+    assert (found.since, found.cursor, list(found.moments)) == (since, cursor, moments)
+    given = [moment for moment in moments if moment]
+    assert len(packed) == 24 + 12 * len(set(given)) + 4 * len(given)
 
 
 @quick

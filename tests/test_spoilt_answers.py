@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
 from snapshot.errors import SnapshotError
 from snapshot.reader import Snapshot
@@ -25,6 +26,7 @@ TARGETS = [
         b"path=pub/linux/40/x86_64/os/repodata/repomd.xml&ip=2001:db8::1",
     )
 ]
+CHANGES = b"categories=Linux,EPEL&since=150"
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +54,29 @@ def _spoil(data: bytes, dice: random.Random) -> bytes:
     return bytes(spoilt)
 
 
-def _ask_everything(service: Service) -> set[int]:
-    return {service.respond(kind, query, "127.0.0.1", ()).status for kind, query in TARGETS}
+def _ask_everything(service: Service) -> set[int | bytes]:
+    lists = {service.respond(kind, query, "127.0.0.1", ()).status for kind, query in TARGETS}
+    changes = RsyncFilter().answer(service.store.catalog, CHANGES, Held())
+    return lists | {changes.status if changes.status != 500 else changes.body}
 
 
 NAMES = [
     *("asn_ranges", "categories", "continents", "country_ranges", "directories"),
     *("directory_names", "file_details", "host_sets", "hosts", "netblock_chains"),
-    *("netblock_ranges", "redirects", "repositories", "report"),
+    *("netblock_ranges", "redirects", "repositories", "report", "history"),
 ]
+# What is asked of a filter is compiled by its first request only.
+NO_CHANGES = b"# no changes can be listed at the moment\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refused_or_answered(
     content: bytes, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx."""
+    """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx.
+
+    But for what changed, which is put together by the first request for it.
+    """
     dice = random.Random(f"{SEED} {name}")
     sound = {section.name: bytes(section.data) for section in sections_of(content)}
     for _ in range(SPOILT_A_SECTION):
@@ -79,7 +88,7 @@ def test_refused_or_answered(
             )
         except SnapshotError:
             continue
-        assert _ask_everything(service) <= {200, 404}, spoilt
+        assert _ask_everything(service) <= {200, 400, 404, NO_CHANGES}, spoilt
 
 
 def test_names_are_those_of_a_snapshot(content: bytes) -> None:

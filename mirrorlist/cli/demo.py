@@ -92,6 +92,7 @@ def _teach(address: str, directory: Path) -> None:
         f"  curl '{url}/metalink?{query}&ip=2001:200::1'         one in Japan, by IPv6",
         f"  curl '{url}/mirrorlist?repo=epel-10&arch=aarch64&country=br&protocol=https'",
         f"  curl '{url}/mirrorlist?path=pub/fedora/linux/releases/44&time'",
+        f"  curl '{url}/rsyncFilter?categories=Fedora+EPEL&since=1793487000'   for rsync",
         f"  curl '{url}/repositories'                                 all that can be asked for",
         "",
         "Why these mirrors?",

@@ -80,10 +80,16 @@ def _summary(snapshot: Snapshot) -> dict[str, object]:
         "built": snapshot.built,
         "read": snapshot.read,
         "sealed": snapshot.sealed,
+        "dated_since": _since(snapshot),
         "origin": snapshot.report.origin,
         "counts": snapshot.counts(),
         "sections": [{"name": name, "bytes": size} for name, size in snapshot.section_sizes],
     }
+
+
+def _since(snapshot: Snapshot) -> int | None:
+    """Since when exports say when they first showed a change; None if none is known."""
+    return snapshot.history.since if snapshot.has_change_times else None
 
 
 def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> None:
@@ -94,6 +100,7 @@ def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> No
         ("read", f"{as_time(snapshot.read)} (when the database was read)"),
         ("built", as_time(snapshot.built)),
         ("sealed", sealed if snapshot.sealed else "no"),
+        ("changes", f"dated since {as_time(since)}" if (since := _since(snapshot)) else "unknown"),
         ("origin", _ORIGINS.get(snapshot.report.origin, snapshot.report.origin)),
     ):
         console.print(Text(f"{name:<9} {value}"))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tests.contract.bodies import BODIES, LOG, REDIRECTS, URLS
 from tests.contract.case import Case
+from tests.contract.changes import CHANGES
 from tests.contract.client import BELIEVED, TUNNELS, WISHES
 from tests.contract.hostile import DECODING, ECHO, LIMITS
 from tests.contract.near import ASN, NETBLOCK
@@ -42,6 +43,7 @@ _GROUPS: dict[str, Sequence[Case]] = {
     "redirects": REDIRECTS,
     "bodies": BODIES,
     "log": LOG,
+    "changes": CHANGES,
 }
 
 

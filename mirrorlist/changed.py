@@ -1,0 +1,54 @@
+"""The directories of a snapshot by when they changed, so that unchanged ones cost nothing."""
+
+from bisect import bisect_right
+from collections import defaultdict
+
+from snapshot.reachable import reachable
+from snapshot.reader import Snapshot
+from snapshot.text import CONTROL
+
+
+class Changed:
+    """For each category the directories that anybody can reach, in the order of their changes.
+
+    A directory's change is its change time or the moment when an export first showed it so,
+    whichever is later.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Compile a snapshot: about 2 us a directory."""
+        history = snapshot.history
+        self.cursor = history.cursor
+        self.since = history.since
+        found: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        filled, dated = set(), set()
+        directories = snapshot.directories()
+        columns = directories, history.moments, reachable(directories)
+        for directory, moment, can_be_read in zip(*columns, strict=True):
+            if directory.category is not None:
+                filled.add(directory.category)
+                if directory.ctime:
+                    dated.add(directory.category)
+                # A line feed would put another name into the list.
+                if can_be_read and not CONTROL.search(directory.name):
+                    change = max(directory.ctime, moment)
+                    found[directory.category].append((change, directory.name))
+        self._undated = filled - dated
+        self._changes = {}
+        self._names = {}
+        for category, changes in found.items():
+            changes.sort()
+            self._changes[category] = [change for change, _ in changes]
+            self._names[category] = [name for _, name in changes]
+
+    def has_change_times(self, category: int) -> bool:
+        """Return whether anything is known of a category; an imported cache knows nothing."""
+        return category not in self._undated
+
+    def place(self, category: int, since: int) -> int:
+        """Return how many directories of a category did not change after `since`."""
+        return bisect_right(self._changes.get(category, []), since)
+
+    def names(self, category: int, place: int) -> list[str]:
+        """Return the names of the directories that changed after those of `place`."""
+        return self._names.get(category, [])[place:]

@@ -1,0 +1,113 @@
+"""The query string of an rsync filter: bytes in, a frozen FilterQuery or a BadQuery out.
+
+Source: rsync-filter-2009.txt. Values are percent-decoded, the last value of a repeated parameter
+wins but that of `select`, and unknown parameters are passed over, as with the lists.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from mirrorlist.errors import BadQuery
+from mirrorlist.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES, decode, echo
+from snapshot.model import Category
+
+FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
+FORMS = ("classic", "files")
+# Enough until the year 292,277,026,596.
+_SECONDS = re.compile("[0-9]{1,19}")
+_MOST_SHOWN = 20
+
+
+class FilterQuery(Struct, frozen=True):
+    """What changes are asked for: indexes of categories, seconds since 1970, how to list them.
+
+    `prefix` has no outer slashes; without globs in `select` everything counts.
+    """
+
+    categories: tuple[int, ...]
+    since: int
+    prefix: str
+    form: str
+    select: tuple[str, ...]
+    noise: bool
+
+
+def parse_filter_query(raw: bytes, categories: Sequence[Category]) -> FilterQuery:
+    """Return the query of a raw query string; raises BadQuery."""
+    values, select = _values(raw)
+    form = values.get("form") or FORMS[0]
+    if form not in FORMS:
+        raise BadQuery(f"# form=: not one of {', '.join(FORMS)}")
+    if len(select) > MAX_LIST_ELEMENTS:
+        raise BadQuery(f"# select=: more than {MAX_LIST_ELEMENTS} of them")
+    return FilterQuery(
+        categories=_indexes(values.get("categories", ""), categories),
+        since=_seconds(values.get("since", "")),
+        prefix=_tidy(values.get("stripprefix", "")),
+        form=form,
+        select=tuple(sorted({_tidy(glob) for glob in select} - {""})),
+        noise=values.get("noise") == "1",
+    )
+
+
+def asked_form(raw: bytes) -> str:
+    """Return the form that even a query with mistakes asks for; the classic one if none."""
+    return FORMS[b"form=files" in raw.split(b"&")]
+
+
+def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    select = []
+    for parameter in raw.split(b"&"):
+        key, _, value = parameter.partition(b"=")
+        name = key.decode("latin-1")
+        if name in FILTER_PARAMETERS:
+            values[name] = decode(name, value, MAX_PATH_BYTES)
+            if name == "select":
+                select.append(values[name])
+    return values, select
+
+
+def _tidy(path: str) -> str:
+    """Return a path without outer slashes and runs of slashes."""
+    return "/".join(part for part in path.split("/") if part)
+
+
+def _seconds(text: str) -> int:
+    if not text:
+        raise BadQuery(
+            "# since=: missing: seconds since 1970, such as the last X-Mirrorlist-Cursor"
+        )
+    if not _SECONDS.fullmatch(text):
+        raise BadQuery("# since=: not a number of seconds since 1970")
+    return int(text)
+
+
+def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
+    places = {category.name: place for place, category in enumerate(categories)}
+    names = [name for name in text.split(",") if name]
+    if not names:
+        raise BadQuery(f"# categories=: missing: names with commas between; {_known(categories)}")
+    if len(names) > MAX_LIST_ELEMENTS:
+        raise BadQuery(f"# categories=: more than {MAX_LIST_ELEMENTS} elements")
+    found = set()
+    for name in names:
+        # A form's way to write a blank, which MirrorManager decodes.
+        place = places.get(name, places.get(name.replace("+", " ")))
+        if place is None:
+            raise BadQuery(f"# categories=: no category {_shown(name)}; {_known(categories)}")
+        found.add(place)
+    return tuple(sorted(found))
+
+
+def _known(categories: Sequence[Category]) -> str:
+    names = [_shown(category.name) for category in categories[:_MOST_SHOWN]]
+    more = ", ..." if len(categories) > _MOST_SHOWN else ""
+    return f"there are {', '.join(names)}{more}" if names else "there are none"
+
+
+def _shown(name: str) -> str:
+    """Return a name as it stands in a query, limited to what may be echoed."""
+    return echo(name.replace(" ", "+"))
