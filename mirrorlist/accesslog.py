@@ -4,7 +4,6 @@ A worker collects its lines, and a thread of it writes them: no answer waits for
 somebody who reads a pipe. Lines are collected up to a limit; beyond it they are lost, and counted.
 """
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -26,11 +25,6 @@ _FLUSH_SECONDS = 1.0
 _BATCH_BYTES, _BATCH_LINES = 256 << 10, 8192
 # At the stop: somebody who does not read a pipe is waited for so long.
 _CLOSE_SECONDS = 3.0
-
-
-def hold_rotation() -> None:
-    """Keep SIGUSR2 for the workers: until there is somebody to obey, it would end the process."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
 
 
 class _Wish(Enum):

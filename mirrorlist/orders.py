@@ -34,7 +34,7 @@ from snapshot.model import Host
 
 DEFAULT_REUSE = 16
 # Bytes of one worker.
-MOST_BYTES = 30 << 20
+MOST_BYTES = 22 << 20
 _GOLDEN = (5**0.5 - 1) / 2
 _FEW = 1000
 # Roughly what they take: a key, a choice, a host in it, a region, a host there, an order.

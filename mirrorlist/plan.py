@@ -55,7 +55,7 @@ class Plan:
         self._closing = plain.after_heading(query, catalog.read)
         self._number = catalog.number_of(
             (
-                *(self._target.category, self._target.host_set, minimum, query.metalink),
+                *(self._target.category, self._target.carriers, minimum, query.metalink),
                 *(query.redirect, query.protocols, query.countries, query.near),
             )
         )

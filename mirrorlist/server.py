@@ -12,6 +12,7 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.app import App
 from mirrorlist.door import make_door
 from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.refresh import Files, Refresher, Say
 from mirrorlist.service import Service
 
 # haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
@@ -20,12 +21,22 @@ KEEP_ALIVE_SECONDS = 75
 GRACEFUL_SECONDS = 10
 
 
-def work(service: Service, listener: socket.socket, lifeline: int, *, fast: bool = True) -> None:
+def work(
+    service: Service,
+    listener: socket.socket,
+    files: Files,
+    say: Say,
+    lifeline: int,
+    number: int,
+    *,
+    fast: bool = True,
+) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
-    `fast`: lists are answered by the door, else all by the app. `lifeline` is the reading end
-    of a pipe that the supervisor holds open: its end tells that the supervisor was killed, so
-    no worker stays behind with the port.
+    `files` are taken anew whenever they change; the worker of number 0 says so for all.
+    `lifeline` is the reading end of a pipe that the supervisor holds open: its end tells that
+    the supervisor was killed, so no worker stays behind with the port. `fast`: lists are
+    answered by the door, else all by the app.
     """
     service.reseed()
     # A client's mistake is its own business; only what we did wrong goes to the operator.
@@ -46,6 +57,7 @@ def work(service: Service, listener: socket.socket, lifeline: int, *, fast: bool
     )
     if service.log:
         _keep(service.log)
+    _refresh(Refresher(service, files, say if number == 0 else _silent))
     _Server(config, service.log).run(sockets=[listener])
 
 
@@ -71,6 +83,16 @@ def _keep(log: AccessLog) -> None:
     signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen())
     # Held back until there was a handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
+
+
+def _refresh(refresher: Refresher) -> None:
+    refresher.start()
+    signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _silent(text: str) -> None:
+    """Say nothing, as another worker does."""
 
 
 def _end_with(lifeline: int) -> None:

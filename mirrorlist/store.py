@@ -15,4 +15,12 @@ class Store:
         With a key a file that was not sealed with it is refused.
         """
         self.path = path
+        self._key = key
         self.catalog = Catalog(Snapshot(path, key))
+
+    def load(self) -> Catalog:
+        """Return a catalog of the file as it is now, for the one who decides to put it in use.
+
+        Raises a SnapshotError. What did not change is shared with the catalog in use.
+        """
+        return Catalog(Snapshot(self.path, self._key), self.catalog)

@@ -12,12 +12,14 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 
 from mirrorlist.server import GRACEFUL_SECONDS
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
-_PASSED_ON = signal.SIGUSR2
-_HANDLED = {*_STOP, signal.SIGCHLD, _PASSED_ON}
+# Each worker opens its log anew, or looks at its files.
+_PASSED_ON = {signal.SIGUSR2, signal.SIGHUP}
+_HANDLED = {*_STOP, *_PASSED_ON, signal.SIGCHLD}
 # A worker that dies at once would be forked thousands of times a second.
 _SHORT_LIFE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.5
@@ -31,25 +33,28 @@ class Supervisor:
 
     def __init__(
         self,
-        work: Callable[[int], None],
+        work: Callable[[int, int], None],
         workers: int,
         say: Say,
         stopping: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what a worker does, given the lifeline's reading end; `stopping` is called first
-        when the end begins, so that this process holds no socket on which clients would wait.
+        """Take what a worker does, given the lifeline's reading end and its number from 0.
+
+        `stopping` is called first when the end begins, so that this process holds no socket on
+        which clients would wait.
         """
         self._work = work
         self._workers = workers
         self._stopping = stopping
         self._say = say
         self._born: dict[int, float] = {}
+        self._numbers: dict[int, int] = {}
         self._lifeline = os.pipe()
 
     def run(self) -> None:
         """Fork, then wait until SIGTERM or SIGINT; returns when every worker has ended.
 
-        SIGUSR2 goes to each worker, where it is blocked at first.
+        SIGUSR2 and SIGHUP go to each worker, where they are blocked at first.
         """
         gc.collect()
         # What is loaded now lives for ever: the collector must not touch (so copy) its pages.
@@ -61,8 +66,8 @@ class Supervisor:
         for _ in range(self._workers):
             self._fork()
         while (number := self._wait()) not in _STOP:
-            if number == _PASSED_ON:
-                self._signal(_PASSED_ON)
+            if number in _PASSED_ON:
+                self._signal(signal.Signals(number))
             self._replace()
         self._stop()
 
@@ -76,18 +81,19 @@ class Supervisor:
     def _fork(self) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        number = next(free for free in count() if free not in self._numbers.values())
         process = os.fork()
         if process:
-            self._born[process] = time.monotonic()
+            self._born[process], self._numbers[process] = time.monotonic(), number
             return
         status = 1
         try:
             os.close(self._lifeline[1])
-            for number in _STOP:
-                signal.signal(number, signal.SIG_DFL)
+            for stop in _STOP:
+                signal.signal(stop, signal.SIG_DFL)
             # What is passed on stays blocked until the worker can handle it.
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - {_PASSED_ON})
-            self._work(self._lifeline[0])
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - _PASSED_ON)
+            self._work(self._lifeline[0], number)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -110,6 +116,7 @@ class Supervisor:
             process, _ = os.waitpid(-1, os.WNOHANG)
             if not process:
                 break
+            self._numbers.pop(process, None)
             if process in self._born:
                 ended.append((process, time.monotonic() - self._born.pop(process)))
         return ended

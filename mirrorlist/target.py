@@ -7,9 +7,10 @@ import re
 
 from msgspec import Struct
 
-from mirrorlist.catalog import Carriers, Catalog
+from mirrorlist.catalog import Catalog
 from mirrorlist.errors import Disabled, NotFound, Unspecified
 from mirrorlist.query import Query, echo
+from mirrorlist.roster import Carriers
 from mirrorlist.urls import path_below
 from snapshot.model import FileDetail
 

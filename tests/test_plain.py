@@ -2,14 +2,13 @@
 
 import pytest
 
-from mirrorlist.catalog import Carriers
 from mirrorlist.plain import render_error, render_mirrorlist
 from mirrorlist.query import Query, parse_query
+from mirrorlist.roster import Carriers
 from mirrorlist.selection import Chosen, Selection, Tier
 from mirrorlist.target import Target
 from mirrorlist.urls import make_url
 from snapshot.model import Host
-from tests.small_worlds import small_catalog
 
 TARGET = Target(
     directory=0,
@@ -17,7 +16,7 @@ TARGET = Target(
     file=None,
     category=0,
     host_set=0,
-    carriers=Carriers((), small_catalog()),
+    carriers=Carriers((), []),
     path="/40/os/",
     heading="# repo = r arch = a ",
 )

@@ -8,13 +8,15 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from mirrorlist.accesslog import AccessLog, hold_rotation
+from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import output, progress_bar, say
+from mirrorlist.cli.ending import hold_for_workers
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
 from mirrorlist.cli.serve import load_service, run_server
 from mirrorlist.client import Trust
 from mirrorlist.errors import StartError
+from mirrorlist.refresh import look_at_files
 
 
 @click.command()
@@ -33,14 +35,15 @@ def demo(
     Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
     database that is there already is kept, so change it with sqlite3 and start again.
     """
-    hold_rotation()
+    hold_for_workers()
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
     if code:
         raise SystemExit(code)
     access_log = AccessLog(str(log)) if log else None
-    service = load_service(directory / "demo.snap", geoip, Trust(), minimum, access_log)
-    run_server(service, host, port, workers, lambda address: _teach(address, directory))
+    files = look_at_files(directory / "demo.snap", geoip)
+    service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
+    run_server(service, files, host, port, workers, lambda address: _teach(address, directory))
 
 
 def _make_directory(directory: Path) -> None:

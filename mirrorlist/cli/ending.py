@@ -1,10 +1,15 @@
-"""Ends a command on a signal, wherever it is: as an exception, so that what it began is undone."""
+"""What signals do to a command: they end it as an exception, so that what it began is undone."""
 
 import signal
 import sys
 from collections.abc import Iterable
 
 _AGAIN_SECONDS = 0.01
+
+
+def hold_for_workers() -> None:
+    """Keep SIGUSR2 and SIGHUP for the workers: until one can obey, they would end the process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGHUP})
 
 
 def end_on(signals: Iterable[signal.Signals], code: int) -> None:

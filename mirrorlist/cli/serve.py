@@ -8,14 +8,16 @@ from pathlib import Path
 
 import click
 
-from mirrorlist.accesslog import AccessLog, hold_rotation
+from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import say
+from mirrorlist.cli.ending import hold_for_workers
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
 from mirrorlist.logline import make_line_maker
 from mirrorlist.orders import DEFAULT_REUSE
+from mirrorlist.refresh import Files, look_at_files
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.seal import read_key
@@ -44,19 +46,22 @@ def serve(
 ) -> None:
     """Answer /metalink and /mirrorlist from a snapshot.
 
-    SIGTERM and SIGINT end it after the answers under way; a worker that dies is replaced.
+    A changed snapshot or GeoIP file is taken into use at once, without a restart (SIGHUP looks,
+    too); a bad one is refused. SIGTERM and SIGINT end it after the answers under way; a worker
+    that dies is replaced.
 
     \b
     mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
     """
-    hold_rotation()
+    hold_for_workers()
     key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
     access_log = _open_log(log, log_format, log_addresses)
+    files = look_at_files(snapshot, geoip)
     service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse)
-    run_server(service, host, port, workers, fast=_is_fast(door))
+    run_server(service, files, host, port, workers, fast=_is_fast(door))
 
 
 def load_service(
@@ -77,6 +82,7 @@ def load_service(
 
 def run_server(
     service: Service,
+    files: Files,
     host: str,
     port: int,
     workers: int,
@@ -106,7 +112,7 @@ def run_server(
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
         fast = False
-    worker = partial(work, service, listener, fast=fast)
+    worker = partial(work, service, listener, files, say, fast=fast)
     Supervisor(worker, workers, say, listener.close).run()
     say("stopped")
 

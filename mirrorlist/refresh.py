@@ -1,0 +1,205 @@
+"""Takes a changed snapshot or GeoIP file into use while its worker answers.
+
+In a thread of the worker: told by the file system (watchfiles), and looking every two seconds
+where nothing is told, as on NFS, and when woken by SIGHUP. The new file is opened, verified and
+compiled beside the one in use; then one reference changes, and every request after that is
+answered from the new one alone. What cannot be used is refused, and the old one stays.
+"""
+
+import gc
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+from watchfiles import watch
+
+from mirrorlist.errors import GeoipError
+from mirrorlist.geo import MmdbGeo
+from mirrorlist.service import Service
+from snapshot.errors import SnapshotError
+
+LOOK_SECONDS = 2.0
+# A file that is no good may be half-written: it is refused when it still is after so long.
+AGAIN_SECONDS = 0.5
+_MILLISECONDS = 1000
+
+# How long a thread may hold up the others; Python's 5 ms would be felt in every answer.
+_SWITCH_SECONDS = 0.0005
+
+Loaded = TypeVar("Loaded")
+Say = Callable[[str], None]
+Look = tuple[int, int, int, int]
+
+
+class Refusal(Struct, frozen=True):
+    """A file that was not taken into use; time in seconds since 1970, UTC."""
+
+    time: float
+    reason: str
+
+
+class Refresher:
+    """Keeps a worker's snapshot and GeoIP data those of their files.
+
+    `swaps` counts what was taken into use, `refused` what was not; `refusal` is the last one if
+    its file is still there unchanged.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        files: "Files",
+        say: Say,
+        changed: Callable[["Refresher"], None] = lambda refresher: None,
+    ) -> None:
+        """Take the files as they were before the service read them; `changed` is told of news."""
+        self.swaps = self.refused = 0
+        self.refusal: Refusal | None = None
+        self._service = service
+        self._say, self._changed = say, changed
+        self._woken = threading.Event()
+        self._watched = [_Watched(files.snapshot, files.snapshot_look, self._load_snapshot)]
+        if files.geoip:
+            self._watched.append(_Watched(files.geoip, files.geoip_look, self._load_geoip))
+
+    def start(self) -> None:
+        """Look from now on, in a thread that ends with the process."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        threading.Thread(target=self._run, name="refresher", daemon=True).start()
+
+    def wake(self) -> None:
+        """Look at once; may be called from a signal handler."""
+        self._woken.set()
+
+    def look(self) -> bool:
+        """Take every changed file into use or refuse it; returns whether to look again soon."""
+        soon = [self._look_at(one) for one in self._watched]
+        return any(soon)
+
+    def _look_at(self, file: "_Watched") -> bool:
+        now = look_at(file.path)
+        # While there is no file, the last one is used.
+        if now is None or now == file.seen:
+            return False
+        try:
+            said = file.load()
+        except (SnapshotError, GeoipError) as error:
+            if file.failed != now:
+                file.failed = now
+                return True
+            self._refuse(str(error))
+        except Exception as error:
+            traceback.print_exc()
+            self._refuse(f"{file.path}: an error of ours: {error!r}")
+        else:
+            self._take(said)
+        file.seen, file.failed = now, None
+        return False
+
+    def _load_snapshot(self) -> str | None:
+        store = self._service.store
+        before = store.catalog
+        catalog = _undisturbed(store.load)
+        if (catalog.id, catalog.read) == (before.id, before.read):
+            return None
+        store.catalog = catalog
+        age = catalog.age(self._service.clock())
+        return f"snapshot {catalog.id} is in use, read {age} s ago"
+
+    def _load_geoip(self) -> str | None:
+        path = self._watched[1].path
+        self._service.geo = geo = _undisturbed(lambda: MmdbGeo(path))
+        return f"GeoIP {geo.name} is in use"
+
+    def _take(self, said: str | None) -> None:
+        self.refusal = None
+        if said:
+            self.swaps += 1
+            self._say(said)
+        self._changed(self)
+
+    def _refuse(self, reason: str) -> None:
+        self.refused += 1
+        self.refusal = Refusal(self._service.clock(), reason)
+        self._say(f"refused, the one before it stays in use: {reason}")
+        self._changed(self)
+
+    def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            soon = self.look()
+            if soon:
+                time.sleep(AGAIN_SECONDS)
+            else:
+                self._wait()
+
+    def _wait(self) -> None:
+        """Return when something may have changed, but soon enough for what nobody tells."""
+        folders = {file.path.parent for file in self._watched}
+        try:
+            told = watch(
+                *folders,
+                watch_filter=None,
+                debounce=100,
+                step=50,
+                stop_event=self._woken,
+                rust_timeout=int(LOOK_SECONDS * _MILLISECONDS),
+                yield_on_timeout=True,
+                raise_interrupt=False,
+                recursive=False,
+            )
+            for _ in told:
+                if any(look_at(file.path) != file.seen for file in self._watched):
+                    return
+        # No more watches to be had, or no such folder at the moment.
+        except (OSError, RuntimeError):
+            self._woken.wait(LOOK_SECONDS)
+
+
+class Files(Struct, frozen=True):
+    """The files of a service, and how they looked before it read them."""
+
+    snapshot: Path
+    geoip: Path | None
+    snapshot_look: Look | None
+    geoip_look: Look | None
+
+
+def look_at_files(snapshot: Path, geoip: Path | None) -> Files:
+    """Return how the files look now: to be called before they are read."""
+    return Files(snapshot, geoip, look_at(snapshot), look_at(geoip) if geoip else None)
+
+
+def look_at(path: Path) -> Look | None:
+    """Return what tells a file from the one before it, or None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    # The change time, too: a file may become readable.
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class _Watched:
+    """A file, how it looked when it was last taken or refused, and when it last failed."""
+
+    def __init__(self, path: Path, seen: Look | None, load: Callable[[], str | None]) -> None:
+        self.path = path
+        self.seen = seen
+        self.load = load
+        self.failed: Look | None = None
+
+
+def _undisturbed(load: Callable[[], Loaded]) -> Loaded:
+    """Return what is loaded, without collections of garbage, each of which stops all answers."""
+    gc.disable()
+    try:
+        return load()
+    finally:
+        gc.enable()
