@@ -33,8 +33,12 @@ _LOOK_SECONDS = 0.002
 # What was published is at rest, and the looks of the watch fall anywhere between two changes.
 _LEAST_PAUSE, _MOST_PAUSE = 3.0, 6.0
 _DIRECTORIES = 5000
+# Of others nothing is published, so there would be no new file to wait for.
 _HOSTS = f"""
 SELECT host_id FROM host_category_dir d JOIN host_category c ON c.id = d.host_category_id
+JOIN host h ON h.id = c.host_id JOIN site s ON s.id = h.site_id
+WHERE h.admin_active AND h.user_active AND s.admin_active AND s.user_active
+    AND NOT c.always_up2date
 GROUP BY 1 HAVING count(*) >= {_DIRECTORIES} ORDER BY 1
 """
 _TOUCH = f"""

@@ -48,12 +48,13 @@ def test_unsure_ones_are_rare(agenda: Agenda) -> None:
 
 
 def test_a_sure_one_does_not_wait_for_others(agenda: Agenda) -> None:
-    """A change that is sure takes those that are not along."""
+    """A change that is sure takes those that are not along, and says what they were."""
     agenda.add(10.0, ["?"], sure=False)
     agenda.done(10.5, 12.0)
     agenda.add(12.0, ["?"], sure=False)
     agenda.add(13.0, ["host"])
     assert agenda.due_at() == 12.0 + GATHER_SECONDS
+    assert agenda.reasons == ["host"]
     agenda.done(13.0, 14.0)
     agenda.add(14.0, ["?"], sure=False)
     assert agenda.due_at() == 10.5 + UNSURE_SECONDS

@@ -36,6 +36,9 @@ class Agenda:
         """Add a change; one that is not sure is no hurry."""
         if not self._reasons:
             self._first = now
+        elif sure and not self._sure:
+            # Now it is known what it was.
+            self._reasons = {}
         self._last = now
         self._reasons |= dict.fromkeys(reasons)
         self._sure = self._sure or sure

@@ -144,7 +144,10 @@ class Watch:
                 self._tell(Missed())
         waiting = self._agenda.reasons
         if verdict is Verdict.CHANGED:
-            if not waiting or self._seen is None or found.marks != self._seen.marks:
+            if waiting == [UNSURE]:
+                # Counted already; now the counters tell where it was.
+                self._agenda.add(self._clock(), names)
+            elif not waiting or self._seen is None or found.marks != self._seen.marks:
                 self._change(names)
         elif verdict is Verdict.UNSURE and self._read is not None and not waiting:
             self._change([UNSURE], sure=False)
