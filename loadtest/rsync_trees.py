@@ -27,10 +27,13 @@ from loadtest.machine import Machine, this_machine
 from loadtest.processes import cpu_seconds
 from loadtest.rsync_tree import Tree
 
+_FILES = ["-lptgoD", "-d", "--delete", "--ignore-missing-args", "--files-from=-"]
 OPTIONS = {
     "full": ["-rlptgoD", "--delete", "--delete-after"],
     "classic": ["-rlptgoD", "--delete", "--delete-after", "--exclude-from=-"],
-    "files": ["-lptgoD", "-d", "--delete", "--ignore-missing-args", "--files-from=-"],
+    "files": _FILES,
+    # rsync 3.2.5 and later compares each name it is sent with each one it asked for.
+    "trusted": [*_FILES, "--trust-sender"],
 }
 # What asks about a file by its name; openat and getdents64 come on top for each directory.
 STATS = ("newfstatat", "lstat", "statx")
@@ -74,13 +77,16 @@ class Run(Struct, frozen=True):
 @click.option("--directories", default=10_000, show_default=True)
 @click.option("--files", default=20, show_default=True, help="Files in each directory.")
 @click.option("--changes", default="10,1000,8000", show_default=True, help="Directories changed.")
+@click.option("--methods", default=",".join(OPTIONS), show_default=True, help="Which to measure.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where both trees go for a while.")
 @click.option("--record", is_flag=True, help="Write all figures into loadtest/runs.")
-def main(directories: int, files: int, changes: str, folder: Path | None, record: bool) -> None:
+def main(
+    directories: int, files: int, changes: str, methods: str, folder: Path | None, record: bool
+) -> None:
     """Measure rsync runs against a daemon; prints a table."""
     machine = this_machine()
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        bench = Bench(Path(name), directories, files)
+        bench = Bench(Path(name), directories, files, methods.split(","))
         cells = bench.case("nothing changed", lambda: None)
         cells += bench.case("one repository", bench.tree.change_repository)
         for count in map(int, changes.split(",")):
@@ -91,7 +97,8 @@ def main(directories: int, files: int, changes: str, folder: Path | None, record
         run = Run(machine, version.split("\n")[0], bench.tree.directories, counted, cells)
     click.echo(table(run))
     if record:
-        path = _RUNS / f"{machine.date[:10]}-rsync-trees.json"
+        some = "" if methods == ",".join(OPTIONS) else f"-{methods.replace(',', '-')}"
+        path = _RUNS / f"{machine.date[:10]}-rsync-trees{some}.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
         click.echo(f"written: {path}")
 
@@ -99,9 +106,10 @@ def main(directories: int, files: int, changes: str, folder: Path | None, record
 class Bench:
     """A tree with a mirror of it."""
 
-    def __init__(self, folder: Path, directories: int, files: int) -> None:
+    def __init__(self, folder: Path, directories: int, files: int, methods: list[str]) -> None:
         """Make both."""
         self._folder = folder
+        self._methods = methods
         self._snapshot = folder / "mm.snap"
         self._mirror = folder / "mirror"
         (folder / "primary").mkdir()
@@ -110,11 +118,11 @@ class Bench:
 
     def case(self, name: str, change: Callable[[], None]) -> list[Cell]:
         """Measure a case by each method; the changes are other ones each time."""
-        return [self._cell(name, method, change) for method in OPTIONS]
+        return [self._cell(name, method, change) for method in self._methods]
 
     def _cell(self, case: str, method: str, change: Callable[[], None]) -> Cell:
         change()
-        form = "files" if method == "files" else "classic"
+        form = "files" if "--files-from=-" in OPTIONS[method] else "classic"
         listed, count = self.tree.changes(form, self._snapshot)
         if method != "full" and (not listed or _NULL in listed):
             click.echo(f"{case}, {method}: no rsync", err=True)
