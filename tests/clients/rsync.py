@@ -24,12 +24,17 @@ _START_SECONDS = 10.0
 
 
 @contextmanager
-def run_daemon(folder: Path, host: str, modules: dict[str, Path]) -> Iterator["Daemon"]:
-    """Run an rsync daemon until the block ends: module names, and the folders they give."""
+def run_daemon(
+    folder: Path, host: str, modules: dict[str, Path], *further: str, user: int = 0
+) -> Iterator["Daemon"]:
+    """Run an rsync daemon until the block ends: module names, and the folders they give.
+
+    `further` are lines of its settings; `user` is who it becomes if it is run by root.
+    """
     port = find_free_port(host)
     log = folder / "rsync.log"
     settings = folder / "rsyncd.conf"
-    settings.write_text(_settings(log, modules))
+    settings.write_text("\n".join([*further, _settings(log, modules, user)]))
     command = ["rsync", "--daemon", "--no-detach", f"--config={settings}"]
     with subprocess.Popen([*command, f"--address={host}", f"--port={port}"]) as process:
         try:
@@ -54,11 +59,11 @@ class Daemon:
         return [line.split(" rsync on ")[1].split(" ")[0] for line in lines if " rsync on " in line]
 
 
-def _settings(log: Path, modules: dict[str, Path]) -> str:
+def _settings(log: Path, modules: dict[str, Path], user: int) -> str:
     """The daemon's settings; as root it would become nobody, who cannot read a test's files."""
-    user = "uid = 0\ngid = 0\n" if os.geteuid() == 0 else ""
+    runs_as = f"uid = {user}\ngid = {user}\n" if os.geteuid() == 0 else ""
     parts = [f"[{name}]\npath = {folder}\n" for name, folder in modules.items()]
-    return f"use chroot = no\n{user}log file = {log}\n{''.join(parts)}"
+    return f"use chroot = no\n{runs_as}log file = {log}\n{''.join(parts)}"
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], host: str, port: int) -> None:
