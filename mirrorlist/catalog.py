@@ -40,6 +40,7 @@ class Catalog:
         self.of_asn = self.roster.of_asn
         self.neighbours = self.roster.neighbours
         self.barred = self.roster.barred
+        self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
         self.redirects = snapshot.redirects
         self.repositories = {

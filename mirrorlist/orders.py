@@ -148,7 +148,7 @@ class Choice:
 class Orders:
     """All choices and regions of a worker, bounded in bytes.
 
-    Two thirds of these are for lists: whichever was not asked for since the last look goes (the
+    Half of these are for lists: whichever was not asked for since the last look goes (the
     clock algorithm). The others are for choices by their keys, in two generations: what is not
     asked for while the younger one fills is forgotten with the older one.
     """
@@ -234,7 +234,7 @@ class Orders:
             self._rendered_bytes -= choice.order.size
         choice.order, choice.left = order, self.reuse - 1
         self._rendered_bytes += order.size
-        while self._rendered_bytes > self._most_bytes * 2 // 3:
+        while self._rendered_bytes > self._most_bytes // 2:
             self._look()
 
     def _look(self) -> None:
@@ -254,7 +254,7 @@ class Orders:
         if choice.generation != self._generation:
             choice.generation = self._generation
             self._young_bytes += choice.size
-        if self._young_bytes > self._most_bytes // 6:
+        if self._young_bytes > self._most_bytes // 4:
             self._old, self._young, self._young_bytes = self._young, {}, 0
             self._generation += 1
 

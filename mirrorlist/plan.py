@@ -66,7 +66,7 @@ class Plan:
         """Return an order of hosts for a client, and what a heading says was used."""
         if orders is None:
             return self._drawn(client, place, rng, None)
-        key = self._number, place.country
+        key = self._key(place)
         choice = orders.find(key)
         if choice is None:
             if not self.is_repeated:
@@ -78,6 +78,13 @@ class Plan:
             if near.parts or near.netblock:
                 return self._near_first(near, choice, client, place, orders, rng)
         return orders.next(choice, rng), choice.said
+
+    def _key(self, place: Place) -> tuple[int, object]:
+        """Return by what the choice for a place is known: countries without hosts share theirs."""
+        country = place.country
+        if country in self._target.carriers.by_country:
+            return self._number, country
+        return self._number, self.catalog.surroundings(country)
 
     def _is_near(self, client: Client, place: Place) -> bool:
         """Return whether the near tiers may have a host: nearly always none, so found out first."""

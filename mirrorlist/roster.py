@@ -62,6 +62,7 @@ class Roster:
         for index, host in enumerate(snapshot.hosts):
             for asn in dict.fromkeys(host.asns):
                 self._of_asn.setdefault(asn, []).append(index)
+        self._surroundings: dict[str, tuple[str | None, frozenset[int]]] = {}
         self._barred: dict[str, frozenset[int]] = {}
         self._listed: dict[object, dict[int, tuple[Url, ...]]] = {}
         self._carriers: dict[tuple[int, ...], Carriers] = {}
@@ -131,6 +132,19 @@ class Roster:
                 for index, host in enumerate(self.hosts)
                 if host.countries_allowed and country not in host.countries_allowed
             )
+        return found
+
+    def surroundings(self, country: str) -> tuple[str | None, frozenset[int]]:
+        """Return the continent of a country, and the hosts that may not be offered to it.
+
+        Countries that have these in common and no hosts of their own have the same tiers.
+        """
+        found = self._surroundings.get(country)
+        if found is None:
+            found = self.continents.get(country), self.barred(country)
+            # One object for equal ones: they stand in a great many keys.
+            found = next((other for other in self._surroundings.values() if other == found), found)
+            self._surroundings[country] = found
         return found
 
     def number_of(self, thing: object) -> int:

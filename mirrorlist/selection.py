@@ -258,7 +258,7 @@ def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
     groups = []
     for country in countries:
         hosts = carriers.public if country == GLOBAL else carriers.by_country.get(country, ())
-        hosts = situation.allowed(hosts)
+        hosts = hosts and situation.allowed(hosts)
         if hosts:
             groups.append((country, hosts))
     return groups
@@ -279,7 +279,16 @@ def _by_country(situation: Situation) -> Groups:
 
 
 def _by_continent(situation: Situation) -> Groups:
-    return _by_countries(situation, situation.catalog.neighbours(situation.place.country))
+    own, continents = situation.place, situation.catalog.continents
+    if own.continent is None:
+        return []
+    # Of the countries that have hosts, as they are fewer than those of a continent.
+    around = sorted(
+        country
+        for country in situation.target.carriers.by_country
+        if country != own.country and continents.get(country) == own.continent
+    )
+    return _by_countries(situation, around)
 
 
 def _by_nothing(situation: Situation) -> Groups:
