@@ -20,6 +20,7 @@ from mirrorlist.errors import StartError
 @click.command()
 @options("demo")
 def demo(
+    admin: str | None,
     host: str,
     port: int,
     workers: int,
@@ -40,7 +41,7 @@ def demo(
         raise SystemExit(code)
     access_log = AccessLog(str(log)) if log else None
     service = load_service(directory / "demo.snap", geoip, Trust(), minimum, access_log)
-    run_server(service, host, port, workers, lambda address: _teach(address, directory))
+    run_server(service, host, port, workers, admin, lambda address: _teach(address, directory))
 
 
 def _make_directory(directory: Path) -> None:
