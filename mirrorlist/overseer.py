@@ -16,6 +16,7 @@ import msgspec
 from mirrorlist.admin import Admin, Reply, Routes
 from mirrorlist.counts import Counts
 from mirrorlist.health import all_ready, fresh
+from mirrorlist.status import status_of
 from mirrorlist.worker_state import worker_states
 
 _JSON = "application/json"
@@ -55,6 +56,7 @@ def pages(counts: Counts, stale: float, clock: Callable[[], float]) -> Routes:
         ("GET", "/health/ready"): is_ready,
         ("GET", "/health/fresh"): is_fresh,
         ("GET", "/metrics"): metrics,
+        ("GET", "/status.json"): lambda: as_json(status_of(counts, stale, clock())),
     }
 
 

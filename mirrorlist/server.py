@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 import uvicorn
 
@@ -86,11 +87,11 @@ def _counting(protocol: type[LimitedProtocol], slot: Slot) -> type[LimitedProtoc
     return type("Counting", (protocol,), {"refused": staticmethod(refused)})
 
 
-def _keep(log: AccessLog, slot: Slot) -> None:
+def carrying(log: AccessLog, slot: Slot) -> Callable[[], None]:
+    """Return what counts the lines of a log in a slot; only the log's thread may call it."""
     written = lost = 0
 
-    # Called by the log's thread, which alone writes these cells.
-    def count() -> None:
+    def carry() -> None:
         nonlocal written, lost
         written, more = log.written, log.written - written
         lost, fewer = log.lost, log.lost - lost
@@ -98,7 +99,11 @@ def _keep(log: AccessLog, slot: Slot) -> None:
         slot.add(Count.LOG_LINES_LOST, fewer)
         slot.set(Level.LOG_QUEUED_BYTES, log.queued)
 
-    log.start(count)
+    return carry
+
+
+def _keep(log: AccessLog, slot: Slot) -> None:
+    log.start(carrying(log, slot))
     signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen())
     # Held back until there was a handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})

@@ -112,10 +112,7 @@ def test_draining() -> None:
     """That the server ends is seen in every slot, and not in one that is apart."""
     counts = Counts(1)
     slot, apart = counts.claim(), Slot()
-    assert not counts.is_draining
-    assert not slot.is_draining
+    assert [one.is_draining for one in (counts, slot, apart)] == [False, False, False]
     counts.drain()
-    assert counts.is_draining
-    assert slot.is_draining
-    assert not apart.is_draining
+    assert [one.is_draining for one in (counts, slot, apart)] == [True, True, False]
     assert counts.totals() == Counts(1).totals()

@@ -120,7 +120,7 @@ def run_server(
     worker: Work = partial(work, service, listener, counts, fast=fast)
     beside: Work | None = None
     if overlooked:
-        say(f"health and metrics on http://{shown(*overlooked.getsockname()[:2])}/metrics")
+        say(f"status, health and metrics on http://{shown(*overlooked.getsockname()[:2])}/status")
         worker = _without(overlooked, worker)
         beside = _without(listener, partial(oversee, overlooked, counts, service.stale))
 
