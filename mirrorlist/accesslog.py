@@ -62,6 +62,7 @@ class AccessLog:
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._counted: Callable[[], None] = lambda: None
         try:
             self._file = LogFile(path)
         except OSError as error:
@@ -82,8 +83,12 @@ class AccessLog:
         self._collected += len(line)
         self._lines.append(line)
 
-    def start(self) -> None:
-        """Begin to write each second, in a thread; after a fork, which no thread survives."""
+    def start(self, counted: Callable[[], None] = lambda: None) -> None:
+        """Begin to write each second, in a thread; after a fork, which no thread survives.
+
+        `counted` is called after each writing, and at the end.
+        """
+        self._counted = counted
         # If it cannot be opened, whoever writes the first line will say so.
         with suppress(OSError):
             self._file.reopen()
@@ -110,6 +115,7 @@ class AccessLog:
             self.lost += len(self._lines)
             self._say(f"warning: {self._file.name}: at the stop, lines of the request log are lost:"
                       f" {len(self._lines)}")  # fmt: skip
+        self._counted()
 
     def flush(self) -> None:
         """Write what is collected, now, and wait for it."""
@@ -118,6 +124,7 @@ class AccessLog:
             # While it cannot be written, once a second is often enough to try.
             self._mark = MOST_QUEUED if error else _BATCH_BYTES
             self._report(error)
+        self._counted()
 
     def _is_full(self) -> bool:
         """Ask for a flush, once; return whether there is no room for another line."""

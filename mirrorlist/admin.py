@@ -21,6 +21,7 @@ from mirrorlist.protocol import LimitedProtocol
 
 _STOP_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 5
+NOWHERE = "none"
 _log = logging.getLogger(__name__)
 
 
@@ -37,11 +38,13 @@ Routes = Mapping[tuple[str, str], Callable[[], Reply]]
 
 
 def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
-    """Listen on the address that was given, or on the default.
+    """Listen on the address that was given, or on the default; `none` is no listener.
 
     An address that was given and cannot be had raises StartError; for the default it is one
     warning, and no listener.
     """
+    if given == NOWHERE:
+        return None
     host, port = host_and_port(given or default, "--admin")
     try:
         return listen(host, port, "--admin")

@@ -39,7 +39,8 @@ class LogEntry(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """A whole answer; its body in pieces, as whoever sends it puts a head before them.
 
-    The log entry is None for what statistics do not count.
+    The log entry is None for what statistics do not count. `tier` is the one of a list's first
+    host, `country` the client's; both are for counting, and empty where there is no list.
     """
 
     status: int
@@ -47,6 +48,8 @@ class Answer(Struct, frozen=True):
     pieces: tuple[bytes, ...]
     location: str | None = None
     log: LogEntry | None = None
+    tier: Tier | None = None
+    country: str = ""
 
     @property
     def body(self) -> bytes:
@@ -79,11 +82,14 @@ def answer_plan(
     order, said = plan.order(client, place, orders, rng)
     if query.metalink:
         pieces = (_head(int(now)), *plan.metalink(order))
-        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log)
+        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, place.country)
+    status, pieces, location = 200, (), None
     if query.redirect:
         location = plan.location(order)
-        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location, log)
-    return Answer(200, plain.CONTENT_TYPE, plan.mirrorlist(order, said), None, log)
+        status = 302 if location else 404
+    else:
+        pieces = plan.mirrorlist(order, said)
+    return Answer(status, plain.CONTENT_TYPE, pieces, location, log, order.tier, place.country)
 
 
 def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
@@ -131,14 +137,15 @@ def _render(
     situation: Situation, selection: Selection, details: Sequence[FileDetail], now: float
 ) -> Answer:
     query, target, catalog = situation.query, situation.target, situation.catalog
+    tier = selection.chosen[0].tier if selection.chosen else None
     if query.metalink:
         body = metalink.render_metalink(
             pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
         )
-        return Answer(200, metalink.CONTENT_TYPE, (body,))
+        return Answer(200, metalink.CONTENT_TYPE, (body,), tier=tier)
     if query.redirect:
         first = selection.chosen[0].urls[0].base if selection.chosen else None
         location = location_of(first, target)
-        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location)
+        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location, tier=tier)
     body = plain.render_mirrorlist(query, target, selection, catalog.read, catalog.hosts)
-    return Answer(200, plain.CONTENT_TYPE, (body,))
+    return Answer(200, plain.CONTENT_TYPE, (body,), tier=tier)

@@ -15,8 +15,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mirrorlist.counts import Count, endpoint_place
 from mirrorlist.errors import QueryError
 from mirrorlist.explanation import as_text
 from mirrorlist.health import ready
@@ -44,13 +45,26 @@ class App:
         response: ASGIApp = self._others
         if scope["type"] == "http":
             path: str = scope["path"]
-            if path.endswith(("/metalink", "/mirrorlist")):
+            is_list = path.endswith(("/metalink", "/mirrorlist"))
+            if is_list and scope["method"] in METHODS:
                 response = self._respond(scope, path.endswith("/metalink"))
+            else:
+                response = _method_not_allowed() if is_list else response
+                # The service counts lists itself.
+                send = self._counting(endpoint_place(path), send)
         await response(scope, receive, send)
 
+    def _counting(self, endpoint: int, send: Send) -> Send:
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._service.slot.add_request(endpoint, message["status"], None)
+                if message["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                    self._service.slot.add(Count.ERRORS)
+            await send(message)
+
+        return counting
+
     def _respond(self, scope: Scope, is_metalink: bool) -> Response:
-        if scope["method"] not in METHODS:
-            return _method_not_allowed()
         peer, forwarded = _sender(scope)
         answer = self._service.respond(is_metalink, scope["query_string"], peer, forwarded)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
@@ -82,7 +96,8 @@ def _make_others(service: Service) -> ASGIApp:
         return PlainTextResponse("OK\n")
 
     async def is_ready(request: Request) -> Response:
-        return _json(ready(service))
+        state = ready(service)
+        return _json(state, 200 if state.ready else 503)
 
     async def repositories(request: Request) -> Response:
         return _repositories(service, request)

@@ -2,7 +2,9 @@
 
 Each process counts in a slot of its own, so none waits for another; whoever asks adds the slots
 up. A slot stays as it is when its process dies, and the next one goes on in it: a total never
-falls. Each row of the labels below stands for a cell; a request costs one addition.
+falls. Each row of the labels below stands for a cell; a list costs two additions, one for its
+labels and one for the client's country. Beside its cells a slot has room for what its process says
+of itself, which ends with it.
 """
 
 import fcntl
@@ -12,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from enum import IntEnum
 from itertools import product
+from string import ascii_uppercase
 
 from msgspec import Struct
 
@@ -22,6 +25,13 @@ STATUSES = ("200", "302", "400", "404", "405", "408", "414", "431", "500", "503"
 NO_TIER = "none"
 TIERS = (*(str(tier).lower().replace(" ", "_") for tier in Tier), NO_TIER)
 """The first tier of a list that has hosts; `none` for one without and for all that is no list."""
+
+OTHER_COUNTRY = "other"
+COUNTRIES = (*(a + b for a in ascii_uppercase for b in ascii_uppercase), OTHER_COUNTRY)
+"""Of the clients of lists; `other` is for unknown ones and for all that are not two letters."""
+
+MOST_SAID = 4096
+"""How many bytes a process may say of itself."""
 
 BOUNDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
 """Up to how many seconds an answer takes in each class of time; the last class has no bound."""
@@ -55,8 +65,21 @@ _TIMES = _REQUESTS
 _NANOSECONDS = _TIMES + len(BOUNDS) + 1
 _COUNTS = _NANOSECONDS + 1
 _LEVELS = _COUNTS + len(Count)
-_CELLS = _LEVELS + len(Level)
+_COUNTRIES = _LEVELS + len(Level)
+# Not added up: how often the text was written twice over, odd meanwhile; its length; itself.
+_SAID = _COUNTRIES + len(COUNTRIES)
 _CELL_BYTES = 8
+_CELLS = _SAID + 2 + MOST_SAID // _CELL_BYTES
+# Where a list with a status and a first tier is counted, but for its endpoint.
+_LIST_OF = {
+    (status, tier): at * len(TIERS) + place
+    for status, at in _STATUS_OF.items()
+    for tier, place in _TIER_OF.items()
+}
+_ENDPOINT_CELLS = len(STATUSES) * len(TIERS)
+_COUNTRY_OF = {country: _COUNTRIES + at for at, country in enumerate(COUNTRIES)}
+_OTHER = _COUNTRY_OF[OTHER_COUNTRY]
+_LOOKS = 100
 
 
 class Totals(Struct, frozen=True):
@@ -67,14 +90,40 @@ class Totals(Struct, frozen=True):
     seconds: float
     counts: dict[Count, int]
     levels: dict[Level, int]
+    countries: dict[str, int]
 
 
 class Slot:
-    """Where one process counts."""
+    """Where one process counts, and says how it is."""
 
-    def __init__(self, cells: memoryview) -> None:
-        """Take the cells, which nobody else writes."""
-        self._cells = cells
+    def __init__(
+        self,
+        cells: memoryview | None = None,
+        common: memoryview | None = None,
+        number: int | None = None,
+    ) -> None:
+        """Take the cells, which nobody else writes, and those that all share; without, its own.
+
+        `number` is its place among those that are added up.
+        """
+        self.number = number
+        self._cells = _own(_CELLS) if cells is None else cells
+        self._common = _own(1) if common is None else common
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server has begun to end."""
+        return bool(self._common[0])
+
+    def add_list(self, endpoint: int, status: int, tier: Tier | None, country: str) -> None:
+        """Count a list, 0 for a metalink and 1 for a mirrorlist, and its client's country.
+
+        Takes about 0.2 us.
+        """
+        cells = self._cells
+        cells[_LIST_OF[status, tier] + endpoint * _ENDPOINT_CELLS] += 1
+        if country:
+            cells[_COUNTRY_OF.get(country, _OTHER)] += 1
 
     def add_request(self, endpoint: int, status: int, tier: Tier | None) -> None:
         """Count a request; `endpoint` is its place in ENDPOINTS (`endpoint_place`).
@@ -97,6 +146,15 @@ class Slot:
         """Say how much there is of something in this process."""
         self._cells[_LEVELS + level] = value
 
+    def say(self, text: bytes) -> None:
+        """Say how this process is, in place of what it said before; at most MOST_SAID bytes."""
+        cells = self._cells[_SAID:]
+        version = cells[0] | 1
+        cells[0] = version
+        cells[1] = len(text)
+        cells[2:].cast("B")[: len(text)] = text
+        cells[0] = version + 1
+
 
 class Counts:
     """The shared memory; made before the workers are forked."""
@@ -104,7 +162,8 @@ class Counts:
     def __init__(self, processes: int) -> None:
         """Make a slot for each of the processes that count at the same time."""
         self._slots = processes
-        size = max(1, processes) * _CELLS * _CELL_BYTES
+        # After the slots: whether the server ends.
+        size = (processes * _CELLS + 1) * _CELL_BYTES
         # A file without a name, as a file has locks that end with whoever holds them.
         self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
         os.ftruncate(self._file, size)
@@ -124,12 +183,29 @@ class Counts:
             cells = self._cells[number * _CELLS : (number + 1) * _CELLS]
             for level in Level:
                 cells[_LEVELS + level] = 0
-            return Slot(cells)
-        return Slot(memoryview(bytearray(_CELLS * _CELL_BYTES)).cast("Q"))
+            slot = Slot(cells, self._cells[self._slots * _CELLS :], number)
+            slot.say(b"")
+            return slot
+        return Slot()
+
+    def drain(self) -> None:
+        """Tell all processes that the server has begun to end."""
+        self._cells[self._slots * _CELLS] = 1
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server has begun to end."""
+        return bool(self._cells[self._slots * _CELLS])
+
+    def said(self) -> list[bytes]:
+        """Return what each process says of itself; the dead ones' last words are among them."""
+        slots = (self._cells[at * _CELLS + _SAID : (at + 1) * _CELLS] for at in range(self._slots))
+        return [said for slot in slots if (said := _read(slot))]
 
     def totals(self) -> Totals:
         """Return the sums; may be called by any process at any time."""
-        cells = [sum(self._cells[at::_CELLS].tolist()) for at in range(_CELLS)]
+        slots = self._cells[: self._slots * _CELLS]
+        cells = [sum(slots[at::_CELLS].tolist()) for at in range(_SAID)]
         counted = zip(_labels(), cells, strict=False)
         return Totals(
             requests={labels: count for labels, count in counted if count},
@@ -137,7 +213,16 @@ class Counts:
             seconds=cells[_NANOSECONDS] / 1e9,
             counts={count: cells[_COUNTS + count] for count in Count},
             levels={level: cells[_LEVELS + level] for level in Level},
+            countries={
+                country: count
+                for country, count in zip(COUNTRIES, cells[_COUNTRIES:], strict=True)
+                if count
+            },
         )
+
+
+def _own(cells: int) -> memoryview:
+    return memoryview(bytearray(cells * _CELL_BYTES)).cast("Q")
 
 
 def endpoint_place(path: str) -> int:
@@ -146,6 +231,16 @@ def endpoint_place(path: str) -> int:
     if path.startswith("/health/"):
         last = "health"
     return _ENDPOINT_OF.get(last, _ENDPOINT_OF["other"])
+
+
+def _read(slot: memoryview) -> bytes:
+    """Return what was said, whole, or nothing if somebody died over it."""
+    for _ in range(_LOOKS):
+        version, length = slot[0], slot[1]
+        text = bytes(slot[2:].cast("B")[: min(length, MOST_SAID)])
+        if version % 2 == 0 and version == slot[0]:
+            return text
+    return b""
 
 
 _BOUNDS = tuple(round(bound * 1e9) for bound in BOUNDS)

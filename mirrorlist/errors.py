@@ -5,7 +5,8 @@ MirrorlistError
 │   ├── BadQuery (400)      a value that cannot be understood or is too long
 │   ├── Unspecified (200)   neither path= nor repo= and arch=, as the incumbent answers
 │   ├── Disabled (200)      a disabled repository, as the incumbent answers
-│   └── NotFound (404)      no such repository, directory or file
+│   └── NotFound (404)      no such directory or file
+│       └── UnknownRepository   no such repository
 └── OperatorError       stops the start with its exit code
     ├── OptionError (2)     an option's value that cannot be used
     ├── GeoipError (3)      a GeoIP file that cannot be used
@@ -49,6 +50,10 @@ class NotFound(QueryError):
     """A query for something that is not there."""
 
     status = 404
+
+
+class UnknownRepository(NotFound):
+    """A query for a repository and an arch that are not there."""
 
 
 class OperatorError(MirrorlistError):

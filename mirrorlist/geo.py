@@ -30,6 +30,10 @@ class Geo(Protocol):
     def name(self) -> str:
         """What the source is, with its date, for people."""
 
+    @property
+    def built(self) -> int | None:
+        """When its data were built, in seconds since 1970, UTC; None where that is unknown."""
+
     def country(self, address: Address) -> str | None:
         """Return the two letters of an address's country, or None."""
 
@@ -38,6 +42,7 @@ class NoGeo:
     """No source at all: every country is unknown."""
 
     name = "none"
+    built = None
 
     def country(self, address: Address) -> str | None:
         """Return None."""
@@ -46,6 +51,8 @@ class NoGeo:
 
 class RegistryGeo:
     """The registries' delegation files within the iptocc package: no file, no account."""
+
+    built = None
 
     def __init__(self) -> None:
         """Load the package; raises ImportError where there is none for this machine."""
@@ -68,6 +75,7 @@ class MmdbGeo:
             # The reader in C can end the process over a damaged file; this one in Rust cannot,
             # and in memory the file may be written over. It also decodes the country alone.
             self._database = maxminddb_rust.open_database(path, maxminddb_rust.MODE_MEMORY)
+            self.built: int | None = metadata.build_epoch
             built = datetime.fromtimestamp(metadata.build_epoch, UTC)
         except GeoipError:
             raise

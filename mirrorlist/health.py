@@ -1,8 +1,15 @@
-"""What the server says of itself: live, ready, and the snapshot in use."""
+"""What the server says of itself: live, ready, fresh, and the snapshot in use.
+
+Ready is for load balancers: a server with old data still answers, and all of them would leave at
+once if the exporter died. Fresh is for alerts.
+"""
+
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from mirrorlist.service import Service
+from mirrorlist.worker_state import Served, WorkerState, served
 
 
 class SnapshotState(Struct, frozen=True):
@@ -16,19 +23,58 @@ class SnapshotState(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True):
-    """That a list can be answered, and from what."""
+    """Whether a list can be answered, and from what; `stale`: from a snapshot that is too old."""
 
     ready: bool
-    snapshot: SnapshotState
-    geoip: str
+    stale: bool
+    snapshot: SnapshotState | None
+    geoip: str | None
+
+
+class Fresh(Struct, frozen=True):
+    """Whether the data are as new as they should be, or the reason why not; age in seconds."""
+
+    fresh: bool
+    age: int | None
+    reason: str | None = None
 
 
 def ready(service: Service) -> Ready:
-    """Return the state of a service that has a catalog."""
-    catalog = service.store.catalog
-    snapshot, age = catalog.snapshot, catalog.age(service.clock())
-    return Ready(
-        ready=True,
-        snapshot=SnapshotState(snapshot.id, snapshot.format, snapshot.built, snapshot.read, age),
-        geoip=service.geo.name,
-    )
+    """Return the state of a worker's service, which has a catalog, until the server ends."""
+    state = _state(served(service.store.catalog), service.clock())
+    is_stale = state.age > service.stale
+    return Ready(not service.slot.is_draining, is_stale, state, service.geo.name)
+
+
+def all_ready(workers: Sequence[WorkerState], is_draining: bool, stale: float, now: float) -> Ready:
+    """Return the state of all workers: that of the one with the oldest snapshot."""
+    if not workers:
+        return Ready(False, False, None, None)
+    worker = oldest(workers)
+    state = _state(worker.snapshot, now)
+    return Ready(not is_draining, state.age > stale, state, worker.geoip)
+
+
+def fresh(workers: Sequence[WorkerState], stale: float, now: float) -> Fresh:
+    """Return whether no snapshot in use is older than `stale` seconds, and no file is refused."""
+    if not workers:
+        return Fresh(False, None, "no worker serves a snapshot")
+    state = _state(oldest(workers).snapshot, now)
+    reasons = []
+    if state.age > stale:
+        reasons.append(
+            f"snapshot {state.id}: its database was read {state.age} s ago, more than {stale:g} s"
+        )
+    refused = [one for worker in workers for one in worker.refusals if one.stands]
+    reasons += dict.fromkeys(f"a {one.source} file is refused: {one.reason}" for one in refused)
+    return Fresh(not reasons, state.age, "; ".join(reasons) or None)
+
+
+def oldest(workers: Sequence[WorkerState]) -> WorkerState:
+    """Return the worker whose snapshot is the oldest."""
+    return min(workers, key=lambda worker: worker.snapshot.read)
+
+
+def _state(snapshot: Served, now: float) -> SnapshotState:
+    age = max(0, int(now) - snapshot.read)
+    return SnapshotState(snapshot.id, snapshot.format, snapshot.built, snapshot.read, age)

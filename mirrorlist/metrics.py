@@ -3,7 +3,8 @@
 The table below is the source of the names, of the page's text and of docs/operations.md.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from msgspec import Struct
@@ -17,17 +18,36 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from mirrorlist.counts import BOUNDS, Count, Level, Totals
+from mirrorlist.service import TIMED_EVERY
+from mirrorlist.worker_state import WorkerState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class State(Struct, frozen=True):
-    """How things stand, ages in seconds; None is what nobody knows."""
+    """How many workers serve which snapshot and GeoIP data, and the age of the oldest in seconds.
 
-    snapshot: str
-    snapshot_age: int
-    geoip: str
+    None is what nobody knows.
+    """
+
+    snapshots: Mapping[str, int]
+    snapshot_age: int | None
+    geoips: Mapping[str, int]
     geoip_age: int | None = None
+
+
+def state_of(workers: Sequence[WorkerState], now: float) -> State:
+    """Return how things stand by what the workers say; `now` is in seconds since 1970, UTC."""
+    return State(
+        Counter(worker.snapshot.id for worker in workers),
+        _age([worker.snapshot.read for worker in workers], now),
+        Counter(worker.geoip for worker in workers),
+        _age([worker.geoip_built for worker in workers if worker.geoip_built is not None], now),
+    )
+
+
+def _age(times: list[int], now: float) -> int | None:
+    return max(0, int(now) - min(times)) if times else None
 
 
 class Row(Struct, frozen=True):
@@ -45,7 +65,12 @@ REQUESTS = Row(
     "Requests by endpoint, HTTP status and first tier of the list.",
     ("endpoint", "status", "tier"),
 )
-SECONDS = Row("mirrorlist_answer_seconds", "histogram", "How long answers took to make.", ("le",))
+SECONDS = Row(
+    "mirrorlist_answer_seconds",
+    "histogram",
+    f"How long lists took to make, of every {TIMED_EVERY}th one.",
+    ("le",),
+)
 COUNTERS = {
     Count.UNKNOWN_REPOSITORIES: Row(
         "mirrorlist_unknown_repositories_total",
@@ -61,12 +86,12 @@ COUNTERS = {
         "Lines of the request log for which there was no room.",
     ),
     Count.SWAPS: Row(
-        "mirrorlist_swaps_total", "counter", "Snapshots that were taken into use while serving."
+        "mirrorlist_swaps_total", "counter", "Snapshots that a worker took into use while serving."
     ),
     Count.SWAPS_REFUSED: Row(
         "mirrorlist_swaps_refused_total",
         "counter",
-        "Snapshots that were refused while the one before went on serving.",
+        "Snapshots and GeoIP files that a worker refused while the one before went on serving.",
     ),
     Count.ERRORS: Row(
         "mirrorlist_errors_total",
@@ -79,11 +104,15 @@ LEVELS = {
         "mirrorlist_log_queue_bytes", "gauge", "Bytes of log lines that wait to be written."
     ),
 }
-SNAPSHOT = Row("mirrorlist_snapshot_info", "gauge", "The snapshot in use; always 1.", ("id",))
-SNAPSHOT_AGE = Row(
-    "mirrorlist_snapshot_age_seconds", "gauge", "Since the database of the snapshot was read."
+SNAPSHOT = Row(
+    "mirrorlist_snapshot_info", "gauge", "How many workers serve a snapshot, by its id.", ("id",)
 )
-GEOIP = Row("mirrorlist_geoip_info", "gauge", "The GeoIP data in use; always 1.", ("source",))
+SNAPSHOT_AGE = Row(
+    "mirrorlist_snapshot_age_seconds",
+    "gauge",
+    "Since the database of the oldest snapshot in use was read.",
+)
+GEOIP = Row("mirrorlist_geoip_info", "gauge", "How many workers use GeoIP data.", ("source",))
 GEOIP_AGE = Row(
     "mirrorlist_geoip_age_seconds",
     "gauge",
@@ -122,9 +151,10 @@ class Metrics(Collector):
             yield CounterMetricFamily(row.name, row.help, totals.counts[counter])
         for level, row in LEVELS.items():
             yield GaugeMetricFamily(row.name, row.help, totals.levels[level])
-        yield _info(SNAPSHOT, state.snapshot)
-        yield GaugeMetricFamily(SNAPSHOT_AGE.name, SNAPSHOT_AGE.help, state.snapshot_age)
-        yield _info(GEOIP, state.geoip)
+        yield _info(SNAPSHOT, state.snapshots)
+        if state.snapshot_age is not None:
+            yield GaugeMetricFamily(SNAPSHOT_AGE.name, SNAPSHOT_AGE.help, state.snapshot_age)
+        yield _info(GEOIP, state.geoips)
         if state.geoip_age is not None:
             yield GaugeMetricFamily(GEOIP_AGE.name, GEOIP_AGE.help, state.geoip_age)
 
@@ -142,7 +172,8 @@ def _histogram(totals: Totals) -> HistogramMetricFamily:
     return HistogramMetricFamily(SECONDS.name, SECONDS.help, classes, totals.seconds)
 
 
-def _info(row: Row, value: str) -> GaugeMetricFamily:
+def _info(row: Row, values: Mapping[str, int]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
-    family.add_metric([value], 1)
+    for value, workers in values.items():
+        family.add_metric([value], workers)
     return family

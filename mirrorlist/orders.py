@@ -43,10 +43,11 @@ _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 400, 16, 250
 
 
 class Order(Struct, frozen=True):
-    """An order of hosts and what is rendered of it: a template that lacks but the path."""
+    """An order of hosts, its first one's tier, and its template, which lacks but the path."""
 
     hosts: list[Listing]
     template: bytes
+    tier: Tier | None = None
 
     @property
     def first(self) -> str | None:
@@ -97,7 +98,17 @@ class Choice:
 
     __slots__ = (
         *("__weakref__", "_firsts", "_metalink", "_region", "_turn"),
-        *("generation", "is_global", "is_recent", "left", "nearer", "order", "said", "size"),
+        *(
+            "generation",
+            "is_global",
+            "is_recent",
+            "left",
+            "nearer",
+            "order",
+            "said",
+            "size",
+            "tier",
+        ),
     )
 
     def __init__(
@@ -108,9 +119,13 @@ class Choice:
         said: bytes,
         is_global: bool,
         turn: float,
+        tier: Tier | None = None,
     ) -> None:
-        """Take the parts in order; `turn`, from 0 up to 1, is where to begin."""
-        self.said, self.is_global = said, is_global
+        """Take the parts in order; `turn`, from 0 up to 1, is where to begin.
+
+        `tier` is that of the first part.
+        """
+        self.said, self.is_global, self.tier = said, is_global, tier
         # The global tier, if there is one, is the last part.
         self.nearer = sum(map(len, parts[:-1] if is_global else parts))
         self.order: Order | None = None
@@ -127,7 +142,7 @@ class Choice:
 
     def drawn(self, reuse: int, rng: Random) -> Order:
         """Return a new order."""
-        return rendered(self._arranged(reuse, rng), self._metalink)
+        return rendered(self._arranged(reuse, rng), self._metalink, self.tier)
 
     def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
         if not self._firsts:
@@ -183,11 +198,12 @@ class Orders:
         """Keep a choice by a key; `offer` is of tiers of countries."""
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
         is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
-        content = _content(*parts, rest=bytes((metalink, is_global)) + said)
+        tier = offer.first
+        content = _content(*parts, rest=b"%d%d%b " % (metalink, is_global, _name(tier)) + said)
         choice = self._choices.get(content)
         if choice is None:
             region = self._region([one for part in parts for one in part])
-            choice = Choice(region, parts, metalink, said, is_global, rng.random())
+            choice = Choice(region, parts, metalink, said, is_global, rng.random(), tier)
             self._choices[content] = choice
         self._keep(key, choice)
         return choice
@@ -290,9 +306,13 @@ def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:
     return digest.digest()
 
 
-def rendered(hosts: list[Listing], metalink: bool) -> Order:
+def _name(tier: Tier | None) -> bytes:
+    return b"" if tier is None else tier.encode()
+
+
+def rendered(hosts: list[Listing], metalink: bool, tier: Tier | None = None) -> Order:
     """Return an order of hosts as it is."""
-    return Order(hosts, metalink_template(hosts) if metalink else text_template(hosts))
+    return Order(hosts, metalink_template(hosts) if metalink else text_template(hosts), tier)
 
 
 def drawn(
@@ -301,12 +321,15 @@ def drawn(
     """Return an order of an offer that nobody keeps, drawn as `select` draws it."""
     hosts = [host for part in offer.parts for host in draw(part, catalog.weights, rng)]
     if orders is not None:
-        return rendered(list(orders.listings(hosts, offer, catalog)), metalink)
-    return rendered([Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts], metalink)
+        return rendered(list(orders.listings(hosts, offer, catalog)), metalink, offer.first)
+    listings = [Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts]
+    return rendered(listings, metalink, offer.first)
 
 
-def before(near: Sequence[Listing], order: Order, metalink: bool) -> Order:
-    """Return an order with some hosts before all others."""
+def before(
+    near: Sequence[Listing], order: Order, metalink: bool, tier: Tier | None = None
+) -> Order:
+    """Return an order with some hosts, the first of them of a tier, before all others."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]
-    return rendered([*near, *rest], metalink)
+    return rendered([*near, *rest], metalink, tier or order.tier)

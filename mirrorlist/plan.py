@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
-from mirrorlist.errors import QueryError
+from mirrorlist.errors import QueryError, UnknownRepository
 from mirrorlist.listing import PATH
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
@@ -59,6 +59,11 @@ class Plan:
                 *(query.redirect, query.protocols, query.countries, query.near),
             )
         )
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it asks for a repository and an arch that the catalog does not have."""
+        return isinstance(self.error, UnknownRepository)
 
     def order(
         self, client: Client, place: Place, orders: Orders | None, rng: Random
@@ -117,7 +122,7 @@ class Plan:
             return self._drawn(client, place, rng, orders)
         hosts = [host for part in near.parts for host in draw(part, self.catalog.weights, rng)]
         listings = orders.listings(hosts, near, self.catalog)
-        order = before(listings, orders.next(choice, rng), self.query.metalink)
+        order = before(listings, orders.next(choice, rng), self.query.metalink, near.first)
         return order, plain.used(near) + choice.said
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:

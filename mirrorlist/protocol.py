@@ -57,6 +57,9 @@ class _LastTransport(asyncio.Transport):
 class LimitedProtocol(HttpToolsProtocol):
     """A connection whose requests are limited; a refusal comes after the answers before it."""
 
+    refused: Callable[[int], None] = staticmethod(lambda status: None)
+    """Gets the status of each refusal, to count it; set on a subclass."""
+
     _refusal: HTTPStatus | None = None
     _lingers = False
     _in_head = True
@@ -224,6 +227,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _send_refusal(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():
             return
+        self.refused(status.value)
         body = _TEXTS[status].encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"

@@ -22,6 +22,7 @@ from watchfiles import watch
 from mirrorlist.errors import GeoipError
 from mirrorlist.geo import MmdbGeo
 from mirrorlist.service import Service
+from mirrorlist.worker_state import Source, Teller
 from snapshot.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
@@ -37,36 +38,24 @@ Say = Callable[[str], None]
 Look = tuple[int, int, int, int]
 
 
-class Refusal(Struct, frozen=True):
-    """A file that was not taken into use; time in seconds since 1970, UTC."""
-
-    time: float
-    reason: str
-
-
 class Refresher:
-    """Keeps a worker's snapshot and GeoIP data those of their files.
-
-    `swaps` counts what was taken into use, `refused` what was not; `refusal` is the last one if
-    its file is still there unchanged.
-    """
+    """Keeps a worker's snapshot and GeoIP data those of their files."""
 
     def __init__(
-        self,
-        service: Service,
-        files: "Files",
-        say: Say,
-        changed: Callable[["Refresher"], None] = lambda refresher: None,
+        self, service: Service, files: "Files", say: Say, teller: Teller | None = None
     ) -> None:
-        """Take the files as they were before the service read them; `changed` is told of news."""
-        self.swaps = self.refused = 0
-        self.refusal: Refusal | None = None
+        """Take the files as they were before the service read them.
+
+        `say` is for the operator, the teller for the pages and metrics of all workers.
+        """
         self._service = service
-        self._say, self._changed = say, changed
+        self._say, self._teller = say, teller
         self._woken = threading.Event()
-        self._watched = [_Watched(files.snapshot, files.snapshot_look, self._load_snapshot)]
+        snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
+        self._watched = [_Watched(Source.SNAPSHOT, *snapshot)]
         if files.geoip:
-            self._watched.append(_Watched(files.geoip, files.geoip_look, self._load_geoip))
+            geoip = files.geoip, files.geoip_look, self._load_geoip
+            self._watched.append(_Watched(Source.GEOIP, *geoip))
 
     def start(self) -> None:
         """Look from now on, in a thread that ends with the process."""
@@ -93,12 +82,15 @@ class Refresher:
             if file.failed != now:
                 file.failed = now
                 return True
-            self._refuse(str(error))
+            self._refuse(file.source, str(error))
         except Exception as error:
             traceback.print_exc()
-            self._refuse(f"{file.path}: an error of ours: {error!r}")
+            self._refuse(file.source, f"{file.path}: an error of ours: {error!r}")
         else:
-            self._take(said)
+            if said:
+                self._say(said)
+            elif self._teller:
+                self._teller.settled(file.source)
         file.seen, file.failed = now, None
         return False
 
@@ -109,26 +101,22 @@ class Refresher:
         if (catalog.id, catalog.read) == (before.id, before.read):
             return None
         store.catalog = catalog
+        if self._teller:
+            self._teller.swapped(catalog, self._service.clock())
         age = catalog.age(self._service.clock())
         return f"snapshot {catalog.id} is in use, read {age} s ago"
 
     def _load_geoip(self) -> str | None:
         path = self._watched[1].path
         self._service.geo = geo = _undisturbed(lambda: MmdbGeo(path))
+        if self._teller:
+            self._teller.swapped_geoip(geo)
         return f"GeoIP {geo.name} is in use"
 
-    def _take(self, said: str | None) -> None:
-        self.refusal = None
-        if said:
-            self.swaps += 1
-            self._say(said)
-        self._changed(self)
-
-    def _refuse(self, reason: str) -> None:
-        self.refused += 1
-        self.refusal = Refusal(self._service.clock(), reason)
+    def _refuse(self, source: Source, reason: str) -> None:
+        if self._teller:
+            self._teller.refused(source, reason, self._service.clock())
         self._say(f"refused, the one before it stays in use: {reason}")
-        self._changed(self)
 
     def _run(self) -> None:
         while True:
@@ -189,7 +177,10 @@ def look_at(path: Path) -> Look | None:
 class _Watched:
     """A file, how it looked when it was last taken or refused, and when it last failed."""
 
-    def __init__(self, path: Path, seen: Look | None, load: Callable[[], str | None]) -> None:
+    def __init__(
+        self, source: Source, path: Path, seen: Look | None, load: Callable[[], str | None]
+    ) -> None:
+        self.source = source
         self.path = path
         self.seen = seen
         self.load = load

@@ -93,6 +93,11 @@ class Offer(Struct, frozen=True):
     countries: list[str]
     asked_found: bool = False
 
+    @property
+    def first(self) -> Tier | None:
+        """The first tier that has a host, or None."""
+        return self.parts[0].tier if self.parts else None
+
 
 class Selection(Struct, frozen=True):
     """The hosts of an answer in order, and what its heading says was used.

@@ -17,6 +17,7 @@ from mirrorlist.orders import DEFAULT_REUSE
 from snapshot.checks import DEFAULT_MAX_LOSS
 
 PREFIX = "MIRRORLIST_"
+DEFAULT_STALE = 900
 
 
 class Kind(Enum):
@@ -136,9 +137,10 @@ SETTINGS = (
     Setting(
         "stale",
         Kind.SECONDS,
-        "After so long without an export that ended well, /health/fresh is 503.",
-        ("watch",),
-        default=900,
+        "When /health/fresh becomes 503: so long after the last export that ended well, or after"
+        " the database of the snapshot in use was read.",
+        ("watch", "serve"),
+        default=DEFAULT_STALE,
         least=1,
     ),
     Setting(
@@ -152,8 +154,9 @@ SETTINGS = (
     Setting(
         "admin",
         Kind.TEXT,
-        "The address for health and metrics; without it 127.0.0.1:3002, if that is free.",
-        ("watch",),
+        "The address for health, metrics and status, or none; without it 127.0.0.1:3002 for a watch"
+        " and 127.0.0.1:3001 for a server, if that is free.",
+        ("watch", "serve", "demo"),
         metavar="HOST:PORT",
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),

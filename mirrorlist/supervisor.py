@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
 
 from mirrorlist.server import GRACEFUL_SECONDS
 
@@ -26,6 +25,7 @@ _PAUSE_SECONDS = 0.5
 _KILL_AFTER_SECONDS = GRACEFUL_SECONDS + 5
 
 Say = Callable[[str], None]
+Work = Callable[[int], None]
 
 
 class Supervisor:
@@ -33,22 +33,25 @@ class Supervisor:
 
     def __init__(
         self,
-        work: Callable[[int, int], None],
+        work: Work,
         workers: int,
         say: Say,
         stopping: Callable[[], None] = lambda: None,
+        beside: Work | None = None,
     ) -> None:
-        """Take what a worker does, given the lifeline's reading end and its number from 0.
+        """Take what a worker does, given the lifeline's reading end; `stopping` is called first
+        when the end begins, so that this process holds no socket on which clients would wait.
 
-        `stopping` is called first when the end begins, so that this process holds no socket on
-        which clients would wait.
+        `beside`: what one more process does, which is no worker, and is killed when all of these
+        have ended.
         """
         self._work = work
+        self._beside = beside
         self._workers = workers
         self._stopping = stopping
         self._say = say
         self._born: dict[int, float] = {}
-        self._numbers: dict[int, int] = {}
+        self._born_beside: dict[int, float] = {}
         self._lifeline = os.pipe()
 
     def run(self) -> None:
@@ -63,8 +66,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Blocked before the first fork, or a signal in between would be lost or end us at once.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-        for _ in range(self._workers):
-            self._fork()
+        self._fill()
         while (number := self._wait()) not in _STOP:
             if number in _PASSED_ON:
                 self._signal(signal.Signals(number))
@@ -73,18 +75,23 @@ class Supervisor:
 
     def _wait(self) -> int:
         # A missing worker is forked after the pause, if no signal comes before.
-        if len(self._born) == self._workers:
+        if len(self._born) == self._workers and len(self._born_beside) == bool(self._beside):
             return signal.sigwait(_HANDLED)
         arrived = signal.sigtimedwait(_HANDLED, _PAUSE_SECONDS)
         return arrived.si_signo if arrived else 0
 
-    def _fork(self) -> None:
+    def _fill(self) -> None:
+        while len(self._born) < self._workers:
+            self._fork(self._work, self._born)
+        if self._beside and not self._born_beside:
+            self._fork(self._beside, self._born_beside)
+
+    def _fork(self, work: Work, born: dict[int, float]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        number = next(free for free in count() if free not in self._numbers.values())
         process = os.fork()
         if process:
-            self._born[process], self._numbers[process] = time.monotonic(), number
+            born[process] = time.monotonic()
             return
         status = 1
         try:
@@ -93,7 +100,7 @@ class Supervisor:
                 signal.signal(stop, signal.SIG_DFL)
             # What is passed on stays blocked until the worker can handle it.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - _PASSED_ON)
-            self._work(self._lifeline[0], number)
+            work(self._lifeline[0])
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -103,22 +110,20 @@ class Supervisor:
 
     def _replace(self) -> None:
         ended = self._reap()
-        for process, _ in ended:
-            self._say(f"worker {process} ended unexpectedly; starting another")
-        if any(lived < _SHORT_LIFE_SECONDS for _, lived in ended):
-            return
-        while len(self._born) < self._workers:
-            self._fork()
+        for name, _ in ended:
+            self._say(f"{name} ended unexpectedly; starting another")
+        if not any(lived < _SHORT_LIFE_SECONDS for _, lived in ended):
+            self._fill()
 
-    def _reap(self) -> list[tuple[int, float]]:
+    def _reap(self) -> list[tuple[str, float]]:
         ended = []
-        while self._born:
+        while self._born or self._born_beside:
             process, _ = os.waitpid(-1, os.WNOHANG)
             if not process:
                 break
-            self._numbers.pop(process, None)
-            if process in self._born:
-                ended.append((process, time.monotonic() - self._born.pop(process)))
+            for kind, born in (("worker", self._born), ("admin process", self._born_beside)):
+                if process in born:
+                    ended.append((f"{kind} {process}", time.monotonic() - born.pop(process)))
         return ended
 
     def _stop(self) -> None:
@@ -134,6 +139,10 @@ class Supervisor:
                 self._signal(signal.SIGKILL)
                 deadline = time.monotonic() + _KILL_AFTER_SECONDS
             self._reap()
+        for process in self._born_beside:
+            # It has nothing to finish, and has not been waited for yet, so the number is its own.
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._born:

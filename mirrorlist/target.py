@@ -8,7 +8,7 @@ import re
 from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.errors import Disabled, NotFound, Unspecified
+from mirrorlist.errors import Disabled, NotFound, UnknownRepository, Unspecified
 from mirrorlist.query import Query, echo
 from mirrorlist.roster import Carriers
 from mirrorlist.urls import path_below
@@ -79,7 +79,7 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
         raise Disabled("repo disabled")
     directory = catalog.repositories.get((prefix, arch))
     if directory is None:
-        raise NotFound(_unknown_repository(prefix, arch, heading, catalog))
+        raise UnknownRepository(_unknown_repository(prefix, arch, heading, catalog))
     name = catalog.snapshot.directory(directory).name
     if not query.metalink:
         return _target(directory, name, None, heading, catalog)

@@ -27,6 +27,7 @@ class TableGeo:
     """GeoIP from a table of addresses, so that no test depends on real data."""
 
     name = "table"
+    built: int | None = None
 
     def __init__(self, countries: Mapping[str, str]) -> None:
         """Take countries by address text."""

@@ -57,11 +57,15 @@ class Server:
 def serve(
     snapshot: Path, folder: Path, *options: object, command: Sequence[str] = COMMAND
 ) -> Iterator[Server]:
-    """Serve a snapshot on a free port of loopback; nothing of it is left after the block."""
+    """Serve a snapshot on a free port of loopback; nothing of it is left after the block.
+
+    Without an admin listener, unless --admin is among the options.
+    """
+    apart = () if "--admin" in options else ("--admin", "none")
     output = folder / "serve.out"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [*command, "--snapshot", str(snapshot), "--port", "0", *map(str, options)],
+            [*command, "--snapshot", str(snapshot), "--port", "0", *apart, *map(str, options)],
             cwd=ROOT,
             env={key: os.environ[key] for key in os.environ if not key.startswith("MIRRORLIST_")},
             stdin=subprocess.DEVNULL,

@@ -46,6 +46,7 @@ def test_ready(client: TestClient, snapshot: Snapshot) -> None:
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {
         "ready": True,
+        "stale": False,
         "snapshot": {
             "id": snapshot.id,
             "format": snapshot.format,

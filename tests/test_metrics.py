@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 BEGIN, END = "<!-- metrics:", "<!-- end of metrics -->"
 ALERTS = ROOT / "contrib" / "prometheus-alerts.yml"
-STATE = State("0123abcd", 90, 'file "a\\b"', 86400)
+STATE = State({"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400)
 LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS}
 
 
@@ -88,16 +88,17 @@ def test_state() -> None:
     """The snapshot and the GeoIP data are named, whatever their names hold, with their ages."""
     found = read(Counts(1))
     assert values(found["mirrorlist_snapshot_info"]) == {
-        ("mirrorlist_snapshot_info", "0123abcd"): 1
+        ("mirrorlist_snapshot_info", "0123abcd"): 2,
+        ("mirrorlist_snapshot_info", "4567"): 1,
     }
     assert found["mirrorlist_snapshot_age_seconds"].samples[0].value == 90
-    assert values(found["mirrorlist_geoip_info"]) == {("mirrorlist_geoip_info", 'file "a\\b"'): 1}
+    assert values(found["mirrorlist_geoip_info"]) == {("mirrorlist_geoip_info", 'file "a\\b"'): 3}
     assert found["mirrorlist_geoip_age_seconds"].samples[0].value == 86400
 
 
 def test_an_unknown_age() -> None:
     """Where the age of the GeoIP data is unknown, nothing is said of it."""
-    found = read(Counts(1), State("id", 1, "registries"))
+    found = read(Counts(1), State({"id": 1}, 1, {"registries": 1}))
     assert "mirrorlist_geoip_age_seconds" not in found
     assert found.keys() == read(Counts(1)).keys() - {"mirrorlist_geoip_age_seconds"}
 

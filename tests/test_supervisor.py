@@ -198,7 +198,7 @@ def _database_parts(process: int) -> set[str]:
 DYING = """
 import sys
 from mirrorlist.supervisor import Supervisor
-Supervisor(lambda lifeline, number: None, 1, lambda text: print(text, flush=True)).run()
+Supervisor(lambda lifeline: None, 1, lambda text: print(text, flush=True)).run()
 print("stopped")
 """
 
@@ -222,7 +222,7 @@ PASSING = """
 import signal, sys
 from mirrorlist.supervisor import Supervisor
 
-def work(lifeline, number):
+def work(lifeline):
     print("blocked" if signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, []) else "open")
     sys.stdout.flush()
     signal.sigwait({signal.SIGUSR2})

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from mirrorlist.refresh import look_at_files
 @click.command()
 @options("demo")
 def demo(
+    admin: str | None,
     host: str,
     port: int,
     workers: int,
@@ -43,7 +45,8 @@ def demo(
     access_log = AccessLog(str(log)) if log else None
     files = look_at_files(directory / "demo.snap", geoip)
     service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
-    run_server(service, files, host, port, workers, lambda address: _teach(address, directory))
+    teach = partial(_teach, directory=directory)
+    run_server(service, files, host, port, workers, admin, teach)
 
 
 def _make_directory(directory: Path) -> None:

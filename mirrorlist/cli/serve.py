@@ -1,6 +1,7 @@
 """`mirrorlist serve`: the server."""
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,16 +20,20 @@ from mirrorlist.logline import make_line_maker
 from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.refresh import Files, look_at_files
 from mirrorlist.service import Service
+from mirrorlist.settings import DEFAULT_STALE
 from mirrorlist.store import Store
 from snapshot.seal import read_key
 
 _LOOK_SECONDS = 0.1
+DEFAULT_ADMIN = "127.0.0.1:3001"
 
 
 @click.command()
 @options("serve")
 def serve(
     snapshot_key: Path | None,
+    stale: float,
+    admin: str | None,
     snapshot: Path,
     host: str,
     port: int,
@@ -53,6 +58,7 @@ def serve(
     \b
     mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
+    curl http://127.0.0.1:3001/health/fresh
     """
     hold_for_workers()
     key = read_key(snapshot_key) if snapshot_key else None
@@ -60,8 +66,8 @@ def serve(
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
     access_log = _open_log(log, log_format, log_addresses)
     files = look_at_files(snapshot, geoip)
-    service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse)
-    run_server(service, files, host, port, workers, fast=_is_fast(door))
+    service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse, stale)
+    run_server(service, files, host, port, workers, admin, fast=_is_fast(door))
 
 
 def load_service(
@@ -73,11 +79,11 @@ def load_service(
     seed: int | None = None,
     key: bytes | None = None,
     reuse: int = DEFAULT_REUSE,
+    stale: float = DEFAULT_STALE,
 ) -> Service:
     """Load everything that answers are made from; raises what is wrong with one of the files."""
-    return Service(
-        Store(snapshot, key), open_geo(geoip), trust, time.time, minimum, seed, log, reuse
-    )
+    store, geo = Store(snapshot, key), open_geo(geoip)
+    return Service(store, geo, trust, time.time, minimum, seed, log, reuse, stale)
 
 
 def run_server(
@@ -86,22 +92,27 @@ def run_server(
     host: str,
     port: int,
     workers: int,
+    admin: str | None,
     listening: Callable[[str], None] = lambda address: None,
     *,
     fast: bool = True,
 ) -> None:
     """Bind, say where, and supervise workers until told to stop.
 
-    `fast`: lists take the fast door, if it fits. `listening` is called with the address and port
-    once both are taken.
+    `admin`: where health, metrics and status are; see `open_admin`. `fast`: lists take the fast
+    door, if it fits. `listening` is called with the address and port once both are taken.
     """
     # Here and not above: `--help` need not wait for uvicorn.
+    from mirrorlist.admin import open_admin
+    from mirrorlist.counts import Counts
     from mirrorlist.door import misfit
     from mirrorlist.listener import listen, shown
+    from mirrorlist.overseer import oversee
     from mirrorlist.server import work
-    from mirrorlist.supervisor import Supervisor
+    from mirrorlist.supervisor import Supervisor, Work
 
-    listener = listen(host, port)
+    listener, counts = listen(host, port), Counts(workers)
+    overlooked = open_admin(admin, DEFAULT_ADMIN, say)
     bound = shown(*listener.getsockname()[:2])
     catalog = service.store.catalog
     say(
@@ -112,9 +123,32 @@ def run_server(
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
         fast = False
-    worker = partial(work, service, listener, files, say, fast=fast)
-    Supervisor(worker, workers, say, listener.close).run()
+    worker: Work = partial(work, service, listener, counts, files, say, fast=fast)
+    beside: Work | None = None
+    if overlooked:
+        say(f"status, health and metrics on http://{shown(*overlooked.getsockname()[:2])}/status")
+        worker = _without(overlooked, worker)
+        beside = _without(listener, partial(oversee, overlooked, counts, service.stale))
+
+    def stopping() -> None:
+        counts.drain()
+        listener.close()
+
+    Supervisor(worker, workers, say, stopping, beside).run()
     say("stopped")
+
+
+def _without(listener: socket.socket, work: Callable[[int], None]) -> Callable[[int], None]:
+    """Return what a process does without a socket that is not its own.
+
+    Whoever still connects there after its owner's end would wait for an answer.
+    """
+
+    def alone(lifeline: int) -> None:
+        listener.close()
+        work(lifeline)
+
+    return alone
 
 
 def _open_log(log: Path | None, kind: str, addresses: str) -> AccessLog | None:

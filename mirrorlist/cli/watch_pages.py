@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from mirrorlist.admin import Admin, Reply, Routes, open_admin
+from mirrorlist.admin import NOWHERE, Admin, Reply, Routes, open_admin
 from mirrorlist.cli.console import say
 from mirrorlist.cli.watch_hook import Hook
 from mirrorlist.listener import host_and_port, listen
@@ -51,7 +51,8 @@ def shown_on(
 ) -> Iterator[None]:
     """Answer on the admin address and the hook's while the block runs; they may be the same."""
     hooks = {("POST", hook.path): partial(_trigger, triggers)} if hook else {}
-    shared = hook is not None and hook.address == host_and_port(admin or DEFAULT_ADMIN, "--admin")
+    at = None if admin == NOWHERE else host_and_port(admin or DEFAULT_ADMIN, "--admin")
+    shared = hook is not None and hook.address == at
     started: list[Admin] = []
     try:
         if hook and not shared:

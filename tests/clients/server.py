@@ -42,7 +42,13 @@ class Server:
         self.host = host
         self.port = find_free_port(host)
         self._log = log
-        options = {"snapshot": snapshot, "host": host, "port": self.port, "seed": seed}
+        options = {
+            "snapshot": snapshot,
+            "host": host,
+            "port": self.port,
+            "seed": seed,
+            "admin": "none",
+        }
         self._options = [f"--{name}={value}" for name, value in options.items()]
         self._process: subprocess.Popen[bytes] | None = None
 
