@@ -42,6 +42,7 @@ class Catalog:
         self.barred = self.roster.barred
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
+        self._carriers: dict[int, Carriers] = {}
         self.redirects = snapshot.redirects
         self.repositories = {
             (repository.prefix, repository.arch): repository.directory
@@ -66,7 +67,11 @@ class Catalog:
 
     def carriers(self, host_set: int) -> Carriers:
         """Return the hosts of a host set."""
-        return self.roster.carriers(self.snapshot.host_set(host_set))
+        found = self._carriers.get(host_set)
+        if found is None:
+            indexes = self.snapshot.host_set(host_set)
+            found = self._carriers[host_set] = self.roster.carriers(indexes)
+        return found
 
     def file_details(self, directory: int, file: str) -> tuple[FileDetail, ...]:
         """Return a file's versions, newest first; none if there are no details of it."""

@@ -6,6 +6,7 @@ however many names there are.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import chain, islice
 
 MOST_STEPS = 2000
 
@@ -27,18 +28,14 @@ class ClosestNames:
         """Return the known names that share most with a name, best first."""
         if name in self._sizes:
             return [name]
-        groups = _groups(name)
-        shared: Counter[str] = Counter()
-        steps = 0
+        groups, sizes, places = _groups(name), self._sizes, self._places
+        known = [(len(places[group]), group) for group in groups if group in places]
         # Rare groups say most; `fed` is in half of all names.
-        for group in sorted(groups, key=lambda group: (len(self._places.get(group, ())), group)):
-            known = self._places.get(group, [])[: MOST_STEPS - steps]
-            steps += len(known)
-            shared.update(known)
-        scores = {
-            known: 2 * count / (len(groups) + self._sizes[known]) for known, count in shared.items()
-        }
-        return sorted(scores, key=lambda known: (-scores[known], known))[:most]
+        sharing = chain.from_iterable([places[group] for _, group in sorted(known)])
+        shared = Counter(islice(sharing, MOST_STEPS))
+        size = len(groups)
+        best = sorted([(-2 * count / (size + sizes[one]), one) for one, count in shared.items()])
+        return [one for _, one in best[:most]]
 
 
 def _groups(name: str) -> set[str]:

@@ -7,6 +7,7 @@ for memory at a hundred places.
 """
 
 from collections.abc import Sequence
+from enum import IntEnum
 from itertools import chain, repeat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,6 +18,14 @@ MAX_PREFERENCE = 100
 # Stands for the path; no URL and no path can have it.
 PATH = b"\0"
 _PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
+
+
+class Kind(IntEnum):
+    """What is made of the hosts."""
+
+    METALINK = 0
+    TEXT = 1
+    REDIRECT = 2
 
 
 class Listing:
@@ -48,6 +57,13 @@ def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple
     closing = [f'"{private}>{escape(base)}\0</url>\n' for base in bases]
     pieces = zip(["", *closing], [*opening, ""], strict=True)
     return tuple([f"{before}{after}".encode() for before, after in pieces])
+
+
+def make_template(listings: Sequence[Listing], kind: Kind) -> bytes:
+    """Return the template of a list; a redirect needs none."""
+    if kind is Kind.METALINK:
+        return metalink_template(listings)
+    return text_template(listings) if kind is Kind.TEXT else b""
 
 
 def metalink_template(listings: Sequence[Listing]) -> bytes:

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.listing import Listing, metalink_template, text_template
+from mirrorlist.listing import Kind, Listing, make_template
 from mirrorlist.selection import Offer, Tier, draw
 from mirrorlist.urls import Url
 from snapshot.model import Host
@@ -97,7 +97,7 @@ class Choice:
     """
 
     __slots__ = (
-        *("__weakref__", "_firsts", "_metalink", "_region", "_turn"),
+        *("__weakref__", "_firsts", "_kind", "_region", "_turn"),
         *(
             "generation",
             "is_global",
@@ -115,7 +115,7 @@ class Choice:
         self,
         region: Region,
         parts: Sequence[tuple[Listing, ...]],
-        metalink: bool,
+        kind: Kind,
         said: bytes,
         is_global: bool,
         turn: float,
@@ -134,7 +134,7 @@ class Choice:
         self.is_recent = False
         self.generation = -1
         self._region = region
-        self._metalink = metalink
+        self._kind = kind
         # Whatever is in none of these is in the last part.
         self._firsts = tuple(parts[:-1]) or tuple(parts)
         self._turn = turn
@@ -142,7 +142,7 @@ class Choice:
 
     def drawn(self, reuse: int, rng: Random) -> Order:
         """Return a new order."""
-        return rendered(self._arranged(reuse, rng), self._metalink, self.tier)
+        return rendered(self._arranged(reuse, rng), self._kind, self.tier)
 
     def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
         if not self._firsts:
@@ -193,17 +193,17 @@ class Orders:
         return found
 
     def add(
-        self, key: object, offer: Offer, catalog: Catalog, metalink: bool, said: bytes, rng: Random
+        self, key: object, offer: Offer, catalog: Catalog, kind: Kind, said: bytes, rng: Random
     ) -> Choice:
         """Keep a choice by a key; `offer` is of tiers of countries."""
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
         is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
         tier = offer.first
-        content = _content(*parts, rest=b"%d%d%b " % (metalink, is_global, _name(tier)) + said)
+        content = _content(*parts, rest=b"%d%d%b " % (kind, is_global, _name(tier)) + said)
         choice = self._choices.get(content)
         if choice is None:
             region = self._region([one for part in parts for one in part])
-            choice = Choice(region, parts, metalink, said, is_global, rng.random(), tier)
+            choice = Choice(region, parts, kind, said, is_global, rng.random(), tier)
             self._choices[content] = choice
         self._keep(key, choice)
         return choice
@@ -310,26 +310,24 @@ def _name(tier: Tier | None) -> bytes:
     return b"" if tier is None else tier.encode()
 
 
-def rendered(hosts: list[Listing], metalink: bool, tier: Tier | None = None) -> Order:
+def rendered(hosts: list[Listing], kind: Kind, tier: Tier | None = None) -> Order:
     """Return an order of hosts as it is."""
-    return Order(hosts, metalink_template(hosts) if metalink else text_template(hosts), tier)
+    return Order(hosts, make_template(hosts, kind), tier)
 
 
 def drawn(
-    offer: Offer, catalog: Catalog, metalink: bool, rng: Random, orders: "Orders | None"
+    offer: Offer, catalog: Catalog, kind: Kind, rng: Random, orders: "Orders | None"
 ) -> Order:
     """Return an order of an offer that nobody keeps, drawn as `select` draws it."""
     hosts = [host for part in offer.parts for host in draw(part, catalog.weights, rng)]
     if orders is not None:
-        return rendered(list(orders.listings(hosts, offer, catalog)), metalink, offer.first)
+        return rendered(list(orders.listings(hosts, offer, catalog)), kind, offer.first)
     listings = [Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts]
-    return rendered(listings, metalink, offer.first)
+    return rendered(listings, kind, offer.first)
 
 
-def before(
-    near: Sequence[Listing], order: Order, metalink: bool, tier: Tier | None = None
-) -> Order:
+def before(near: Sequence[Listing], order: Order, kind: Kind, tier: Tier | None = None) -> Order:
     """Return an order with some hosts, the first of them of a tier, before all others."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]
-    return rendered([*near, *rest], metalink, tier or order.tier)
+    return rendered([*near, *rest], kind, tier or order.tier)

@@ -11,7 +11,7 @@ from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, UnknownRepository
-from mirrorlist.listing import PATH
+from mirrorlist.listing import PATH, Kind
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
 from mirrorlist.query import Query
@@ -38,6 +38,7 @@ class Plan:
         self.is_resolved = False
         self.is_repeated = False
         self._minimum = minimum
+        self._kind = _kind(query)
         try:
             self._target = find_target(query, catalog)
             self.is_resolved = query.has_repository
@@ -55,8 +56,8 @@ class Plan:
         self._closing = plain.after_heading(query, catalog.read)
         self._number = catalog.number_of(
             (
-                *(self._target.category, self._target.carriers, minimum, query.metalink),
-                *(query.redirect, query.protocols, query.countries, query.near),
+                *(self._target.category, self._target.carriers, minimum, self._kind),
+                *(query.protocols, query.countries, query.near),
             )
         )
 
@@ -104,13 +105,13 @@ class Plan:
     ) -> Choice:
         found = geo_offer(self._situation(client, place))
         said = b"" if self.query.metalink else plain.used(found)
-        return orders.add(key, found, self.catalog, self.query.metalink, said, rng)
+        return orders.add(key, found, self.catalog, self._kind, said, rng)
 
     def _drawn(
         self, client: Client, place: Place, rng: Random, orders: Orders | None
     ) -> tuple[Order, bytes]:
         found = offer(self._situation(client, place))
-        order = drawn(found, self.catalog, self.query.metalink, rng, orders)
+        order = drawn(found, self.catalog, self._kind, rng, orders)
         return order, plain.used(found)
 
     def _near_first(
@@ -122,7 +123,7 @@ class Plan:
             return self._drawn(client, place, rng, orders)
         hosts = [host for part in near.parts for host in draw(part, self.catalog.weights, rng)]
         listings = orders.listings(hosts, near, self.catalog)
-        order = before(listings, orders.next(choice, rng), self.query.metalink, near.first)
+        order = before(listings, orders.next(choice, rng), self._kind, near.first)
         return order, plain.used(near) + choice.said
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
@@ -152,3 +153,9 @@ class Plan:
 def location_of(base: str | None, target: Target) -> str | None:
     """Return where a redirect to a host's URL leads; None without one."""
     return None if base is None else quote(base + target.path, safe=_URL_SAFE)
+
+
+def _kind(query: Query) -> Kind:
+    if query.metalink:
+        return Kind.METALINK
+    return Kind.REDIRECT if query.redirect else Kind.TEXT

@@ -93,20 +93,20 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
 
 
 def _target(directory: int, name: str, file: str | None, heading: str, catalog: Catalog) -> Target:
-    record = catalog.snapshot.directory(directory)
-    if record.category is None or record.host_set is None:
+    category, host_set = catalog.snapshot.place_of(directory)
+    if category is None or host_set is None:
         raise NotFound(f"error: {echo(name)} is in no category: no host can carry it")
-    carriers = catalog.carriers(record.host_set)
+    carriers = catalog.carriers(host_set)
     if not carriers:
         raise NotFound(f"error: no active host carries {echo(name)}")
-    topdir = catalog.categories[record.category].topdir
+    topdir = catalog.categories[category].topdir
     subpath = name[len(topdir) :].lstrip("/")
     return Target(
         directory,
         name,
         file,
-        record.category,
-        record.host_set,
+        category,
+        host_set,
         carriers,
         path_below(subpath, file),
         heading,

@@ -151,6 +151,10 @@ class Snapshot:
         sought = name.encode(errors="replace")
         return self._guard("directory_names", lambda: self._names.find(sought))
 
+    def place_of(self, index: int) -> tuple[int | None, int | None]:
+        """Return the category and the host set of a directory, without decoding its name."""
+        return self._guard("directories", lambda: self._directories.place_of(index))
+
     def directory(self, index: int) -> Directory:
         """Return the directory of an index."""
 

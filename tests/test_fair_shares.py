@@ -143,14 +143,15 @@ class Shares:
         return {host: due for host, due in self.due.items() if due >= FEWEST_DRAWS * self.uses}
 
 
-def _shares(group: str, pairs: Sequence[Pair], lists: dict[Pair, list[bytes]]) -> Shares:
-    total = sum(len(lists[pair]) for pair in pairs)
-    hosts = pairs[0].due
+def _shares(group: str, got: Sequence[bytes], hosts: Sequence[int]) -> Shares:
+    """Return the shares in a group's answers, in the order in which they were given."""
+    total = len(got)
     weights = {host + 1: MIRRORS[host].bandwidth for host in hosts}
-    runs = [len(list(same)) for pair in pairs for _, same in groupby(lists[pair])]
+    # The countries of a group have no hosts of their own, or are one: they share their lists.
+    runs = [len(list(same)) for _, same in groupby(got)]
     return Shares(
         group,
-        Counter(_first(one) for pair in pairs for one in lists[pair]),
+        Counter(map(_first, got)),
         {host: total * weight / sum(weights.values()) for host, weight in weights.items()},
         sum(run**2 for run in runs) / total,
     )
@@ -162,17 +163,15 @@ def _first(hosts: bytes) -> int:
     return int(found[1])
 
 
-def _asked(port: int, answers: int, seed: int) -> dict[Pair, list[bytes]]:
-    """What each pair got, in order, of about so many answers: each list from its first URL on."""
+def _asked(port: int, answers: int, seed: int) -> list[tuple[Pair, bytes]]:
+    """What pairs got, in order, of about so many answers: each list from its first URL on."""
     pairs = _pairs()
     traffic = [pair for pair in pairs for _ in range(pair.answers * answers // 200_000)]
     Random(seed).shuffle(traffic)
     requests = {pair: pair.request for pair in pairs}
-    found: defaultdict[Pair, list[bytes]] = defaultdict(list)
     bodies = ask_all(port, [requests[pair] for pair in traffic])
-    for pair, body in zip(traffic, bodies, strict=True):
-        found[pair].append(body[body.index(b"https://host") :])
-    return found
+    lists = (body[body.index(b"https://host") :] for body in bodies)
+    return list(zip(traffic, lists, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -191,11 +190,14 @@ def test_first_places_follow_the_bandwidths(
     snapshot = tmp_path / "mm.snap"
     snapshot.write_bytes(encode(_world()))
     with serve(snapshot, tmp_path, *options) as server:
-        lists = _asked(server.port, answers, seed=1)
-    groups: defaultdict[str, list[Pair]] = defaultdict(list)
-    for pair in lists:
-        groups[pair.group].append(pair)
-    found = [_shares(group, groups[group], lists) for group in sorted(groups)]
+        asked = _asked(server.port, answers, seed=1)
+    groups: defaultdict[str, list[bytes]] = defaultdict(list)
+    lists: defaultdict[Pair, list[bytes]] = defaultdict(list)
+    for pair, got in asked:
+        groups[pair.group].append(got)
+        lists[pair].append(got)
+    due = {pair.group: pair.due for pair in lists}
+    found = [_shares(group, groups[group], due[group]) for group in sorted(groups)]
     sys.stdout.write("\n".join(["", *map(_line, found), ""]))
     for one in found:
         assert set(one.firsts) <= set(one.due), one.group

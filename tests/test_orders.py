@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mirrorlist.address import parse_address
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
-from mirrorlist.listing import PATH, Listing, metalink_template, text_template
+from mirrorlist.listing import PATH, Kind, Listing, make_template, metalink_template
 from mirrorlist.orders import Choice, Order, Orders, Region, before, rendered
 from mirrorlist.place import locate
 from mirrorlist.plan import Plan
@@ -36,10 +36,10 @@ def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE
     return Listing(made, host, number)
 
 
-def choice(*parts: Sequence[Listing], turn: float = 0.0, metalink: bool = True) -> Choice:
+def choice(*parts: Sequence[Listing], turn: float = 0.0, kind: Kind = Kind.METALINK) -> Choice:
     """Return a choice of parts that nobody else draws."""
     region = Region([one for part in parts for one in part])
-    return Choice(region, [tuple(part) for part in parts], metalink, b"", False, turn)
+    return Choice(region, [tuple(part) for part in parts], kind, b"", False, turn)
 
 
 def drawn(found: Choice, times: int, reuse: int = 1, seed: int = 1) -> list[Order]:
@@ -144,7 +144,7 @@ def test_parts_stay_in_order(sizes: list[int], seed: int, turn: float) -> None:
 def test_nobody() -> None:
     """A choice of nobody is an empty list of either kind."""
     assert drawn(choice(), 2)[1].hosts == []
-    assert whole(drawn(choice(metalink=False), 1)[0].template) == "\n"
+    assert whole(drawn(choice(kind=Kind.TEXT), 1)[0].template) == "\n"
     assert whole(drawn(choice(), 1)[0].template) == ""
     assert drawn(choice(), 1)[0].first is None
 
@@ -173,20 +173,19 @@ def test_preferences_end_at_one() -> None:
 @given(
     order=st.permutations(range(8)),
     near=st.lists(st.integers(0, 11), unique=True, max_size=5),
-    metalink=st.booleans(),
+    kind=st.sampled_from(Kind),
 )
-def test_hosts_that_come_forward(order: list[int], near: list[int], metalink: bool) -> None:
+def test_hosts_that_come_forward(order: list[int], near: list[int], kind: Kind) -> None:
     """An order with near hosts before it is rendered as if it had been drawn like this."""
     known = {number: listing(number, urls=1 + number % 3) for number in range(12)}
     found = before(
         [known[number] for number in near],
-        rendered([known[number] for number in order], metalink),
-        metalink,
+        rendered([known[number] for number in order], kind),
+        kind,
     )
     expected = [*near, *(number for number in order if number not in near)]
     assert [one.number for one in found.hosts] == expected
-    render = metalink_template if metalink else text_template
-    assert found.template == render([known[number] for number in expected])
+    assert found.template == make_template([known[number] for number in expected], kind)
 
 
 def world(countries: Sequence[str] = ("DE", "DE", "FR", "US", "CA", "US")) -> Catalog:
