@@ -3,21 +3,37 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from tests.forked import template
 
 COMMAND = [str(Path(sys.executable).parent / "mirrorlist")]
 SECONDS = 30
+PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a subcommand to its end with a small, plain environment."""
+    command = [*COMMAND, *map(str, arguments)]
+    is_for_python = any(name.startswith("PYTHON") for name in environment)
+    return (_started if is_for_python else _forked)(command, {**PLAIN, **environment})
+
+
+def _started(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it from the start, where Python reads its own variables."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment},
-        check=False,
+        command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
     )
+
+
+def _forked(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        code = template().run(command, environment, (output, errors), SECONDS)
+        told = []
+        for file in (output, errors):
+            file.seek(0)
+            told.append(file.read().decode())
+    return subprocess.CompletedProcess(command, code, *told)
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
