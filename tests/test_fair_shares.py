@@ -210,10 +210,10 @@ def _assert_uses(lists: dict[Pair, list[bytes]], reuse: int) -> None:
     """Hold what docs/operations.md says of --reuse."""
     for pair, got in lists.items():
         in_a_row = max(len(list(same)) for _, same in groupby(got))
-        # Where the nearest tier has one host, only the drawing of the places behind it changes,
-        # and in one of thousands it is like the last one.
-        most = reuse if len(pair.due) > 1 else max(reuse**2, 3)
-        assert in_a_row <= most, (pair, in_a_row)
+        # Where the nearest tier has one host, only the drawing of the places behind it changes.
+        most = reuse if len(pair.due) > 1 else reuse**2
+        # Of thousands of drawings some are like the one before.
+        assert in_a_row <= max(most, 3), (pair, in_a_row)
 
 
 def _line(one: Shares) -> str:
