@@ -17,7 +17,7 @@ import click
 from msgspec import Struct
 
 ROOT = Path(__file__).parent.parent
-_SERVE = (sys.executable, "-m", "mirrorlist.cli", "serve", "--port", "0")
+_SERVE = (sys.executable, "-m", "mirrorlist.cli", "serve", "--port", "0", "--admin", "none")
 _FLOOR = (sys.executable, "-m", "loadtest.floor")
 _OURS_LISTENS = re.compile(r"listening on (http://127\.0\.0\.1:\d+) ")
 _FLOOR_LISTENS = re.compile(r"^(\d+)\n")
