@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -351,18 +351,27 @@ def test_a_rotated_log_is_held_by_nobody(snapshot: Path, tmp_path: Path, path: P
 
     It has what was answered before, as JSON with cut addresses if serve is told so.
     """
+    old = path.with_suffix(".taken")
     options = ("--log", path, "--log-format", "json", "--log-addresses", "cut")
     with serve(snapshot, tmp_path, *options) as server:
         ask(server, ["a"])
         line = json.loads(take_log(server, path))
-        processes = [server.process.pid, *server.workers()]
-        files = [
-            os.readlink(file) for one in processes for file in Path(f"/proc/{one}/fd").iterdir()
-        ]
+        # A worker opens the new file before it closes the old one.
+        wait_until("the new file is held", lambda: str(path) in _held_files(server))
+        wait_until("the old one is not", lambda: str(old) not in _held_files(server))
     assert line.pop("time").endswith("Z")
     assert line == {"address": "127.0.0.0", "country": "N/A", "repo": "a", "arch": "x86_64"}
-    assert str(path) in files
-    assert str(path.with_suffix(".taken")) not in files
+
+
+def _held_files(server: Server) -> set[str]:
+    """Return what the supervisor and its workers have open."""
+    found = set()
+    for process in (server.process.pid, *server.workers()):
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            # It may be closed meanwhile.
+            with suppress(FileNotFoundError):
+                found.add(os.readlink(file))
+    return found
 
 
 def test_answers_whatever_the_log_does(snapshot: Path, tmp_path: Path, path: Path) -> None:
