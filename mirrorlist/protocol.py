@@ -11,6 +11,7 @@ from itertools import chain
 
 import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_TARGET_BYTES = 8 * 1024
@@ -54,6 +55,28 @@ class _LastTransport(asyncio.Transport):
         self.close = linger  # type: ignore[method-assign]
 
 
+class _Gone(asyncio.Transport):
+    """The transport of a connection that has ended."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+_GONE = _Gone()
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """A connection whose requests are limited; a refusal comes after the answers before it."""
 
@@ -86,6 +109,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._forget_answers()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Refer to nothing that refers to this: thousands of circles a second are much garbage."""
+        del self._then
+        self._timer = None
+        self.transport, self.flow, self.cycle = _GONE, FlowControl(_GONE), None
+        self._running = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; after a refusal, throw it away."""

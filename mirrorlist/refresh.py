@@ -32,6 +32,8 @@ _MILLISECONDS = 1000
 
 # How long a thread may hold up the others; Python's 5 ms would be felt in every answer.
 _SWITCH_SECONDS = 0.0005
+# Collections of garbage among what lives for long.
+_NEVER = 1 << 30
 
 Loaded = TypeVar("Loaded")
 Say = Callable[[str], None]
@@ -60,6 +62,8 @@ class Refresher:
     def start(self) -> None:
         """Look from now on, in a thread that ends with the process."""
         sys.setswitchinterval(_SWITCH_SECONDS)
+        # One of all that is kept would take 60 ms; the young ones catch what is garbage in circles.
+        gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
         threading.Thread(target=self._run, name="refresher", daemon=True).start()
 
     def wake(self) -> None:
@@ -143,11 +147,13 @@ class Refresher:
                 recursive=False,
             )
             for _ in told:
+                self._service.forget()
                 if any(look_at(file.path) != file.seen for file in self._watched):
                     return
         # No more watches to be had, or no such folder at the moment.
         except (OSError, RuntimeError):
             self._woken.wait(LOOK_SECONDS)
+            self._service.forget()
 
 
 class Files(Struct, frozen=True):
@@ -193,4 +199,6 @@ def _undisturbed(load: Callable[[], Loaded]) -> Loaded:
     try:
         return load()
     finally:
+        # Thousands of new objects that stay: not even the next collection shall look at them.
+        gc.freeze()
         gc.enable()

@@ -69,6 +69,7 @@ class Service:
         self._orders = Orders(max(1, reuse)) if seed is None else None
         self._plans: dict[tuple[bool, bytes], Plan] = {}
         self._plans_of: Catalog | None = None
+        self._retired: dict[tuple[bool, bytes], Plan] = {}
         self._asked: set[int] = set()
         self._silent_until = 0.0
         self._untimed = 0
@@ -123,10 +124,14 @@ class Service:
         """Return what a query string asks of the catalog in use; raises BadQuery."""
         catalog = self.store.catalog
         if self._plans_of is not catalog:
-            self._plans, self._plans_of = {}, catalog
+            # Letting go of them takes milliseconds, which `forget` has.
+            self._retired, self._plans, self._plans_of = self._plans, {}, catalog
         plan = self._plans.get((is_metalink, raw_query))
         if plan is None:
             plan = Plan(parse_query(raw_query, is_metalink), catalog, self._minimum)
+            if plan.error is not None:
+                # It leads back to the plan, and nobody looks for circles among what lives long.
+                plan.error.__traceback__ = None
             # One that names an address comes only once, but is like others.
             if plan.query.ip:
                 plan.is_repeated = True
@@ -134,6 +139,13 @@ class Service:
                 plan.is_repeated = True
                 self._plans[is_metalink, raw_query] = plan
         return plan
+
+    def forget(self) -> None:
+        """Let go of what was known of the last catalog; to be called by another thread."""
+        retired, self._retired = self._retired, {}
+        # One by one, so that answers come in between.
+        while retired:
+            retired.popitem()
 
     def _was_asked(self, is_metalink: bool, raw_query: bytes) -> bool:
         """Return whether a query string came lately, so that one that never does costs nothing."""
