@@ -66,6 +66,5 @@ def stage(network: Network) -> Stage:
 @pytest.fixture
 def synced(stage: Stage) -> Stage:
     """A primary and a mirror that has everything."""
-    stage.mirror.sync()
-    stage.assert_equal()
+    stage.mirror.fill_from(stage.primary, stage.scan.cursor)
     return stage

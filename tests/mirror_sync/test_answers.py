@@ -26,6 +26,7 @@ BROKEN = [
     pytest.param(answer(204), id="204"),
     pytest.param(answer(304), id="304"),
     pytest.param(answer(403, PAGE, Content_Type="text/html"), id="403"),
+    pytest.param(answer(404, PAGE, Content_Type="text/html"), id="another 404"),
     pytest.param(answer(200), id="empty without a cursor"),
     pytest.param(answer(200, b"docs/\n", Content_Length=900, **CURSOR), id="cut short"),
     pytest.param(answer(200, b"", Content_Length=5, **CURSOR), id="cut to nothing"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mirror_sync.stage import HOUR, Mirror, Stage, answer
+from tests.mirror_sync.stage import HOUR, RSYNC, Mirror, Stage
 from tests.mirror_sync.tree import packages_of, publish, read_tree, write
 
 pytestmark = pytest.mark.system
@@ -21,6 +21,12 @@ def test_first_run(stage: Stage) -> None:
     assert "full run (first)" in run.output
     stage.assert_equal()
     assert stage.mirror.cursor == stage.scan.cursor
+    # Other tests begin with what a first run leaves.
+    left = Mirror(stage.folder / "left", "", "")
+    left.settings = stage.mirror.settings
+    left.fill_from(stage.primary, stage.scan.cursor)
+    assert {**left.read_state(), "full": ""} == {**stage.mirror.read_state(), "full": ""}
+    stage.assert_equal(left)
 
 
 def test_nothing_changed(synced: Stage) -> None:
@@ -135,7 +141,6 @@ def test_changes(synced: Stage, change: Callable[[Path], None]) -> None:
 
 def test_changes_found_by_a_full_run(synced: Stage) -> None:
     """A full run finds by itself whatever happened on the primary."""
-    synced.site.instead = answer(404)
     for change in (
         _special_names_go,
         _line_feed,
@@ -185,10 +190,58 @@ def test_the_overlap_is_asked_for(synced: Stage) -> None:
     assert cursor is not None
     synced.mirror.sync()
     synced.mirror.sync("--overlap", "5")
-    asked = [line for line in synced.site.asked if line.startswith("/rsyncFilter")][1:]
+    asked = [line for line in synced.site.asked if line.startswith("/rsyncFilter")]
     assert f"since={cursor - 48 * HOUR}&" in asked[0]
     assert f"since={cursor - 5 * HOUR}&" in asked[1]
     assert "categories=Test%20Linux,Test%20EPEL&" in asked[0]
+
+
+NOTED = f'echo "$*" >>"$0.calls"\nexec {RSYNC} "$@"'
+OLDER = f"{RSYNC} --help | grep -v trust-sender"
+
+
+@pytest.mark.parametrize(
+    ("options", "rsync", "passed"),
+    [
+        pytest.param({}, NOTED, True, id="by default"),
+        pytest.param({"rsync-options": "--no-owner"}, NOTED, True, id="no rules"),
+        pytest.param({"rsync-options": "--exclude=x"}, NOTED, False, id="excluded by an option"),
+        pytest.param({"rsync-options": "-F"}, NOTED, False, id="perhaps excluded"),
+        pytest.param({"select": "**"}, NOTED, False, id="selected"),
+        pytest.param({"select": "**", "trust-sender": "yes"}, NOTED, True, id="yes"),
+        pytest.param({"trust-sender": "no"}, NOTED, False, id="no"),
+        pytest.param(
+            {}, f'[ "$1" != --help ] || {{ {OLDER}; exit; }}\n{NOTED}', False, id="older rsync"
+        ),
+    ],
+)
+def test_trust_sender(stage: Stage, options: dict[str, object], rsync: str, passed: bool) -> None:
+    """The costly check of names is left out only where it protects nothing, and is known."""
+    stage.mirror.settings.update(options)
+    stage.mirror.fill_from(stage.primary, stage.scan.cursor)
+    stage.mirror.replace_programs(rsync=rsync)
+    write(stage.primary, "docs/new", "new")
+    stage.site.instead = stage.site.good("docs/\n")
+    assert " listed run: would set 1 names" in stage.mirror.run("--dry-run").output
+    calls = (stage.mirror.programs / "rsync.calls").read_text()
+    assert ("--trust-sender" in calls) == passed
+
+
+def test_without_trust(synced: Stage) -> None:
+    """Names on which rsync's check ends the run stay away if it must not be left out."""
+    cursor = synced.mirror.cursor
+    write(synced.primary, "docs/\\*/new", "new")
+    write(synced.primary, "docs/new", "new")
+    synced.site.instead = synced.site.good("docs/\n")
+    synced.mirror.settings["trust-sender"] = "no"
+    run = synced.mirror.run()
+    assert run.code == 4
+    assert "need trust-sender" in run.errors
+    assert (synced.mirror.destination / "docs/new").exists()
+    assert synced.mirror.cursor == cursor
+    synced.site.instead = synced.site.good("docs/\\*/\n")
+    synced.mirror.sync("--trust-sender", "yes")
+    synced.assert_equal()
 
 
 def test_wget_instead_of_curl(stage: Stage) -> None:
@@ -265,20 +318,8 @@ def test_partial_mirror(stage: Stage, select: str, kept: set[str]) -> None:
     listed = read_tree(stage.mirror.destination)
     tops = {name.partition("/")[0] for name in listed if listed[name][0] == "file"}
     assert tops == kept | {"own"}
-    stage.mirror.sync(
-        "--full",
-        "--destination",
-        str(_other_folder(stage)),
-        "--state",
-        str(stage.folder / "other-state"),
-    )
-    assert read_tree(_other_folder(stage)).items() <= read_tree(stage.primary).items()
-
-
-def _other_folder(stage: Stage) -> Path:
-    folder = stage.folder / "other"
-    folder.mkdir(exist_ok=True)
-    return folder
+    del listed["own"]
+    assert listed.items() <= read_tree(stage.primary).items()
 
 
 def test_exclude(stage: Stage) -> None:
@@ -314,12 +355,12 @@ def test_chain(stage: Stage) -> None:
     for mirror in (stage.mirror, second, hasty):
         mirror.settings["check"] = "no"
         mirror.sync()
-    for hour in range(0, 84, 12):
-        if hour < 36:
+    for hour in range(0, 60, 20):
+        if hour < 40:
             publish(stage.primary, "40/x86_64", [f"hour{hour}.rpm"])
             write(stage.primary, f"docs/hour/{hour}", str(hour))
-        stage.scan.scan(hours=12)
-        if hour in (12, 60):
+        stage.scan.scan(hours=20)
+        if hour == 40:
             stage.mirror.sync()
         second.sync()
         hasty.sync()
