@@ -18,10 +18,10 @@ from uvicorn.server import ServerState
 from mirrorlist.errors import StartError
 from mirrorlist.listener import host_and_port, listen, shown
 from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.settings import NOWHERE
 
 _STOP_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 5
-NOWHERE = "none"
 _log = logging.getLogger(__name__)
 
 
@@ -31,10 +31,14 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 Routes = Mapping[tuple[str, str], Callable[[], Reply]]
-"""Pages by method and path; whoever answers GET answers HEAD too."""
+"""Pages by method and path; whoever answers GET answers HEAD too.
+
+A client that says it takes HTML gets the page with `.html` behind its path, if there is one.
+"""
 
 
 def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
@@ -113,12 +117,14 @@ class Admin:
     ) -> None:
         if scope["type"] != "http":
             return
-        reply, allowed = self._reply(scope["method"], scope["path"])
+        accepted = b",".join([value for name, value in scope["headers"] if name == b"accept"])
+        reply, allowed = self._reply(scope["method"], scope["path"], b"text/html" in accepted)
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(reply.body)).encode()),
             (b"cache-control", b"no-store"),
             *([(b"allow", allowed.encode())] if allowed else []),
+            *((name.encode(), value.encode()) for name, value in reply.headers),
         ]
         await send(
             {
@@ -130,9 +136,12 @@ class Admin:
         )
         await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
-    def _reply(self, method: str, path: str) -> tuple[Reply, str]:
+    def _reply(self, method: str, path: str, as_html: bool) -> tuple[Reply, str]:
         """Return what is answered and, if the method is wrong, which ones are right."""
-        page = self._routes.get(("GET" if method == "HEAD" else method, path))
+        wanted = "GET" if method == "HEAD" else method
+        page = self._routes.get((wanted, path))
+        if as_html:
+            page = self._routes.get((wanted, f"{path}.html"), page)
         if page is not None:
             try:
                 return page(), ""

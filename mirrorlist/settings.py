@@ -18,6 +18,8 @@ from snapshot.checks import DEFAULT_MAX_LOSS
 
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900
+NOWHERE = "none"
+"""An address that is none."""
 
 
 class Kind(Enum):
@@ -157,6 +159,14 @@ SETTINGS = (
         "The address for health, metrics and status, or none; without it 127.0.0.1:3002 for a watch"
         " and 127.0.0.1:3001 for a server, if that is free.",
         ("watch", "serve", "demo"),
+        metavar="HOST:PORT",
+    ),
+    Setting(
+        "watch_admin",
+        Kind.TEXT,
+        "The --admin of the `mirrorlist watch` that /status shows beside this server, or none.",
+        ("serve",),
+        default="127.0.0.1:3002",
         metavar="HOST:PORT",
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),

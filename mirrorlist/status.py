@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mirrorlist.counts import NO_TIER, TIERS, Count, Counts, Level, Totals
+from mirrorlist.counts import TIERS, Count, Level, Totals
 from mirrorlist.health import Fresh, Ready, all_ready, fresh
-from mirrorlist.worker_state import Refusal, Served, WorkerState, worker_states
+from mirrorlist.watch_state import WatchState
+from mirrorlist.worker_state import Refusal, Served, WorkerState
 
 LISTS = ("metalink", "mirrorlist")
 
@@ -41,7 +42,10 @@ class Log(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """How a server is; `snapshot` is the oldest in use, `mixed` says that there are several."""
+    """How a server is; `snapshot` is the oldest in use, `mixed` says that there are several.
+
+    `watch` is the one beside it, if one answers.
+    """
 
     at: float
     draining: bool
@@ -55,17 +59,25 @@ class Status(Struct, frozen=True):
     log: Log
     swaps: int
     swaps_refused: int
+    watch: WatchState | None
 
 
-def status_of(counts: Counts, stale: float, now: float) -> Status:
+def status_of(
+    workers: Sequence[WorkerState],
+    totals: Totals,
+    watch: WatchState | None,
+    *,
+    is_draining: bool,
+    stale: float,
+    now: float,
+) -> Status:
     """Return how a server is; `stale` in seconds, `now` in seconds since 1970, UTC."""
-    workers = sorted(worker_states(counts), key=lambda worker: worker.process)
+    workers = sorted(workers, key=lambda worker: worker.process)
     served = {worker.snapshot.id: worker.snapshot for worker in workers}
-    totals = counts.totals()
     return Status(
         at=now,
-        draining=counts.is_draining,
-        ready=all_ready(workers, counts.is_draining, stale, now),
+        draining=is_draining,
+        ready=all_ready(workers, is_draining, stale, now),
         fresh=fresh(workers, stale, now),
         snapshot=min(served.values(), key=lambda one: one.read, default=None),
         mixed=len(served) > 1,
@@ -79,6 +91,7 @@ def status_of(counts: Counts, stale: float, now: float) -> Status:
         ),
         swaps=totals.counts[Count.SWAPS],
         swaps_refused=totals.counts[Count.SWAPS_REFUSED],
+        watch=watch,
     )
 
 
@@ -88,8 +101,7 @@ def tiers_of(totals: Totals) -> dict[str, int]:
     for (endpoint, _, tier), count in totals.requests.items():
         if endpoint in LISTS:
             found[tier] += count
-    # Last, whatever comes to have no host.
-    return {**found, NO_TIER: found.pop(NO_TIER)}
+    return found
 
 
 def _requests(totals: Totals) -> Requests:

@@ -21,6 +21,7 @@ def port() -> Iterator[int]:
     """The port of a listener with a few pages."""
     routes = {
         ("GET", "/page"): lambda: Reply(200, b"{}", "application/json"),
+        ("GET", "/page.html"): lambda: Reply(200, b"<p>", "text/html", (("x-one", "1"),)),
         ("POST", "/hook"): lambda: Reply(202, b"yes\n"),
         ("GET", "/broken"): broken,
     }
@@ -61,6 +62,16 @@ def test_pages(
     assert response.headers["cache-control"] == "no-store"
     assert ("allow" in response.headers) == (status == 405)
     assert bool(caplog.records) == (status == 500)
+
+
+def test_html_for_browsers(port: int) -> None:
+    """Whoever takes HTML gets the page for people, if there is one; its own headers go with it."""
+    headers = [b"Accept: text/html,application/xhtml+xml,*/*;q=0.8"]
+    page = exchange(port, request(b"/page", headers=headers))
+    assert (page.body, page.headers["x-one"]) == (b"<p>", "1")
+    assert "x-one" not in ask(port, "GET", "/page").headers
+    assert exchange(port, request(b"/hook", "POST", headers)).status == 202
+    assert exchange(port, request(b"/nothing", headers=headers)).status == 404
 
 
 def test_a_body_is_not_waited_for(port: int) -> None:
@@ -108,6 +119,8 @@ def test_an_address_that_is_taken() -> None:
             open_admin(address, "127.0.0.1:3002", said.append)
         assert isinstance(caught.value, OperatorError)
         assert caught.value.exit_code == 1
+        assert open_admin("none", address, said.append) is None
+    assert len(said) == 1
     listener = open_admin(None, address, said.append)
     assert listener is not None
     listener.close()

@@ -20,6 +20,7 @@ from mirrorlist.listener import listen
 from mirrorlist.server import carrying
 from snapshot.model import Repository
 from snapshot.writer import encode
+from tests.chromium import DESKTOP, PHONE, browser
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world
 from tests.live import Response, Server, exchange, read_to_end, request, serve, wait_until
@@ -122,6 +123,20 @@ def test_health(shared: Running) -> None:
     del said["snapshot"]["age"], public["snapshot"]["age"]
     assert said == public
     assert json.loads(fresh.body)["reason"] is None
+
+
+def test_the_page_in_a_browser(shared: Running, tmp_path: Path) -> None:
+    """Chromium shows the status page of a running server, in light and dark, on a phone too."""
+    shared.server.get(TARGET)
+    with browser(tmp_path) as chromium:
+        for size, scheme in ((PHONE, "light"), (DESKTOP, "dark")):
+            chromium.open(f"http://127.0.0.1:{shared.port}/status", size, scheme)
+            assert chromium.evaluate("document.title") == "mirrorlist: ready"
+            assert chromium.evaluate("document.documentElement.scrollWidth") <= size[0]
+            shown = chromium.evaluate("document.body.innerText")
+            assert all(str(worker) in shown for worker in shared.workers())
+            assert chromium.picture().startswith(b"\x89PNG")
+        assert chromium.complaints == []
 
 
 def test_pages_that_are_not_public(shared: Running) -> None:

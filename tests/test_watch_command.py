@@ -10,6 +10,7 @@ import pytest
 
 from mirrorlist.cli.watch_hook import parse_hook
 from mirrorlist.errors import OptionError
+from mirrorlist.watch_state import ask_watch
 from tests.clients.server import find_free_port
 from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import make_database, world
@@ -78,6 +79,12 @@ def test_from_the_start_to_the_end(running: Running) -> None:
     changes = json.loads(running.get("/status")[1])["changes"]
     assert changes == {"seen": 2, "processed": 2, "backlog": 0, "waiting_seconds": 0, "missed": 0}
     assert 'mirrorlist_watch_exports_total{result="unchanged"} 2.0' in running.get("/metrics")[1]
+    page = exchange(running.port, request(b"/status", headers=[b"Accept: text/html"]))
+    assert page.headers["content-type"].startswith("text/html")
+    assert json.loads(ready)["snapshot"]["id"] in page.body.decode()
+    state = ask_watch("127.0.0.1", running.port)
+    assert state is not None
+    assert state.changes.seen == 2
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(SECONDS) == 0
     assert not list(running.output.parent.glob(".mm.snap*"))

@@ -46,7 +46,7 @@ def demo(
     files = look_at_files(directory / "demo.snap", geoip)
     service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
     teach = partial(_teach, directory=directory)
-    run_server(service, files, host, port, workers, admin, teach)
+    run_server(service, files, host, port, workers, admin, listening=teach)
 
 
 def _make_directory(directory: Path) -> None:

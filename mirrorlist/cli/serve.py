@@ -20,7 +20,7 @@ from mirrorlist.logline import make_line_maker
 from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.refresh import Files, look_at_files
 from mirrorlist.service import Service
-from mirrorlist.settings import DEFAULT_STALE
+from mirrorlist.settings import DEFAULT_STALE, NOWHERE
 from mirrorlist.store import Store
 from snapshot.seal import read_key
 
@@ -34,6 +34,7 @@ def serve(
     snapshot_key: Path | None,
     stale: float,
     admin: str | None,
+    watch_admin: str,
     snapshot: Path,
     host: str,
     port: int,
@@ -67,7 +68,7 @@ def serve(
     access_log = _open_log(log, log_format, log_addresses)
     files = look_at_files(snapshot, geoip)
     service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse, stale)
-    run_server(service, files, host, port, workers, admin, fast=_is_fast(door))
+    run_server(service, files, host, port, workers, admin, watch_admin, fast=_is_fast(door))
 
 
 def load_service(
@@ -93,24 +94,27 @@ def run_server(
     port: int,
     workers: int,
     admin: str | None,
+    watch_admin: str = NOWHERE,
     listening: Callable[[str], None] = lambda address: None,
     *,
     fast: bool = True,
 ) -> None:
     """Bind, say where, and supervise workers until told to stop.
 
-    `admin`: where health, metrics and status are; see `open_admin`. `fast`: lists take the fast
-    door, if it fits. `listening` is called with the address and port once both are taken.
+    `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
+    watch may be. `fast`: lists take the fast door, if it fits. `listening` is called with the
+    address and port once both are taken.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
     from mirrorlist.counts import Counts
     from mirrorlist.door import misfit
-    from mirrorlist.listener import listen, shown
+    from mirrorlist.listener import host_and_port, listen, shown
     from mirrorlist.overseer import oversee
     from mirrorlist.server import work
     from mirrorlist.supervisor import Supervisor, Work
 
+    watch = None if watch_admin == NOWHERE else host_and_port(watch_admin, "--watch-admin")
     listener, counts = listen(host, port), Counts(workers)
     overlooked = open_admin(admin, DEFAULT_ADMIN, say)
     bound = shown(*listener.getsockname()[:2])
@@ -128,7 +132,7 @@ def run_server(
     if overlooked:
         say(f"status, health and metrics on http://{shown(*overlooked.getsockname()[:2])}/status")
         worker = _without(overlooked, worker)
-        beside = _without(listener, partial(oversee, overlooked, counts, service.stale))
+        beside = _without(listener, partial(oversee, overlooked, counts, service.stale, watch))
 
     def stopping() -> None:
         counts.drain()

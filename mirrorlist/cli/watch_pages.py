@@ -1,5 +1,6 @@
 """What `mirrorlist watch` shows of itself: health for alerts, metrics for Prometheus, a status."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +15,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from mirrorlist.admin import NOWHERE, Admin, Reply, Routes, open_admin
+from mirrorlist.admin import Admin, Reply, Routes, open_admin
 from mirrorlist.cli.console import say
 from mirrorlist.cli.watch_hook import Hook
+from mirrorlist.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.listener import host_and_port, listen
+from mirrorlist.settings import NOWHERE
+from mirrorlist.watch_state import Changes, Exports, LastError, Published, WatchState
 
 if TYPE_CHECKING:
     from snapshot.watch.progress import Progress
@@ -32,15 +36,28 @@ def pages(progress: "Progress", stale: float) -> Routes:
     registry = CollectorRegistry()
     registry.register(Metrics(progress))
     ProcessCollector(registry=registry)
+    hours = LastHours()
+    remembering = partial(_remember, progress, hours)
+    threading.Thread(target=remembering, name="hours", daemon=True).start()
 
     def metrics() -> Reply:
         return Reply(200, generate_latest(registry), CONTENT_TYPE_LATEST)
+
+    def status() -> Reply:
+        return _json(state_of(progress, stale))
+
+    def page() -> Reply:
+        from mirrorlist.pages import watch_page
+
+        return watch_page(state_of(progress, stale), hours, time.time())
 
     return {
         ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
         ("GET", "/health/ready"): lambda: _ready(progress, stale),
         ("GET", "/health/fresh"): lambda: _fresh(progress, stale),
-        ("GET", "/status"): lambda: _json(_status(progress, stale)),
+        ("GET", "/status"): status,
+        ("GET", "/status.html"): page,
+        ("GET", "/status.json"): status,
         ("GET", "/metrics"): metrics,
     }
 
@@ -81,7 +98,8 @@ def _trigger(triggers: "SimpleQueue[str]") -> Reply:
 
 def _ready(progress: "Progress", stale: float) -> Reply:
     is_ready = progress.success_since is not None
-    return _json({"ready": is_ready, **_status(progress, stale)}, 200 if is_ready else 503)
+    state: dict[str, object] = msgspec.to_builtins(state_of(progress, stale))
+    return _json({"ready": is_ready, **state}, 200 if is_ready else 503)
 
 
 def _fresh(progress: "Progress", stale: float) -> Reply:
@@ -95,35 +113,40 @@ def _fresh(progress: "Progress", stale: float) -> Reply:
     return _json({"fresh": False, "seconds": round(age, 1), "reason": reason}, 503)
 
 
-def _status(progress: "Progress", stale: float) -> dict[str, object]:
+def state_of(progress: "Progress", stale: float) -> WatchState:
+    """Return how a watch is; it is stale so many seconds after its last success."""
     now, wall = time.monotonic(), time.time()
-    return {
-        "connected": progress.connected,
-        "stale": progress.since_success(now) > stale,
-        "snapshot": {
-            "id": progress.id,
-            "read": progress.read,
-            "age": None if progress.read is None else int(wall) - progress.read,
-            "bytes": progress.bytes,
-        },
-        "changes": {
-            "seen": progress.seen,
-            "processed": progress.processed,
-            "backlog": progress.backlog,
-            "waiting_seconds": round(progress.waiting(now), 1),
-            "missed": progress.missed,
-        },
-        "exports": {
-            "ended_well": progress.exports,
-            "published": progress.published,
-            "unchanged": progress.unchanged,
-            "failed": progress.failed,
-            "last_seconds": round(progress.last_seconds, 3),
-            "mean_seconds": round(progress.mean_seconds, 3),
-            "last_success": progress.success_at,
-        },
-        "error": {"text": progress.error, "at": progress.error_at},
-    }
+    age = None if progress.read is None else int(wall) - progress.read
+    return WatchState(
+        connected=progress.connected,
+        stale=progress.since_success(now) > stale,
+        snapshot=Published(progress.id, progress.read, age, progress.bytes),
+        changes=Changes(
+            progress.seen,
+            progress.processed,
+            progress.backlog,
+            round(progress.waiting(now), 1),
+            progress.missed,
+        ),
+        exports=Exports(
+            progress.exports,
+            progress.published,
+            progress.unchanged,
+            progress.failed,
+            round(progress.last_seconds, 3),
+            round(progress.mean_seconds, 3),
+            progress.success_at,
+        ),
+        error=LastError(progress.error, progress.error_at),
+    )
+
+
+def _remember(progress: "Progress", hours: LastHours) -> None:
+    """Take a sample each minute, for ever."""
+    while True:
+        changes = state_of(progress, 0).changes
+        hours.add(Sample(time.time(), watch=changes), {})
+        time.sleep(SAMPLE_SECONDS)
 
 
 class Metrics(Collector):

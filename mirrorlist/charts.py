@@ -1,0 +1,56 @@
+"""Bars as SVG paths: small, without a script, coloured by the page's style."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+HEIGHT = 100
+# Of ten units for a bar, so many are filled.
+STEP, _FILLED = 10, 8
+_NICE = (1, 2, 5, 10)
+
+
+class Chart(Struct, frozen=True):
+    """Bars of one or several layers, one path a layer; `top` is the value at the upper edge."""
+
+    width: int
+    top: float
+    paths: Sequence[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no bar has any height."""
+        return not any(self.paths)
+
+
+def bars(values: Sequence[Sequence[float]], room: int, least: float = 0) -> Chart:
+    """Return a chart of bars, the newest at the right; each has its layers from below.
+
+    `least`: what there is to be room for, whatever the bars are.
+    """
+    top = nice(max([least, *map(sum, values)]))
+    offset = (room - len(values)) * STEP
+    paths = [""] * max((len(layers) for layers in values), default=0)
+    for number, layers in enumerate(values):
+        below = 0.0
+        for layer, value in enumerate(layers):
+            paths[layer] += _rectangle(offset + number * STEP, below, value, top)
+            below += value
+    return Chart(room * STEP, top, paths)
+
+
+def nice(most: float) -> float:
+    """Return a round number that is not below another one."""
+    unit = 1.0
+    while unit * _NICE[-1] < most:
+        unit *= 10
+    return next(unit * step for step in _NICE if unit * step >= most)
+
+
+def _rectangle(left: int, below: float, value: float, top: float) -> str:
+    if value <= 0:
+        return ""
+    # Thin layers of a high bar are seen all the same.
+    height = max(0.5, round(value / top * HEIGHT, 1))
+    y = round(HEIGHT - below / top * HEIGHT - height, 1)
+    return f"M{left} {y:g}h{_FILLED}v{height:g}h-{_FILLED}z"

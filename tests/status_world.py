@@ -1,0 +1,96 @@
+"""Servers and watches to show: one on which nothing has happened, and one that is full of it."""
+
+import math
+
+from mirrorlist.counts import TIERS, Count, Counts, Slot
+from mirrorlist.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.selection import Tier
+from mirrorlist.status import Status, status_of
+from mirrorlist.watch_state import Changes, Exports, LastError, Published, WatchState
+from mirrorlist.worker_state import Refusal, Served, Source, WorkerState
+
+NOW = 1_795_000_000.0
+HOSTILE = "</style><script>document.title=1</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
+LONG = "x" * 240
+SERVED = Served(
+    "3bf2bc68dd5cec65b3e3246f83d42ae4", "1.0", int(NOW) - 60, int(NOW) - 65, 430, 161_664, 2_498
+)
+OLDER = Served(
+    "77aa01020304050607080900aabbccdd", "1.0", int(NOW) - 4000, int(NOW) - 4060, 428, 161_600, 2_490
+)
+EMPTY_WATCH = WatchState(False, False, Published(), Changes(), Exports(), LastError())
+FULL_WATCH = WatchState(
+    connected=True,
+    stale=True,
+    snapshot=Published(SERVED.id, SERVED.read, 65, 19_304_221),
+    changes=Changes(1_204, 1_201, 3, 75.2, 1),
+    exports=Exports(940, 512, 428, 7, 1.63, 1.71, NOW - 70),
+    error=LastError(f"mm.snap: lost 180 of 430 hosts {HOSTILE}", NOW - 3600),
+)
+
+
+def empty_status() -> Status:
+    """Return the status of a server whose workers have not said anything yet."""
+    return _status([], Counts(1), None)
+
+
+def fresh_status() -> Status:
+    """Return the status of a server that has just begun, with one worker and no watch."""
+    return _status([WorkerState(99, NOW - 3, SERVED, NOW - 3, "none", None)], Counts(1), None)
+
+
+def full_status(watch: WatchState | None = FULL_WATCH) -> Status:
+    """Return the status of a server with requests, two snapshots, refusals and hostile names."""
+    counts = Counts(1)
+    _count(counts.claim())
+    refusals = (
+        Refusal(NOW - 100, Source.SNAPSHOT, f"/srv/mm.snap: {HOSTILE}"),
+        Refusal(NOW - 5000, Source.GEOIP, f"/srv/{LONG}.mmdb: not a GeoIP file", stands=False),
+    )
+    geoip = f"{HOSTILE} (GeoLite2-Country, built 2026-11-17)"
+    began = NOW - 90_000
+    workers = [
+        WorkerState(1_204_711, began, SERVED, NOW - 50, geoip, 1, 41, refusals[1:]),
+        WorkerState(4712, began, OLDER, NOW - 4050, "GeoLite2", 1, 42, refusals),
+    ]
+    return _status(workers, counts, watch)
+
+
+def _status(workers: list[WorkerState], counts: Counts, watch: WatchState | None) -> Status:
+    totals = counts.totals()
+    return status_of(workers, totals, watch, is_draining=False, stale=900.0, now=NOW)
+
+
+def _count(slot: Slot) -> None:
+    """Count what days bring, by writing many at once."""
+    for weight, tier in zip((300, 20, 4, 1, 9000, 1200, 150, 8), (*Tier, None), strict=True):
+        for number, country in enumerate(
+            ("DE", "US", "FR", "BR", "CN", "JP", "IN", "GB", "CA", "NL", "SE", "AU", "other")
+        ):
+            for _ in range(max(1, weight // (4 * (number + 1)))):
+                slot.add_list(number % 2, 200, tier, country)
+    slot.add_request(5, 404, None)
+    slot.add_request(2, 200, None)
+    slot.add(Count.UNKNOWN_REPOSITORIES, 1_234_567)
+    slot.add(Count.LOG_LINES_WRITTEN, 987_654_321)
+    slot.add(Count.LOG_LINES_LOST, 17)
+
+
+def full_hours(status: Status) -> LastHours:
+    """Return the six hours before a status, with a release in them."""
+    hours = LastHours()
+    totals = [status.requests.tiers[tier] for tier in TIERS]
+    load = 0.0
+    loads = []
+    for minute in range(MOST_SAMPLES):
+        load += (1.2 + math.sin(minute / 50)) * (4 if 200 <= minute < 230 else 1)
+        loads.append(load)
+    seen = 0
+    for minute in range(MOST_SAMPLES):
+        tiers = tuple(int(total * loads[minute] / load * 0.99) for total in totals)
+        seen += minute % 7
+        backlog = minute % 40 if 300 <= minute < 340 else minute % 3 // 2
+        at = NOW - (MOST_SAMPLES - 1 - minute) * SAMPLE_SECONDS - 30
+        sample = Sample(at, tiers, Changes(seen, seen - backlog, backlog))
+        hours.add(sample, {})
+    return hours

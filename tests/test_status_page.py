@@ -1,0 +1,211 @@
+"""Status pages: what they show, that nothing in them is taken for HTML, and how they look."""
+
+import base64
+import hashlib
+import re
+import struct
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mirrorlist.admin import Admin, Reply
+from mirrorlist.last_hours import LastHours
+from mirrorlist.listener import listen
+from mirrorlist.pages import duration, number, server_page, watch_page
+from tests.chromium import DESKTOP, PHONE, Browser, browser
+from tests.status_world import (
+    EMPTY_WATCH,
+    FULL_WATCH,
+    HOSTILE,
+    LONG,
+    NOW,
+    empty_status,
+    fresh_status,
+    full_hours,
+    full_status,
+)
+
+PAGES: dict[str, Callable[[], Reply]] = {
+    "/nothing": lambda: server_page(empty_status(), LastHours()),
+    "/begun": lambda: server_page(fresh_status(), LastHours()),
+    "/full": lambda: server_page(full_status(), full_hours(full_status())),
+    "/watch": lambda: watch_page(FULL_WATCH, full_hours(full_status()), NOW),
+    "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
+}
+# Text against what is behind it, and shapes against theirs (WCAG 2.2, 1.4.3 and 1.4.11).
+CONTRAST = """(() => {
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const light = colour => {
+    const [r, g, b] = rgb(colour).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if ((rgb(colour)[3] ?? 1) > 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + .05) / (low + .05);
+  };
+  const found = [];
+  for (const node of document.body.querySelectorAll("*")) {
+    const style = getComputedStyle(node);
+    const texts = [...node.childNodes].some(child => child.nodeType == 3 && child.data.trim());
+    if (texts && ratio(style.color, behind(node)) < 4.5) found.push([node.outerHTML.slice(0, 80), style.color]);
+    const shape = node.tagName == "path" && style.fill != "none";
+    if (shape && ratio(style.fill, behind(node)) < 3) found.push([node.getAttribute("class"), style.fill]);
+  }
+  return found;
+})()"""  # noqa: E501
+
+
+class _Text(HTMLParser):
+    """Collects the tags of a page, and its text without the style."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(page: Reply) -> _Text:
+    """Return what a page shows."""
+    return _Text(page.body.decode())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_from_elsewhere(name: str) -> None:
+    """No page has a script, an image or a link to elsewhere, and its policy knows its style."""
+    page = PAGES[name]()
+    shown = read(page)
+    assert {"script", "img", "link", "iframe", "form"}.isdisjoint(shown.tags)
+    assert all(re.fullmatch(r"/[a-z./]+", link) for link in shown.links)
+    assert page.content_type == "text/html; charset=utf-8"
+    policy = dict(page.headers)["content-security-policy"]
+    style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+
+
+def test_what_comes_from_outside_is_text() -> None:
+    """Reasons, names of files and errors are shown as they are, and are never HTML."""
+    text = read(PAGES["/full"]()).text
+    assert text.count(HOSTILE) == 4
+    assert LONG in text
+    assert read(PAGES["/watch"]()).text.count(HOSTILE) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param(
+            "/nothing",
+            ["not ready", "not fresh", "No worker serves", "None.", "begins after a minute"],
+            id="nothing",
+        ),
+        pytest.param(
+            "/begun",
+            ["ready", "fresh", "161,664", "GeoIP: none", "No mirrorlist watch answers"],
+            id="begun",
+        ),
+        pytest.param(
+            "/full",
+            [
+                "not fresh",
+                "the oldest of several",
+                "1,234,567",
+                "1204711",
+                "waiting 75 s",
+                "another was taken since",
+                "6 h ago",
+                "404: 1",
+            ],
+            id="full",
+        ),
+        pytest.param(
+            "/watch", ["stale", "1,201", "waiting 75 s", "Last error", "19,304,221"], id="watch"
+        ),
+        pytest.param("/watch-begun", ["no database", "Nothing yet.", "unknown"], id="watch begun"),
+    ],
+)
+def test_what_is_shown(name: str, shown: list[str]) -> None:
+    """Each page says how things are in words."""
+    text = " ".join(read(PAGES[name]()).text.split())
+    assert [words for words in shown if words not in text] == []
+
+
+def test_refused_files_of_all_workers() -> None:
+    """A file that several workers refused is shown once, and stands if it does for one of them."""
+    refused = full_status().refused
+    assert [(one.workers, one.refusal.stands) for one in refused] == [(1, True), (2, False)]
+    assert full_status().mixed
+    assert not fresh_status().mixed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "unknown"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    """Times are said in the unit of which there are at least two."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.25, "0.2"), (7, "7"), (9.96, "10.0"), (1234.5, "1,234")]
+)
+def test_numbers(value: float, text: str) -> None:
+    """Small numbers have a decimal, large ones groups of digits."""
+    assert number(value) == text
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser."""
+    with browser(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where the pages are."""
+    admin = Admin(listen("127.0.0.1", 0), {("GET", path): page for path, page in PAGES.items()})
+    admin.start()
+    yield f"http://{admin.address}"
+    admin.stop()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP, (320, 640)], ids=lambda size: str(size[0]))
+@pytest.mark.parametrize("path", PAGES)
+def test_in_a_browser(
+    chromium: Browser, address: str, tmp_path: Path, path: str, size: tuple[int, int], scheme: str
+) -> None:
+    """A page fits the width of a phone, can be read in light and dark, and is wholly accepted."""
+    chromium.complaints.clear()
+    chromium.open(address + path, size, scheme)
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= size[0]
+    wide = "[...document.querySelectorAll('main *')].filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth).map(one => one.outerHTML.slice(0, 80))"  # noqa: E501
+    assert chromium.evaluate(wide) == []
+    assert chromium.evaluate("document.title").startswith("mirrorlist")
+    assert chromium.evaluate(CONTRAST) == []
+    background = chromium.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(244, 245, 247)", "dark": "rgb(15, 18, 22)"}[scheme]
+    picture = chromium.picture()
+    assert struct.unpack(">II", picture[16:24])[1] >= 300
+    assert chromium.complaints == []

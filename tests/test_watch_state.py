@@ -1,0 +1,105 @@
+"""What a server learns of the watch beside it, whoever listens there."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mirrorlist.admin import Admin, Reply
+from mirrorlist.counts import Counts
+from mirrorlist.last_hours import SAMPLE_SECONDS
+from mirrorlist.listener import listen
+from mirrorlist.overseer import Beside, pages
+from mirrorlist.watch_state import MOST_BYTES, ask_watch
+from mirrorlist.worker_state import Teller
+from tests.factories import export_tables, world
+from tests.in_process import LoadedStore, TableGeo
+from tests.status_world import FULL_WATCH, HOSTILE
+
+LATER = SAMPLE_SECONDS + 1
+BODY = msgspec.json.encode(FULL_WATCH)
+
+
+@pytest.fixture
+def watch() -> Iterator[tuple[str, int]]:
+    """The address of a watch."""
+    listener = listen("127.0.0.1", 0)
+    reply = Reply(200, BODY, "application/json")
+    admin = Admin(listener, {("GET", "/status.json"): lambda: reply})
+    admin.start()
+    yield listener.getsockname()[:2]
+    admin.stop()
+
+
+def answering(body: bytes) -> Callable[[socket.socket], None]:
+    """Return what answers whoever connects with some bytes."""
+
+    def answer(listener: socket.socket) -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(body)
+
+    return answer
+
+
+def test_a_watch(watch: tuple[str, int]) -> None:
+    """A watch says how it is."""
+    assert ask_watch(*watch) == FULL_WATCH
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", id="another protocol"),
+        pytest.param(b"HTTP/1.1 503 No\r\n\r\n" + BODY, id="an error"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n{}", id="another JSON"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n\xff\xfe", id="no text"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * MOST_BYTES + BODY, id="too much"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 999 + b"\r\n", id="many headers"),
+    ],
+)
+def test_somebody_else(sent: bytes) -> None:
+    """Whoever else listens there is no watch, and no trouble."""
+    listener = listen("127.0.0.1", 0)
+    address = listener.getsockname()[:2]
+    thread = threading.Thread(target=answering(sent), args=(listener,))
+    thread.start()
+    assert ask_watch(*address) is None
+    thread.join()
+    assert ask_watch(*address) is None
+
+
+def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
+    """A server's page and its JSON show its own state and the watch's, and remember minutes."""
+    store = LoadedStore(export_tables(tmp_path, world())[0])
+    counts = Counts(1)
+    slot = counts.claim()
+    now = store.catalog.read + 10.0
+    Teller(slot, store.catalog, TableGeo({}), now)
+    beside = Beside(counts, watch)
+    found = pages(counts, 900, beside, lambda: now + LATER)
+    for at in (now, now + 1, now + LATER):
+        beside.look(at)
+        slot.add_list(0, 200, None, "DE")
+    assert len(beside.hours.past().bars) == 1
+    page = found["GET", "/status"]().body.decode()
+    assert HOSTILE not in page
+    assert store.catalog.id in page
+    status = msgspec.json.decode(found["GET", "/status.json"]().body)
+    assert status["watch"]["changes"]["backlog"] == FULL_WATCH.changes.backlog
+    assert status["requests"]["countries"] == {"DE": 3}
+    assert (status["ready"]["ready"], status["fresh"]["fresh"]) == (True, True)
+    assert status["workers"][0]["snapshot"]["id"] == store.catalog.id
+
+
+def test_no_watch() -> None:
+    """Where no watch is asked, none is shown; a clock that was set back begins anew."""
+    beside = Beside(Counts(1), None)
+    for at in (1000.0, 500.0, 501.0):
+        beside.look(at)
+    assert beside.watch is None
+    assert len(beside.hours.past().bars) == 1
