@@ -115,7 +115,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Refer to nothing that refers to this: thousands of circles a second are much garbage."""
         del self._then
         self._timer = None
-        self.transport, self.flow, self.cycle = _GONE, FlowControl(_GONE), None
+        self.transport, self.flow = _GONE, FlowControl(_GONE)
+        self.cycle = None  # type: ignore[assignment]
         self._running = None
 
     def data_received(self, data: bytes) -> None:
