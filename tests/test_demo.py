@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,27 @@ BUILD = "import sys, pathlib, snapshot.demo; snapshot.demo.build_demo(pathlib.Pa
 Rows = list[tuple[object, ...]]
 
 
+@dataclass(frozen=True)
+class Built:
+    """The demo's database file, built in the place of an older one, and what progress heard."""
+
+    path: Path
+    told: list[str]
+
+
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The one build that all look at."""
+    found = Built(tmp_path_factory.mktemp("demo") / "demo.sqlite", [])
+    found.path.write_text("an older file")
+    build_demo(found.path, found.told.append)
+    return found
+
+
+@pytest.fixture(scope="module")
+def path(built: Built) -> Path:
     """The demo's database file."""
-    path = tmp_path_factory.mktemp("demo") / "demo.sqlite"
-    build_demo(path)
-    return path
+    return built.path
 
 
 @pytest.fixture
@@ -62,13 +78,10 @@ def test_is_the_same_at_each_build(path: Path, tmp_path: Path) -> None:
     assert _dump(again) == _dump(path)
 
 
-def test_replaces_the_file_whole(tmp_path: Path) -> None:
+def test_replaces_the_file_whole(path: Path) -> None:
     """A build replaces an older file and leaves nothing beside it."""
-    path = tmp_path / "demo.sqlite"
-    path.write_text("an older file")
-    build_demo(path)
     assert path.read_bytes().startswith(b"SQLite format 3\0")
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_missing_directory_is_an_output_error(tmp_path: Path) -> None:
@@ -78,12 +91,10 @@ def test_a_missing_directory_is_an_output_error(tmp_path: Path) -> None:
         build_demo(path)
 
 
-def test_tells_its_progress(tmp_path: Path) -> None:
+def test_tells_its_progress(built: Built) -> None:
     """Progress hears of each table that gets rows."""
-    told: list[str] = []
-    build_demo(tmp_path / "demo.sqlite", told.append)
-    assert "host: 65 rows" in told
-    assert told[-1].startswith("host_category_")
+    assert "host: 65 rows" in built.told
+    assert built.told[-1].startswith("host_category_")
 
 
 def test_references_hold(demo: sqlite3.Connection) -> None:

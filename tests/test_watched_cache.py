@@ -14,8 +14,17 @@ import pytest
 from snapshot.reader import Snapshot
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
-from tests.command import COMMAND, SECONDS
+from tests.command import SECONDS
 
+# As the command, but for looking 20 times a second.
+OFTEN = """
+import sys
+from snapshot import changes
+changes.changes.__defaults__ = (0.05,)
+from mirrorlist.cli import main
+sys.argv[0] = "mirrorlist"
+main()
+"""
 WORDS = "import-cache", "--watch"
 
 
@@ -32,7 +41,15 @@ class Watch:
         """Start it."""
         with self._printed.open("wb") as printed:
             self.process = subprocess.Popen(
-                [*COMMAND, *WORDS, str(self.cache), f"--output={self.output}", *options],
+                [
+                    sys.executable,
+                    "-c",
+                    OFTEN,
+                    *WORDS,
+                    str(self.cache),
+                    f"--output={self.output}",
+                    *options,
+                ],
                 env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
                 stdout=printed,
                 stderr=printed,

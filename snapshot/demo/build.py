@@ -10,7 +10,7 @@ from sqlalchemy import Engine, StaticPool, create_engine, insert
 from snapshot import schema
 from snapshot.demo.host_rows import host_rows
 from snapshot.demo.tree_rows import tree_rows
-from snapshot.writer import replace_file
+from snapshot.writer import check_output, replace_file
 
 Progress = Callable[[str], None]
 
@@ -20,6 +20,7 @@ def build_demo(path: Path, progress: Progress | None = None) -> None:
 
     Raises OutputError if the file cannot be written. Progress is told each step as a short text.
     """
+    check_output(path)
     # Built in memory (some 20 MB), so that the file needs one write and one rename.
     with closing(sqlite3.connect(":memory:")) as connection:
         engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
