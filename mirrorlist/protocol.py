@@ -112,7 +112,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Refer to nothing that refers to this: thousands of circles a second are much garbage."""
         del self._then
         self._timer = None
-        self.transport, self.flow, self.cycle = _GONE, FlowControl(_GONE), None
+        self.transport, self.flow, self.cycle = _GONE, FlowControl(_GONE), None  # type: ignore[assignment]
         self._running = None
 
     def data_received(self, data: bytes) -> None:
