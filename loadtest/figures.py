@@ -1,12 +1,17 @@
 """What measuring gave: raw figures of each round, and their medians."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from msgspec import Struct
 
 from loadtest.machine import Machine
 from loadtest.wrk import Load
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the least of some values that so many percent of all do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
 
 
 class Round(Struct, frozen=True):

@@ -23,6 +23,8 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
+from loadtest.crawl import DIRECTORIES, crawl, crawled_hosts
+from loadtest.figures import percentile
 from loadtest.machine import Machine, this_machine
 from loadtest.processes import cpu_seconds, pss_bytes
 from loadtest.progress import show_phases
@@ -32,20 +34,6 @@ _LATE_SECONDS = 60.0
 _LOOK_SECONDS = 0.002
 # What was published is at rest, and the looks of the watch fall anywhere between two changes.
 _LEAST_PAUSE, _MOST_PAUSE = 3.0, 6.0
-_DIRECTORIES = 5000
-# Of others nothing is published, so there would be no new file to wait for.
-_HOSTS = f"""
-SELECT host_id FROM host_category_dir d JOIN host_category c ON c.id = d.host_category_id
-JOIN host h ON h.id = c.host_id JOIN site s ON s.id = h.site_id
-WHERE h.admin_active AND h.user_active AND s.admin_active AND s.user_active
-    AND NOT c.always_up2date
-GROUP BY 1 HAVING count(*) >= {_DIRECTORIES} ORDER BY 1
-"""
-_TOUCH = f"""
-UPDATE host_category_dir SET up2date = NOT up2date WHERE id IN (
-    SELECT d.id FROM host_category_dir d JOIN host_category c ON c.id = d.host_category_id
-    WHERE host_id = %s ORDER BY d.id LIMIT {_DIRECTORIES})
-"""
 _TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = %s"
 _BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = 'mirrorlist watch'"
 
@@ -110,17 +98,12 @@ def summary(run: Run) -> str:
     idle = run.idle
     return (
         f"COMMIT to file, {len(seconds)} changes: p50 {statistics.median(seconds):.2f} s,"
-        f" p99 {_percentile(seconds, 99):.2f} s, least {seconds[0]:.2f} s,"
+        f" p99 {percentile(seconds, 99):.2f} s, least {seconds[0]:.2f} s,"
         f" most {seconds[-1]:.2f} s\n"
         f"idle: {idle.cpu_seconds_an_hour:.1f} s CPU an hour,"
         f" {idle.backend_cpu_seconds_an_hour:.1f} s in PostgreSQL,"
         f" {idle.transactions_a_minute:.0f} transactions a minute, {idle.pss_bytes / 1e6:.0f} MB"
     )
-
-
-def _percentile(ordered: list[float], percent: int) -> float:
-    """The least value that so many percent of all do not exceed."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
 @contextmanager
@@ -162,12 +145,12 @@ def _inode(snapshot: Path) -> int | None:
 def _changes(
     connection: Connection, snapshot: Path, chance: Random, count: int
 ) -> Iterator[Change]:
-    hosts = [int(str(host)) for (host,) in connection.execute(_HOSTS)]
+    hosts = [int(str(host)) for (host,) in connection.execute(crawled_hosts(DIRECTORIES))]
     connection.commit()
     for _ in range(count):
         time.sleep(chance.uniform(_LEAST_PAUSE, _MOST_PAUSE))
         host, before = chance.choice(hosts), _inode(snapshot)
-        rows = connection.execute(_TOUCH, (host,)).rowcount
+        rows = connection.execute(crawl(host, DIRECTORIES)).rowcount
         connection.commit()
         committed = time.monotonic()
         yield Change(host, rows, round(_await(snapshot, before) - committed, 3))

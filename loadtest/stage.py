@@ -51,14 +51,15 @@ def _make(place: Path, scale: float, seed: int, phases: Phases) -> None:
     fill(database, filling, replace=False, phases=phases)
     write_data_files(place, seed, dataset.internet, dataset.workload, _REQUESTS, phases)
     with phases.phase("export"):
-        _export(place, database)
+        export(place, database, place / _SNAPSHOT)
     # A gigabyte at scale 2.5, and nothing reads it again.
     (place / _DATABASE).unlink()
 
 
-def _export(place: Path, database: str) -> None:
+def export(place: Path, database: str, output: Path) -> None:
+    """Export a database with the data files of a folder; raises an error of one line."""
     command = [sys.executable, "-m", "mirrorlist.cli", "export", "--database", database]
-    command += ["--output", str(place / _SNAPSHOT), "--asn", str(place / ASN_FILE), "--no-dns"]
+    command += ["--output", str(output), "--asn", str(place / ASN_FILE), "--no-dns"]
     command += ["--country-continent", str(place / CONTINENT_FILE)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:

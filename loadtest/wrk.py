@@ -30,10 +30,10 @@ function request()
   return made[at]
 end
 function done(summary, latency)
-  io.write(string.format("FIGURES %d %d %d %d %d %d %d\\n", summary.requests, summary.bytes,
+  io.write(string.format("FIGURES %d %d %d %d %d %d %d %d\\n", summary.requests, summary.bytes,
     summary.duration, latency:percentile(50), latency:percentile(99),
-    summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write
-    + summary.errors.timeout))
+    latency.max, summary.errors.status, summary.errors.connect + summary.errors.read
+    + summary.errors.write + summary.errors.timeout))
 end
 """
 
@@ -48,6 +48,7 @@ class Load(Struct, frozen=True):
     p99: float
     refused: int
     failed: int
+    slowest: float = 0.0
 
     @property
     def a_second(self) -> float:
@@ -86,10 +87,17 @@ def load(url: str, requests: Sequence[str], seconds: int, close: bool) -> Load:
             run = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             raise click.ClickException(_NO_WRK) from None
-    found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
+    found = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
     if run.returncode or not found:
         raise click.ClickException(f"wrk: {run.stderr.strip() or run.stdout.strip()}")
-    count, total, duration, p50, p99, refused, failed = map(int, found.groups())
+    count, total, duration, p50, p99, slowest, refused, failed = map(int, found.groups())
     return Load(
-        count, total // max(1, count), duration / 1e6, p50 / 1e3, p99 / 1e3, refused, failed
+        requests=count,
+        mean_bytes=total // max(1, count),
+        seconds=duration / 1e6,
+        p50=p50 / 1e3,
+        p99=p99 / 1e3,
+        refused=refused,
+        failed=failed,
+        slowest=slowest / 1e3,
     )
