@@ -260,19 +260,23 @@ class Mirror:
         """Make it what a first run with this cursor leaves, in a hundredth of the time."""
         shutil.copytree(primary, self.destination, symlinks=True, dirs_exist_ok=True)
         self.state.mkdir()
+        self.change_state(
+            cursor=cursor,
+            full=int(time.time()),
+            entries=1 + sum(1 for _ in primary.rglob("*")),
+            refused=0,
+        )
+        self.fill_in_settings()
+
+    def fill_in_settings(self) -> None:
+        """Let its state be one of the present settings, whose change would bring a full run."""
         decisive = ("categories", "stripprefix", "upstream", "destination")
         lines = [f"{self.settings[name]}{'/' * (name == 'upstream')}\n" for name in decisive]
         lines += [f"{self.settings[name]}\n" for name in ("select",) if name in self.settings]
         done = subprocess.run(
             ["cksum"], input="".join([*lines, "\n"]), capture_output=True, text=True, check=True
         )
-        self.change_state(
-            cursor=cursor,
-            full=int(time.time()),
-            entries=1 + sum(1 for _ in primary.rglob("*")),
-            settings=done.stdout.split()[0],
-            refused=0,
-        )
+        self.change_state(settings=done.stdout.split()[0])
 
     @property
     def cursor(self) -> int | None:

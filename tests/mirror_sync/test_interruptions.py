@@ -14,6 +14,7 @@ import pytest
 from tests.clients.rsync import run_daemon
 from tests.live import wait_until
 from tests.mirror_sync.conftest import Network
+from tests.mirror_sync.cut import run_cut
 from tests.mirror_sync.stage import RSYNC, Stage, end
 from tests.mirror_sync.tree import change_at_random, missing, publish, read_tree, write
 
@@ -60,6 +61,27 @@ def test_cut_off_between_steps(synced: Stage) -> None:
         assert missing(synced.mirror.destination) == []
         assert synced.mirror.cursor == cursor
     synced.mirror.replace_programs()
+    synced.mirror.sync()
+    synced.assert_equal()
+
+
+@pytest.mark.parametrize("passed", [2_000, 20_000, 60_000])
+def test_the_network_is_lost(synced: Stage, network: Network, passed: int) -> None:
+    """A stream that is cut in its middle leaves whole repositories; the next run goes on."""
+    cursor = synced.mirror.cursor
+    publish(synced.primary, "40/x86_64", [f"large{n}.rpm" for n in range(4)], size=30_000)
+    synced.scan.scan()
+    port = int(network.rsync.rpartition(":")[2])
+    with run_cut(port, passed) as cut:
+        synced.mirror.settings["upstream"] = f"rsync://127.0.0.1:{cut}/{synced.module}"
+        synced.mirror.fill_in_settings()
+        run = synced.mirror.run()
+        assert run.code == 75, run.errors
+        assert "; the cursor stays" in run.errors
+        assert missing(synced.mirror.destination) == []
+        assert synced.mirror.cursor == cursor
+    synced.mirror.settings["upstream"] = f"{network.rsync}/{synced.module}"
+    synced.mirror.fill_in_settings()
     synced.mirror.sync()
     synced.assert_equal()
 

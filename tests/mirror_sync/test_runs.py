@@ -222,7 +222,7 @@ def test_trust_sender(stage: Stage, options: dict[str, object], rsync: str, pass
     stage.mirror.replace_programs(rsync=rsync)
     write(stage.primary, "docs/new", "new")
     stage.site.instead = stage.site.good("docs/\n")
-    assert " listed run: would set 1 names" in stage.mirror.run("--dry-run").output
+    assert " listed run: would set " in stage.mirror.run("--dry-run").output
     calls = (stage.mirror.programs / "rsync.calls").read_text()
     assert ("--trust-sender" in calls) == passed
 
