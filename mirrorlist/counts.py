@@ -20,7 +20,10 @@ from msgspec import Struct
 
 from mirrorlist.selection import Tier
 
-ENDPOINTS = ("metalink", "mirrorlist", "explain", "repositories", "health", "other")
+ENDPOINTS = (
+    *("metalink", "mirrorlist", "explain", "repositories", "rsyncFilter", "health"),
+    "other",
+)
 STATUSES = ("200", "302", "400", "404", "405", "408", "414", "431", "500", "503", "other")
 NO_TIER = "none"
 TIERS = (*(str(tier).lower().replace(" ", "_") for tier in Tier), NO_TIER)

@@ -85,7 +85,7 @@ class Service:
     ) -> Answer:
         """Return the answer to a request; `forwarded` are the X-Forwarded-For lines in order.
 
-        It is counted: 0.3 us.
+        Counting costs 0.4 us.
         """
         if self._untimed:
             self._untimed -= 1

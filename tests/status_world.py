@@ -2,7 +2,7 @@
 
 import math
 
-from mirrorlist.counts import TIERS, Count, Counts, Slot
+from mirrorlist.counts import ENDPOINTS, TIERS, Count, Counts, Slot
 from mirrorlist.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.selection import Tier
 from mirrorlist.status import Status, status_of
@@ -69,7 +69,7 @@ def _count(slot: Slot) -> None:
         ):
             for _ in range(max(1, weight // (4 * (number + 1)))):
                 slot.add_list(number % 2, 200, tier, country)
-    slot.add_request(5, 404, None)
+    slot.add_request(ENDPOINTS.index("other"), 404, None)
     slot.add_request(2, 200, None)
     slot.add(Count.UNKNOWN_REPOSITORIES, 1_234_567)
     slot.add(Count.LOG_LINES_WRITTEN, 987_654_321)

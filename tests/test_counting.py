@@ -147,6 +147,7 @@ def client(service: Service) -> Iterator[TestClient]:
         pytest.param("GET", "/repositories", ("repositories", "200"), id="repositories"),
         pytest.param("GET", f"/explain?{REPO}", ("explain", "200"), id="explain"),
         pytest.param("GET", "/explain?repo=x&arch=y", ("explain", "404"), id="explain an error"),
+        pytest.param("GET", "/rsyncFilter", ("rsyncFilter", "400"), id="rsync filter"),
         pytest.param("GET", "/nothing", ("other", "404"), id="nothing"),
         pytest.param("POST", "/metalink", ("metalink", "405"), id="a list by POST"),
         pytest.param("POST", "/repositories", ("repositories", "405"), id="another by POST"),

@@ -222,6 +222,29 @@ def test_draining(long_snapshot: Path, tmp_path: Path) -> None:
         assert not any(Path(f"/proc/{one}").exists() for one in processes)
 
 
+def test_a_refused_snapshot(snapshot: Path, tmp_path: Path) -> None:
+    """A damaged file makes the server not fresh, and ready all the same, until a good one comes."""
+    good, served = snapshot.read_bytes(), tmp_path / "served.snap"
+    served.write_bytes(good)
+
+    def publish(content: bytes) -> None:
+        (tmp_path / "new").write_bytes(content)
+        (tmp_path / "new").replace(served)
+
+    with running(served, tmp_path) as server:
+        assert server.get("/health/fresh").status == 200
+        publish(good[:-1])
+        refused = ("mirrorlist_swaps_refused_total",)
+        wait_until("both workers refuse it", lambda: server.metrics()[refused] == 2)
+        reason = json.loads(server.get("/health/fresh").body)["reason"]
+        assert reason.startswith(f"a snapshot file is refused: {served}: ")
+        assert (server.get("/health/ready").status, server.server.get(TARGET).status) == (200, 200)
+        page = server.get("/status").body.decode()
+        assert "by 2 of 2 workers" in page
+        publish(good)
+        wait_until("it is fresh again", lambda: server.get("/health/fresh").status == 200)
+
+
 def test_log_lines_count(snapshot: Path, tmp_path: Path) -> None:
     """Lines of the request log are counted when they are written."""
     with running(snapshot, tmp_path, "--log", tmp_path / "log") as server:
