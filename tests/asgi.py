@@ -1,7 +1,9 @@
 """Calls the ASGI app with a request line's exact bytes, which no HTTP client would let pass."""
 
 import asyncio
+import atexit
 from collections.abc import MutableMapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -43,12 +45,20 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(_run(app, scope, receive, send))
+    _loop().run_until_complete(_run(app, scope, receive, send))
     start, *bodies = sent
     body = b"".join(message.get("body", b"") for message in bodies)
     fields = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
     # A server leaves the body of HEAD out; an app may send it.
     return Response(start["status"], fields, b"" if method == "HEAD" else body)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The one loop of all calls: to make one takes longer than most answers."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
 
 
 async def _run(app: ASGIApp, scope: Message, receive: Any, send: Any) -> None:

@@ -19,8 +19,9 @@ from tests.live import ROOT, Server, read_to_end, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 TARGET = f"/mirrorlist?path={DIRECTORY}"
-# More than a loopback connection buffers, so that an answer can be under way for long.
-MANY_REPOSITORIES = 50_000
+# Their list is more than a loopback connection buffers, so that an answer is under way for long.
+MANY_REPOSITORIES = 2_500
+LONG_NAME = "a-repository-with-a-long-name-" * 80
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,9 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot with so many repositories that their list takes its time."""
+    """A snapshot with so long names of repositories that their list takes its time."""
     repositories = [
-        Repository(f"{'a-repository-with-a-long-name-' * 2}{number:06}", "x86_64", 0, False)
+        Repository(f"{LONG_NAME}{number:06}", "x86_64", 0, False)
         for number in range(MANY_REPOSITORIES)
     ]
     return _written(tmp_path_factory, repositories)
