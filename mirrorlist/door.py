@@ -23,6 +23,8 @@ from mirrorlist.service import Service
 KNOWN_UVICORN = ((0, 50), (0, 60))
 # With these a request is more than its head.
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_FORWARDED = b"x-forwarded-for"
+_NOTED = _MORE | {_FORWARDED}
 _LISTS = (b"/metalink", b"/mirrorlist")
 
 
@@ -35,12 +37,16 @@ class Door(LimitedProtocol):
     def on_message_begin(self) -> None:
         """Begin with a request that nobody has answered; what the app needs is made for it only."""
         self.url, self.headers = b"", []
-        self._is_answered = False
+        self._forwarded: list[bytes] = []
+        self._is_answered, self._has_more = False, False
         self._begin_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self.headers.append((name.lower(), value))
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in _NOTED:
+            self._note(name, value)
         if not self._in_head:
             self._count_headers()
 
@@ -72,8 +78,14 @@ class Door(LimitedProtocol):
             and b"#" not in self.url
             and not self._is_busy()
             and not self.flow.write_paused
-            and _MORE.isdisjoint([name for name, _ in self.headers])
+            and not self._has_more
         )
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == _FORWARDED:
+            self._forwarded.append(value)
+        else:
+            self._has_more = True
 
     def _hand_over(self) -> None:
         """Begin again as uvicorn does, for the app."""
@@ -85,9 +97,8 @@ class Door(LimitedProtocol):
 
     def _answer(self, is_metalink: bool, query: bytes) -> None:
         self._in_head, self._completed, self._is_answered = False, True, True
-        forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
         peer = self.client[0] if self.client else None
-        found = self.service.respond(is_metalink, query, peer, forwarded)
+        found = self.service.respond(is_metalink, query, peer, self._forwarded)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         head = self._head(found, keep_alive)
         self.server_state.total_requests += 1

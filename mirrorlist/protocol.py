@@ -91,6 +91,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _running: RequestResponseCycle | None = None
     _head_bytes: int = 0
     _target_bytes: int = 0
+    _received: int = 0
     _timer: asyncio.TimerHandle | None = None
     _deadline: float | None = None
     _then: Callable[[], object] = staticmethod(lambda: None)
@@ -125,6 +126,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._completed = False
+        self._received = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -167,6 +169,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _count_headers(self) -> None:
         lines = len(self.headers)
+        if self._received + self._head_bytes <= MAX_HEADER_BYTES and lines <= MAX_HEADER_LINES:
+            return
         size = sum(map(len, chain.from_iterable(self.headers))) + _LINE_EXTRA * lines
         if lines > MAX_HEADER_LINES or size > MAX_HEADER_BYTES:
             raise _Stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
