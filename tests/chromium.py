@@ -115,7 +115,7 @@ def browser(folder: Path, options: Sequence[str] = ()) -> Iterator[Browser]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=(theirs_in, theirs_out),
-        env={**os.environ, "HOME": str(folder)},
+        env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)},
     )
     os.close(theirs_in)
     os.close(theirs_out)

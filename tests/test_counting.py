@@ -1,6 +1,7 @@
 """What requests count: endpoint, status, first tier, country, and what goes wrong."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,8 +10,10 @@ from mirrorlist.app import App
 from mirrorlist.counts import Count, Counts
 from mirrorlist.service import TIMED_EVERY, Service
 from snapshot.reader import Snapshot
+from snapshot.writer import encode
 from tests.factories import export_tables, world
 from tests.in_process import make_service
+from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 COUNTRIES = {"198.51.100.1": "DE", "198.51.100.2": "IT", "198.51.100.3": "A1", "192.0.2.7": "DE"}
 REPO = "repo=linux-40&arch=x86_64"
@@ -96,14 +99,19 @@ def test_lists(
     )
 
 
-def test_equal_lists_of_different_tiers(service: Service, counts: Counts) -> None:
+def test_equal_lists_of_different_tiers(tmp_path: Path, counts: Counts) -> None:
     """A list that is the same for those who are there and those who ask counts for each."""
-    for query in (REPO, f"{REPO}&country=de", REPO, f"{REPO}&country=de"):
+    path = tmp_path / "mm.snap"
+    path.write_bytes(encode(small_data((Mirror("DE"), Mirror("DE")), {})))
+    service = make_service(Snapshot(path), COUNTRIES, minimum=1, seed=None)
+    service.slot = counts.claim()
+    here = f"path={DIRECTORY}"
+    for query in (here, f"{here}&country=de") * 2:
         for _ in range(3):
-            service.respond(True, query.encode(), "198.51.100.1", ())
+            service.respond(False, query.encode(), "198.51.100.1", ())
     assert counts.totals().requests == {
-        ("metalink", "200", "country"): 6,
-        ("metalink", "200", "country_asked"): 6,
+        ("mirrorlist", "200", "country"): 6,
+        ("mirrorlist", "200", "country_asked"): 6,
     }
 
 
