@@ -143,17 +143,16 @@ class Shares:
         return {host: due for host, due in self.due.items() if due >= FEWEST_DRAWS * self.uses}
 
 
-def _shares(group: str, got: Sequence[bytes], hosts: Sequence[int]) -> Shares:
-    """Return the shares in a group's answers, in the order in which they were given."""
-    total = len(got)
-    weights = {host + 1: MIRRORS[host].bandwidth for host in hosts}
-    # The countries of a group have no hosts of their own, or are one: they share their lists.
-    runs = [len(list(same)) for _, same in groupby(got)]
+def _shares(group: str, due: Sequence[int], lists: Sequence[bytes]) -> Shares:
+    """Judge a group's lists, in the order in which they were given."""
+    weights = {host + 1: MIRRORS[host].bandwidth for host in due}
+    # Countries without hosts of their own are given the same list, in turn.
+    runs = [len(list(same)) for _, same in groupby(lists)]
     return Shares(
         group,
-        Counter(map(_first, got)),
-        {host: total * weight / sum(weights.values()) for host, weight in weights.items()},
-        sum(run**2 for run in runs) / total,
+        Counter(map(_first, lists)),
+        {host: len(lists) * weight / sum(weights.values()) for host, weight in weights.items()},
+        sum(run**2 for run in runs) / len(lists),
     )
 
 
@@ -164,14 +163,16 @@ def _first(hosts: bytes) -> int:
 
 
 def _asked(port: int, answers: int, seed: int) -> list[tuple[Pair, bytes]]:
-    """What pairs got, in order, of about so many answers: each list from its first URL on."""
+    """What each request got, in order, of about so many: each list from its first URL on."""
     pairs = _pairs()
     traffic = [pair for pair in pairs for _ in range(pair.answers * answers // 200_000)]
     Random(seed).shuffle(traffic)
     requests = {pair: pair.request for pair in pairs}
     bodies = ask_all(port, [requests[pair] for pair in traffic])
-    lists = (body[body.index(b"https://host") :] for body in bodies)
-    return list(zip(traffic, lists, strict=True))
+    return [
+        (pair, body[body.index(b"https://host") :])
+        for pair, body in zip(traffic, bodies, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -190,25 +191,25 @@ def test_first_places_follow_the_bandwidths(
     snapshot = tmp_path / "mm.snap"
     snapshot.write_bytes(encode(_world()))
     with serve(snapshot, tmp_path, *options) as server:
-        asked = _asked(server.port, answers, seed=1)
+        got = _asked(server.port, answers, seed=1)
     groups: defaultdict[str, list[bytes]] = defaultdict(list)
-    lists: defaultdict[Pair, list[bytes]] = defaultdict(list)
-    for pair, got in asked:
-        groups[pair.group].append(got)
-        lists[pair].append(got)
-    due = {pair.group: pair.due for pair in lists}
-    found = [_shares(group, groups[group], due[group]) for group in sorted(groups)]
+    pairs: defaultdict[Pair, list[bytes]] = defaultdict(list)
+    for pair, hosts in got:
+        groups[pair.group].append(hosts)
+        pairs[pair].append(hosts)
+    due = {pair.group: pair.due for pair in pairs}
+    found = [_shares(group, due[group], groups[group]) for group in sorted(groups)]
     sys.stdout.write("\n".join(["", *map(_line, found), ""]))
     for one in found:
         assert set(one.firsts) <= set(one.due), one.group
         assert one.statistic <= one.limit, _line(one)
         assert one.farthest <= 0.1, _line(one)
-    _assert_uses(lists, reuse)
+    _assert_uses(pairs, reuse)
 
 
-def _assert_uses(lists: dict[Pair, list[bytes]], reuse: int) -> None:
+def _assert_uses(pairs: dict[Pair, list[bytes]], reuse: int) -> None:
     """Hold what docs/operations.md says of --reuse."""
-    for pair, got in lists.items():
+    for pair, got in pairs.items():
         in_a_row = max(len(list(same)) for _, same in groupby(got))
         # Where the nearest tier has one host, only the drawing of the places behind it changes.
         most = reuse if len(pair.due) > 1 else reuse**2
