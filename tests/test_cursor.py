@@ -234,7 +234,7 @@ OPERATIONS: dict[str, Callable[[World, str], object]] = {
 steps = st.tuples(st.sampled_from(sorted(OPERATIONS)), st.sampled_from(NAMES), st.integers(0, 2))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(steps, min_size=5, max_size=40))
 def test_nothing_is_lost(history: list[tuple[str, str, int]]) -> None:
     """After whatever happened, one more scan, export and poll gives each mirror the whole tree."""

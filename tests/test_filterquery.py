@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery
@@ -132,6 +132,7 @@ def test_asked_form() -> None:
     assert asked_form(b"since=x&form=filest") == "classic"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=60) | st.text("categories=Linux&since0%").map(str.encode))
 def test_whatever_is_sent(raw: bytes) -> None:
     """Any bytes give a query or a mistake, nothing else."""

@@ -55,7 +55,7 @@ globs = st.lists(
 ).map("/".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(globs, paths)
 def test_as_a_regular_expression_does(glob: str, name: str) -> None:
     """Taking the first place that fits finds a match if there is one."""

@@ -47,6 +47,13 @@ class Primary:
         path.with_name(".part").write_text(text)
         path.with_name(".part").rename(path)
 
+    def refusal(self, form: str) -> bytes:
+        """Return the answer to a question without `since`, about the last snapshot."""
+        catalog = Catalog(Snapshot(self.mirror.with_name("mm.snap")))
+        answer = RsyncFilter().answer(catalog, f"categories=Tree&form={form}".encode(), Held())
+        assert answer.status == 400
+        return answer.body
+
     def changes(self, form: str, options: str = "") -> bytes:
         """Return what changed since the mirror was the same."""
         now = self._times()
@@ -195,7 +202,7 @@ def test_what_the_classic_form_cannot(make_primary: MakePrimary) -> None:
 
 
 def test_nothing_but_what_is_listed(make_primary: MakePrimary) -> None:
-    """The null answer transfers and deletes nothing, in either form."""
+    """The null answer transfers and deletes nothing, in either form; nor does a refusal."""
     primary = make_primary(["a/old", "b/old"])
     before = tree(primary.mirror)
     lists = [(CLASSIC, primary.changes("classic")), (FILES, primary.changes("files"))]
@@ -204,6 +211,9 @@ def test_nothing_but_what_is_listed(make_primary: MakePrimary) -> None:
     for options, listed in lists:
         run = primary.rsync(options, listed)
         assert (run.returncode, tree(primary.mirror)) == (0, before), run.stderr
+    for options, form in ((CLASSIC, "classic"), (FILES, "files")):
+        primary.rsync(options, primary.refusal(form))
+        assert tree(primary.mirror) == before
 
 
 def test_gone_before_rsync_came(make_primary: MakePrimary) -> None:

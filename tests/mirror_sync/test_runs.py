@@ -344,27 +344,3 @@ def test_what_comes_last_may_be_files(synced: Stage) -> None:
     synced.mirror.settings["last"] = "repodata list"
     synced.mirror.sync()
     synced.assert_equal()
-
-
-def test_chain(stage: Stage) -> None:
-    """A mirror of a slow mirror gets everything, as it looks again for as long as the overlap."""
-    server = str(stage.mirror.settings["server"])
-    second = Mirror(stage.folder / "second", server, f"{stage.url}/first/mirror")
-    hasty = Mirror(stage.folder / "hasty", server, f"{stage.url}/first/mirror")
-    hasty.settings["overlap"] = 0
-    for mirror in (stage.mirror, second, hasty):
-        mirror.settings["check"] = "no"
-        mirror.sync()
-    for hour in range(0, 60, 20):
-        if hour < 40:
-            publish(stage.primary, "40/x86_64", [f"hour{hour}.rpm"])
-            write(stage.primary, f"docs/hour/{hour}", str(hour))
-        stage.scan.scan(hours=20)
-        if hour == 40:
-            stage.mirror.sync()
-        second.sync()
-        hasty.sync()
-    stage.assert_equal()
-    stage.assert_equal(second)
-    # So the delays do lose changes, but for the overlap.
-    assert read_tree(hasty.destination) != read_tree(stage.primary)

@@ -1,7 +1,9 @@
 """The script as a file: plain POSIX sh, and described by its help, its page and its example."""
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +61,19 @@ def test_the_timer_runs_it() -> None:
     unit = (ROOT / "contrib" / "mirror-sync@.service").read_text()
     assert "ExecStart=/usr/local/bin/mirror-sync --config /etc/mirror-sync/%i.conf" in unit
     assert "SuccessExitStatus=75" in unit
+
+
+@pytest.mark.system
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    """Systemd, where it is, finds nothing wrong with the units."""
+    verifier = shutil.which("systemd-analyze")
+    for name in ("mirror-sync@.service", "mirror-sync@.timer"):
+        unit = (SCRIPT.parent / name).read_text()
+        (tmp_path / name).write_text(unit.replace("/usr/local/bin/mirror-sync", str(SCRIPT)))
+        if verifier is not None:
+            command = [verifier, "verify", str(tmp_path / name)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert "mirror-sync" not in done.stderr
 
 
 @pytest.mark.system
