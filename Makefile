@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test check hostile bench loadtest lock clean
+.PHONY: help install dev demo test check hostile bench loadtest soak lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3001", make test ARGS="-k metalink"
@@ -35,6 +35,9 @@ bench: dev ## what a request costs, beside the floor and an incumbent
 
 loadtest: dev ## users as dnf makes them: a normal day, a release day, unknown repositories
 	@$(BIN)/python -m loadtest.crowd $(ARGS)
+
+soak: dev ## five minutes of faults at random while clients ask, with a table at the end
+	@$(BIN)/python -m loadtest.soak $(ARGS)
 
 lock: dev ## write the lock files anew: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)

@@ -1,10 +1,12 @@
-"""Measures how soon a change is in the published file: from COMMIT to the renamed snapshot.
+"""Measures how soon a change reaches clients: from COMMIT to the file, and to every worker.
 
     python -m loadtest.freshness --database postgresql://mm@db/scratch --output runs/freshness.json
 
 The database must be one to throw away, filled by `loadtest.dataset`. Each change is what a crawler
 commits: 5,000 directories that one host lost or has again. What an idle watch costs is measured
-first. All figures are of `mirrorlist watch` as a process of its own.
+first. All figures are of `mirrorlist watch` and `mirrorlist serve` as processes of their own; each
+worker is asked, over a connection that it has accepted, which snapshot it answers from, again and
+again until it is another one.
 """
 
 import os
@@ -28,7 +30,10 @@ from loadtest.figures import percentile
 from loadtest.machine import Machine, this_machine
 from loadtest.processes import cpu_seconds, pss_bytes
 from loadtest.progress import show_phases
+from loadtest.servers import Servers
+from loadtest.workers import Worker, all_serve, each_worker, worker_pids
 from snapshot.database import parse_url
+from snapshot.reader import Snapshot
 
 _LATE_SECONDS = 60.0
 _LOOK_SECONDS = 0.002
@@ -51,11 +56,16 @@ class Idle(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """One change: the host, the rows touched, seconds from the end of COMMIT to the new file."""
+    """One change: the host, the rows touched, and seconds from the end of COMMIT.
+
+    `seconds` are those to the new file, `served` those to the first moment when every worker
+    answers from it.
+    """
 
     host: int
     rows: int
     seconds: float
+    served: float
 
 
 class Run(Struct, frozen=True):
@@ -70,22 +80,35 @@ class Run(Struct, frozen=True):
 @click.command()
 @click.option("--database", required=True, metavar="URL", help="Filled by loadtest.dataset.")
 @click.option("--asn", type=click.Path(path_type=Path), help="As of `mirrorlist watch`.")
-@click.option("--changes", default=30, show_default=True, help="Transactions.")
+@click.option("--workers", default=2, show_default=True, help="Of the server.")
+@click.option("--changes", default=100, show_default=True, help="Transactions.")
 @click.option("--idle", default=60.0, show_default=True, help="Seconds of an idle watch.")
 @click.option("--seed", default=1, show_default=True, help="Other hosts, other pauses.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write all figures there (JSON).")
 def main(
-    database: str, asn: Path | None, changes: int, idle: float, seed: int, output: Path | None
+    database: str,
+    asn: Path | None,
+    workers: int,
+    changes: int,
+    idle: float,
+    seed: int,
+    output: Path | None,
 ) -> None:
-    """Measure from COMMIT to the published file."""
+    """Measure from COMMIT to the published file, and to every worker."""
     with tempfile.TemporaryDirectory() as name, show_phases() as phases:
         options = ["--asn", str(asn)] if asn else []
         snapshot, said = Path(name) / "mm.snap", Path(name) / "said"
         with phases.phase("idle"):
             cost = _idle(database, snapshot, said, options, idle)
-        with _watch(database, snapshot, said, options), _connect(database) as connection:
-            found = _changes(connection, snapshot, Random(seed), changes)
-            measured = list(phases.counted("changes", found, changes))
+        with (
+            _watch(database, snapshot, said, options),
+            _connect(database) as connection,
+            Servers() as servers,
+        ):
+            server = servers.ours(snapshot, ["--workers", str(workers)])
+            with each_worker(server, worker_pids(server, workers)) as each:
+                found = _changes(connection, snapshot, each, Random(seed), changes)
+                measured = list(phases.counted("changes", found, changes))
         run = Run(this_machine(), cost, measured, said.read_text().splitlines())
     if output:
         output.write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
@@ -94,15 +117,21 @@ def main(
 
 def summary(run: Run) -> str:
     """Return the figures in a few lines."""
-    seconds = sorted(change.seconds for change in run.changes)
     idle = run.idle
     return (
-        f"COMMIT to file, {len(seconds)} changes: p50 {statistics.median(seconds):.2f} s,"
-        f" p99 {percentile(seconds, 99):.2f} s, least {seconds[0]:.2f} s,"
-        f" most {seconds[-1]:.2f} s\n"
+        f"{_line('file', [change.seconds for change in run.changes])}\n"
+        f"{_line('every worker', [change.served for change in run.changes])}\n"
         f"idle: {idle.cpu_seconds_an_hour:.1f} s CPU an hour,"
         f" {idle.backend_cpu_seconds_an_hour:.1f} s in PostgreSQL,"
         f" {idle.transactions_a_minute:.0f} transactions a minute, {idle.pss_bytes / 1e6:.0f} MB"
+    )
+
+
+def _line(what: str, seconds: list[float]) -> str:
+    return (
+        f"COMMIT to {what}, {len(seconds)} changes: p50 {statistics.median(seconds):.2f} s,"
+        f" p99 {percentile(seconds, 99):.2f} s, least {min(seconds):.2f} s,"
+        f" most {max(seconds):.2f} s"
     )
 
 
@@ -143,17 +172,31 @@ def _inode(snapshot: Path) -> int | None:
 
 
 def _changes(
-    connection: Connection, snapshot: Path, chance: Random, count: int
+    connection: Connection, snapshot: Path, workers: list[Worker], chance: Random, count: int
 ) -> Iterator[Change]:
     hosts = [int(str(host)) for (host,) in connection.execute(crawled_hosts(DIRECTORIES))]
     connection.commit()
     for _ in range(count):
         time.sleep(chance.uniform(_LEAST_PAUSE, _MOST_PAUSE))
-        host, before = chance.choice(hosts), _inode(snapshot)
+        host, before, old = chance.choice(hosts), _inode(snapshot), Snapshot(snapshot).id
         rows = connection.execute(crawl(host, DIRECTORIES)).rowcount
         connection.commit()
         committed = time.monotonic()
-        yield Change(host, rows, round(_await(snapshot, before) - committed, 3))
+        written = _await(snapshot, before)
+        served = _await_workers(workers, old)
+        yield Change(host, rows, round(written - committed, 3), round(served - committed, 3))
+        if not all_serve(workers, Snapshot(snapshot).id):
+            raise SystemExit("a worker answers from another snapshot than the published one")
+
+
+def _await_workers(workers: list[Worker], old: str) -> float:
+    """Wait until no worker answers from the old snapshot any more; returns when that was."""
+    deadline = time.monotonic() + _LATE_SECONDS
+    while time.monotonic() < deadline:
+        if all(worker.snapshot() != old for worker in workers):
+            return time.monotonic()
+        time.sleep(_LOOK_SECONDS)
+    raise SystemExit(f"not every worker has the new snapshot within {_LATE_SECONDS:.0f} s")
 
 
 def _idle(database: str, snapshot: Path, said: Path, options: list[str], seconds: float) -> Idle:
