@@ -33,8 +33,9 @@ from mirrorlist.urls import Url
 from snapshot.model import Host
 
 DEFAULT_REUSE = 16
-# Bytes of one worker.
-MOST_BYTES = 22 << 20
+# Of one worker: lists are as long as there are hosts, and as many.
+BYTES_A_HOST = 52_000
+FEWEST_BYTES = 8 << 20
 _GOLDEN = (5**0.5 - 1) / 2
 _FEW = 1000
 # Roughly what they take: a key, a choice, a host in it, a region, a host there, an order.
@@ -168,7 +169,7 @@ class Orders:
     asked for while the younger one fills is forgotten with the older one.
     """
 
-    def __init__(self, reuse: int = DEFAULT_REUSE, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, reuse: int = DEFAULT_REUSE, most_bytes: int = FEWEST_BYTES) -> None:
         """Take how many requests get one list, at least 1, and how much may be kept."""
         self.reuse = reuse
         self._most_bytes = most_bytes
@@ -295,6 +296,11 @@ class Orders:
         if found is None:
             found = self._listings[key] = Listing(urls, host, next(self._numbers))
         return found
+
+
+def room(hosts: int) -> int:
+    """Return how many bytes to keep with so many hosts: 22 MB with 430."""
+    return max(FEWEST_BYTES, BYTES_A_HOST * hosts)
 
 
 def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:

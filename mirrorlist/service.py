@@ -21,7 +21,7 @@ from mirrorlist.errors import QueryError
 from mirrorlist.explain import explain, explain_any
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
-from mirrorlist.orders import DEFAULT_REUSE, Orders
+from mirrorlist.orders import DEFAULT_REUSE, Orders, room
 from mirrorlist.plan import Plan
 from mirrorlist.query import Query, parse_query
 from mirrorlist.store import Store
@@ -66,7 +66,8 @@ class Service:
         self.stale = stale
         self._rng = Random()
         # With a seed an answer must depend on its request alone.
-        self._orders = Orders(max(1, reuse)) if seed is None else None
+        keep = room(len(store.catalog.hosts))
+        self._orders = Orders(max(1, reuse), keep) if seed is None else None
         self._plans: dict[tuple[bool, bytes], Plan] = {}
         self._plans_of: Catalog | None = None
         self._retired: dict[tuple[bool, bytes], Plan] = {}
