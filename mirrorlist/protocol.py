@@ -73,8 +73,15 @@ class _Gone(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
 
 _GONE = _Gone()
+_GONE_FLOW = FlowControl(_GONE)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -114,10 +121,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _let_go(self) -> None:
         """Refer to nothing that refers to this: thousands of circles a second are much garbage."""
-        del self._then
+        self._then = LimitedProtocol._then
         self._timer = None
-        self.transport, self.flow = _GONE, FlowControl(_GONE)
-        self.cycle = None  # type: ignore[assignment]
+        self.transport, self.flow, self.cycle = _GONE, _GONE_FLOW, None  # type: ignore[assignment]
         self._running = None
 
     def data_received(self, data: bytes) -> None:
