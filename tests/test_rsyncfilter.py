@@ -1,8 +1,10 @@
 """What changed since a mirror's last run: which directories, how they are written, the headers."""
 
+import sys
 from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlencode
 
 import pytest
@@ -367,6 +369,30 @@ def test_kept_bodies(tree: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
             assert filter.answer(tree, query, Held()) == expected[query]
         assert filter.kept_bytes <= most
     assert 0 < filter.kept_answers < len(queries)
+
+
+def test_unchanged_directories_cost_nothing(tmp_path: Path) -> None:
+    """However many directories did not change, an answer takes the same steps."""
+    steps = set()
+    for unchanged in (10, 3000):
+        names = [f"unchanged/{number:04}" for number in range(unchanged)]
+        world = catalog(tmp_path, [*map(directory, names), directory("changed", 1600)])
+        filter = RsyncFilter()
+        # The first answer puts them in the order of their changes.
+        filter.answer(world, NOW.encode(), Held())
+        counted: list[str] = []
+
+        def note(frame: FrameType, event: str, argument: object, to: list[str] = counted) -> None:
+            to.append(event)
+
+        sys.setprofile(note)
+        try:
+            answer = filter.answer(world, b"categories=Linux&since=1500&form=files", Held())
+        finally:
+            sys.setprofile(None)
+        assert answer.body == b"changed/\n"
+        steps.add(len(counted))
+    assert len(steps) == 1
 
 
 def test_how_many_bodies_are_kept(tree: Catalog) -> None:
