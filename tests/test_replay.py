@@ -325,12 +325,15 @@ def test_interrupted(folder: Path, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     with serve(folder / "plain" / "mm.snap", tmp_path, "--log", seen) as server:
         side = ["--against", f"http://127.0.0.1:{server.port}"]
+        # Whoever runs the tests in the background of a script has us ignore it, and our children.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [*COMMAND, "replay", "--log", str(log), *side, *side, "--rate", "50", "--json"],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        signal.signal(signal.SIGINT, before)
         wait_until("it asks", lambda: seen.read_text().count("\n") > 4)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=SECONDS)
