@@ -34,7 +34,7 @@ from snapshot.model import Host
 
 DEFAULT_REUSE = 16
 # Of one worker: lists are as long as there are hosts, and as many.
-BYTES_A_HOST = 52_000
+BYTES_A_HOST = 44_000
 FEWEST_BYTES = 8 << 20
 _GOLDEN = (5**0.5 - 1) / 2
 _FEW = 1000
@@ -299,7 +299,7 @@ class Orders:
 
 
 def room(hosts: int) -> int:
-    """Return how many bytes to keep with so many hosts: 22 MB with 430."""
+    """Return how many bytes to keep with so many hosts: 19 MB with 430."""
     return max(FEWEST_BYTES, BYTES_A_HOST * hosts)
 
 
