@@ -5,6 +5,7 @@ zero byte, on its file descriptors 3 (in) and 4 (out).
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -101,12 +102,21 @@ class Browser:
         return message
 
 
+def _pipe() -> tuple[int, int]:
+    """Return a pipe whose descriptors are none of those that Chromium wants for itself."""
+    ends = os.pipe()
+    reading, writing = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
+    return reading, writing
+
+
 @contextmanager
 def browser(folder: Path, options: Sequence[str] = ()) -> Iterator[Browser]:
     """Run Chromium with a profile in a folder; skipped where there is none."""
     program = need_program("chromium", "chromium")
-    theirs_in, ours_out = os.pipe()
-    ours_in, theirs_out = os.pipe()
+    theirs_in, ours_out = _pipe()
+    ours_in, theirs_out = _pipe()
     # dash: the descriptors that it wants, whatever ours are.
     command = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(
