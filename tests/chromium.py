@@ -125,7 +125,8 @@ def browser(folder: Path, options: Sequence[str] = ()) -> Iterator[Browser]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         pass_fds=(theirs_in, theirs_out),
-        env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)},
+        # Its socket there must have a path of at most 107 bytes.
+        env={**os.environ, "HOME": str(folder), "TMPDIR": "/tmp"},
     )
     os.close(theirs_in)
     os.close(theirs_out)
