@@ -3,10 +3,7 @@
 The only module that knows starlette. Source: behaviour.md section 1 and section 6 items 7, 9, 10.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -21,8 +18,9 @@ from mirrorlist.counts import Count, endpoint_place
 from mirrorlist.errors import QueryError
 from mirrorlist.explanation import as_text
 from mirrorlist.health import ready
+from mirrorlist.jobs import PRESENCE, Abandoned, Busy, Check, Jobs, Presence, there
 from mirrorlist.query import echo
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.rsyncfilter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -90,7 +88,7 @@ def _method_not_allowed() -> Response:
 def _make_others(service: Service) -> ASGIApp:
     rsync_filter = RsyncFilter()
     # One at a time beside the loop: a list of all directories takes longer than a client may wait.
-    beside = ThreadPoolExecutor(1, "rsyncFilter")
+    beside = Jobs("rsyncFilter")
 
     async def live(request: Request) -> Response:
         return PlainTextResponse("OK\n")
@@ -107,8 +105,14 @@ def _make_others(service: Service) -> ASGIApp:
 
     async def changes(request: Request) -> Response:
         query, held = request.scope["query_string"], _held(request)
-        work = partial(rsync_filter.answer, service.store.catalog, query, held)
-        found = await asyncio.get_running_loop().run_in_executor(beside, work)
+
+        def work(check: Check) -> FilterAnswer:
+            return rsync_filter.answer(service.store.catalog, query, held, check)
+
+        try:
+            found = await beside.do(work, _presence(request))
+        except (Abandoned, Busy):
+            found = busy(query)
         return Response(found.body, found.status, found.headers)
 
     async def nothing_here(request: Request, error: Exception) -> Response:
@@ -141,6 +145,12 @@ def _anywhere(name: str, endpoint: Endpoint) -> list[Route]:
 def _held(request: Request) -> Held:
     headers = request.headers
     return Held(headers.get("if-none-match"), headers.get("if-modified-since"))
+
+
+def _presence(request: Request) -> Callable[[], Presence]:
+    """Return what says how the connection is; under another server nobody does."""
+    found: Callable[[], Presence] = request.scope.get(PRESENCE, there)
+    return found
 
 
 def _explain(service: Service, request: Request) -> Response:

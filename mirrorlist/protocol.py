@@ -8,11 +8,14 @@ import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
+from typing import cast
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from mirrorlist.jobs import MOST_SECONDS, PRESENCE, Presence
 
 MAX_TARGET_BYTES = 8 * 1024
 # Each line counts with its name, value, colon, blank and line end.
@@ -21,7 +24,7 @@ MAX_HEADER_LINES = 64
 # From the first byte of a request (or the start of the connection) to the end of its headers.
 HEAD_SECONDS = 10.0
 # From there until the answer has left this process.
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = MOST_SECONDS
 # How long to read on, and throw away, what a refused client still sends: closing at once would
 # make the kernel reset the connection, and the refusal would be lost with it.
 LINGER_SECONDS = 1.0
@@ -125,6 +128,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer = None
         self.transport, self.flow, self.cycle = _GONE, _GONE_FLOW, None  # type: ignore[assignment]
         self._running = None
+        self.scope = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; after a refusal, throw it away."""
@@ -260,7 +264,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cast(dict[str, object], cycle.scope)[PRESENCE] = self._presence
         super()._start_asgi_task(cycle, app)
+
+    def _presence(self) -> Presence:
+        """Return how the client's connection is; any thread may ask."""
+        if self.transport.is_closing():
+            return Presence.GONE
+        return Presence.SILENT if self._at_end else Presence.THERE
 
     def _is_busy(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle

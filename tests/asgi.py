@@ -22,6 +22,26 @@ def call(
     headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> Response:
     """Return the app's answer; a peer of None is a Unix socket's."""
+    return _loop().run_until_complete(_call(app, target, peer, method, headers))
+
+
+def call_at_once(app: ASGIApp, targets: Sequence[bytes]) -> list[Response]:
+    """Return the app's answers to requests that all come in the same moment."""
+
+    async def gather() -> list[Response]:
+        calls = [_call(app, target, "127.0.0.1", "GET", ()) for target in targets]
+        return await asyncio.gather(*calls)
+
+    return _loop().run_until_complete(gather())
+
+
+async def _call(
+    app: ASGIApp,
+    target: bytes,
+    peer: str | None,
+    method: str,
+    headers: Sequence[tuple[bytes, bytes]],
+) -> Response:
     path, _, query = target.partition(b"?")
     scope = {
         "type": "http",
@@ -45,7 +65,7 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    _loop().run_until_complete(_run(app, scope, receive, send))
+    await app(scope, receive, send)
     start, *bodies = sent
     body = b"".join(message.get("body", b"") for message in bodies)
     fields = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
@@ -59,7 +79,3 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     atexit.register(loop.close)
     return loop
-
-
-async def _run(app: ASGIApp, scope: Message, receive: Any, send: Any) -> None:
-    await app(scope, receive, send)

@@ -8,8 +8,10 @@ from starlette.testclient import TestClient
 
 from mirrorlist.app import App
 from mirrorlist.catalog import Catalog
+from mirrorlist.jobs import MOST_WAITING
 from mirrorlist.rsyncfilter import Held, RsyncFilter
 from snapshot.reader import Snapshot
+from tests.asgi import call, call_at_once
 from tests.contract_world import contract_world
 from tests.factories import export_tables, world
 from tests.in_process import NOW, make_service
@@ -208,6 +210,23 @@ def test_lists_are_answered_beside_changes(client: TestClient, snapshot: Snapsho
     for target, answer in zip(targets, answers, strict=True):
         query = target.partition("?")[2].encode()
         assert answer.content == fresh.answer(catalog, query, Held()).body
+
+
+@pytest.mark.parametrize("form", ["classic", "files"])
+def test_so_many_wait_for_changes(snapshot: Snapshot, form: str) -> None:
+    """One is under way and 16 wait; the others hear at once when to come again, and no rule."""
+    app = App(make_service(snapshot))
+    target = f"/rsyncFilter?{EPEL}&form={form}".encode()
+    answers = call_at_once(app, [target] * 40)
+    assert [one.status for one in answers] == [200] * (1 + MOST_WAITING) + [503] * (
+        39 - MOST_WAITING
+    )
+    refused = answers[-1]
+    assert refused.headers["retry-after"] == "10"
+    assert refused.headers["cache-control"] == "no-store"
+    assert b"ask again in 10 s" in refused.body
+    assert not [line for line in refused.body.splitlines() if line.startswith(b"+")]
+    assert call(app, target).status == 200
 
 
 def _app_with(tmp_path_factory: pytest.TempPathFactory, prefixes: list[str]) -> TestClient:

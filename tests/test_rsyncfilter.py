@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist import rsyncfilter
+from mirrorlist import pathglob, rsyncfilter
 from mirrorlist.catalog import Catalog
+from mirrorlist.jobs import Abandoned
 from mirrorlist.rsyncfilter import FilterAnswer, Held, RsyncFilter
 from snapshot.model import Category, Directory, History
 from snapshot.reader import Snapshot
@@ -401,3 +402,87 @@ def test_how_many_bodies_are_kept(tree: Catalog) -> None:
     for number in range(rsyncfilter.KEPT_ANSWERS + 9):
         filter.answer(tree, f"{NOW}&form=files&select={number}".encode(), Held())
     assert filter.kept_answers == rsyncfilter.KEPT_ANSWERS
+
+
+def test_what_nobody_uses_drives_out_nothing(
+    tree: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What mirrors asked for twice stays kept, whatever a stranger asks for once or twice."""
+    monkeypatch.setattr(rsyncfilter, "KEPT_ANSWERS", 4)
+    filter = RsyncFilter()
+    honest = b"categories=Linux&since=1500&form=files"
+    for _ in range(5):
+        body = filter.answer(tree, honest, Held()).body
+    for number in [*range(50)] * 2:
+        filter.answer(tree, f"{NOW}&select={number}".encode(), Held())
+    drawn: list[object] = []
+    monkeypatch.setattr(rsyncfilter, "_write", lambda *given: drawn.append(given))
+    assert filter.answer(tree, honest, Held()).body == body
+    assert drawn == []
+
+
+def test_what_is_asked_more_often_is_kept(tree: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror that comes when strangers have filled all places gets one when it comes again."""
+    monkeypatch.setattr(rsyncfilter, "KEPT_ANSWERS", 4)
+    filter = RsyncFilter()
+    for number in range(50):
+        filter.answer(tree, f"{NOW}&select={number}".encode(), Held())
+    honest = b"categories=Linux&since=1500&form=files"
+    for _ in range(2):
+        body = filter.answer(tree, honest, Held()).body
+    monkeypatch.setattr(rsyncfilter, "_write", lambda *given: None)
+    assert filter.answer(tree, honest, Held()).body == body
+
+
+def test_counting_what_was_asked_is_bounded(tree: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often others were asked for is remembered of so many, not of all."""
+    monkeypatch.setattr(rsyncfilter, "MOST_COUNTED", 8)
+    filter = RsyncFilter()
+    for number in range(50):
+        filter.answer(tree, f"{NOW}&select={number}".encode(), Held())
+    assert len(filter._asked) <= 8
+
+
+def test_globs_that_take_too_long(tree: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Globs beyond the steps of a request are 400, in a list that transfers nothing."""
+    monkeypatch.setattr(pathglob, "MOST_STEPS", 20)
+    for form, first in (("classic", 1), ("files", 0)):
+        query = f"categories=Linux&since=0&select=**/repodata/**&form={form}"
+        answer = ask(tree, query)
+        assert answer.status == 400
+        text = answer.body.decode().splitlines()[first]
+        assert text.startswith("# select=: too much work for all these directories")
+
+
+def test_work_ends_when_nobody_waits(tmp_path: Path) -> None:
+    """Each step of a thousand directories looks whether anybody waits, in both forms."""
+    many = 3 * 1024 + 1
+    world = catalog(tmp_path, [directory(f"d/{number:05}", 1600) for number in range(many)])
+    for form in ("classic", "files"):
+        query = f"categories=Linux&since=1500&form={form}&select=**".encode()
+        looks = _Looks(least=0)
+        assert RsyncFilter().answer(world, query, Held(), looks).status == 200
+        assert looks.count >= 12
+        with pytest.raises(Abandoned):
+            RsyncFilter().answer(world, query, Held(), _Looks(least=looks.count - 5))
+
+
+class _Looks:
+    """Counts looks; after a few nobody waits any more."""
+
+    def __init__(self, least: int) -> None:
+        self.count = 0
+        self._least = least
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == self._least:
+            raise Abandoned
+
+
+def test_many_tags(tree: Catalog) -> None:
+    """Thousands of tags that are not ours are one look; one among them that is ours is found."""
+    tags = [f'"{number}"' for number in range(2500)]
+    query = "categories=Linux&since=0"
+    assert ask(tree, query, tag=",".join(tags)).status == 200
+    assert ask(tree, query, tag=",".join([*tags, f'W/"{tree.id}-2000"'])).status == 304

@@ -1,0 +1,111 @@
+"""Work beside the event loop: how many may wait, and what nobody waits for."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from mirrorlist.jobs import Abandoned, Busy, Check, Jobs, Presence
+
+FOREVER = 1000.0
+
+
+class Held:
+    """Work that holds the thread until it may go on."""
+
+    def __init__(self) -> None:
+        """Begin shut."""
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+        self.done: list[str] = []
+
+    def work(self, name: str) -> Callable[[Check], str]:
+        """Return work that waits, then looks whether it is still wanted."""
+
+        def work(check: Check) -> str:
+            self.begun.set()
+            self.may_end.wait(10)
+            check()
+            self.done.append(name)
+            return name
+
+        return work
+
+    async def occupy(self, jobs: Jobs, presence: Callable[[], Presence]) -> "asyncio.Task[str]":
+        """Let the thread begin with work called first."""
+        task = asyncio.create_task(jobs.do(self.work("first"), presence))
+        await asyncio.to_thread(self.begun.wait, 10)
+        return task
+
+
+def _is(presence: Presence) -> Callable[[], Presence]:
+    return lambda: presence
+
+
+def test_so_many_may_wait() -> None:
+    """Beside what is under way so many wait; the next is refused at once; then all are done."""
+
+    async def run() -> None:
+        held, jobs = Held(), Jobs("test", FOREVER, most_waiting=3)
+        first = await held.occupy(jobs, _is(Presence.THERE))
+        waiting = [asyncio.create_task(jobs.do(held.work(str(n)))) for n in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await jobs.do(held.work("one too many"))
+        held.may_end.set()
+        assert await asyncio.gather(first, *waiting) == ["first", "0", "1", "2"]
+        assert jobs.count == 0
+        assert await jobs.do(held.work("later")) == "later"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("presence", "done"),
+    [
+        pytest.param(Presence.THERE, ["first", "second"], id="there"),
+        pytest.param(Presence.SILENT, [], id="half closed, and another waits"),
+        pytest.param(Presence.GONE, [], id="gone"),
+    ],
+)
+def test_who_has_gone(presence: Presence, done: list[str]) -> None:
+    """Work whose client has gone is not begun, and ends at its next step if it is under way."""
+
+    async def run() -> list[str]:
+        held, jobs = Held(), Jobs("test", FOREVER)
+        now = [Presence.THERE]
+        first = await held.occupy(jobs, lambda: now[0])
+        second = asyncio.create_task(jobs.do(held.work("second"), lambda: now[0]))
+        last = asyncio.create_task(jobs.do(held.work("last")))
+        await asyncio.sleep(0)
+        now[0] = presence
+        held.may_end.set()
+        results = await asyncio.gather(first, second, last, return_exceptions=True)
+        assert results[2] == "last"
+        assert all(isinstance(one, Abandoned) for one in results[:2]) is (not done)
+        return held.done
+
+    assert asyncio.run(run()) == [*done, "last"]
+
+
+def test_a_half_closed_connection_alone() -> None:
+    """A client that sends no more is answered where nobody else waits."""
+
+    async def run() -> str:
+        return await Jobs("test", FOREVER).do(lambda check: "done", _is(Presence.SILENT))
+
+    assert asyncio.run(run()) == "done"
+
+
+def test_what_waited_too_long() -> None:
+    """Work is not begun when its time is over."""
+
+    async def run() -> None:
+        held = Held()
+        held.may_end.set()
+        with pytest.raises(Abandoned):
+            await Jobs("test", 0.0).do(held.work("late"))
+        assert held.done == []
+
+    asyncio.run(run())
