@@ -99,8 +99,9 @@ SETTINGS = (
     Setting(
         "max_loss",
         Kind.INTEGER,
-        "How many percent of the published snapshot's active hosts, carried directories or"
-        " repositories a new one may lack; more is refused.",
+        "How many percent of what clients can use of the published snapshot (hosts, directories,"
+        " repositories, checksums; in all and by category) a new one may lack; more is refused,"
+        " and so is a whole category gone. 100 asks nothing.",
         ("export", "import-cache", "watch"),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",

@@ -4,39 +4,49 @@ A crawler that failed, a truncated table or a restored backup gives a database t
 and wrong. Whoever means it says so with `--force`.
 """
 
-from itertools import compress
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from snapshot.errors import RefusedSnapshot
 from snapshot.reader import Snapshot
+from snapshot.usable import Quality, Tally, Things, Usable, tallies, usable
 
 # Percent. A distribution that drops its oldest release loses a fifth of its directories at once.
 DEFAULT_MAX_LOSS = 30
+# Of a category alone: fewer are lost on a normal day, when a small one drops a release.
+FEW = 10
 _HINT = "nothing was published; if this is meant, export with --force"
+_CLIENTS = "that clients can use"
+_STRANGERS = "with a public host and an http or https URL"
 
 
-class Served(NamedTuple):
-    """What clients can be given: active hosts, directories some host has, repositories in them."""
+class _Kind(NamedTuple):
+    """Something that is counted, in the words of a refusal; of things in `field`."""
 
-    hosts: frozenset[object]
-    directories: frozenset[object]
-    repositories: frozenset[object]
+    field: str
+    quality: Quality
+    words: str
 
 
-def served(snapshot: Snapshot) -> Served:
-    """Return the ids of the hosts, the names of the directories, the repositories' two names."""
-    empty = {index for index in range(snapshot.host_set_count) if not snapshot.host_set(index)}
-    empty_or_none = {None, *empty}
-    carried = [row not in empty_or_none for row in snapshot.host_sets_of_directories()]
-    return Served(
-        frozenset(host.id for host in snapshot.hosts if not host.inactive),
-        frozenset(compress(snapshot.directory_names(), carried)),
-        frozenset(
-            (row.prefix, row.arch)
-            for row in snapshot.repositories
-            if carried[row.directory] and not row.disabled
-        ),
-    )
+# What the totals may not lose too much of; the first that did is named.
+_TOTALS = (
+    _Kind("hosts", Quality.USABLE, f"hosts {_CLIENTS}"),
+    _Kind("directories", Quality.USABLE, f"directories {_CLIENTS}"),
+    _Kind("repositories", Quality.USABLE, f"repositories {_CLIENTS}"),
+    _Kind("hosts", Quality.PUBLIC, "public hosts with an http or https URL"),
+    _Kind("directories", Quality.PUBLIC, f"directories {_STRANGERS}"),
+    _Kind("directories", Quality.EVERYWHERE, f"directories {_STRANGERS} for every country"),
+    _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}"),
+    _Kind("repositories", Quality.CHECKED, "repositories with checksums of their repomd.xml"),
+    _Kind("repositories", Quality.STRONG, "repositories with a SHA-256 or SHA-512 of repomd.xml"),
+    _Kind("redirects", Quality.USABLE, "redirects to repositories"),
+)
+# And no category for itself.
+_BY_CATEGORY = (
+    *(kind for kind in _TOTALS if kind.field in ("directories", "repositories")),
+    _Kind("carriers", Quality.USABLE, f"hosts {_CLIENTS}"),
+    _Kind("carriers", Quality.PUBLIC, "public hosts with an http or https URL"),
+)
 
 
 def check_publishable(
@@ -44,14 +54,16 @@ def check_publishable(
 ) -> None:
     """Raise RefusedSnapshot if a snapshot had better not be published in place of the old one.
 
-    It must hold hosts and directories, must not be read before the old one was, and must keep
-    of the old one's hosts, directories and repositories all but `max_loss` percent. One's `own`
-    old one was read before, whatever the clock says.
+    It must hold hosts and directories, the first one something for strangers too; must not be
+    read before the old one was; and must keep all but `max_loss` percent of what clients can use
+    of the old one, in all and of each category. One's `own` old one was read before, whatever the
+    clock says.
     """
     if not new.hosts or not new.directory_count:
         missing = "directory" if new.hosts else "host"
         raise RefusedSnapshot(f"the new snapshot is empty: it has no {missing}; {_HINT}")
     if old is None:
+        _check_first(usable(new))
         return
     if new.read < old.read and not own:
         seconds = old.read - new.read
@@ -59,10 +71,56 @@ def check_publishable(
             f"the new snapshot is older: its database was read {seconds} s before that of the"
             f" published one (is the clock right?); {_HINT}"
         )
-    for kind, before, now in zip(Served._fields, served(old), served(new), strict=True):
-        lost = len(before - now)
-        if lost * 100 > max_loss * len(before):
-            raise RefusedSnapshot(
-                f"the new snapshot lost {lost:,} of {len(before):,} {kind} that clients can use,"
-                f" more than {max_loss} %; {_HINT} or a larger --max-loss"
-            )
+    # At 100 % nobody asks.
+    losses = [*_losses(usable(old), usable(new), max_loss)] if max_loss < 100 else []
+    if losses:
+        more = f"; {len(losses) - 1} more such losses" if losses[1:] else ""
+        raise RefusedSnapshot(
+            f"the new snapshot lost {losses[0]}{more}; {_HINT} or a larger --max-loss"
+        )
+
+
+def _check_first(new: Usable) -> None:
+    # Later ones are compared: whoever forced one that is for nobody but himself goes on with it.
+    if not any(one & Quality.PUBLIC for one in new.directories.qualities):
+        raise RefusedSnapshot(
+            "the new snapshot is empty: it has no directory of which an active, public host has an"
+            f" http or https URL; {_HINT}"
+        )
+
+
+def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
+    """Say what was lost beyond what is allowed: of all, then of categories where the whole is well.
+
+    A category may lose a few things whatever the share, but not all that it has.
+    """
+    told = set()
+    for kind in _TOTALS:
+        found = _tallies(kind, old, new).values()
+        total = Tally(*(sum(one[place] for one in found) for place in range(3)))
+        if _is_much(total, max_loss):
+            told.add(kind)
+            yield _say(kind, total, f"more than {max_loss} %")
+    for kind in _BY_CATEGORY:
+        for category, tally in {} if kind in told else sorted(_tallies(kind, old, new).items()):
+            gone = tally.lost == tally.before and not tally.now
+            if gone or (tally.lost >= FEW and _is_much(tally, max_loss)):
+                why = "all of them" if gone else f"more than {max_loss} %"
+                yield _say(kind, tally, f"in category {category}, {why}")
+
+
+def _tallies(kind: _Kind, old: Usable, new: Usable) -> dict[str, Tally]:
+    before: Things = getattr(old, kind.field)
+    now: Things = getattr(new, kind.field)
+    return tallies(before, now, kind.quality)
+
+
+def _is_much(tally: Tally, max_loss: int) -> bool:
+    return tally.lost * 100 > max_loss * tally.before
+
+
+def _say(kind: _Kind, tally: Tally, where: str) -> str:
+    return (
+        f"{tally.lost:,} of {tally.before:,} {kind.words}, {where}"
+        f" ({tally.before:,} before, {tally.now:,} now)"
+    )

@@ -178,6 +178,13 @@ class Snapshot:
             for host_set in self._directories.host_sets
         ]
 
+    def categories_of_directories(self) -> list[int | None]:
+        """Return the index of each directory's category; None for one in no category."""
+        return [
+            None if category == sections.NO_CATEGORY else category
+            for category in self._directories.categories
+        ]
+
     def host_set(self, index: int) -> tuple[int, ...]:
         """Return the indexes of the hosts of a host set, rising."""
         bits = self._guard("host_sets", lambda: self._host_sets[index])

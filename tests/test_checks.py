@@ -1,11 +1,12 @@
 """What a new snapshot must be like to take the place of the published one."""
 
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from snapshot.checks import check_publishable, served
+from snapshot.checks import check_publishable
 from snapshot.errors import RefusedSnapshot
 from snapshot.model import (
     Category,
@@ -17,6 +18,7 @@ from snapshot.model import (
     SnapshotData,
 )
 from snapshot.reader import Snapshot
+from snapshot.usable import Quality, Things, usable
 from snapshot.writer import encode
 from tests.snapshots import BUILT, READ, small_data
 
@@ -95,10 +97,18 @@ def test_what_is_served(tmp_path: Path) -> None:
         Repository("linux-41", "x86_64", 1, True),
         Repository("linux-42", "x86_64", 2, False),
     ])  # fmt: skip
-    found = served(saved(tmp_path, "mm", data))
-    assert found.hosts == {7}
-    assert found.directories == {"pub"}
-    assert found.repositories == {("linux-40", "x86_64")}
+    found = usable(saved(tmp_path, "mm", data))
+    assert _of(found.hosts, Quality.USABLE) == {7}
+    assert _of(found.directories, Quality.USABLE) == {"pub"}
+    assert _of(found.repositories, Quality.USABLE) == {("linux-40", "x86_64")}
+
+
+def _of(things: Things, quality: Quality) -> set[Hashable]:
+    return {
+        key
+        for key, qualities in zip(things.keys, things.qualities, strict=True)
+        if qualities & quality
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
