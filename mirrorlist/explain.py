@@ -45,7 +45,7 @@ def explain(
                 catalog.hosts[one.host].id,
                 catalog.hosts[one.host].name,
                 one.tier,
-                [url.base + target.path for url in one.urls],
+                [target.path.behind(url) for url in one.urls],
             )
             for one in selection.chosen
         ],

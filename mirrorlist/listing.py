@@ -11,12 +11,15 @@ from enum import IntEnum
 from itertools import chain, repeat
 from xml.sax.saxutils import escape, quoteattr
 
-from mirrorlist.urls import Url
+from msgspec import Struct
+
+from mirrorlist.urls import RSYNC, Path, Url
 from snapshot.model import Host
 
 MAX_PREFERENCE = 100
 # Stands for the path; no URL and no path can have it.
 PATH = b"\0"
+_RSYNC = f"{RSYNC}:".encode()
 _PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
 
 
@@ -57,6 +60,38 @@ def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple
     closing = [f'"{private}>{escape(base)}\0</url>\n' for base in bases]
     pieces = zip(["", *closing], [*opening, ""], strict=True)
     return tuple([f"{before}{after}".encode() for before, after in pieces])
+
+
+class Filling(Struct, frozen=True):
+    """What stands for the path in a list: percent-encoded; `raw` for rsync, None if it is equal.
+
+    `opening` is what stands before each URL.
+    """
+
+    encoded: bytes
+    raw: bytes | None
+    opening: bytes
+
+    def of(self, template: bytes) -> bytes:
+        """Return the list of a template; few paths differ, and only these cost a second look."""
+        if self.raw is None:
+            return template.replace(PATH, self.encoded)
+        *pieces, last = template.split(PATH)
+        return b"".join([*map(self._closed, pieces), last])
+
+    def _closed(self, piece: bytes) -> bytes:
+        url = piece[piece.rindex(self.opening) + 1 :]
+        is_raw = url[: len(_RSYNC)].lower() == _RSYNC
+        return piece + (self.raw or b"" if is_raw else self.encoded)
+
+
+def filling(path: Path, kind: Kind) -> Filling:
+    """Return what stands for a path in lists of a kind."""
+    encoded, raw = path.encoded, path.raw or ""
+    if kind is Kind.METALINK:
+        encoded, raw = escape(encoded), escape(raw)
+    opening = b">" if kind is Kind.METALINK else b"\n"
+    return Filling(encoded.encode(), raw.encode() if raw != encoded else None, opening)
 
 
 def make_template(listings: Sequence[Listing], kind: Kind) -> bytes:

@@ -7,10 +7,11 @@ md5, sha1, sha256, sha512 and in lower case: upper case breaks dnf, sha512 first
 
 import re
 from collections.abc import Iterable, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
-from mirrorlist.listing import PATH, Listing, metalink_template
+from mirrorlist.listing import Kind, Listing, filling, metalink_template
 from mirrorlist.selection import Chosen
+from mirrorlist.urls import Path
 from snapshot.model import FileDetail, Host
 
 CONTENT_TYPE = "application/metalink+xml"
@@ -31,12 +32,12 @@ def render_metalink(
     file: str,
     details: Sequence[FileDetail],
     chosen: Iterable[Chosen],
-    path: str,
+    path: Path,
     hosts: Sequence[Host],
 ) -> bytes:
     """Return the document; `details` are newest first, `path` follows each host's URL."""
     template = metalink_template([Listing(one.urls, hosts[one.host], 0) for one in chosen])
-    resources = template.replace(PATH, escaped(path))
+    resources = filling(path, Kind.METALINK).of(template)
     return b"".join((head(pubdate), opening(file, details), resources, CLOSING))
 
 
@@ -53,11 +54,6 @@ def opening(file: str, details: Sequence[FileDetail]) -> bytes:
         '   <resources maxconnections="1">\n',
     ]
     return "".join(lines).encode()
-
-
-def escaped(path: str) -> bytes:
-    """Return a path as it stands in a document."""
-    return escape(path).encode()
 
 
 def render_error(pubdate: str, text: str) -> bytes:

@@ -5,7 +5,7 @@ Source: behaviour.md section 5.
 
 from collections.abc import Sequence
 
-from mirrorlist.listing import PATH, Listing, text_template
+from mirrorlist.listing import Kind, Listing, filling, text_template
 from mirrorlist.query import Query, echo
 from mirrorlist.selection import GLOBAL, Offer, Selection
 from mirrorlist.target import Target
@@ -20,7 +20,7 @@ def render_mirrorlist(
     """Return the list; `read` is the time of the database read in seconds since 1970, UTC."""
     template = text_template([Listing(one.urls, hosts[one.host], 0) for one in selection.chosen])
     opening = target.heading.encode(), used(selection), after_heading(query, read)
-    return b"".join((*opening, template.replace(PATH, target.path.encode())))
+    return b"".join((*opening, filling(target.path, Kind.TEXT).of(template)))
 
 
 def used(found: Selection | Offer) -> bytes:

@@ -11,7 +11,7 @@ from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, UnknownRepository
-from mirrorlist.listing import PATH, Kind
+from mirrorlist.listing import Kind, filling
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
 from mirrorlist.query import Query
@@ -46,18 +46,17 @@ class Plan:
         except QueryError as error:
             self.error = error
             return
-        path = self._target.path
+        self._path = filling(self._target.path, self._kind)
         if query.metalink:
-            self._path = metalink.escaped(path)
             self._opening = metalink.opening(self._target.file or "", details)
         else:
-            self._path = path.encode()
             self._opening = self._target.heading.encode()
         self._closing = plain.after_heading(query, catalog.read)
         self._number = catalog.number_of(
             (
                 *(self._target.category, self._target.carriers, minimum, self._kind),
                 *(query.protocols, query.countries, query.near),
+                self._target.path.raw is None,
             )
         )
 
@@ -136,11 +135,11 @@ class Plan:
 
     def metalink(self, order: Order) -> tuple[bytes, ...]:
         """Return the document of an order, but for the lines that say when it was made."""
-        return self._opening, order.template.replace(PATH, self._path), metalink.CLOSING
+        return self._opening, self._path.of(order.template), metalink.CLOSING
 
     def mirrorlist(self, order: Order, said: bytes) -> tuple[bytes, ...]:
         """Return the text list of an order; `said` is what a heading says was used."""
-        return self._opening, said, self._closing, order.template.replace(PATH, self._path)
+        return self._opening, said, self._closing, self._path.of(order.template)
 
     def location(self, order: Order) -> str | None:
         """Return where a redirect leads, or None if nobody has it."""
@@ -152,7 +151,7 @@ class Plan:
 
 def location_of(base: str | None, target: Target) -> str | None:
     """Return where a redirect to a host's URL leads; None without one."""
-    return None if base is None else quote(base + target.path, safe=_URL_SAFE)
+    return None if base is None else quote(base + target.path.encoded, safe=_URL_SAFE)
 
 
 def _kind(query: Query) -> Kind:

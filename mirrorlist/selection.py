@@ -17,7 +17,7 @@ from mirrorlist.place import Place
 from mirrorlist.query import Query
 from mirrorlist.shuffle import shuffled, weighted
 from mirrorlist.target import Target
-from mirrorlist.urls import PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, Url
+from mirrorlist.urls import ESCAPED_PROTOCOLS, PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, RSYNC, Url
 
 GLOBAL = "GLOBAL"
 
@@ -54,7 +54,15 @@ class Situation(Struct, frozen=True):
             only = REDIRECT_PROTOCOLS
         else:
             only = PLAIN_PROTOCOLS if query.protocols is None else None
-        return self.catalog.listed(self.target.category, query.protocols, only)
+        return self.catalog.listed(self.target.category, self.protocols, only)
+
+    @property
+    def protocols(self) -> frozenset[str] | None:
+        """The protocols asked for, None for all; without rsync if no list can show it the path."""
+        named = self.query.protocols
+        if self.target.path.raw is not None:
+            return named
+        return ESCAPED_PROTOCOLS if named is None else named - {RSYNC}
 
     def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
         """Return the hosts that may be offered to clients of this country."""
@@ -227,7 +235,7 @@ def _own(situation: Situation, progress: _Progress) -> bool:
 def _too_few(situation: Situation, progress: _Progress) -> bool:
     if progress.asked_found():
         return False
-    surviving = situation.catalog.listed(situation.target.category, situation.query.protocols, None)
+    surviving = situation.catalog.listed(situation.target.category, situation.protocols, None)
     enough: set[int] = set()
     for tier in progress.found:
         for host in progress.hosts(tier):

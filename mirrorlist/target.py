@@ -11,7 +11,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.errors import Disabled, NotFound, UnknownRepository, Unspecified
 from mirrorlist.query import Query, echo
 from mirrorlist.roster import Carriers
-from mirrorlist.urls import path_below
+from mirrorlist.urls import Path, path_below
 from snapshot.model import FileDetail
 
 METADATA = "repomd.xml"
@@ -32,7 +32,7 @@ class Target(Struct, frozen=True):
     category: int
     host_set: int
     carriers: Carriers
-    path: str
+    path: Path
     heading: str
 
 

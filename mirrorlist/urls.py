@@ -8,9 +8,14 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from snapshot.text import UNWRITABLE
+
 # What a text list gives a client that names no protocol, and what a redirect may lead to.
 PLAIN_PROTOCOLS = frozenset(("https", "http", "ftp"))
 REDIRECT_PROTOCOLS = frozenset(("https", "http"))
+# Its URLs have no escapes: rsync asks for `a%20b` where somebody wrote it.
+RSYNC = "rsync"
+ESCAPED_PROTOCOLS = PLAIN_PROTOCOLS
 # Everything that RFC 3986 allows in a path; `+` stays `+`, as in libstdc++.
 _SAFE = "/!$&'()*+,;=:@~"
 
@@ -22,16 +27,33 @@ class Url(Struct, frozen=True):
     base: str
 
 
+class Path(Struct, frozen=True):
+    """What follows a host's URL: percent-encoded, and raw as rsync needs it.
+
+    `raw` is None if it cannot stand at the end of a line of a list as it is: then no URL of rsync
+    is listed.
+    """
+
+    encoded: str
+    raw: str | None
+
+    def behind(self, url: Url) -> str:
+        """Return a whole URL."""
+        return url.base + ((self.raw or "") if url.protocol == RSYNC else self.encoded)
+
+
 def make_url(text: str) -> Url:
     """Return a URL with its protocol in lower case."""
     return Url(text.partition(":")[0].lower(), text)
 
 
-def path_below(subpath: str, file: str | None) -> str:
+def path_below(subpath: str, file: str | None) -> Path:
     """Return what follows a host's URL: the directory with a final slash, or a file in it."""
-    parts = [part for part in (subpath, file or "") if part]
-    path = "/" + quote("/".join(parts), safe=_SAFE)
-    return path if file or path == "/" else path + "/"
+    path = "/" + "/".join(part for part in (subpath, file or "") if part)
+    path = path if file or path == "/" else path + "/"
+    # What reads lists takes blanks at the end of a line for no part of the URL.
+    is_writable = not path[-1].isspace() and not UNWRITABLE.search(path)
+    return Path(quote(path, safe=_SAFE), path if is_writable else None)
 
 
 def offered(urls: Sequence[Url], protocols: frozenset[str] | None) -> Sequence[Url]:

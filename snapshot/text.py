@@ -6,6 +6,8 @@ import re
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # XML 1.0 has no way to write these two.
 _NOT_XML = re.compile("[\ufffe\uffff]")
+# What no list can have in a line as it is.
+UNWRITABLE = re.compile(f"{CONTROL.pattern}|{_NOT_XML.pattern}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 

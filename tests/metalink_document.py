@@ -129,7 +129,9 @@ def _links(resources: Element) -> tuple[Link, ...]:
 def _link(element: Element) -> Link:
     assert element.tag == METALINK + "url"
     attributes, url = dict(element.attrib), element.text or ""
-    assert not re.search(r"\s", url)
+    # Names behind rsync are raw, and may have blanks, but not at their end.
+    assert url == url.strip()
+    assert url.startswith("rsync:") or not re.search(r"\s", url)
     private = attributes.pop(MM0 + "private", None)
     assert private in (None, "True")
     assert set(attributes) == {"protocol", "type", "location", "preference"}

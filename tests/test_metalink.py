@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mirrorlist.metalink import render_error, render_metalink
 from mirrorlist.query import echo
 from mirrorlist.selection import Chosen, Tier
-from mirrorlist.urls import make_url
+from mirrorlist.urls import Path, make_url, path_below
 from snapshot.model import FileDetail, Host
 from tests.metalink_document import Document, Version, assert_preferences_fall, read_metalink
 
@@ -31,7 +31,9 @@ def _render(
     hosts: tuple[Host, ...] = (),
 ) -> Document:
     return read_metalink(
-        render_metalink(PUBDATE, file, details or (NEWEST,), chosen, path, hosts or (_host(),))
+        render_metalink(
+            PUBDATE, file, details or (NEWEST,), chosen, Path(path, path), hosts or (_host(),)
+        )
     )
 
 
@@ -43,7 +45,8 @@ def test_whole_document() -> None:
         _chosen(0, "https://a.example", "rsync://a.example"),
     )
     older = FileDetail(0, 0, b"", b"", b"\xab" * 32, b"")
-    body = render_metalink(PUBDATE, "repomd.xml", (NEWEST, older), chosen, "/os/repomd.xml", hosts)
+    path = path_below("os", "repomd.xml")
+    body = render_metalink(PUBDATE, "repomd.xml", (NEWEST, older), chosen, path, hosts)
     assert body.decode() == (
         '<?xml version="1.0" encoding="utf-8"?>\n'
         '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic"'

@@ -7,7 +7,7 @@ from mirrorlist.query import Query, parse_query
 from mirrorlist.roster import Carriers
 from mirrorlist.selection import Chosen, Selection, Tier
 from mirrorlist.target import Target
-from mirrorlist.urls import make_url
+from mirrorlist.urls import make_url, path_below
 from snapshot.model import Host
 
 TARGET = Target(
@@ -17,7 +17,7 @@ TARGET = Target(
     category=0,
     host_set=0,
     carriers=Carriers((), []),
-    path="/40/os/",
+    path=path_below("40/os", None),
     heading="# repo = r arch = a ",
 )
 HOSTS = [Host(id, "h", "s", "DE", 100, False, 0, (), ()) for id in (1, 2)]

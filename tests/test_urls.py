@@ -46,16 +46,41 @@ def test_protocol(text: str, protocol: str) -> None:
 )
 def test_path_below(subpath: str, file: str | None, expected: str) -> None:
     """A directory ends with a slash, a file does not; only what a URL cannot have is encoded."""
-    assert path_below(subpath, file) == expected
+    assert path_below(subpath, file).encoded == expected
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.text("ab/ +", min_size=1, max_size=9))
 def test_path_below_any_names(subpath: str, file: str) -> None:
     """A path is ASCII without blanks and quotes, and decodes to what it was made of."""
-    path = path_below(subpath, file)
+    path = path_below(subpath, file).encoded
     assert path.isascii()
     assert not set(path) & set(' "<>\n\r\t')
     assert unquote(path) == "/" + "/".join(part for part in (subpath, file) if part)
+
+
+@pytest.mark.parametrize(
+    ("subpath", "file", "expected"),
+    [
+        pytest.param("", None, "/", id="topdir"),
+        pytest.param("40/os", "passt-0^20250503-1.rpm", "/40/os/passt-0^20250503-1.rpm", id="^"),
+        pytest.param("a b", "c d", "/a b/c d", id="blanks"),
+        pytest.param("é", "x%41.iso", "/é/x%41.iso", id="beyond ASCII, percent sign"),
+        pytest.param("a ", None, "/a /", id="a directory with a blank at its end"),
+        pytest.param("a", "b ", None, id="a file with a blank at its end"),
+        pytest.param("a", "b\u00a0", None, id="a file with another blank at its end"),
+        pytest.param("a\nhttp://x", None, None, id="a line feed"),
+        pytest.param("a\u2028", "b", None, id="a line separator"),
+        pytest.param("a", "b\uffffc", None, id="what XML cannot hold"),
+    ],
+)
+def test_raw_path_below(subpath: str, file: str | None, expected: str | None) -> None:
+    """Behind rsync names are as they are; it has no URL where a list could not show that."""
+    path = path_below(subpath, file)
+    assert path.raw == expected
+    url = make_url("RSYNC://a.example/%41")
+    if expected is not None:
+        assert path.behind(url) == f"RSYNC://a.example/%41{expected}"
+    assert path.behind(HTTPS) == f"https://a.example/x{path.encoded}"
 
 
 @pytest.mark.parametrize(

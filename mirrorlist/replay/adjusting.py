@@ -140,8 +140,10 @@ def escaped(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def quoted(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Quote blanks and letters that are not ASCII."""
-    return _with_urls(theirs, lambda url: quote(url, safe=_SAFE))
+    """Quote blanks and letters that are not ASCII, but for rsync, which knows no escapes."""
+    return _with_urls(
+        theirs, lambda url: url if url[:6].lower() == "rsync:" else quote(url, safe=_SAFE)
+    )
 
 
 def without_double_slashes(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:

@@ -151,7 +151,8 @@ def _check_mirrorlist(case: Case, text: str, read: int) -> None:
     if case.creation_time:
         assert lines.pop(0) == f"# database creation time: {read}"
     for line in lines:
-        assert re.fullmatch(r"[a-z]+://\S+", line), "one URL a line and nothing else"
+        # Names behind rsync are raw, and may have blanks, but not at their end.
+        assert re.fullmatch(r"[a-z]+://\S+|rsync://\S.*\S", line), "one URL a line, nothing else"
     _check_hosts(case, lines)
 
 

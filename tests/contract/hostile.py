@@ -56,6 +56,24 @@ DECODING = (
             for host in ("31.example/get&go/linux", "1.example/linux")
         },
     ),
+    Case(
+        "names are raw behind rsync",
+        "/mirrorlist?path=pub/linux/with%20blank/a+b%26c/x%5Ey%2541%20z&country=de&protocol=rsync",
+        urls={"rsync://host1.example/linux/with blank/a+b&c/x^y%41 z"},
+    ),
+    Case(
+        "names are raw and escaped behind rsync in a metalink",
+        "/metalink?path=pub/linux/with%20blank/a+b%26c/"
+        "lib%3Cstd%3Ec++%20%26%20%22co%22.rpm&protocol=rsync,http",
+        contains=("/with blank/a+b&amp;c/lib&lt;std&gt;",),
+        urls={
+            *(
+                f"http://host{host}/with%20blank/a+b&c/lib%3Cstd%3Ec++%20&%20%22co%22.rpm"
+                for host in ("31.example/get&go/linux", "1.example/linux")
+            ),
+            'rsync://host1.example/linux/with blank/a+b&c/lib<std>c++ & "co".rpm',
+        },
+    ),
     *_bad("NUL", "a%00b", CONTROL),
     *_bad("line feed", "a%0Ahttp://evil.example/", CONTROL),
     *_bad("carriage return", "a%0D", CONTROL),
