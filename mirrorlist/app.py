@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mirrorlist.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.counts import Count, endpoint_place
 from mirrorlist.errors import QueryError
 from mirrorlist.explanation import as_text
@@ -70,8 +71,10 @@ class App:
 
 
 def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
-    """The peer's address (None on a Unix socket) and the X-Forwarded-For lines in order."""
-    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    """The peer's address (None on a Unix socket) and what `Trust.believe` wants of the headers."""
+    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    if not forwarded and any(name in SIGNS for name, _ in scope["headers"]):
+        forwarded = SIGNED
     return scope["client"][0] if scope["client"] else None, forwarded
 
 

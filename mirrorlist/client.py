@@ -6,13 +6,16 @@ Source: behaviour.md sections 2 and 6, items 3 and 13.
 import ipaddress
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from mirrorlist.address import Address, parse_address
 from mirrorlist.errors import BadQuery, OptionError
 from mirrorlist.query import echo
+
+NOBODY = "none"
+"""In place of networks: nobody is trusted, not even loopback."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 DEFAULT_TRUSTED = (
@@ -25,13 +28,31 @@ DEFAULT_TRUSTED = (
     "fe80::/10",
 )
 
+FORWARDED_FOR = b"x-forwarded-for"
+SIGNS = frozenset(
+    (
+        *(b"forwarded", b"via", b"x-real-ip", b"x-forwarded-host", b"x-forwarded-proto"),
+        *(b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cf-connecting-ip"),
+    )
+)
+"""Headers that say nothing that is believed, but that somebody else asks through this peer."""
+SIGNED = [b"\0"]
+"""Stands for one of SIGNS where no X-Forwarded-For line is; no header holds this byte."""
+
+# A chain of more proxies is not one that an operator knows, and each entry costs a look.
+MOST_ENTRIES = 32
+# `[IPv6 with a zone]:65535` is 64 long.
+MOST_ENTRY_BYTES = 64
+
 # `[v6]`, `[v6]:port`, `v4:port`; a bare IPv6 address has more than one colon.
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 
 Network = tuple[int, int, int]
 
-# For a peer that no server should name: in no network, so trusted by nobody.
-_NOBODY = Address(4, 0)
+# Where a client is of whom nothing is known: near nobody.
+_UNKNOWN = Address(4, 0)
+# Who is at the other end of a Unix socket.
+_LOCAL = Address(4, 0x7F000001)
 # Clients that connect themselves have no end; whoever is forgotten is looked up anew.
 _MOST_PEERS = 1024
 
@@ -40,8 +61,9 @@ class Client(Struct, frozen=True):
     """The believed client.
 
     `near` is the address for the netblock and ASN tiers, `geo` the one for the country; they
-    differ when a stranger wishes for another place with `ip=`. `is_ours`: a trusted proxy or
-    loopback asks, and may see everything. `country` is what GeoIP says.
+    differ when a stranger wishes for another place with `ip=`, and when nothing is known of him.
+    `is_ours`: a trusted proxy or loopback asks for itself, and may see everything. `country` is
+    what GeoIP says.
     """
 
     near: Address
@@ -52,60 +74,106 @@ class Client(Struct, frozen=True):
     country_source: str = "none"
 
 
+class _Peer(Struct, frozen=True):
+    """Who is at the other end of a connection."""
+
+    address: Address
+    is_proxy: bool
+    is_ours: bool
+
+
 class Trust:
     """The proxies whose X-Forwarded-For is believed."""
 
     def __init__(self, networks: Sequence[str] = DEFAULT_TRUSTED) -> None:
-        """Take networks in CIDR form; raises OptionError for one that is none."""
-        self._proxies = _Networks(networks)
-        self._ours = _Networks([*networks, *LOOPBACK])
-        self._peers: dict[str | None, tuple[Address, bool]] = {}
+        """Take networks in CIDR form, or NOBODY alone; raises OptionError for anything else."""
+        if NOBODY in networks and len(networks) > 1:
+            raise OptionError(f"--trusted-proxy {NOBODY}: stands alone, without networks beside it")
+        trusts_nobody = NOBODY in networks
+        self._proxies = _Networks(() if trusts_nobody else networks)
+        self._ours = _Networks(() if trusts_nobody else [*networks, *LOOPBACK])
+        self._peers: dict[str | None, _Peer] = {}
+
+    def is_proxy(self, peer: str) -> bool:
+        """Return whether what a peer says of its clients is believed."""
+        return self._peer(peer).is_proxy
 
     def believe(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the client behind a connection; raises BadQuery if `wish` is no address.
 
-        `peer` is None on a Unix socket, which only a local proxy can reach.
+        `peer` is None on a Unix socket, which only a local proxy can reach. `forwarded` are the
+        X-Forwarded-For lines in their order, or SIGNED.
         """
-        asker, source = self._asker(peer, forwarded)
-        is_ours = asker in self._ours
+        connected = self._peers.get(peer) or self._peer(peer)
+        if not forwarded:
+            client = Client(connected.address, connected.address, "peer", connected.is_ours)
+        else:
+            # Whoever is behind a proxy is a stranger, whatever the proxy says or fails to say.
+            client = _behind(connected, forwarded, self._proxies)
         if not wish:
-            return Client(asker, asker, source, is_ours)
+            return client
         wished = parse_address(wish)
         if wished is None:
             raise BadQuery(f"# ip=: not an address: {echo(wish)}")
         # Private hosts are in the near tiers: a stranger must not see those of others.
-        near = wished if is_ours else asker
-        return Client(near, wished, "ip=", is_ours)
+        near = wished if client.is_ours else client.near
+        return Client(near, wished, "ip=", client.is_ours)
 
-    def _asker(self, peer: str | None, forwarded: Sequence[bytes]) -> tuple[Address, str]:
-        connected, is_proxy = self._peers.get(peer) or self._peer(peer)
-        if not is_proxy or not forwarded:
-            return connected, "peer"
+    def _peer(self, peer: str | None) -> _Peer:
+        """Return who a peer is; remembered, as proxies are few."""
+        if len(self._peers) >= _MOST_PEERS:
+            self._peers.clear()
+        found = self._peers[peer] = self._look_up(peer)
+        return found
+
+    def _look_up(self, peer: str | None) -> _Peer:
+        if peer is None:
+            return _Peer(_LOCAL, _LOCAL in self._proxies, _LOCAL in self._ours)
+        found = parse_address(peer)
+        if found is None:
+            return _Peer(_UNKNOWN, False, False)
+        return _Peer(found, found in self._proxies, found in self._ours)
+
+
+def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Client:
+    """Return the stranger who asks through a peer."""
+    if peer.is_proxy:
         if len(forwarded) == 1:
             # Nearly always one proxy has written one address.
             address = parse_address(forwarded[0].decode("latin-1"))
             if address is not None:
-                return address, "x-forwarded-for"
-        # A list in a header may have empty elements (RFC 9110 section 5.6.1).
-        listed = b",".join(forwarded).decode("latin-1").split(",")
-        believed = None
-        for entry in reversed(listed):
-            entry = entry.strip()
-            if entry:
-                believed = _forwarded_address(entry)
-                if believed is None:
-                    return connected, "peer"
-                if believed not in self._proxies:
-                    break
-        return (connected, "peer") if believed is None else (believed, "x-forwarded-for")
+                return Client(address, address, "x-forwarded-for")
+        if forwarded != SIGNED:
+            return _walked(peer, forwarded, proxies)
+    return Client(peer.address, peer.address, "peer")
 
-    def _peer(self, peer: str | None) -> tuple[Address, bool]:
-        """Return a peer's address and whether it is a proxy; remembered, as proxies are few."""
-        address = parse_address(peer or "127.0.0.1") or _NOBODY
-        if len(self._peers) >= _MOST_PEERS:
-            self._peers.clear()
-        found = self._peers[peer] = address, address in self._proxies
-        return found
+
+def _walked(peer: _Peer, lines: Sequence[bytes], proxies: "_Networks") -> Client:
+    """Return the client by a walk from the right over trusted addresses."""
+    believed = None
+    for place, entry in enumerate(_entries(lines)):
+        if place == MOST_ENTRIES:
+            believed = None
+            break
+        # A list in a header may have empty elements (RFC 9110 section 5.6.1).
+        if entry:
+            believed = _forwarded_address(entry)
+            if believed is None or believed not in proxies:
+                break
+    if believed is None:
+        # It is not the proxy's own request, and must not pass for one: not near what it is near.
+        return Client(_UNKNOWN, peer.address, "unknown")
+    return Client(believed, believed, "x-forwarded-for")
+
+
+def _entries(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the entries from the right, and look at no more bytes than are asked for."""
+    for line in reversed(lines):
+        end = len(line)
+        while end >= 0:
+            comma = line.rfind(b",", 0, end)
+            yield line[comma + 1 : end].strip()
+            end = comma
 
 
 class _Networks:
@@ -141,9 +209,12 @@ def _network(text: str) -> Network:
     return network.version, int(network.network_address) >> shift, shift
 
 
-def _forwarded_address(entry: str) -> Address | None:
-    address = parse_address(entry)
+def _forwarded_address(entry: bytes) -> Address | None:
+    if len(entry) > MOST_ENTRY_BYTES:
+        return None
+    text = entry.decode("latin-1")
+    address = parse_address(text)
     if address is not None:
         return address
-    match = _WITH_PORT.fullmatch(entry)
+    match = _WITH_PORT.fullmatch(text)
     return parse_address(match[1] or match[2] or "") if match else None

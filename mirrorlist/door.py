@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from mirrorlist.answer import Answer
+from mirrorlist.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.service import Service
 
@@ -23,8 +24,7 @@ from mirrorlist.service import Service
 KNOWN_UVICORN = ((0, 50), (0, 60))
 # With these a request is more than its head.
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
-_FORWARDED = b"x-forwarded-for"
-_NOTED = _MORE | {_FORWARDED}
+_NOTED = _MORE | SIGNS | {FORWARDED_FOR}
 _LISTS = (b"/metalink", b"/mirrorlist")
 
 
@@ -38,7 +38,7 @@ class Door(LimitedProtocol):
         """Begin with a request that nobody has answered; what the app needs is made for it only."""
         self.url, self.headers = b"", []
         self._forwarded: list[bytes] = []
-        self._is_answered, self._has_more = False, False
+        self._is_answered = self._has_more = self._is_signed = False
         self._begin_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -82,8 +82,10 @@ class Door(LimitedProtocol):
         )
 
     def _note(self, name: bytes, value: bytes) -> None:
-        if name == _FORWARDED:
+        if name == FORWARDED_FOR:
             self._forwarded.append(value)
+        elif name in SIGNS:
+            self._is_signed = True
         else:
             self._has_more = True
 
@@ -98,7 +100,8 @@ class Door(LimitedProtocol):
     def _answer(self, is_metalink: bool, query: bytes) -> None:
         self._in_head, self._completed, self._is_answered = False, True, True
         peer = self.client[0] if self.client else None
-        found = self.service.respond(is_metalink, query, peer, self._forwarded)
+        forwarded = self._forwarded or (SIGNED if self._is_signed else [])
+        found = self.service.respond(is_metalink, query, peer, forwarded)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         head = self._head(found, keep_alive)
         self.server_state.total_requests += 1

@@ -263,8 +263,8 @@ SETTINGS = (
     Setting(
         "trusted_proxy",
         Kind.TEXT,
-        "A network whose X-Forwarded-For is believed; may be given several times, and replaces"
-        f" the default: {', '.join(DEFAULT_TRUSTED)}.",
+        "A network whose X-Forwarded-For is believed, or none for nobody; may be given several"
+        f" times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
         ("serve",),
         repeatable=True,
         metavar="CIDR",
@@ -314,14 +314,17 @@ def read_file(path: Path) -> dict[str, object]:
         raise OptionError(f"{path}: no such setting: {', '.join(unknown)}; see mirrorlist --help")
     for setting in SETTINGS:
         if setting.name in settings and not _fits(setting, settings[setting.name]):
-            kind = f"a list of {setting.kind.value}" if setting.repeatable else setting.kind.value
+            kind = setting.kind.value
+            if setting.repeatable:
+                kind = f"a list of {kind}, and not empty"
             raise OptionError(f"{path}: {setting.name}: must be {kind}")
     return settings
 
 
 def _fits(setting: Setting, value: object) -> bool:
     if setting.repeatable:
-        return isinstance(value, list) and all(type(one) is str for one in value)
+        # An empty list would mean the default, which is not what it says.
+        return isinstance(value, list) and value != [] and all(type(one) is str for one in value)
     types: dict[Kind, tuple[type, ...]] = {
         Kind.INTEGER: (int,),
         Kind.SECONDS: (int, float),

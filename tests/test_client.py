@@ -1,18 +1,20 @@
 """Which address is believed, grouped by situation as in uvicorn's own tests of proxy headers."""
 
 import re
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.client import DEFAULT_TRUSTED, NOBODY, SIGNED, Trust, _entries
 from mirrorlist.errors import BadQuery, OptionError
 
 STRANGER = "203.0.113.7"
 STRANGER6 = "2001:db8::7"
 PROXY = "10.0.0.1"
 OTHER = "198.51.100.9"
+UNKNOWN = "0.0.0.0"
 OURS = ("192.0.2.0/24", "2001:db8:aaaa::/48")
 
 
@@ -170,8 +172,8 @@ def test_ports_and_brackets(header: str, expected: str) -> None:
     ],
 )
 def test_junk(header: str | bytes) -> None:
-    """A header that has junk where it must be read falls back to the peer."""
-    assert _believed(PROXY, header) == _from(PROXY, "peer")
+    """Behind a header with junk where it must be read is a stranger, near nothing."""
+    assert _believed(PROXY, header) == (UNKNOWN, PROXY, "unknown")
 
 
 def test_a_peer_that_is_no_address() -> None:
@@ -254,7 +256,7 @@ def test_no_network(text: str) -> None:
         pytest.param("127.0.0.1", (), DEFAULT_TRUSTED, OTHER, id="loopback"),
         pytest.param("127.0.0.1", (), OURS, OTHER, id="loopback, replaced default"),
         pytest.param("::1", (), OURS, OTHER, id="loopback by IPv6, replaced default"),
-        pytest.param(PROXY, ("10.0.0.9",), DEFAULT_TRUSTED, OTHER, id="all trusted"),
+        pytest.param(PROXY, ("10.0.0.9",), DEFAULT_TRUSTED, "10.0.0.9", id="all trusted"),
         pytest.param("192.0.2.9", (), OURS, OTHER, id="a proxy of ours"),
         pytest.param(None, (), OURS, OTHER, id="a Unix socket"),
     ],
@@ -262,7 +264,7 @@ def test_no_network(text: str) -> None:
 def test_wish(
     peer: str | None, lines: tuple[str, ...], trusted: tuple[str, ...], near: str
 ) -> None:
-    """ip= always moves the country; the near tiers only for a trusted proxy or loopback."""
+    """ip= always moves the country; the near tiers only for a trusted proxy's own request."""
     believed = _believed(peer, *lines, trusted=trusted, wish=OTHER)
     assert believed == (near, OTHER, "ip=")
 
@@ -278,12 +280,118 @@ def test_junk_wish(peer: str, wish: str) -> None:
         _believed(peer, wish=wish)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param((line,), id=name)
+        for name, line in {
+            "an address": OTHER,
+            "a trusted one": "10.0.0.9",
+            "the proxy itself": PROXY,
+            "loopback": "127.0.0.1",
+            "loopback by IPv6": "[::1]:80",
+            "loopback, mapped": "::ffff:127.0.0.1",
+            "a zone": "fe80::1%eth0",
+            "only trusted ones": "10.0.0.9, 192.168.1.1, 127.0.0.1",
+            "a public one, then private ones": f"{OTHER}, 10.0.0.9",
+            "nothing": "",
+            "blanks": " \t ",
+            "commas": " , ,",
+            "unknown": "unknown",
+            "obfuscated": "_hidden",
+            "junk on the right": f"{OTHER}, junk",
+            "junk in the middle": f"{OTHER}, junk, 10.0.0.9",
+            "junk on the left": f"junk, {OTHER}",
+            "an open bracket": "[::1",
+            "a port alone": ":80",
+            "too many": ", ".join(["10.0.0.9"] * 40),
+            "what another header says": SIGNED[0].decode(),
+        }.items()
+    ]
+    + [pytest.param(("", "10.0.0.9"), id="two lines"), pytest.param(("", ""), id="two empty ones")],
+)
+@pytest.mark.parametrize(
+    ("peer", "trusted"),
+    [
+        pytest.param(PROXY, DEFAULT_TRUSTED, id="a trusted proxy"),
+        pytest.param("127.0.0.1", DEFAULT_TRUSTED, id="loopback"),
+        pytest.param("::1", DEFAULT_TRUSTED, id="loopback by IPv6"),
+        pytest.param(None, DEFAULT_TRUSTED, id="a Unix socket"),
+        pytest.param("127.0.0.1", OURS, id="loopback that is no proxy"),
+        pytest.param("192.0.2.9", OURS, id="a proxy of ours"),
+        pytest.param("8.8.8.8", ("0.0.0.0/0", "::/0"), id="everybody is trusted"),
+        pytest.param(None, OURS, id="a Unix socket that is no proxy"),
+    ],
+)
+def test_never_ours_with_a_header(
+    peer: str | None, trusted: tuple[str, ...], lines: tuple[str, ...]
+) -> None:
+    """Only a trusted proxy that names nobody asks for itself; whoever it names is a stranger."""
+    assert Trust(trusted).believe(peer, [], "").is_ours
+    sent = [line.encode() for line in lines]
+    found = Trust(trusted).believe(peer, sent, "")
+    assert not found.is_ours
+    wished = Trust(trusted).believe(peer, sent, "192.0.2.77")
+    assert (wished.near, wished.is_ours) == (found.near, False)
+
+
+@pytest.mark.parametrize("peer", ["not-an-address", "", "10.0.0.1, 10.0.0.2", "localhost"])
+def test_nobody_is_trusted_by_accident(peer: str) -> None:
+    """A peer without an address is a stranger, also where all addresses are trusted."""
+    found = Trust(("0.0.0.0/0", "::/0")).believe(peer, [OTHER.encode()], "192.0.2.77")
+    assert (str(found.near), found.is_ours) == (UNKNOWN, False)
+    assert not Trust(("0.0.0.0/0",)).is_proxy(peer)
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", PROXY, STRANGER, None])
+def test_none_trusts_nobody(peer: str | None) -> None:
+    """With `none` neither a proxy, nor loopback, nor a Unix socket is believed or ours."""
+    trust = Trust((NOBODY,))
+    for lines in ([], [OTHER.encode()], [b"junk"]):
+        found = trust.believe(peer, lines, "")
+        assert (str(found.near), found.source) == (peer or "127.0.0.1", "peer")
+        assert not found.is_ours
+        assert str(trust.believe(peer, lines, OTHER).near) == (peer or "127.0.0.1")
+
+
+@pytest.mark.parametrize("networks", [("none", "10.0.0.0/8"), ("10.0.0.0/8", "none"), ("None",)])
+def test_none_stands_alone(networks: tuple[str, ...]) -> None:
+    """`none` beside a network, or written otherwise, is refused."""
+    with pytest.raises(OptionError, match="--trusted-proxy "):
+        Trust(networks)
+
+
+@pytest.mark.parametrize(("count", "believed"), [(31, OTHER), (32, UNKNOWN), (3000, UNKNOWN)])
+def test_limit_of_the_walk(count: int, believed: str) -> None:
+    """A walk looks at 32 entries and not at one more, in one line or in many."""
+    proxies = ["10.0.0.9"] * count
+    assert _believed(PROXY, ", ".join([OTHER, *proxies]))[0] == believed
+    assert _believed(PROXY, OTHER, *proxies)[0] == believed
+    assert _believed(PROXY, f"{OTHER}{',' * count}")[0] == believed
+
+
+@pytest.mark.parametrize(("zone", "believed"), [(37, "fe80::1"), (38, UNKNOWN)])
+def test_limit_of_an_entry(zone: int, believed: str) -> None:
+    """An entry may be 64 bytes long, and not one byte more."""
+    entry = f"[fe80:0:0:0:0:0:0:1%{'z' * zone}]:65535"
+    assert len(entry) == 64 + zone - 37
+    assert _believed(PROXY, f"{entry},10.0.0.9")[0] == believed
+
+
+def test_the_walk_stops_where_it_is_decided() -> None:
+    """What stands left of the decision is not looked at, however much it is."""
+    entries = _entries([b"left,left", b"a, b ,"])
+    assert list(islice(entries, 3)) == [b"", b"b", b"a"]
+    assert list(entries) == [b"left", b"left"]
+
+
 @given(st.one_of(st.none(), st.ip_addresses().map(str)), st.lists(st.binary(max_size=60)))
 def test_any_header(peer: str | None, lines: list[bytes]) -> None:
     """Whatever stands in the header, somebody is believed and nothing is raised."""
     client = Trust().believe(peer, lines, "")
-    assert client.near == client.geo
-    assert client.source in ("peer", "x-forwarded-for")
+    assert (client.near == client.geo) or client.source == "unknown"
+    assert client.source in ("peer", "x-forwarded-for", "unknown")
+    assert not (lines and client.is_ours)
 
 
 @given(

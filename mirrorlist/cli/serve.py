@@ -12,6 +12,7 @@ import click
 from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import hold_for_workers
+from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.errors import OptionError
@@ -68,7 +69,14 @@ def serve(
     access_log = _open_log(log, log_format, log_addresses)
     files = look_at_files(snapshot, geoip)
     service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse, stale)
-    run_server(service, files, host, port, workers, admin, watch_admin, fast=_is_fast(door))
+
+    def listening(address: str) -> None:
+        if warning := warning_of_default_trust(host, trusted_proxy):
+            say(warning)
+
+    run_server(
+        service, files, host, port, workers, admin, watch_admin, listening, fast=_is_fast(door)
+    )
 
 
 def load_service(

@@ -81,8 +81,7 @@ def believed_of(forwarded: str) -> str | None:
 
 def without_near_tiers(request: Request) -> Rewritten | None:
     """Return a stranger's request with `ip=` without the tiers that `ip=` does not move for him."""
-    stranger = request.forwarded and believed_of(request.forwarded)
-    if not stranger or is_trusted(stranger) or not request.value("ip"):
+    if request.forwarded is None or not request.value("ip"):
         return None
     if request.value("netblock") is None:
         return Rewritten(replace(request, query=f"{request.query}&netblock=0"))
