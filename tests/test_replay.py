@@ -475,11 +475,13 @@ def test_the_address_within(address: str, query: str, expected: tuple[str, str] 
         (STRANGER, "ip=192.0.2.1", "ip=192.0.2.1&netblock=0"),
         (STRANGER, "ip=192.0.2.1&netblock=1", "ip=192.0.2.1&netblock=0"),
         (STRANGER, "a=b", None),
-        ("10.0.0.1", "ip=192.0.2.1", None),
+        ("10.0.0.1", "ip=192.0.2.1", "ip=192.0.2.1&netblock=0"),
+        ("junk", "ip=192.0.2.1", "ip=192.0.2.1&netblock=0"),
+        (None, "ip=192.0.2.1", None),
         (STRANGER, "ip=192.0.2.1&netblock=0", None),
     ],
 )
-def test_a_strangers_wish(address: str, query: str, expected: str | None) -> None:
+def test_a_strangers_wish(address: str | None, query: str, expected: str | None) -> None:
     """The incumbent is asked without the tiers that a stranger's `ip=` does not move."""
     found = without_near_tiers(Request("log", "/metalink", query, address))
     assert (found and found.request.query) == expected
