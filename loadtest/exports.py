@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from loadtest.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE, check_room, write_data_files
 from loadtest.dataset import Dataset, fill
-from loadtest.machine import Machine, this_machine
+from loadtest.machine import Machine, figures_file, this_machine
 from loadtest.progress import Phases, show_phases
 
 # What a server does between its imports and its first answer.
@@ -83,7 +83,12 @@ class Run(Struct, frozen=True):
 @click.option("--database", required=True, metavar="URL", help="A database to throw away.")
 @click.option("--scales", default="1,2.5", show_default=True, help="Sizes, with commas between.")
 @click.option("--runs", default=5, show_default=True, help="Exports of each kind.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write all figures there (JSON).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    callback=figures_file,
+    help="Write all figures there (JSON), over none but other figures.",
+)
 def main(database: str, scales: str, runs: int, output: Path | None) -> None:
     """Measure exports at several scales, and scale 1 with noise; prints a table."""
     figures = []

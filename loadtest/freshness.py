@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from loadtest.crawl import DIRECTORIES, crawl, crawled_hosts
 from loadtest.figures import percentile
-from loadtest.machine import Machine, this_machine
+from loadtest.machine import Machine, figures_file, this_machine
 from loadtest.processes import cpu_seconds, pss_bytes
 from loadtest.progress import show_phases
 from loadtest.servers import Servers
@@ -84,7 +84,12 @@ class Run(Struct, frozen=True):
 @click.option("--changes", default=100, show_default=True, help="Transactions.")
 @click.option("--idle", default=60.0, show_default=True, help="Seconds of an idle watch.")
 @click.option("--seed", default=1, show_default=True, help="Other hosts, other pauses.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write all figures there (JSON).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    callback=figures_file,
+    help="Write all figures there (JSON), over none but other figures.",
+)
 def main(
     database: str,
     asn: Path | None,

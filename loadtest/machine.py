@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from msgspec import Struct
 
 _ROOT = Path(__file__).parent.parent
@@ -60,3 +61,18 @@ def _distribution() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         return platform.system()
+
+
+def figures_file(
+    context: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    """Refuse, before anything is measured, a file that holds no figures of a run: it would go."""
+    try:
+        known = path is None or not path.exists() or '"machine"' in path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        known = False
+    if not known:
+        raise click.BadParameter(
+            f"{path} is there and holds no figures of a run", context, parameter
+        )
+    return path

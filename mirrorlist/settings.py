@@ -73,7 +73,7 @@ SETTINGS = (
     Setting(
         "output",
         Kind.OUTPUT,
-        "The snapshot file to write.",
+        "The snapshot file to write; a file there that is not a snapshot is not replaced.",
         ("export", "import-cache", "watch"),
         required=True,
     ),
@@ -111,7 +111,8 @@ SETTINGS = (
     Setting(
         "force",
         Kind.SWITCH,
-        "Publish a snapshot even if it is empty, older than the published one, or lost too much.",
+        "Publish a snapshot even if it is empty, older than the published one, or lost too much,"
+        " and even over a file that is not a snapshot.",
         ("export", "import-cache"),
         default=False,
     ),

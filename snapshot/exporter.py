@@ -19,10 +19,10 @@ from snapshot.history import continue_history
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import make_mirrors
 from snapshot.model import LeftOut, Report, SnapshotData
-from snapshot.publish import Last, last_published, lock, publish
+from snapshot.publish import Last, check_places, last_published, lock, publish
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
 from snapshot.text import refuse_control
-from snapshot.writer import check_output, encode
+from snapshot.writer import check_output, encode, followed
 
 
 class Phase(NamedTuple):
@@ -73,11 +73,13 @@ def export(
     max_loss: int | None = DEFAULT_MAX_LOSS,
     refresh: int | None = None,
     last: Last | None = None,
+    *,
+    foreign: bool = False,
 ) -> ExportResult:
     """Export a database to a snapshot file; raises a BackendError and then leaves no file.
 
     An `asn` that is an AsnFile is read again only if it has changed since its last export.
-    `key` seals it; `max_loss`, `refresh` and `last` are those of `publish`.
+    `key` seals it; `max_loss`, `refresh`, `last` and `foreign` are those of `publish`.
     """
     url = parse_url(database)
     file = database_file(url)
@@ -88,7 +90,17 @@ def export(
 
     origin = Origin("database", (file,) if file else (), read)
     return publish_rows(
-        origin, output, asn, country_continent, resolve_dns, progress, key, max_loss, refresh, last
+        origin,
+        output,
+        asn,
+        country_continent,
+        resolve_dns,
+        progress,
+        key,
+        max_loss,
+        refresh,
+        last,
+        foreign=foreign,
     )
 
 
@@ -103,12 +115,17 @@ def publish_rows(
     max_loss: int | None,
     refresh: int | None = None,
     last: Last | None = None,
+    *,
+    foreign: bool = False,
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does."""
     if isinstance(asn, Path):
         asn = AsnFile(asn)
+    output = followed(output)
     # Files first: a mistyped name must not cost a whole read of the database.
-    continents = _check(output, asn.path if asn else None, country_continent, origin.inputs)
+    continents = _check(
+        output, asn.path if asn else None, country_continent, origin.inputs, foreign=foreign
+    )
     with lock(output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
@@ -123,7 +140,7 @@ def publish_rows(
         watch.lap("applying the rules")
         content = encode(data, key=key)
         watch.lap("encoding")
-        published = publish(output, content, key, max_loss, refresh, last)
+        published = publish(output, content, key, max_loss, refresh, last, foreign=foreign)
         # Read back from the disk: the counts are of what a server will see.
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
@@ -146,14 +163,21 @@ def check_files(
 ) -> None:
     """Raise a BackendError if an export could not even begin; the database is not asked."""
     file = database_file(parse_url(database))
-    _check(output, asn, country_continent, (file,) if file else ())
+    _check(followed(output), asn, country_continent, (file,) if file else ())
 
 
 def _check(
-    output: Path, asn: Path | None, country_continent: Path | None, inputs: tuple[Path, ...]
+    output: Path,
+    asn: Path | None,
+    country_continent: Path | None,
+    inputs: tuple[Path, ...],
+    *,
+    foreign: bool = False,
 ) -> dict[str, str]:
     """Look at every file before any work; returns the continents."""
     check_output(output, [file for file in (asn, country_continent, *inputs) if file])
+    if not foreign:
+        check_places(output)
     if asn:
         check_readable(asn)
     return read_continents(country_continent) if country_continent else built_in_continents()

@@ -17,6 +17,8 @@ def import_cache(
     progress: Progress = lambda phase, done, total: None,
     key: bytes | None = None,
     max_loss: int | None = DEFAULT_MAX_LOSS,
+    *,
+    foreign: bool = False,
 ) -> ExportResult:
     """Import a cache file to a snapshot file; as `export`, from another origin."""
 
@@ -27,5 +29,13 @@ def import_cache(
     # The incumbent's exporter has looked up the names already.
     resolve_dns = False
     return publish_rows(
-        origin, output, asn, country_continent, resolve_dns, progress, key, max_loss
+        origin,
+        output,
+        asn,
+        country_continent,
+        resolve_dns,
+        progress,
+        key,
+        max_loss,
+        foreign=foreign,
     )

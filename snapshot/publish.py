@@ -15,7 +15,7 @@ from snapshot.checks import check_publishable
 from snapshot.errors import OutputError, SnapshotError
 from snapshot.format import HEADER, Header
 from snapshot.reader import Snapshot
-from snapshot.writer import replace_file
+from snapshot.writer import check_replaceable, replace_file
 
 # How long to wait for another export to the same file: far longer than one takes.
 _LOCK_SECONDS = 60.0
@@ -79,14 +79,16 @@ def publish(
     max_loss: int | None,
     refresh: int | None = None,
     last: Last | None = None,
+    *,
+    foreign: bool = False,
 ) -> Published:
     """Write a snapshot file, check what was written, put it in place; returns what is there.
 
     `max_loss` is the share of the old one that may go, in percent; None asks nothing. With
     `refresh` an old one of the same content stays, unless it was read so many seconds before.
     `last` is what this process published: if that is the old one, it may be older than it says,
-    as the clock was set back. Raises RefusedSnapshot or OutputError, and then the old file is as
-    it was.
+    as the clock was set back. `foreign`: a file that is not a snapshot is replaced too. Raises
+    RefusedSnapshot or OutputError, and then the old file is as it was.
     """
     old = _published(path, key)
     if old is not None and refresh and _is_young(old, content, refresh):
@@ -99,6 +101,9 @@ def publish(
             own = old is not None and last == (old.id, old.read)
             check_publishable(new, old, max_loss, own=own)
         changed = old is None or old.id != new.id
+        # As late as can be: somebody may have put another file there meanwhile.
+        if not foreign:
+            check_places(path)
         if old is not None and changed:
             _keep(path)
         done.append(Published(new, changed, written=True))
@@ -119,8 +124,8 @@ def last_published(path: Path, key: bytes | None) -> Snapshot | None:
     What stood between it and the next one, a damaged file or an imported cache, gave nobody a
     cursor.
     """
-    for name in (path.name, f"{path.name}.1", f"{path.name}.2"):
-        found = _published(path.with_name(name), key)
+    for place in _places(path):
+        found = _published(place, key)
         if found is not None and found.has_change_times:
             return found
     return None
@@ -134,9 +139,20 @@ def _published(path: Path, key: bytes | None) -> Snapshot | None:
         return None
 
 
+def _places(path: Path) -> list[Path]:
+    """Where a snapshot stands, and where those before it are kept."""
+    return [path, *(path.with_name(f"{path.name}.{number}") for number in (1, 2))]
+
+
+def check_places(path: Path) -> None:
+    """Raise OutputError if a publication would replace a file that is not a snapshot."""
+    for place in _places(path):
+        check_replaceable(place)
+
+
 def _keep(path: Path) -> None:
     """Keep the published file as `.1`, and what was that as `.2`."""
-    first, second = (path.with_name(f"{path.name}.{number}") for number in (1, 2))
+    _, first, second = _places(path)
     new = path.with_name(f".{path.name}.1.part")
     # A writer that was killed before it put the new one in place has done this already.
     if first.exists() and first.samefile(path):
@@ -176,6 +192,9 @@ def _wait_for(beside: Path, path: Path) -> int:
 
 def _take(beside: Path) -> int | None:
     handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    if os.fstat(handle).st_size:
+        os.close(handle)
+        raise OutputError(f"{beside}: it is no lock of ours, as it is not empty; move it away")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever had it before us may have removed the very file that we locked.

@@ -12,17 +12,44 @@ import msgspec
 
 from snapshot import sections
 from snapshot.errors import OutputError
-from snapshot.format import Section, pack
+from snapshot.format import MAGIC, Section, pack
 from snapshot.model import SnapshotData
 
 # Readers are other users: rsync, the container's user, a person with `inspect`.
 MODE = 0o644
+_INSTEAD = "move it away or choose another --output (export and import-cache: --force replaces it)"
 
 
 def encode(data: SnapshotData, built: int | None = None, key: bytes | None = None) -> bytearray:
     """Return the bytes of a snapshot file; equal data gives equal sections and an equal id."""
     built = int(time.time()) if built is None else built
     return pack([Section(*section) for section in _sections(data)], built, data.read, key)
+
+
+def followed(path: Path) -> Path:
+    """Return where a symbolic link leads, as the link is to stay; any other path as it is."""
+    # os.path, as pathlib raises for a name that is too long.
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise OutputError if a file is there that is not a snapshot, so not ours to replace.
+
+    A damaged or cut snapshot is one, by its first bytes; an empty file holds nothing to lose.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            head = file.read(len(MAGIC)) if is_file else b"-"
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"{path}: not replaced: whether it is a snapshot cannot be read: {error.strerror};"
+            f" {_INSTEAD}"
+        ) from error
+    if not MAGIC.startswith(head):
+        raise OutputError(f"{path}: not replaced: it is not a snapshot; {_INSTEAD}")
 
 
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
@@ -54,7 +81,9 @@ def replace_file(
     """Write a file beside `path`, sync it, rename it over `path`, sync the directory.
 
     `approve` sees the whole new file before it takes its place, and raises to keep the old one.
+    If `path` is a symbolic link, all of this is done where it leads.
     """
+    path = followed(path)
     check_output(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

@@ -342,4 +342,4 @@ def test_without_protobuf(tmp_path: Path) -> None:
     (tmp_path / "google").mkdir()
     (tmp_path / "google" / "__init__.py").touch()
     done = run("import-cache", "x", "--output", "y", PYTHONPATH=str(tmp_path))
-    assert_refused(done, 2, "pip install 'mirrorlist[protobuf]'")
+    assert_refused(done, 2, "pip install '.[protobuf]'")

@@ -35,7 +35,7 @@ def demo(
     """Build a small MirrorManager database that looks like Fedora's, export it, serve it.
 
     Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
-    database that is there already is kept, so change it with sqlite3 and start again.
+    database and an asn.txt that are there already are kept, so change them and start again.
     """
     hold_for_workers()
     _make_directory(directory)
@@ -70,7 +70,8 @@ def _prepare(directory: Path) -> None:
         with progress_bar() as steps:
             build_demo(database, lambda phase: steps(f"building {phase}", 0, 0))
         say(f"built a MirrorManager database: {database}")
-    replace_file(asn, "".join(f"{line}\n" for line in demo_asn_lines()).encode())
+    if not asn.exists():
+        replace_file(asn, "".join(f"{line}\n" for line in demo_asn_lines()).encode())
     run_export(f"sqlite:///{database}", directory / "demo.snap", asn)
 
 

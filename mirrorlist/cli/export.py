@@ -42,7 +42,7 @@ def export(
     """
     key = read_key(snapshot_key) if snapshot_key else None
     loss = None if force else max_loss
-    run_export(database, output, asn, country_continent, dns, json, key, loss)
+    run_export(database, output, asn, country_continent, dns, json, key, loss, foreign=force)
 
 
 def run_export(
@@ -54,8 +54,13 @@ def run_export(
     json: bool = False,
     key: bytes | None = None,
     max_loss: int | None = None,
+    *,
+    foreign: bool = False,
 ) -> None:
-    """Export and say what was done, for people or as JSON; `max_loss` None publishes anything."""
+    """Export and say what was done, for people or as JSON; `max_loss` None publishes anything.
+
+    `foreign`: a file that is not a snapshot is replaced too.
+    """
     # As an exception: then a half-written file goes too.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     # Here and not above: only this command may load the database's side.
@@ -64,7 +69,9 @@ def run_export(
     # Nearly all that is made lives until the end: looking for garbage costs a tenth of the time.
     gc.disable()
     with progress_bar() as steps:
-        result = export_database(database, path, asn, country_continent, dns, steps, key, max_loss)
+        result = export_database(
+            database, path, asn, country_continent, dns, steps, key, max_loss, foreign=foreign
+        )
     report(result, path, json)
 
 

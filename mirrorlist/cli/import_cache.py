@@ -62,7 +62,9 @@ def import_cache(
     for _ in changes(files):
         try:
             with progress_bar() as steps:
-                result = import_file(cache, output, asn, country_continent, steps, key, loss)
+                result = import_file(
+                    cache, output, asn, country_continent, steps, key, loss, foreign=force
+                )
             report(result, output, json)
         except BackendError as error:
             if not watch:
@@ -81,6 +83,7 @@ def _importer() -> Callable[..., "ExportResult"]:
         if (error.name or "").partition(".")[0] != "google":
             raise
         raise OptionError(
-            f"this needs {_EXTRA}, which is not installed: pip install 'mirrorlist[{_EXTRA}]'"
+            f"this needs {_EXTRA}, which is not installed: run pip install '.[{_EXTRA}]' where the"
+            " source of mirrorlist is"
         ) from error
     return import_file

@@ -56,13 +56,14 @@ def watch(
     from snapshot.publish import only_watch
     from snapshot.watch.loop import Watch
     from snapshot.watch.probes import make_probe
+    from snapshot.writer import followed
 
     probe, files = make_probe(database), [file for file in (asn, country_continent) if file]
     check_files(database, output, asn, country_continent)
     refresh = max(1, int(every))
     export = _exporter(database, output, asn, country_continent, dns, key, max_loss, refresh)
     tell = teller(every)
-    with only_watch(output):
+    with only_watch(followed(output)):
         loop = Watch(probe, export, files, every, tell, triggers)
         with shown_on(admin, pages(loop.progress, stale), hooked, triggers):
             for file in mounted(files):
