@@ -87,7 +87,7 @@ def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, ro
             )
             later.start()
             files = look_at_files(stage.snapshot, stage.geoip)
-            work(service, listener, Counts(1), files, lambda text: None, ready)
+            work(service, [listener], Counts(1), files, lambda text: None, ready)
             os._exit(0)
         time.sleep(1)
         load(url, requests, warm + seconds + 1, close)

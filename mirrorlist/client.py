@@ -55,6 +55,8 @@ _UNKNOWN = Address(4, 0)
 _LOCAL = Address(4, 0x7F000001)
 # Clients that connect themselves have no end; whoever is forgotten is looked up anew.
 _MOST_PEERS = 1024
+# The prefix of IPv4-mapped addresses.
+_MAPPED_BITS = 96
 
 
 class Client(Struct, frozen=True):
@@ -205,6 +207,11 @@ def _network(text: str) -> Network:
         raise OptionError(
             f"--trusted-proxy {text}: not a network; give it as 192.0.2.0/24 or 2001:db8::/32"
         ) from error
+    if network.version == 6 and network.prefixlen >= _MAPPED_BITS:
+        inner = network.network_address.ipv4_mapped
+        if inner is not None:
+            # A client of IPv4 is known by that address, whatever family it came by.
+            network = ipaddress.ip_network((inner, network.prefixlen - _MAPPED_BITS))
     shift = network.max_prefixlen - network.prefixlen
     return network.version, int(network.network_address) >> shift, shift
 

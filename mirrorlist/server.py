@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
@@ -27,7 +27,7 @@ GRACEFUL_SECONDS = 10
 
 def work(
     service: Service,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     counts: Counts,
     files: Files,
     say: Say,
@@ -65,7 +65,7 @@ def work(
     if service.log:
         _keep(service.log, slot)
     _refresh(Refresher(service, files, say if slot.number == 0 else _silent, teller))
-    _Server(config, service.log).run(sockets=[listener])
+    _Server(config, service.log).run(sockets=[*listeners])
 
 
 class _Server(uvicorn.Server):

@@ -172,7 +172,16 @@ SETTINGS = (
         metavar="HOST:PORT",
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
-    Setting("host", Kind.TEXT, "The address to listen on.", ("serve", "demo"), default="127.0.0.1"),
+    Setting(
+        "host",
+        Kind.TEXT,
+        "An address or name to listen on; may be given several times. A name is all of its"
+        " addresses, :: is IPv4 too, and * is both families, or IPv4 where there is no IPv6.",
+        ("serve", "demo"),
+        default="127.0.0.1",
+        repeatable=True,
+        metavar="ADDRESS",
+    ),
     Setting(
         "port",
         Kind.INTEGER,
@@ -319,13 +328,17 @@ def read_file(path: Path) -> dict[str, object]:
             if setting.repeatable:
                 kind = f"a list of {kind}, and not empty"
             raise OptionError(f"{path}: {setting.name}: must be {kind}")
+        if setting.repeatable and isinstance(settings.get(setting.name), str):
+            # One value need not be a list.
+            settings[setting.name] = [settings[setting.name]]
     return settings
 
 
 def _fits(setting: Setting, value: object) -> bool:
     if setting.repeatable:
         # An empty list would mean the default, which is not what it says.
-        return isinstance(value, list) and value != [] and all(type(one) is str for one in value)
+        values = value if isinstance(value, list) else [value]
+        return values != [] and all(type(one) is str and "\0" not in one for one in values)
     types: dict[Kind, tuple[type, ...]] = {
         Kind.INTEGER: (int,),
         Kind.SECONDS: (int, float),

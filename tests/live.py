@@ -18,7 +18,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.01
 
-_LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+) ")
+_LISTENING = re.compile(r"listening on http://(?:127\.0\.0\.1|\[::1?\]):(\d+) ")
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def request(target: bytes, method: str = "GET", headers: Sequence[bytes] = ()) -
     return b"\r\n".join([*lines, b"Connection: close", b"", b""])
 
 
-def exchange(port: int, sent: bytes) -> Response:
+def exchange(port: int, sent: bytes, host: str = "127.0.0.1") -> Response:
     """Send bytes on a new connection and return the one answer, read to the connection's end."""
-    with socket.create_connection(("127.0.0.1", port), timeout=STOP_SECONDS) as connection:
+    with socket.create_connection((host, port), timeout=STOP_SECONDS) as connection:
         connection.sendall(sent)
         received = read_to_end(connection)
     head, _, body = received.partition(b"\r\n\r\n")

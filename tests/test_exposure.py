@@ -21,6 +21,7 @@ EXPLAIN = b"/explain?repo=linux-40&arch=x86_64"
         pytest.param("127.0.0.1", (), False, id="loopback"),
         pytest.param("127.1.2.3", (), False, id="another loopback"),
         pytest.param("::1", (), False, id="loopback by IPv6"),
+        pytest.param("[::1]", (), False, id="loopback in brackets"),
         pytest.param("localhost", (), False, id="localhost"),
         pytest.param("0.0.0.0", (), True, id="all"),
         pytest.param("::", (), True, id="all by IPv6"),
@@ -33,7 +34,7 @@ EXPLAIN = b"/explain?repo=linux-40&arch=x86_64"
 )
 def test_warning(host: str, given: tuple[str, ...], warns: bool) -> None:
     """An address that others reach is warned of unless the operator has said whom to trust."""
-    found = warning_of_default_trust(host, given)
+    found = warning_of_default_trust(["127.0.0.1", host], given)
     assert (found is not None) is warns
     if found:
         for word in (host, "--trusted-proxy", "none", "docs/operations.md"):

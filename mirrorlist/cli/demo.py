@@ -24,7 +24,7 @@ from mirrorlist.refresh import look_at_files
 @options("demo")
 def demo(
     admin: str | None,
-    host: str,
+    host: tuple[str, ...],
     port: int,
     workers: int,
     geoip: Path | None,

@@ -1,6 +1,9 @@
 """Whether strangers would pass for programs of ours, by the default of --trusted-proxy."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
+
+from mirrorlist.listener import without_brackets
 
 _WARNING = (
     "warning: listening on {host} with the default --trusted-proxy: whoever connects from a private"
@@ -11,15 +14,14 @@ _WARNING = (
 )
 
 
-def warning_of_default_trust(host: str, trusted_proxy: tuple[str, ...]) -> str | None:
+def warning_of_default_trust(hosts: Sequence[str], trusted_proxy: tuple[str, ...]) -> str | None:
     """Return what to tell an operator who has not said whom to trust on an open address."""
-    if trusted_proxy or _is_loopback(host):
-        return None
-    return _WARNING.format(host=host)
+    others = [host for host in hosts if not _is_loopback(host)]
+    return None if trusted_proxy or not others else _WARNING.format(host=others[0])
 
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host.partition("%")[0]).is_loopback
+        return ip_address(without_brackets(host).partition("%")[0]).is_loopback
     except ValueError:
         return host == "localhost"

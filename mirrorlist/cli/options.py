@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mirrorlist.commas import elements
+from mirrorlist.errors import OptionError
 from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +31,9 @@ def _option(setting: Setting) -> Callable[[F], F]:
         name = f"{setting.flag}/--no-{setting.flag[2:]}"
     # To click, a default of None would be a value, so that nothing was ever missing.
     default: dict[str, Any] = {} if setting.default is None else {"default": setting.default}
+    if setting.repeatable:
+        default = {name: [value] for name, value in default.items()}
+        default["callback"] = _split
     return click.option(
         name,
         setting.name,
@@ -42,6 +47,17 @@ def _option(setting: Setting) -> Callable[[F], F]:
         help=setting.help,
         **default,
     )
+
+
+def _split(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Take what stands between commas apart, wherever the values come from."""
+    found = tuple(one for value in values for one in elements(value))
+    if values and not found:
+        # Empty would mean the default, which is not what it says.
+        raise OptionError(f"{parameter.opts[0]}: names nothing; give at least one value")
+    return found
 
 
 def _metavar(setting: Setting) -> str | None:

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def serve(
     admin: str | None,
     watch_admin: str,
     snapshot: Path,
-    host: str,
+    host: tuple[str, ...],
     port: int,
     workers: int,
     geoip: Path | None,
@@ -98,7 +98,7 @@ def load_service(
 def run_server(
     service: Service,
     files: Files,
-    host: str,
+    hosts: Sequence[str],
     port: int,
     workers: int,
     admin: str | None,
@@ -107,57 +107,60 @@ def run_server(
     *,
     fast: bool = True,
 ) -> None:
-    """Bind, say where, and supervise workers until told to stop.
+    """Bind each of the hosts, say where, and supervise workers until told to stop.
 
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
-    watch may be. `fast`: lists take the fast door, if it fits. `listening` is called with the
-    address and port once both are taken.
+    watch may be. `fast`: lists take the fast door, if it fits. `listening` is called with the first
+    address and port once all are taken.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
     from mirrorlist.counts import Counts
     from mirrorlist.door import misfit
-    from mirrorlist.listener import host_and_port, listen, shown
+    from mirrorlist.listener import host_and_port, listen_all, shown_of
     from mirrorlist.overseer import oversee
     from mirrorlist.server import work
     from mirrorlist.supervisor import Supervisor, Work
 
     watch = None if watch_admin == NOWHERE else host_and_port(watch_admin, "--watch-admin")
-    listener, counts = listen(host, port), Counts(workers)
+    listeners, counts = listen_all(hosts, port), Counts(workers)
     overlooked = open_admin(admin, DEFAULT_ADMIN, say)
-    bound = shown(*listener.getsockname()[:2])
+    bound = [shown_of(listener) for listener in listeners]
     catalog = service.store.catalog
     say(
-        f"listening on http://{bound} with {workers} worker{'s' if workers > 1 else ''};"
+        f"listening on {' and '.join(f'http://{one}' for one in bound)}"
+        f" with {workers} worker{'s' if workers > 1 else ''};"
         f" snapshot {catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
     )
-    listening(bound)
+    listening(bound[0])
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
         fast = False
-    worker: Work = partial(work, service, listener, counts, files, say, fast=fast)
+    worker: Work = partial(work, service, listeners, counts, files, say, fast=fast)
     beside: Work | None = None
     if overlooked:
-        say(f"status, health and metrics on http://{shown(*overlooked.getsockname()[:2])}/status")
-        worker = _without(overlooked, worker)
-        beside = _without(listener, partial(oversee, overlooked, counts, service.stale, watch))
+        say(f"status, health and metrics on http://{shown_of(overlooked)}/status")
+        worker = _without([overlooked], worker)
+        beside = _without(listeners, partial(oversee, overlooked, counts, service.stale, watch))
 
     def stopping() -> None:
         counts.drain()
-        listener.close()
+        for listener in listeners:
+            listener.close()
 
     Supervisor(worker, workers, say, stopping, beside).run()
     say("stopped")
 
 
-def _without(listener: socket.socket, work: Callable[[int], None]) -> Callable[[int], None]:
-    """Return what a process does without a socket that is not its own.
+def _without(others: Sequence[socket.socket], work: Callable[[int], None]) -> Callable[[int], None]:
+    """Return what a process does without sockets that are not its own.
 
     Whoever still connects there after its owner's end would wait for an answer.
     """
 
     def alone(lifeline: int) -> None:
-        listener.close()
+        for listener in others:
+            listener.close()
         work(lifeline)
 
     return alone
