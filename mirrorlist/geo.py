@@ -4,20 +4,21 @@ import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
+from io import BytesIO
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Protocol, cast
 
-import geoip2.database
-import maxminddb
 import maxminddb_rust
-from maxminddb.reader import Metadata
 
 from mirrorlist.address import Address
 from mirrorlist.errors import GeoipError
+from snapshot.mmdb import Metadata, Mmdb, read_mmdb
+from snapshot.mmdb_values import DamagedMmdb
+from snapshot.text import printable
 
-_RECORDS_LOOKED_AT = 1000
+# A file of countries has some hundreds of different ones; of cities an even sample is looked at.
+_RECORDS_LOOKED_AT = 20_000
 # Where a record has its country: GeoLite2, a plain code, a plain text.
 _CODES = {a + b: a + b for a in ascii_uppercase for b in ascii_uppercase}
 _SHAPES = (("country", "iso_code"), ("country_code",), ("country",))
@@ -69,22 +70,28 @@ class MmdbGeo:
     """A GeoIP file: the GeoLite2 shape, or one with a plain `country_code`."""
 
     def __init__(self, path: Path) -> None:
-        """Open and check a file; raises GeoipError that names it and says why."""
+        """Read and check a file; raises GeoipError that names it and says why."""
         try:
-            metadata, self._shape = _checked(path)
-            # The reader in C can end the process over a damaged file; this one in Rust cannot,
-            # and in memory the file may be written over. It also decodes the country alone.
-            self._database = maxminddb_rust.open_database(path, maxminddb_rust.MODE_MEMORY)
-            self.built: int | None = metadata.build_epoch
-            built = datetime.fromtimestamp(metadata.build_epoch, UTC)
+            # Once, into memory: what was checked is what answers, whatever becomes of the file.
+            data = read_mmdb(path)
+            metadata, self._shape = _checked(Mmdb(data), path)
+            # The reader in C can end the process over a damaged file; this one in Rust cannot.
+            # It also decodes the country alone.
+            self._database = maxminddb_rust.open_database(BytesIO(data), maxminddb_rust.MODE_FD)
         except GeoipError:
             raise
-        # A damaged file makes its reader raise whatever its bytes happen to say.
-        except Exception as error:
-            why = error.strerror if isinstance(error, OSError) else "not a GeoIP (mmdb) file"
-            raise GeoipError(f"{path}: cannot be used for GeoIP: {why}") from error
+        except OSError as error:
+            raise GeoipError(f"{path}: cannot be used for GeoIP: {error.strerror}") from error
+        except BaseException as error:
+            _let_pass(error)
+            raise GeoipError(
+                f"{path}: cannot be used for GeoIP: not a GeoIP (mmdb) file, or damaged: {error}"
+            ) from error
+        self.built: int | None = metadata.build_epoch
         self._ip_version = metadata.ip_version
-        self.name = f"{path.name} ({metadata.database_type}, built {built:%Y-%m-%d})"
+        built = datetime.fromtimestamp(metadata.build_epoch, UTC)
+        kind = printable(metadata.database_type)
+        self.name = f"{path.name} ({kind}, built {built:%Y-%m-%d})"
 
     def country(self, address: Address) -> str | None:
         """Return the country (never the registered country) of an address."""
@@ -93,8 +100,9 @@ class MmdbGeo:
             return None
         try:
             found = self._database.get_path(str(address), self._shape)
-        except (maxminddb_rust.InvalidDatabaseError, ValueError):
+        except BaseException as error:
             # A damaged record costs its clients the country, not the answer.
+            _let_pass(error)
             return None
         # One string a country: it stands in a great many keys.
         return (_CODES.get(found) or _code(found)) if isinstance(found, str) else None
@@ -110,20 +118,34 @@ def open_geo(path: Path | None) -> Geo:
         return NoGeo()
 
 
-def _checked(path: Path) -> tuple[Metadata, tuple[str, ...]]:
-    # In Python: the faster reader in C can end the process over a damaged file.
-    with geoip2.database.Reader(path, mode=maxminddb.MODE_MMAP) as reader:
-        metadata = reader.metadata()
-    with maxminddb.open_database(path, maxminddb.MODE_MMAP) as database:
-        # An ASN or ISP file opens well and then knows no country for anybody.
-        for _, record in islice(database, _RECORDS_LOOKED_AT):
-            for shape in _SHAPES:
-                if _code(_within(record, shape)):
-                    return metadata, shape
+def _let_pass(error: BaseException) -> None:
+    """Raise what is not of a file: a panic of the reader in Rust is an Exception to nobody."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        raise error
+
+
+def _checked(mmdb: Mmdb, path: Path) -> tuple[Metadata, tuple[str, ...]]:
+    """Return the metadata, and where records have their country; raises DamagedMmdb too."""
+    every = -(-len(mmdb.records) // _RECORDS_LOOKED_AT) or 1
+    records = [mmdb.value(place) for place in mmdb.records[::every]]
+    # An ASN or ISP file opens well and then knows no country for anybody.
+    for shape in _SHAPES:
+        found = [_within(record, shape) for record in records]
+        if any(map(_code, found)):
+            if any(map(_is_damaged, found)):
+                raise DamagedMmdb("a country is not two letters")
+            return mmdb.metadata, shape
     raise GeoipError(
-        f"{path}: cannot be used for GeoIP: it has no countries (type {metadata.database_type});"
-        " a Country or City file is needed"
+        f"{path}: cannot be used for GeoIP: it has no countries"
+        f" (type {printable(mmdb.metadata.database_type)}); a Country or City file is needed"
     )
+
+
+def _is_damaged(value: object) -> bool:
+    """Whether a record has something else where its country belongs; an odd length is just odd."""
+    if isinstance(value, str):
+        return len(value) == 2 and _code(value) is None
+    return value is not None
 
 
 def _within(record: object, shape: tuple[str, ...]) -> object:

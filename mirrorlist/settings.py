@@ -15,6 +15,7 @@ from mirrorlist.client import DEFAULT_TRUSTED
 from mirrorlist.errors import OptionError
 from mirrorlist.orders import DEFAULT_REUSE
 from snapshot.checks import DEFAULT_MAX_LOSS
+from snapshot.wholefile import read_text
 
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900
@@ -313,9 +314,11 @@ SETTINGS = (
 def read_file(path: Path) -> dict[str, object]:
     """Return the settings of a TOML file by name; raises OptionError that says what is wrong."""
     try:
-        with path.open("rb") as file:
-            found = tomllib.load(file)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        found = tomllib.loads(read_text(path))
+    except RecursionError:
+        raise OptionError(f"{path}: cannot be read as settings: too many levels") from None
+    # Also what tomllib raises of dates and numbers that cannot be.
+    except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(f"{path}: cannot be read as settings: {why}") from error
     settings = {name.replace("-", "_"): value for name, value in found.items()}

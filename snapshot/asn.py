@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 
-import maxminddb
-
 from snapshot.errors import DataFileError
 from snapshot.leftout import LeftOutRows
+from snapshot.mmdb import Mmdb, is_mmdb, read_mmdb
+from snapshot.mmdb_values import DamagedMmdb
 from snapshot.model import Ranges
 from snapshot.netblock import Netblock, flatten_both, make_ranges
+from snapshot.wholefile import MOST_DATA_BYTES, lines_of, open_regular
 
-_MMDB_MARKER = b"\xab\xcd\xefMaxMind.com"
-# The mmdb format promises its marker within the last 128 KiB.
-_MMDB_TAIL = 128 * 1024
+# An AS set of a thousand members.
+_MOST_LINE_BYTES = 1 << 14
 # A wrong file has a bad line at every turn; the first ones say enough.
 _MOST_REPORTED = 20
 _MAPPED = IPv6Address("::ffff:0:0").packed[:12]
@@ -111,12 +111,13 @@ def read_asn_netblocks(path: Path, left_out: LeftOutRows) -> AsnNetblocks:
     """Read a whole file; raises DataFileError if it cannot be read or has no usable line."""
     netblocks = AsnNetblocks()
     try:
-        if _MMDB_MARKER in _tail(path):
+        if is_mmdb(path):
             _read_mmdb(path, netblocks)
         else:
             _read_lines(path, netblocks, left_out)
-    # A damaged mmdb makes its reader raise whatever its bytes happen to say.
-    except (OSError, ValueError, OverflowError, maxminddb.InvalidDatabaseError) as error:
+    except DamagedMmdb as error:
+        raise DataFileError(f"{path}: damaged: {error}; fetch it again") from error
+    except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise DataFileError(f"{path}: cannot be read: {why}") from error
     if not netblocks:
@@ -127,31 +128,35 @@ def read_asn_netblocks(path: Path, left_out: LeftOutRows) -> AsnNetblocks:
 def check_readable(path: Path) -> None:
     """Raise DataFileError if a file cannot be opened for reading."""
     try:
-        path.open("rb").close()
-    except OSError as error:
-        raise DataFileError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _MMDB_TAIL))
-        return file.read()
+        open_regular(path, MOST_DATA_BYTES).close()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataFileError(f"{path}: cannot be read: {why}") from error
 
 
 def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
-    with maxminddb.open_database(path) as database:
-        for network, record in database:
-            asn = record.get("autonomous_system_number") if isinstance(record, dict) else None
-            if isinstance(asn, int):
-                netblocks.add(network.network_address.packed, network.prefixlen, asn)
+    mmdb = Mmdb(read_mmdb(path))
+    # Far fewer records than networks, and each is damaged or not, wanted or not.
+    asns = {place: _asn_of(mmdb.value(place)) for place in mmdb.records}
+    for version, address, prefix_length, place in mmdb.networks():
+        asn = asns[place]
+        if asn is not None:
+            packed = address.to_bytes(4 if version == 4 else 16, "big")
+            netblocks.add(packed, prefix_length, asn)
+
+
+def _asn_of(record: object) -> int | None:
+    asn = record.get("autonomous_system_number") if isinstance(record, dict) else None
+    if asn is not None and (type(asn) is not int or not 0 <= asn < 1 << 32):
+        raise DamagedMmdb("a record has no ASN where one belongs")
+    return asn
 
 
 def _read_lines(path: Path, netblocks: AsnNetblocks, left_out: LeftOutRows) -> None:
     bad = 0
-    with path.open(encoding="ascii", errors="replace") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split()
+    with open_regular(path, MOST_DATA_BYTES) as file:
+        for number, line in enumerate(lines_of(file, _MOST_LINE_BYTES), 1):
+            fields = line.decode("ascii", "replace").split()
             if not fields or fields[0].startswith("#"):
                 continue
             try:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from snapshot.errors import DataFileError
+from snapshot.wholefile import read_text
 
 # ISO 3166-1 countries and XK by GeoNames' continents, which GeoLite2 uses too.
 _COUNTRIES = {
@@ -36,7 +37,7 @@ def read_continents(path: Path) -> dict[str, str]:
     with no usable line raises DataFileError.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise DataFileError(f"{path}: cannot be read: {why}") from error

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from snapshot.errors import DatabaseError, DatabaseURLError
+from snapshot.wholefile import open_regular, read_text
 
 _KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
 CONNECT_SECONDS = 10
@@ -67,7 +68,7 @@ def read_only(url: URL) -> Iterator[Connection]:
 
 def _first_line(path: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise DatabaseURLError(f"{path}: cannot be read: {why}") from error
@@ -100,7 +101,7 @@ def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
     """
     try:
         # The driver only says that it cannot open it.
-        path.open("rb").close()
+        open_regular(path).close()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise DatabaseError(f"{path}: no such database file") from error
     except OSError as error:

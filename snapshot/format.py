@@ -10,6 +10,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from snapshot.errors import (
     TruncatedSnapshot,
     UnreadableSnapshot,
 )
+from snapshot.wholefile import open_regular
 
 # The first byte is not ASCII and the last a line feed, so that a transfer as text shows.
 MAGIC = b"\x89MLSNAP\n"
@@ -37,6 +39,8 @@ ALIGNMENT = 8
 CONTENT = 1
 # Far above what is written (15), so that a forged count cannot make the reader work for long.
 MAX_SECTIONS = 1024
+# A hundred times a snapshot of 9.7 million rows of host_category_dir: each worker has it in memory.
+MAX_FILE_BYTES = 256 << 20
 _CHECKSUM = slice(56, 88)
 _SEAL = slice(88, 120)
 NO_SEAL = bytes(32)
@@ -135,9 +139,7 @@ def open_container(path: str | os.PathLike[str], key: bytes | None = None) -> Co
     mapped the file itself.
     """
     path = Path(path)
-    data = _map(path)
-    header = _read_header(data, path)
-    _verify_size(header, len(data), path)
+    header, data = _read(path)
     if checksum(data) != header.checksum:
         raise DamagedSnapshot(f"{path}: damaged: the checksum does not match; fetch it again")
     if key is not None:
@@ -149,33 +151,41 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _map(path: Path) -> memoryview:
+def _read(path: Path) -> tuple[Header, memoryview]:
+    """Return the header and a copy of the whole file, if its first bytes and size are a snapshot's.
+
+    Another kind of file, of whatever size, costs no more than its first bytes.
+    """
     try:
-        # Opening a pipe would wait for somebody who writes into it.
-        if path.is_fifo():
-            raise UnreadableSnapshot(f"{path}: cannot be read: not a regular file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise EmptySnapshot(f"{path}: empty: a snapshot has at least {HEADER.size} bytes")
-            copy = mmap.mmap(-1, size)
-            file.readinto(copy)
+            header = _read_header(file.read(HEADER.size), path)
+            _verify_size(header, size, path)
+            file.seek(0)
+            return header, _copy(file, size, path)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UnreadableSnapshot(f"{path}: cannot be read: {why}") from error
-    return memoryview(copy).toreadonly()
 
 
-def _read_header(data: memoryview, path: Path) -> Header:
+def _copy(file: BufferedReader, size: int, path: Path) -> memoryview:
+    copy = memoryview(mmap.mmap(-1, size))
+    if file.readinto(copy) < size:
+        raise TruncatedSnapshot(f"{path}: cut short while it was read; fetch it again")
+    return copy.toreadonly()
+
+
+def _read_header(data: bytes, path: Path) -> Header:
     # A cut file may end within the magic, so what is there is compared first.
-    head = bytes(data[: len(MAGIC)])
-    if not MAGIC.startswith(head):
+    if not MAGIC.startswith(data[: len(MAGIC)]):
         raise NotASnapshot(f"{path}: not a snapshot: it does not begin like one")
     if len(data) < HEADER.size:
         raise TruncatedSnapshot(
             f"{path}: cut short: {len(data)} bytes, and the header alone has {HEADER.size}"
         )
-    header = Header(*HEADER.unpack_from(data))
+    header = Header(*HEADER.unpack(data))
     if header.major > MAJOR:
         raise NewerSnapshot(
             f"{path}: format version {header.major}.{header.minor} is newer than this program"
@@ -196,6 +206,10 @@ def _verify_size(header: Header, size: int, path: Path) -> None:
     if size > header.file_size:
         raise DamagedSnapshot(
             f"{path}: damaged: {size - header.file_size} bytes follow its end; fetch it again"
+        )
+    if size > MAX_FILE_BYTES:
+        raise MalformedSnapshot(
+            f"{path}: {size:,} bytes: more than the limit of {MAX_FILE_BYTES:,} for a snapshot"
         )
 
 

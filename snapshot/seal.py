@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 from snapshot.errors import DataFileError
+from snapshot.wholefile import MOST_TEXT_BYTES, read_regular
 
 # 128 bits as hexadecimal digits; a shorter text is rather a password than a key.
 MIN_KEY_BYTES = 32
@@ -19,7 +20,7 @@ def read_key(path: Path) -> bytes:
     White space around the text does not count, so that an editor's line end does no harm.
     """
     try:
-        text = path.read_bytes().strip()
+        text = read_regular(path, MOST_TEXT_BYTES).strip()
     except OSError as error:
         raise DataFileError(f"{path}: the key cannot be read: {error.strerror}") from error
     if len(text) < MIN_KEY_BYTES:

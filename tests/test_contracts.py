@@ -13,6 +13,7 @@ FUNCTION_LINES = 60
 READING_SIDE = {
     *("snapshot.errors", "snapshot.format", "snapshot.model", "snapshot.reader"),
     *("snapshot.sections", "snapshot.text", "snapshot.seal", "snapshot.checks"),
+    *("snapshot.mmdb", "snapshot.mmdb_values", "snapshot.wholefile"),
     *("snapshot.reachable", "snapshot.changes", "snapshot.description", "snapshot.difference"),
 }
 

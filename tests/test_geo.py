@@ -177,24 +177,28 @@ def _damage(path: Path, old: bytes, new: bytes) -> None:
         pytest.param(b"\x00\x00F", id="an unknown type"),
         pytest.param(b"\x3fFR", id="a pointer to nowhere"),
         pytest.param(b"\x42\xff\xfe", id="bad UTF-8"),
+        pytest.param(b"\x42D%", id="letters that are none"),
+        pytest.param(b"\xa2FR", id="a number where text belongs"),
     ],
 )
 def test_a_damaged_record(tmp_path: Path, new: bytes) -> None:
-    """A damaged record costs its clients the country, and nobody else anything."""
+    """A file with a damaged record is refused, wherever that stands."""
     path = tmp_path / "geo.mmdb"
     _damage(path, b"\x42FR", new)
+    with pytest.raises(GeoipError, match="or damaged: a "):
+        MmdbGeo(path)
+
+
+def test_a_damaged_record_that_was_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file with very many records a sample is looked at: the rest costs no answer."""
+    monkeypatch.setattr("mirrorlist.geo._RECORDS_LOOKED_AT", 1)
+    path = tmp_path / "geo.mmdb"
+    _damage(path, b"\x42FR", b"\xffFR")
     geo = MmdbGeo(path)
     assert geo.country(_address("80.2.0.1")) is None
     assert geo.country(_address("80.1.0.1")) == "DE"
-
-
-@pytest.mark.parametrize("new", [b"\xffDE", b"\x42\xff\xfe"])
-def test_a_damaged_first_record(tmp_path: Path, new: bytes) -> None:
-    """A file whose first record is damaged is refused by name."""
-    path = tmp_path / "geo.mmdb"
-    _damage(path, b"\x42DE", new)
-    with pytest.raises(GeoipError, match=re.escape(str(path))):
-        MmdbGeo(path)
 
 
 DAMAGE = """
@@ -237,6 +241,15 @@ def test_any_damage(tmp_path: Path, addresses: tuple[str, ...]) -> None:
         [sys.executable, "-c", DAMAGE, path, *addresses], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_file_written_over_in_place(tmp_path: Path) -> None:
+    """What was read once goes on answering, whatever becomes of the file."""
+    path = write_countries(tmp_path / "geo.mmdb", {"80.1.0.1": "DE"})
+    geo = MmdbGeo(path)
+    for content in (b"", bytes(path.stat().st_size), b"x" * 99):
+        path.write_bytes(content)
+        assert geo.country(_address("80.1.0.1")) == "DE"
 
 
 def test_open_a_file(tmp_path: Path) -> None:

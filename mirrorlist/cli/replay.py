@@ -4,8 +4,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import click
 import msgspec
@@ -17,9 +19,12 @@ from mirrorlist.cli.failure import INTERRUPTED
 from mirrorlist.cli.options import options
 from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
+from mirrorlist.replay.log import MOST_LINE_BYTES, texts_of
 from mirrorlist.replay.run import replay as replay_log
 from mirrorlist.replay.sides import open_side
 from mirrorlist.replay.tally import Tally, Unexplained
+from snapshot.text import printable
+from snapshot.wholefile import lines_of, open_regular
 
 _MOST_SHOWN = 20
 _CHUNK = 1 << 20
@@ -82,20 +87,20 @@ def replay(
 def _lines(path: Path) -> Iterator[tuple[Iterable[str], int]]:
     """Open a log, and count its lines if it is a file."""
     if str(path) == "-":
-        yield sys.stdin, 0
+        yield texts_of(lines_of(cast(BufferedReader, sys.stdin.buffer), MOST_LINE_BYTES + 1)), 0
         return
     try:
         total = _count_lines(path)
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with open_regular(path) as file:
             # A server that is asked may write into this very log.
-            yield islice(lines, total), total
+            yield islice(texts_of(lines_of(file, MOST_LINE_BYTES + 1)), total), total
     except OSError as error:
         raise OptionError(f"--log {path}: cannot be read: {error.strerror}") from error
 
 
 def _count_lines(path: Path) -> int:
     count, last = 0, b"\n"
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(_CHUNK):
             count += chunk.count(b"\n")
             last = chunk[-1:]
@@ -127,6 +132,11 @@ def _print_unexplained(console: Console, one: Unexplained) -> None:
     console.print(Text(f"line {one.line}: {one.request}", style="bold"))
     for finding in one.findings:
         console.print(Text(f"  {finding.what}"))
-        console.print(Text(f"    a: {finding.a}"))
-        console.print(Text(f"    b: {finding.b}"))
+        console.print(Text(f"    a: {_shown(finding.a)}"))
+        console.print(Text(f"    b: {_shown(finding.b)}"))
     console.print()
+
+
+def _shown(text: str) -> str:
+    """Return what a side says without what a terminal would obey."""
+    return "\n".join(map(printable, text.split("\n")))

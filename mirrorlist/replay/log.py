@@ -9,13 +9,22 @@ from mirrorlist.replay.request import Request
 
 # Source: behaviour.md section 5.
 _REQUEST_LOG = re.compile(
-    r"IP: (?P<address>\S+); DATE: [^;]*; COUNTRY: [^;]*; REPO: (?P<repo>.*); ARCH: (?P<arch>.*)"
+    r"IP: (?P<address>[!-~]+); DATE: [^;]*; COUNTRY: [^;]*; REPO: (?P<repo>.*); ARCH: (?P<arch>.*)"
 )
 _PLAIN = re.compile(r"(?P<address>[0-9A-Fa-f:.]+)\s+(?P<target>/[!-~]*)")
 # What may stand in a value as it is, so that both servers read it alike.
 _SAFE = "+/:@,;!$*()'~^"
 
+# A request line has at most 16 KiB; a log may be any file.
+MOST_LINE_BYTES = 1 << 16
+
 Line = tuple[int, Request | None]
+
+
+def texts_of(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield each line as text, whatever its bytes are; one over the limit has nothing in it."""
+    for line in lines:
+        yield line.decode("utf-8", "replace") if len(line) <= MOST_LINE_BYTES else ""
 
 
 def requests_of(lines: Iterable[str]) -> Iterator[Line]:
@@ -32,7 +41,7 @@ def _logged(line: str, kinds: Iterator[str]) -> Request | None:
     match = _REQUEST_LOG.fullmatch(line)
     if match is None:
         return None
-    repo, arch = quote(match["repo"], safe=_SAFE), quote(match["arch"], safe=_SAFE)
+    repo, arch = (quote(match[name], safe=_SAFE, errors="replace") for name in ("repo", "arch"))
     return Request("log", next(kinds), f"repo={repo}&arch={arch}", match["address"])
 
 

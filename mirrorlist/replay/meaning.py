@@ -108,11 +108,23 @@ class Single(Struct, frozen=True):
 
 def host_of(url: str) -> str:
     """Return the host's name in a URL."""
-    return urlsplit(url).hostname or ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def parse(answer: Answer) -> Single:
     """Return what one answer means; never raises, what cannot be read is an error text."""
+    try:
+        return _parse(answer)
+    except Exception:
+        # Numbers, dates and URLs may be anything, and each library fails in its own way.
+        plain = Meaning(answer.status, answer.type, log=answer.log)
+        return Single(replace(plain, error=answer.body, well_formed=False), ())
+
+
+def _parse(answer: Answer) -> Single:
     plain = Meaning(answer.status, answer.type, log=answer.log)
     if answer.type == "application/metalink+xml":
         return _metalink(answer, plain)

@@ -5,13 +5,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from mirrorlist.errors import OptionError
+from mirrorlist.errors import MirrorlistError, OptionError
 from mirrorlist.replay.compare import ONCE, Rule, Verdict, judge
 from mirrorlist.replay.log import requests_of
+from mirrorlist.replay.meaning import Meaning
 from mirrorlist.replay.request import Request
 from mirrorlist.replay.rules import RULES
 from mirrorlist.replay.sides import Describing, Drawing, Side
 from mirrorlist.replay.tally import Tally
+from snapshot.errors import BackendError
 
 CONNECTIONS = 4
 
@@ -43,7 +45,7 @@ def replay(
         running: deque[tuple[int, Future[Verdict]]] = deque()
         try:
             for number, request in _paced(asked, rate):
-                running.append((number, threads.submit(judge, request, *pair, rules, ONCE)))
+                running.append((number, threads.submit(_judge, request, pair, rules)))
                 if len(running) >= 2 * CONNECTIONS:
                     _take(running, tally, total, progress)
             while running:
@@ -63,6 +65,17 @@ def replay(
             " nor `ADDRESS /metalink?...`"
         )
     return tally
+
+
+def _judge(request: Request, sides: tuple[Drawing, Describing], rules: tuple[Rule, ...]) -> Verdict:
+    """Compare the two; what goes wrong with one request costs none of the others' results."""
+    try:
+        return judge(request, *sides, rules, ONCE)
+    except (MirrorlistError, BackendError):
+        raise
+    except Exception as error:
+        failed = Meaning(0, None, error=f"an error of ours: {error!r}")
+        return Verdict(request, (), ("error",), failed, failed)
 
 
 def _asked(lines: Iterable[str], tally: Tally, most: int) -> Iterator[tuple[int, Request]]:

@@ -17,12 +17,15 @@ from mirrorlist.client import Trust
 from mirrorlist.errors import OptionError, QueryError, StartError
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
+from mirrorlist.replay.deadlines import Deadlines
 from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 
 SECONDS = 30.0
+# A list of all hosts of the world has some 100 KB.
+MOST_BODY_BYTES = 16 << 20
 # So many asks in a row without an answer mean that nobody is there any more.
 MOST_SILENT = 20
 _OTHER_COUNTRIES = "only for clients from "
@@ -92,6 +95,7 @@ class ServerSide:
         self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._secure = parts.scheme == "https"
         self._mine = threading.local()
+        self._deadlines = Deadlines(SECONDS)
         self._silent = 0
         status, body = self._get("/health/ready", {})
         if not status:
@@ -101,13 +105,9 @@ class ServerSide:
 
     def ask(self, request: Request) -> Answer:
         """Return one answer; raises StartError when there was none for a long time."""
-        connection = self._connection()
         try:
-            connection.request("GET", self._prefix + request.target, headers=_headers(request))
-            response = connection.getresponse()
-            body = response.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            response, body = self._exchange(self._prefix + request.target, _headers(request))
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return self._no_answer(error)
         self._silent = 0
         location = response.getheader("Location")
@@ -116,7 +116,7 @@ class ServerSide:
             response.getheader("Content-Type"),
             # The incumbent's may have letters that are not ASCII, in UTF-8.
             location and location.encode("latin-1").decode(errors="replace"),
-            body,
+            body.decode(errors="replace"),
         )
 
     def explain(self, request: Request) -> Explanation | None:
@@ -127,7 +127,7 @@ class ServerSide:
         status, body = self._get(target, _headers(request))
         try:
             return msgspec.json.decode(body, type=Explanation) if status == 200 else None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
 
     def _no_answer(self, error: Exception) -> Answer:
@@ -138,14 +138,26 @@ class ServerSide:
         return Answer(0, body=f"no answer: {type(error).__name__}")
 
     def _get(self, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        try:
+            response, body = self._exchange(self._prefix + target, headers)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return 0, str(error).encode()
+        return response.status, body
+
+    def _exchange(
+        self, target: str, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         connection = self._connection()
         try:
-            connection.request("GET", self._prefix + target, headers=headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
+            if connection.sock is None:
+                connection.connect()
+            with self._deadlines.over(connection.sock):
+                connection.request("GET", target, headers=headers)
+                response = connection.getresponse()
+                return response, _body(response)
+        except BaseException:
             connection.close()
-            return 0, str(error).encode()
+            raise
 
     def _connection(self) -> http.client.HTTPConnection:
         found: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
@@ -208,7 +220,14 @@ def _redirects(explanation: Explanation) -> frozenset[str]:
 
 
 def _first_of_web(urls: Iterable[str]) -> str | None:
-    return next((url for url in urls if urlsplit(url).scheme in _WEB), None)
+    return next((url for url in urls if url.partition("://")[0].lower() in _WEB), None)
+
+
+def _body(response: http.client.HTTPResponse) -> bytes:
+    body = response.read(MOST_BODY_BYTES + 1)
+    if len(body) > MOST_BODY_BYTES:
+        raise ValueError(f"an answer of more than {MOST_BODY_BYTES:,} bytes")
+    return body
 
 
 def _lines(request: Request) -> list[bytes]:

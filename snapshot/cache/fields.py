@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from snapshot.errors import CacheError
+from snapshot.wholefile import open_regular
 
 # Protobuf's own limit for one message, which the whole file is.
 MAX_FILE_BYTES = (1 << 31) - 1
-# One field is one directory with its hosts or files: at Fedora some kilobytes.
-MAX_FIELD_BYTES = 64 << 20
+# One field is one directory with its hosts or files: at Fedora some kilobytes. Parsed, a byte of
+# it may take 25.
+MAX_FIELD_BYTES = 4 << 20
 MAX_FIELD_NUMBER = 64
 _VARINT, _BYTES = 0, 2
 
@@ -27,7 +29,7 @@ def fields(path: Path) -> Iterator[Field]:
     Raises CacheError if it is not such a file, is cut short, or changed while it was read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             before = os.fstat(file.fileno())
             _check_size(path, before)
             reader = _Reader(path, file, before.st_size)
