@@ -5,6 +5,7 @@ a TOML file (`--config`), the file over the default.
 """
 
 import tomllib
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 
@@ -37,7 +38,10 @@ class Kind(Enum):
 
 
 class Setting(Struct, frozen=True):
-    """One setting; `commands` are the subcommands that know it."""
+    """One setting; `commands` are the subcommands that know it.
+
+    `stream`: its file may be `-`, standard output.
+    """
 
     name: str
     kind: Kind
@@ -47,6 +51,7 @@ class Setting(Struct, frozen=True):
     metavar: str | None = None
     required: bool = False
     repeatable: bool = False
+    stream: bool = False
     least: int | None = None
     most: int | None = None
 
@@ -221,6 +226,7 @@ SETTINGS = (
         Kind.OUTPUT,
         "The request log, which MirrorManager's statistics read; - is standard output.",
         ("serve", "demo"),
+        stream=True,
     ),
     Setting(
         "log_format",
@@ -324,7 +330,8 @@ def read_file(path: Path) -> dict[str, object]:
     settings = {name.replace("-", "_"): value for name, value in found.items()}
     unknown = sorted(settings.keys() - {setting.name for setting in SETTINGS})
     if unknown:
-        raise OptionError(f"{path}: no such setting: {', '.join(unknown)}; see mirrorlist --help")
+        shown = ", ".join(map(_with_nearest, unknown))
+        raise OptionError(f"{path}: no such setting: {shown}; see mirrorlist --help")
     for setting in SETTINGS:
         if setting.name in settings and not _fits(setting, settings[setting.name]):
             kind = setting.kind.value
@@ -335,6 +342,11 @@ def read_file(path: Path) -> dict[str, object]:
             # One value need not be a list.
             settings[setting.name] = [settings[setting.name]]
     return settings
+
+
+def _with_nearest(name: str) -> str:
+    near = get_close_matches(name, [setting.name for setting in SETTINGS], 1)
+    return f"{name} (perhaps {near[0]}?)" if near else name
 
 
 def _fits(setting: Setting, value: object) -> bool:

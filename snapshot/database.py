@@ -1,9 +1,10 @@
 """Opens a MirrorManager database for one consistent, read-only read."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,12 +32,14 @@ def parse_url(text: str) -> URL:
 
     Raises DatabaseURLError; no error text holds a password.
     """
+    if text == "@":
+        raise DatabaseURLError("@ without a file behind it; use @FILE")
     if text.startswith("@"):
-        text = _first_line(Path(text[1:]))
+        text = _first_line(_at_home(text[1:]))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise DatabaseURLError(f"not a database URL; use {_KNOWN}") from error
+        raise DatabaseURLError(_no_url(text)) from error
     kind = url.drivername.partition("+")[0]
     if "@" in (url.host or ""):
         raise DatabaseURLError("the password has an @ in it; write it as %40 (also / as %2F)")
@@ -45,12 +48,33 @@ def parse_url(text: str) -> URL:
     # MirrorManager's own configuration says postgres://.
     if kind in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
+    if kind == "sqlite":
+        raise DatabaseURLError(f"a database URL without a file; use {_KNOWN}")
     raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def _no_url(text: str) -> str:
+    """Return what is wrong with a text that is no URL; what may hold a password is not shown."""
+    path = _at_home(text)
+    if text and os.path.exists(path):
+        if not path.is_dir():
+            return f"{text}: not a database URL but a file: write sqlite:///{path.absolute()}"
+        return f"{text}: not a database URL but a folder; use {_KNOWN}"
+    # Neither USER:PASSWORD@HOST, password=... of a connection string nor a word alone.
+    is_path = bool(set(text) & set("/.")) and not set(text) & set("@:= ")
+    shown = f"{text}: " if is_path else ""
+    return f"{shown}not a database URL; use {_KNOWN}"
+
+
+def _at_home(text: str) -> Path:
+    return Path(os.path.expanduser(text) if text.startswith("~/") else text)
 
 
 def database_file(url: URL) -> Path | None:
     """Return the file of a SQLite database, or None for another kind."""
-    return Path(url.database or "").absolute() if url.drivername.startswith("sqlite") else None
+    if not url.drivername.startswith("sqlite"):
+        return None
+    return _at_home(url.database or "").absolute()
 
 
 @contextmanager
@@ -76,7 +100,7 @@ def _first_line(path: Path) -> str:
 
 
 def _sqlite(url: URL) -> Engine:
-    path = Path(url.database or "").absolute()
+    path = _at_home(url.database or "").absolute()
 
     def connect() -> sqlite3.Connection:
         connection = connect_sqlite(path)
@@ -102,14 +126,26 @@ def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
     try:
         # The driver only says that it cannot open it.
         open_regular(path).close()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise DatabaseError(f"{path}: no such database file") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatabaseError(f"{path}: no such database file{_fourth_slash(path)}") from error
     except OSError as error:
         raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
 
     # mode=ro: a mistyped name must not create an empty database.
-    uri = f"file:{quote(str(path))}?mode=ro"
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+
+
+def _fourth_slash(path: Path) -> str:
+    """Return a hint for an absolute path that was written with three slashes."""
+    with suppress(OSError, ValueError):
+        meant = Path("/") / path.relative_to(Path.cwd())
+        if len(meant.parts) > 2 and meant.parents[len(meant.parts) - 3].is_dir():
+            return (
+                "; three slashes begin a path from this folder, four an absolute one:"
+                f" sqlite:///{meant}"
+            )
+    return ""
 
 
 def _postgresql(url: URL) -> Engine:

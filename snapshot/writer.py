@@ -6,6 +6,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -67,10 +68,17 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
         # A device or a pipe would be replaced by a file.
         if path.exists() and not path.is_file():
             raise OutputError(f"{path}: cannot be written: not a regular file")
-        if path.exists() and any(path.samefile(one) for one in inputs if one.exists()):
+        if path.exists() and any(_is_same(path, one) for one in inputs):
             raise OutputError(f"{path}: cannot be written: it is also read")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    # What cannot be looked at is for those to name who read it.
+    with suppress(OSError):
+        return path.samefile(other)
+    return False
 
 
 def replace_file(

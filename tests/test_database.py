@@ -99,7 +99,9 @@ def _export_fails(url: str, folder: Path) -> str:
 def test_missing_file(tmp_path: Path) -> None:
     """A missing SQLite file is refused by name, and not created; nor is a directory one."""
     for path in (tmp_path / "none.sqlite", tmp_path):
-        assert _export_fails(f"sqlite:///{path}", tmp_path) == f"{path}: no such database file"
+        found = _export_fails(f"sqlite:///{path}", tmp_path)
+        why = "cannot be read: Is a directory" if path.is_dir() else "no such database file"
+        assert found == f"{path}: {why}"
     assert list(tmp_path.iterdir()) == []
     assert "no such database file" in _export_fails("sqlite:///:memory:", tmp_path)
 

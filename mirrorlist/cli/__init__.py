@@ -4,14 +4,18 @@ The only place that may use the backend, and only within a subcommand, so that a
 loads a database driver.
 """
 
+import os
 import sys
+from io import TextIOWrapper
 
 import click
 
 from mirrorlist import __version__
 from mirrorlist.cli.ask import ask
+from mirrorlist.cli.console import say
 from mirrorlist.cli.demo import demo
 from mirrorlist.cli.diff import diff
+from mirrorlist.cli.environment import warning_of_variables
 from mirrorlist.cli.export import export
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.import_cache import import_cache
@@ -22,7 +26,7 @@ from mirrorlist.cli.watch import watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="mirrorlist")
+@click.version_option(__version__, "-V", "--version", prog_name="mirrorlist")
 def cli() -> None:
     """Mirror lists and metalinks for dnf, yum and zypper, from a MirrorManager database.
 
@@ -37,10 +41,10 @@ def cli() -> None:
     What changed?    mirrorlist diff mm.snap.1 mm.snap
 
     \b
-    Every option can also stand in the environment (--trusted-proxy is MIRRORLIST_TRUSTED_PROXY)
-    or in a TOML file given with --config.
-    Exit codes: 0 done, 2 a wrong option, 3 a snapshot or database that cannot be used,
-    1 anything else (a port in use, a file that cannot be written).
+    Every option can also stand in the environment (--trusted-proxy is
+    MIRRORLIST_TRUSTED_PROXY) or in a TOML file given with --config.
+    Exit codes: 0 done, 2 a wrong option, 3 a snapshot or database that cannot
+    be used, 1 anything else (a port in use, a file that cannot be written).
     """
 
 
@@ -50,4 +54,10 @@ for command in (demo, export, watch, import_cache, serve, ask, inspect, diff, re
 
 def main() -> None:
     """Run the command line and exit with a documented code, never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A path may have bytes that are no text: shown so, they end nothing.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if warning := warning_of_variables(os.environ):
+        say(warning)
     sys.exit(guarded(lambda: cli.main(standalone_mode=False)))

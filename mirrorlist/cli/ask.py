@@ -23,7 +23,7 @@ from mirrorlist.store import Store
 from snapshot.seal import read_key
 
 
-@click.command()
+@click.command(short_help="Why these mirrors? One answer, each host with its reason.")
 @click.argument("query", metavar="QUERY")
 @click.option("--ip", metavar="ADDRESS", help="The client's address; without it, this machine.")
 @options("ask")

@@ -20,7 +20,7 @@ from mirrorlist.errors import StartError
 from mirrorlist.refresh import look_at_files
 
 
-@click.command()
+@click.command(short_help="Everything on one machine, with a database like Fedora's.")
 @options("demo")
 def demo(
     admin: str | None,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mirrorlist.cli.console import as_time, output, plain_table
 from mirrorlist.cli.options import options
+from mirrorlist.cli.values import FilePath
 from snapshot.difference import Change, Changes, Difference, compare
 from snapshot.reader import Snapshot
 
@@ -17,9 +18,9 @@ from snapshot.reader import Snapshot
 _MOST_SHOWN = 10
 
 
-@click.command()
-@click.argument("old", metavar="OLD", type=click.Path(path_type=Path))
-@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@click.command(short_help="What changed between two snapshots.")
+@click.argument("old", metavar="OLD", type=FilePath())
+@click.argument("new", metavar="NEW", type=FilePath())
 @options("diff")
 def diff(old: Path, new: Path, json: bool) -> None:
     """Show what changed between two snapshots: hosts, URLs, repositories, directories.

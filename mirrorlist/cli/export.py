@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from snapshot.exporter import ExportResult
 
 
-@click.command()
+@click.command(short_help="Write a snapshot of a MirrorManager database.")
 @options("export")
 def export(
     database: str,

@@ -11,6 +11,7 @@ from mirrorlist.errors import OperatorError, QueryError
 from snapshot.errors import BackendError
 
 INTERRUPTED = 130
+_NO_CONTEXT = click.Context(click.Command("mirrorlist"))
 
 
 def guarded(work: Callable[[], object]) -> int:
@@ -25,8 +26,8 @@ def guarded(work: Callable[[], object]) -> int:
         click.echo(error.format_message())
         return error.exit_code
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "mirrorlist"
-        return fail(f"{error.format_message()} ({command} --help tells more)", error.exit_code)
+        hint = f"{_command(error)} --help tells more{_file_hint(error)}"
+        return fail(f"{_plain(error)} ({hint})", error.exit_code)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
     except (BackendError, OperatorError) as error:
@@ -43,6 +44,36 @@ def guarded(work: Callable[[], object]) -> int:
         _close_output()
         return fail(f"the output cannot be written: {error.strerror}", 1)
     return code if isinstance(code, int) else 0
+
+
+def _plain(error: click.UsageError) -> str:
+    """Return what is wrong in one sentence without a full stop, and in our own words."""
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        wanted = max(error.param.opts, key=len) if error.param.opts[0][0] == "-" else ""
+        shown = wanted or error.param.make_metavar(error.ctx or _NO_CONTEXT)
+        variable = error.param.envvar
+        other = f" (or {variable} in the environment)" if isinstance(variable, str) else ""
+        return f"{shown} is missing{other}"
+    if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
+        return f"{error.option_name} needs a value"
+    return error.format_message().rstrip(".")
+
+
+def _command(error: click.UsageError) -> str:
+    """Return the command whose help tells more; click does not always say where it was."""
+    if error.ctx:
+        return error.ctx.command_path
+    from mirrorlist.cli import cli
+
+    return " ".join(["mirrorlist", *[word for word in sys.argv[1:2] if word in cli.commands]])
+
+
+def _file_hint(error: click.UsageError) -> str:
+    """Return how to give a file whose name begins with a dash, if there is one."""
+    if not isinstance(error, click.NoSuchOption):
+        return ""
+    files = [word for word in sys.argv[1:] if word[:1] == "-" and os.path.lexists(word)]
+    return f"; the file of that name is ./{files[0]}" if files else ""
 
 
 def _close_output() -> None:

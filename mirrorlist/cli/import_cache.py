@@ -12,6 +12,7 @@ from mirrorlist.cli.console import progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.export import report
 from mirrorlist.cli.options import options
+from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from snapshot.changes import changes, mounted
 from snapshot.errors import BackendError
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _EXTRA = "protobuf"
 
 
-@click.command("import-cache")
-@click.argument("cache", type=click.Path(path_type=Path))
+@click.command("import-cache", short_help="Write a snapshot of a mirrorlist-server's cache file.")
+@click.argument("cache", type=FilePath())
 @options("import-cache")
 def import_cache(
     cache: Path,

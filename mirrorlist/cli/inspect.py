@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
+from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from snapshot.description import Description, File, describe, find_repository
 from snapshot.reader import Snapshot
@@ -25,8 +26,8 @@ _ORIGINS = {
 }
 
 
-@click.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.command(short_help="What is in a snapshot, or about one repository in it.")
+@click.argument("file", metavar="FILE", type=FilePath())
 @click.option("--repo", metavar="PREFIX", help="Show one repository's directory; needs --arch.")
 @click.option("--arch", metavar="ARCH", help="The architecture of --repo.")
 @click.option("--path", metavar="DIRECTORY", help="Show one directory instead.")

@@ -1,14 +1,21 @@
 """Turns the table of settings into options of a subcommand."""
 
+import os
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from mirrorlist.cli.values import FilePath, Number, Switch, Whole
 from mirrorlist.commas import elements
 from mirrorlist.errors import OptionError
 from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
+from snapshot.errors import OutputError
+
+# Where the context keeps the settings file.
+_CONFIG = "mirrorlist.config"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,6 +24,7 @@ def options(command: str) -> Callable[[F], F]:
     """Return a decorator that gives a function the options of a subcommand."""
 
     def decorate(function: F) -> F:
+        function = _apart(command, function)
         for setting in reversed(SETTINGS):
             if command in setting.commands:
                 function = _option(setting)(function)
@@ -75,19 +83,42 @@ def _metavar(setting: Setting) -> str | None:
 
 def _type(setting: Setting) -> click.ParamType[Any] | type:
     if setting.kind is Kind.INTEGER:
-        bounded = setting.least is not None
-        return click.IntRange(setting.least, setting.most) if bounded else int
+        return Whole(setting.least, setting.most)
     if setting.kind in (Kind.SECONDS, Kind.NUMBER):
-        return click.FloatRange(setting.least, setting.most)
+        return Number(setting.least, setting.most)
     if setting.kind in (Kind.FILE, Kind.OUTPUT, Kind.DIRECTORY):
-        return click.Path(path_type=Path, allow_dash=True)
-    return bool if setting.kind is Kind.SWITCH else str
+        return FilePath(stream=setting.stream)
+    return Switch() if setting.kind is Kind.SWITCH else str
+
+
+def _apart(command: str, function: F) -> F:
+    """Return a subcommand that refuses to write over, or into, a file that it reads as well."""
+    names = {one.name: one.kind for one in SETTINGS if command in one.commands}
+
+    @wraps(function)
+    def guarded(*arguments: Any, **given: Any) -> Any:
+        written = [given[name] for name, kind in names.items() if kind is Kind.OUTPUT]
+        read = [given[name] for name, kind in names.items() if kind is Kind.FILE]
+        read.append(click.get_current_context().meta.get(_CONFIG))
+        for path in filter(None, written):
+            if any(_is_same(path, one) for one in read if one):
+                raise OutputError(f"{path}: cannot be written: it is also read")
+        return function(*arguments, **given)
+
+    return cast(F, guarded)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _config_option(function: F) -> F:
     return click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         envvar=PREFIX + "CONFIG",
         metavar="FILE",
         is_eager=True,
@@ -99,4 +130,5 @@ def _config_option(function: F) -> F:
 
 def _load(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     if path is not None:
+        context.meta[_CONFIG] = path
         context.default_map = read_file(path)

@@ -17,6 +17,7 @@ from rich.text import Text
 from mirrorlist.cli.console import output, plain_table, progress_bar, say
 from mirrorlist.cli.failure import INTERRUPTED
 from mirrorlist.cli.options import options
+from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from mirrorlist.geo import open_geo
 from mirrorlist.replay.log import MOST_LINE_BYTES, texts_of
@@ -30,9 +31,9 @@ _MOST_SHOWN = 20
 _CHUNK = 1 << 20
 
 
-@click.command()
+@click.command(short_help="Ask two servers what a log asks, and compare the answers.")
 @click.option(
-    "--log", "log_file", required=True, metavar="FILE", type=click.Path(path_type=Path),
+    "--log", "log_file", required=True, metavar="FILE", type=FilePath(stream=True),
     help="Requests: lines of a request log, or ADDRESS /metalink?...; - is standard input.",
 )  # fmt: skip
 @click.option(

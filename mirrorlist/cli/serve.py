@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.1
 DEFAULT_ADMIN = "127.0.0.1:3001"
 
 
-@click.command()
+@click.command(short_help="Answer /metalink and /mirrorlist from a snapshot.")
 @options("serve")
 def serve(
     snapshot_key: Path | None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from snapshot.watch.loop import Export
 
 
-@click.command()
+@click.command(short_help="Stay, and export the database whenever it has changed.")
 @options("watch")
 def watch(
     database: str,
