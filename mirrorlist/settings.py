@@ -92,15 +92,23 @@ SETTINGS = (
     Setting(
         "country_continent",
         Kind.FILE,
-        "A CSV of lines `CC,CONT` that replaces the built-in table of continents.",
+        "A CSV of lines `CC,CONT` that is laid over the built-in table of continents.",
         ("export", "import-cache", "watch"),
     ),
     Setting(
         "dns",
         Kind.SWITCH,
-        "Look up DNS names among the netblocks, for at most 2 seconds in all.",
+        "Look up DNS names among the netblocks, for at most 2 seconds in all and 32 names a host.",
         ("export", "watch"),
         default=True,
+    ),
+    Setting(
+        "allow_wide_netblocks",
+        Kind.SWITCH,
+        "Take netblocks of hosts wider than /16 (IPv6 /32), and those that give a country to more"
+        " than a /8 (IPv6 /12).",
+        ("export", "import-cache", "watch"),
+        default=False,
     ),
     Setting(
         "max_loss",

@@ -3,23 +3,20 @@
 The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 items 5 and 12.
 """
 
-import queue
 import re
-import socket
-import threading
-import time
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from snapshot.countries import Countries
+from snapshot.coverage import check_width, widest_host
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import Mirrors
-from snapshot.model import NetblockHosts, Ranges
+from snapshot.model import KnownName, NetblockHosts, Ranges
+from snapshot.names import MOST_NAMES, Resolved, resolve
 from snapshot.netblock import Netblock, flatten_both, make_ranges, parse_netblock
-from snapshot.source import NetblockRow, Rows
+from snapshot.source import Rows
 
-# Source: behaviour.md section 6 item 12.
-DNS_SECONDS = 2.0
-_DNS_THREADS = 32
 _DNS_NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,62}\.?"
 )
@@ -32,15 +29,27 @@ class HostNetblocks(NamedTuple):
 
     chains: list[Chain]
     ranges: Ranges
+    names: dict[str, KnownName]
 
 
 def host_netblocks(
-    rows: Rows, mirrors: Mirrors, resolve_dns: bool, left_out: LeftOutRows
+    rows: Rows,
+    mirrors: Mirrors,
+    resolve_dns: bool,
+    left_out: LeftOutRows,
+    *,
+    read: int = 0,
+    known: Mapping[str, KnownName] | None = None,
+    allow_wide: bool = False,
 ) -> HostNetblocks:
-    """Return which hosts named the netblocks around an address; active hosts only."""
+    """Return which hosts named the netblocks around an address; active hosts only.
+
+    `known` is what DNS said before `read` (seconds since 1970); wide netblocks are left out
+    unless they are allowed.
+    """
     named: dict[Netblock, set[int]] = defaultdict(set)
-    names: dict[str, list[tuple[NetblockRow, int]]] = defaultdict(list)
-    for row in sorted(rows.netblocks):
+    names: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in sorted(rows.netblocks, key=lambda row: row.id):
         host = None if row.host_id is None else mirrors.host_index.get(row.host_id)
         text = _text(row.netblock)
         if host is None:
@@ -48,72 +57,69 @@ def host_netblocks(
         elif mirrors.hosts[host].inactive:
             continue
         elif _DNS_NAME.fullmatch(text):
-            names[text].append((row, host))
+            names[host][text].append(row.id)
         else:
             with left_out.row("host_netblock", row.id):
-                named[_netblock(text)].add(host)
-    resolved = resolve(set(names), DNS_SECONDS) if resolve_dns else {}
-    for name, users in names.items():
-        for row, host in users:
-            if not resolved.get(name):
-                why = "does not resolve" if resolve_dns else "is not looked up (--no-dns)"
-                left_out.add("host_netblock", row.id, f"the name {why}")
-            for address in resolved.get(name, ()):
+                netblock = _netblock(text)
+                check_width(netblock, text, allow_wide)
+                named[netblock].add(host)
+    resolved = _resolved(names, resolve_dns, known or {}, read, left_out)
+    for host, of_host in names.items():
+        for name in of_host:
+            for address in resolved.known[name].addresses if name in resolved.known else ():
                 named[parse_netblock(address)].add(host)
-    return _chains(named)
+    if widest := widest_host(named, mirrors.hosts):
+        left_out.note(widest)
+    chains, ranges = _chains(named)
+    return HostNetblocks(chains, ranges, resolved.known)
 
 
-def country_ranges(rows: Rows, left_out: LeftOutRows) -> Ranges:
+def _resolved(
+    names: dict[int, dict[str, list[int]]],
+    resolve_dns: bool,
+    known: Mapping[str, KnownName],
+    read: int,
+    left_out: LeftOutRows,
+) -> Resolved:
+    """Look up the names of hosts, given with the ids of their rows; reports those in vain."""
+    first = {host: [*of_host][:MOST_NAMES] for host, of_host in names.items()}
+    resolved = resolve(first, known, read) if resolve_dns else Resolved({}, (), ())
+    if note := resolved.note():
+        left_out.note(note)
+    for host, of_host in names.items():
+        for name, ids in of_host.items():
+            if not resolve_dns:
+                why = "the name is not looked up (--no-dns)"
+            elif name in resolved.known:
+                continue
+            elif name in first[host]:
+                why = "the name does not resolve"
+            else:
+                why = f"the host has more than {MOST_NAMES} DNS names"
+            for id in ids:
+                left_out.add("host_netblock", id, why)
+    return resolved
+
+
+def country_ranges(
+    rows: Rows, left_out: LeftOutRows, countries: Countries, allow_wide: bool = False
+) -> Ranges:
     """Return ranges whose value is a country's two letters, the first one high."""
     named: dict[Netblock, int] = {}
-    for row in sorted(rows.netblock_countries):
+    for row in sorted(rows.netblock_countries, key=lambda row: row.id):
         with left_out.row("netblock_country", row.id):
-            netblock = _netblock(_text(row.netblock))
+            text = _text(row.netblock)
+            netblock = _netblock(text)
             country = _text(row.country).upper()
             if not re.fullmatch("[A-Z0-9]{2}", country):
                 raise ValueError("not a country of two letters")
+            country = countries.parse(country)
+            check_width(netblock, text, allow_wide, of_country=True)
             if netblock in named:
                 raise ValueError("the same netblock as an earlier one")
             named[netblock] = ord(country[0]) << 8 | ord(country[1])
     # The innermost netblock decides alone, so what is around it does not matter.
     return make_ranges(*flatten_both(named, 0, lambda value, _: value))
-
-
-def resolve(names: set[str], seconds: float) -> dict[str, list[str]]:
-    """Look up DNS names in parallel; those without an answer in time are not in the result."""
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    answers: queue.SimpleQueue[tuple[str, list[str]]] = queue.SimpleQueue()
-    for name in sorted(names):
-        waiting.put(name)
-
-    def work() -> None:
-        while True:
-            try:
-                name = waiting.get_nowait()
-            except queue.Empty:
-                return
-            answers.put((name, _addresses(name)))
-
-    # Daemons: a lookup that hangs must not hold up the end of the process.
-    for _ in range(min(_DNS_THREADS, len(names))):
-        threading.Thread(target=work, daemon=True).start()
-    deadline = time.monotonic() + seconds
-    found: dict[str, list[str]] = {}
-    try:
-        for _ in names:
-            name, addresses = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-            found[name] = addresses
-    except queue.Empty:
-        pass
-    return found
-
-
-def _addresses(name: str) -> list[str]:
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return sorted({str(entry[4][0]).partition("%")[0] for entry in found})
 
 
 def _text(value: object) -> str:
@@ -127,7 +133,7 @@ def _netblock(text: str) -> Netblock:
         raise ValueError("not a netblock, an address or a DNS name") from error
 
 
-def _chains(named: dict[Netblock, set[int]]) -> HostNetblocks:
+def _chains(named: dict[Netblock, set[int]]) -> tuple[list[Chain], Ranges]:
     places: dict[Chain, int] = {}
     nothing: Chain = ()
 
@@ -146,4 +152,4 @@ def _chains(named: dict[Netblock, set[int]]) -> HostNetblocks:
     }
     ipv4, ipv6 = flatten_both(netblocks, nothing, combine)
     ranges = make_ranges(numbered(ipv4), numbered(ipv6))
-    return HostNetblocks(list(places), ranges)
+    return list(places), ranges

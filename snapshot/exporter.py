@@ -1,8 +1,9 @@
 """Exports a MirrorManager database as a snapshot: rows in, model out, file written whole."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +15,21 @@ from snapshot.asn_file import AsnFile
 from snapshot.checks import DEFAULT_MAX_LOSS
 from snapshot.content import make_content, usable_directories
 from snapshot.continents import built_in_continents, read_continents
+from snapshot.countries import Countries, is_own_code
 from snapshot.database import database_file, parse_url, read_only
 from snapshot.history import continue_history
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import make_mirrors
-from snapshot.model import LeftOut, Report, SnapshotData
-from snapshot.publish import Last, check_places, last_published, lock, publish
+from snapshot.model import Host, KnownName, LeftOut, Ranges, Report, SnapshotData
+from snapshot.publish import (
+    Last,
+    Published,
+    check_places,
+    known_names,
+    last_published,
+    lock,
+    publish,
+)
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
 from snapshot.text import refuse_control
 from snapshot.writer import check_output, encode, followed
@@ -42,6 +52,7 @@ class ExportResult(NamedTuple):
 
     counts: dict[str, int]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
     seconds: float
     bytes: int
     phases: tuple[Phase, ...]
@@ -75,11 +86,13 @@ def export(
     last: Last | None = None,
     *,
     foreign: bool = False,
+    allow_wide: bool = False,
 ) -> ExportResult:
     """Export a database to a snapshot file; raises a BackendError and then leaves no file.
 
     An `asn` that is an AsnFile is read again only if it has changed since its last export.
-    `key` seals it; `max_loss`, `refresh`, `last` and `foreign` are those of `publish`.
+    `key` seals it; `max_loss`, `refresh`, `last` and `foreign` are those of `publish`. Netblocks
+    that are too wide (`snapshot.coverage`) are left out unless `allow_wide`.
     """
     url = parse_url(database)
     file = database_file(url)
@@ -101,6 +114,7 @@ def export(
         refresh,
         last,
         foreign=foreign,
+        allow_wide=allow_wide,
     )
 
 
@@ -117,6 +131,7 @@ def publish_rows(
     last: Last | None = None,
     *,
     foreign: bool = False,
+    allow_wide: bool = False,
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does."""
     if isinstance(asn, Path):
@@ -131,11 +146,21 @@ def publish_rows(
         left_out = LeftOutRows()
         # Beside the database, which lets Python wait for as long as the file takes.
         with ThreadPoolExecutor(1) as beside:
-            reading = beside.submit(_read_asn, asn, left_out) if asn else None
+            reading = _begin(beside, asn, left_out) if asn else None
             read, rows = origin.read(progress, left_out)
             watch.lap(f"reading the {origin.name}")
-            netblocks, asn_phase = reading.result() if reading else (AsnNetblocks(), None)
-        data = make_snapshot(rows, read, netblocks, continents, resolve_dns, left_out, origin.name)
+            netblocks, asn_phase = reading() if reading else (None, None)
+        data = make_snapshot(
+            rows,
+            read,
+            netblocks,
+            continents,
+            resolve_dns,
+            left_out,
+            origin.name,
+            allow_wide=allow_wide,
+            known=known_names(output, key) if resolve_dns else None,
+        )
         data = replace(data, history=continue_history(data, last_published(output, key)))
         watch.lap("applying the rules")
         content = encode(data, key=key)
@@ -145,17 +170,29 @@ def publish_rows(
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
         phases = (*([asn_phase] if asn_phase else []), *watch.laps)
-        return ExportResult(
-            counts,
-            data.report.left_out,
-            watch.seconds,
-            len(content),
-            phases,
-            published.snapshot.id,
-            published.snapshot.read,
-            published.changed,
-            published.written,
-        )
+        return _result(published, counts, data.report, watch.seconds, len(content), phases)
+
+
+def _result(
+    published: Published,
+    counts: dict[str, int],
+    report: Report,
+    seconds: float,
+    size: int,
+    phases: tuple[Phase, ...],
+) -> ExportResult:
+    return ExportResult(
+        counts,
+        report.left_out,
+        report.notes,
+        seconds,
+        size,
+        phases,
+        published.snapshot.id,
+        published.snapshot.read,
+        published.changed,
+        published.written,
+    )
 
 
 def check_files(
@@ -202,6 +239,17 @@ class _Stopwatch:
         return self._last - self._start
 
 
+def _begin(
+    beside: ThreadPoolExecutor, asn: AsnFile, left_out: LeftOutRows
+) -> Callable[[], tuple[AsnNetblocks, Phase]]:
+    """Begin to read the ASN file, and return what waits for it."""
+    try:
+        return beside.submit(_read_asn, asn, left_out).result
+    except RuntimeError:
+        # The system gives no thread: then one after the other.
+        return partial(_read_asn, asn, left_out)
+
+
 def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
     watch = _Stopwatch()
     netblocks = file.read(left_out)
@@ -212,21 +260,29 @@ def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase
 def make_snapshot(
     rows: Rows,
     read: int,
-    asn: AsnNetblocks,
+    asn: AsnNetblocks | None,
     continents: dict[str, str],
     resolve_dns: bool,
     left_out: LeftOutRows,
     origin: str = "database",
+    *,
+    allow_wide: bool = False,
+    known: Mapping[str, KnownName] | None = None,
 ) -> SnapshotData:
-    """Apply every rule to the rows read at `read` (seconds since 1970, UTC)."""
+    """Apply every rule to the rows read at `read` (seconds since 1970, UTC).
+
+    `known` is what DNS said before; without an `asn` no network has one.
+    """
+    countries, continents = _countries(continents, left_out)
     usable = usable_directories(rows, left_out)
-    mirrors = make_mirrors(rows, {row.id: row.name for row in usable}, left_out)
+    mirrors = make_mirrors(rows, {row.id: row.name for row in usable}, left_out, countries)
     content = make_content(rows, usable, mirrors, left_out)
-    netblocks = host_netblocks(rows, mirrors, resolve_dns, left_out)
-    needed = {number for host in mirrors.hosts if not host.inactive for number in host.asns}
-    for row in sorted(rows.continents):
+    netblocks = host_netblocks(
+        rows, mirrors, resolve_dns, left_out, read=read, known=known, allow_wide=allow_wide
+    )
+    for row in sorted(rows.continents, key=lambda row: row.id):
         with left_out.row("country_continent_redirect", row.id):
-            continents = {**continents, **_redirect(row)}
+            continents = {**continents, **_redirect(row, countries)}
     return SnapshotData(
         read=read,
         hosts=mirrors.hosts,
@@ -239,15 +295,46 @@ def make_snapshot(
         continents=continents,
         netblock_chains=netblocks.chains,
         netblock_ranges=netblocks.ranges,
-        country_ranges=country_ranges(rows, left_out),
-        asn_ranges=asn.ranges(needed),
-        report=Report(rows.counts(), left_out.sorted(), origin),
+        country_ranges=country_ranges(rows, left_out, countries, allow_wide),
+        asn_ranges=_asn_ranges(mirrors.hosts, asn, left_out),
+        report=Report(rows.counts(), left_out.sorted(), origin, left_out.notes, netblocks.names),
     )
 
 
-def _redirect(row: ContinentRow) -> dict[str, str]:
+def _countries(
+    continents: dict[str, str], left_out: LeftOutRows
+) -> tuple[Countries, dict[str, str]]:
+    """The countries that there are, and a table of continents without any others."""
+    countries = Countries(country for country in continents if is_own_code(country))
+    for country in sorted(continents):
+        if country not in countries:
+            left_out.add("continents file", None, countries.why_not(country))
+    return countries, {
+        country: continent for country, continent in continents.items() if country in countries
+    }
+
+
+def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:
+    """Which networks have an ASN that some active host has; says so if there are none."""
+    having = [host for host in hosts if host.asns and not host.inactive]
+    ranges = (asn or AsnNetblocks()).ranges({number for host in having for number in host.asns})
+    if having and not (ranges.starts4 or ranges.starts6):
+        count = "1 host has" if len(having) == 1 else f"{len(having)} hosts have"
+        its = "its" if len(having) == 1 else "their"
+        left_out.note(
+            f"{count} an ASN; without --asn {its} tier is empty"
+            if asn is None
+            else f"{count} an ASN, and the ASN file has no network of {its} own: the tier is empty"
+        )
+    return ranges
+
+
+def _redirect(row: ContinentRow, countries: Countries) -> dict[str, str]:
     country = refuse_control(row.country, "country").strip().upper()
     continent = refuse_control(row.continent, "continent").strip().upper()
     if len(country) != 2 or len(continent) != 2:
         raise ValueError("not a country and a continent of two letters each")
+    countries.parse(country)
+    if not (continent.isascii() and continent.isalpha()):
+        raise ValueError(f"there is no continent {continent}")
     return {country: continent}

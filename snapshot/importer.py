@@ -19,6 +19,7 @@ def import_cache(
     max_loss: int | None = DEFAULT_MAX_LOSS,
     *,
     foreign: bool = False,
+    allow_wide: bool = False,
 ) -> ExportResult:
     """Import a cache file to a snapshot file; as `export`, from another origin."""
 
@@ -38,4 +39,5 @@ def import_cache(
         key,
         max_loss,
         foreign=foreign,
+        allow_wide=allow_wide,
     )

@@ -11,14 +11,25 @@ class LeftOutRows:
 
     def __init__(self) -> None:
         self._rows: list[LeftOut] = []
+        self._notes: list[str] = []
 
     def add(self, table: str, id: int | None, reason: str) -> None:
         """Report one row."""
         self._rows.append(LeftOut(table, id, reason))
 
+    def note(self, text: str) -> None:
+        """Say something about the whole in one line, which no single row is to blame for."""
+        self._notes.append(text)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, sorted."""
+        return tuple(sorted(self._notes))
+
     def add_all(self, others: "LeftOutRows") -> None:
         """Report every row that others report."""
         self._rows += others._rows
+        self._notes += others._notes
 
     @contextmanager
     def row(self, table: str, id: int | None) -> Iterator[None]:

@@ -6,6 +6,7 @@ The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 i
 from collections import defaultdict
 from typing import NamedTuple
 
+from snapshot.countries import Countries
 from snapshot.leftout import LeftOutRows
 from snapshot.model import Category, CategoryHost, Host, Inactive
 from snapshot.source import HostRow, Rows, SiteRow
@@ -15,6 +16,10 @@ MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
 # The schema's own default for a host that says nothing.
 DEFAULT_BANDWIDTH = 100
 MAX_ASN = (1 << 32) - 1
+# It stands for every network whose own is too long for an old router (RFC 6793).
+_AS_TRANS = 23456
+# What a host is allowed for that has rows of allowed countries, and no country among them.
+_NOWHERE = "--"
 
 
 class Mirrors(NamedTuple):
@@ -32,9 +37,11 @@ class Mirrors(NamedTuple):
     always_up2date: list[int]
 
 
-def make_mirrors(rows: Rows, topdirs: dict[int, str], left_out: LeftOutRows) -> Mirrors:
+def make_mirrors(
+    rows: Rows, topdirs: dict[int, str], left_out: LeftOutRows, countries: Countries
+) -> Mirrors:
     """Apply the rules for hosts, categories and URLs; `topdirs` are names by directory id."""
-    hosts = _hosts(rows, left_out)
+    hosts = _hosts(rows, left_out, countries)
     host_index = {host.id: index for index, host in enumerate(hosts)}
     urls = _urls(rows, left_out)
     carriers = _carriers(rows, host_index, left_out)
@@ -60,30 +67,64 @@ def make_mirrors(rows: Rows, topdirs: dict[int, str], left_out: LeftOutRows) -> 
     return Mirrors(hosts, host_index, categories, offerable, always_up2date)
 
 
-def _hosts(rows: Rows, left_out: LeftOutRows) -> list[Host]:
+def _hosts(rows: Rows, left_out: LeftOutRows, countries: Countries) -> list[Host]:
     sites = {site.id: site for site in rows.sites}
     known = {row.id for row in rows.hosts}
     asns = _peer_asns(rows, known, left_out)
-    countries = defaultdict(set)
-    for allowed in rows.countries_allowed:
-        with left_out.row("host_country_allowed", allowed.id):
-            country = _country(allowed.country)
-            if not country or allowed.host_id not in known:
-                raise ValueError("no usable host" if country else "no country")
-            countries[allowed.host_id].add(country)
+    allowed = _allowed(rows, known, left_out, countries)
     hosts = []
-    for row in sorted(rows.hosts):
+    for row in sorted(rows.hosts, key=lambda row: row.id):
         site = None if row.site_id is None else sites.get(row.site_id)
         if site is None:
             left_out.add("host", row.id, "no site")
             continue
         with left_out.row("host", row.id):
-            hosts.append(_host(row, site, asns[row.id], countries[row.id], left_out))
+            country = _country(row, left_out, countries)
+            hosts.append(_host(row, site, country, asns[row.id], allowed.get(row.id, ()), left_out))
     return hosts
 
 
+def _allowed(
+    rows: Rows, known: set[int], left_out: LeftOutRows, countries: Countries
+) -> dict[int | None, tuple[str, ...]]:
+    """The countries that hosts are for; a country that does not exist is passed over.
+
+    But a host all of whose countries are no countries is for nobody: it was meant for few, and
+    must not become one for everybody.
+    """
+    allowed: dict[int | None, set[str]] = defaultdict(set)
+    for row in sorted(rows.countries_allowed, key=lambda row: row.id):
+        if row.host_id in known:
+            allowed[row.host_id].update(())
+        with left_out.row("host_country_allowed", row.id):
+            country = countries.parse(row.country)
+            if not country or row.host_id not in known:
+                raise ValueError("no usable host" if country else "no country")
+            allowed[row.host_id].add(country)
+    nowhere = sorted(str(host) for host, found in allowed.items() if not found)
+    if nowhere:
+        left_out.note(
+            f"{len(nowhere)} hosts are for no country that exists, so for nobody: host"
+            f" {', '.join(nowhere[:5])}{' ...' if nowhere[5:] else ''}"
+        )
+    return {host: tuple(sorted(found)) or (_NOWHERE,) for host, found in allowed.items()}
+
+
+def _country(row: HostRow, left_out: LeftOutRows, countries: Countries) -> str:
+    country = refuse_control("" if row.country is None else row.country, "country").strip().upper()
+    if country and country not in countries:
+        left_out.add("host", row.id, f"{countries.why_not(country)}: host kept without it")
+        return ""
+    return country
+
+
 def _host(
-    row: HostRow, site: SiteRow, peers: set[int], countries: set[str], left_out: LeftOutRows
+    row: HostRow,
+    site: SiteRow,
+    country: str,
+    peers: set[int],
+    countries: tuple[str, ...],
+    left_out: LeftOutRows,
 ) -> Host:
     asns = set(peers) if row.asn_clients else set()
     if row.asn_clients and row.asn is not None:
@@ -95,25 +136,22 @@ def _host(
         id=row.id,
         name=printable(row.name),
         site=printable(site.name),
-        country=_country(row.country),
+        country=country,
         bandwidth=_bandwidth(row.bandwidth_int),
         # NULL where MirrorManager allows none: rather unlisted than shown to everybody.
         private=row.private is not False or site.private is not False,
         inactive=_inactive(row, site),
         asns=tuple(sorted(asns)),
-        countries_allowed=tuple(sorted(countries)),
+        countries_allowed=countries,
     )
-
-
-def _country(text: str | None) -> str:
-    country = text.strip() if isinstance(text, str) else text
-    return refuse_control("" if country is None else country, "country").upper()
 
 
 def _asn(value: object) -> int:
     # 0 stands for no ASN at all (RFC 7607): it must not match a client without one.
     if not isinstance(value, int) or not 0 < value <= MAX_ASN:
-        raise ValueError(f"ASN {value!r} is out of range")
+        raise ValueError(f"ASN {value!r:.40} is out of range")
+    if value == _AS_TRANS:
+        raise ValueError(f"ASN {value} is every network's whose own is too long")
     return value
 
 

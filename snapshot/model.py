@@ -114,15 +114,25 @@ class LeftOut(Struct, frozen=True, array_like=True):
     reason: str
 
 
+class KnownName(Struct, frozen=True, array_like=True):
+    """The addresses of a DNS name, and when they were seen (seconds since 1970, UTC)."""
+
+    seen: int
+    addresses: tuple[str, ...]
+
+
 class Report(Struct, frozen=True, array_like=True):
     """What the exporter read: rows a table, and the rows it left out.
 
-    `origin` is `database`, or `cache` for the incumbent's file, which holds less.
+    `origin` is `database`, or `cache` for the incumbent's file, which holds less. `notes` are
+    lines about what no single row is to blame for; `names` what DNS said of the netblocks' names.
     """
 
     row_counts: dict[str, int]
     left_out: tuple[LeftOut, ...]
     origin: str = "database"
+    notes: tuple[str, ...] = ()
+    names: dict[str, KnownName] = {}
 
 
 class History(Struct, frozen=True):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from snapshot.checks import check_publishable
 from snapshot.errors import OutputError, SnapshotError
 from snapshot.format import HEADER, Header
+from snapshot.model import KnownName
 from snapshot.reader import Snapshot
 from snapshot.writer import check_replaceable, replace_file
 
@@ -129,6 +130,15 @@ def last_published(path: Path, key: bytes | None) -> Snapshot | None:
         if found is not None and found.has_change_times:
             return found
     return None
+
+
+def known_names(path: Path, key: bytes | None) -> dict[str, KnownName]:
+    """Return what DNS said of the netblocks' names by the snapshot in place."""
+    found = _published(path, key)
+    try:
+        return found.report.names if found else {}
+    except SnapshotError:
+        return {}
 
 
 def _published(path: Path, key: bytes | None) -> Snapshot | None:

@@ -15,6 +15,7 @@ from snapshot.model import (
     FileDetail,
     History,
     Host,
+    KnownName,
     LeftOut,
     NetblockHosts,
     Ranges,
@@ -59,7 +60,12 @@ def small_data(**changes: Any) -> SnapshotData:
         netblock_ranges=Ranges([0xC0000200, 0xC0000300], [1, 0], [1 << 120], [1]),
         country_ranges=Ranges([0x0A000000, 0x0B000000], [0x4445, 0], [], []),
         asn_ranges=NO_RANGES,
-        report=Report({"host": 2}, (LeftOut("host", 8, "no site"), LeftOut("site", None, "x"))),
+        report=Report(
+            {"host": 2},
+            (LeftOut("host", 8, "no site"), LeftOut("site", None, "x")),
+            notes=("a note",),
+            names={"a.example": KnownName(5, ("192.0.2.1",))},
+        ),
         history=History(READ - 900, READ, [0, READ, READ - 600]),
     )
     # Another number of directories has another history.

@@ -1,20 +1,14 @@
 """Netblocks of hosts, countries of netblocks, and DNS names that may answer late or never."""
 
-import socket
-import threading
-import time
 from bisect import bisect_right
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from snapshot import addresses
-from snapshot.addresses import resolve
 from snapshot.model import LeftOut, Ranges
 from snapshot.reader import Snapshot
-from tests.factories import Row, edited, export_tables, world
+from tests.factories import Row, edited, export_tables
 
 Edit = tuple[str, int | None, Row]
 
@@ -42,7 +36,8 @@ def chain(snapshot: Snapshot, address: str) -> list[tuple[int, set[int]]]:
     ]
 
 
-def _netblocks(*pairs: tuple[int | None, str | None]) -> list[Edit]:
+def netblocks(*pairs: tuple[int | None, str | None]) -> list[Edit]:
+    """Return new rows of netblocks, from id 50 on."""
     return [
         ("host_netblock", None, {"id": 50 + place, "host_id": host, "netblock": text})
         for place, (host, text) in enumerate(pairs)
@@ -65,7 +60,7 @@ def _netblocks(*pairs: tuple[int | None, str | None]) -> list[Edit]:
 )
 def test_a_netblock(tmp_path: Path, text: str, inside: list[str], outside: list[str]) -> None:
     """A netblock is its hosts' in all its addresses, whatever way it is written, and no others."""
-    snapshot, result = export_tables(tmp_path, edited(*_netblocks((1, text))))
+    snapshot, result = export_tables(tmp_path, edited(*netblocks((1, text))), allow_wide=True)
     assert [{1} for _ in inside] == [
         {id for _, ids in chain(snapshot, address) for id in ids} for address in inside
     ]
@@ -73,13 +68,13 @@ def test_a_netblock(tmp_path: Path, text: str, inside: list[str], outside: list[
     assert result.left_out == ()
 
 
-def test_nested_netblocks(tmp_path: Path) -> None:
+def test_nestednetblocks(tmp_path: Path) -> None:
     """An address has all netblocks around it, the longest prefix first, each with its hosts."""
     pairs: list[tuple[int | None, str | None]] = [
         *((1, "10.0.0.0/8"), (2, "10.1.0.0/16"), (3, "10.1.2.0/24"), (4, "10.1.2.255/24")),
         *((1, "10.1.2.3"), (5, "0.0.0.0/0"), (5, "10.1.2.3")),
     ]
-    snapshot, _ = export_tables(tmp_path, edited(*_netblocks(*pairs)))
+    snapshot, _ = export_tables(tmp_path, edited(*netblocks(*pairs)), allow_wide=True)
     ten, sixteen, all_four = (8, {1}), (16, {2}), (0, {5})
     assert chain(snapshot, "10.1.2.3") == [(32, {1, 5}), (24, {3, 4}), sixteen, ten, all_four]
     assert chain(snapshot, "10.1.2.4") == [(24, {3, 4}), sixteen, ten, all_four]
@@ -91,8 +86,8 @@ def test_nested_netblocks(tmp_path: Path) -> None:
 
 def test_private_and_inactive_hosts(tmp_path: Path) -> None:
     """A private host's netblocks count; an inactive host's do not, which is no report."""
-    edits = _netblocks((6, "10.0.0.0/8"), (7, "11.0.0.0/8"), (7, "junk"), (8, "12.0.0.0/8"))
-    snapshot, result = export_tables(tmp_path, edited(*edits))
+    edits = netblocks((6, "10.0.0.0/8"), (7, "11.0.0.0/8"), (7, "junk"), (8, "12.0.0.0/8"))
+    snapshot, result = export_tables(tmp_path, edited(*edits), allow_wide=True)
     assert chain(snapshot, "10.0.0.1") == [(8, {6})]
     assert chain(snapshot, "11.0.0.1") == []
     assert chain(snapshot, "12.0.0.1") == [(8, {8})]
@@ -109,8 +104,8 @@ def test_private_and_inactive_hosts(tmp_path: Path) -> None:
 )
 def test_junk(tmp_path: Path, text: str) -> None:
     """What is no netblock is reported by its row; the netblocks after it count."""
-    edits = _netblocks((1, text), (2, "10.0.0.0/8"))
-    snapshot, result = export_tables(tmp_path, edited(*edits))
+    edits = netblocks((1, text), (2, "10.0.0.0/8"))
+    snapshot, result = export_tables(tmp_path, edited(*edits), allow_wide=True)
     assert result.left_out == (LeftOut("host_netblock", 50, JUNK),)
     assert chain(snapshot, "10.0.0.1") == [(8, {2})]
 
@@ -128,7 +123,7 @@ def country(snapshot: Snapshot, address: str) -> str | None:
     return chr(value >> 8) + chr(value & 0xFF) if value else None
 
 
-def test_countries_of_netblocks(tmp_path: Path) -> None:
+def test_countries_ofnetblocks(tmp_path: Path) -> None:
     """The longest prefix wins, whatever row comes first, for both families."""
     edits = _countries(
         *(("10.1.0.0/16", "at"), ("10.0.0.0/8", "DE "), ("10.1.2.3", "CH")),
@@ -171,104 +166,3 @@ def test_junk_countries(tmp_path: Path, netblock: str, code: str, reason: str) -
     assert country(snapshot, "192.0.2.1") == "AT"
     assert country(snapshot, "198.51.100.1") == "FR"
     assert country(snapshot, "10.0.0.1") is None
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A DNS of our own, in which some names hang; the names that were looked up."""
-    the_end = threading.Event()
-    before = set(threading.enumerate())
-    known = {
-        "two.example": ["192.0.2.10", "2001:db8::10"],
-        "zone.example": ["fe80::1%2"],
-        "one.two.example.": ["192.0.2.11"],
-    }
-    asked: list[str] = []
-
-    def getaddrinfo(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
-        asked.append(name)
-        if name.startswith("hang"):
-            the_end.wait(60)
-        if name.startswith("label"):
-            raise UnicodeError("label too long")
-        if name not in known:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(0, 0, 0, "", (address, 0)) for address in known[name] * 2]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield asked
-    # No thread may go on to ask the real DNS.
-    the_end.set()
-    for thread in set(threading.enumerate()) - before:
-        thread.join()
-
-
-@pytest.mark.usefixtures("names")
-def test_names_that_resolve() -> None:
-    """A name stands for all its addresses, each once, without a zone; one that fails for none."""
-    asked = {"two.example", "zone.example", "no.example", "label.example"}
-    assert resolve(asked, 5) == {
-        "two.example": ["192.0.2.10", "2001:db8::10"],
-        "zone.example": ["fe80::1"],
-        "no.example": [],
-        "label.example": [],
-    }
-    assert resolve(set(), 5) == {}
-
-
-@pytest.mark.usefixtures("names")
-@pytest.mark.parametrize("hanging", [1, 100])
-def test_names_that_hang(hanging: int) -> None:
-    """However many names hang, the lookup ends in time; those that answered are there."""
-    asked = {"a.example", "two.example", *(f"hang{number}.example" for number in range(hanging))}
-    started = time.monotonic()
-    found = resolve(asked, 0.2)
-    assert 0.1 < time.monotonic() - started < 1.5
-    assert found["two.example"] == ["192.0.2.10", "2001:db8::10"] if hanging == 1 else True
-    assert not any(name.startswith("hang") for name in found)
-
-
-def test_names_of_hosts(tmp_path: Path, names: list[str]) -> None:
-    """Names among the netblocks count as their addresses; each is looked up once."""
-    edits = _netblocks(
-        *((1, "two.example"), (2, " two.example "), (3, "no.example"), (4, "One.Two.Example.")),
-        *((5, "one.two.example."), (3, "192.0.2.10"), (7, "inactive.example")),
-    )
-    snapshot, result = export_tables(tmp_path, edited(*edits))
-    assert chain(snapshot, "192.0.2.10") == [(32, {1, 2, 3}), (24, {6})]
-    assert chain(snapshot, "2001:db8::10") == [(128, {1, 2})]
-    assert chain(snapshot, "192.0.2.11") == [(32, {5}), (24, {6})]
-    assert sorted(names) == ["One.Two.Example.", "no.example", "one.two.example.", "two.example"]
-    assert [(one.id, one.reason) for one in result.left_out] == [
-        (52, "the name does not resolve"),
-        (53, "the name does not resolve"),
-    ]
-
-
-@pytest.mark.usefixtures("names")
-def test_an_export_with_names_that_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An export waits for names as long as it may, two seconds, and reports what is missing."""
-    assert addresses.DNS_SECONDS == 2.0
-    monkeypatch.setattr(addresses, "DNS_SECONDS", 0.2)
-    edits = _netblocks((1, "hang.example"), (2, "two.example"))
-    started = time.monotonic()
-    snapshot, result = export_tables(tmp_path, edited(*edits))
-    assert time.monotonic() - started < 1.5
-    assert result.left_out == (LeftOut("host_netblock", 50, "the name does not resolve"),)
-    assert chain(snapshot, "192.0.2.10") == [(32, {2}), (24, {6})]
-
-
-def test_without_dns(tmp_path: Path, names: list[str]) -> None:
-    """With DNS switched off no name is looked up, and each is reported."""
-    edits = _netblocks((1, "two.example"), (2, "10.0.0.0/8"))
-    snapshot, result = export_tables(tmp_path, edited(*edits), resolve_dns=False)
-    assert names == []
-    reason = "the name is not looked up (--no-dns)"
-    assert result.left_out == (LeftOut("host_netblock", 50, reason),)
-    assert chain(snapshot, "10.0.0.1") == [(8, {2})]
-
-
-def test_no_names_no_lookup(tmp_path: Path, names: list[str]) -> None:
-    """A database without names among its netblocks asks no DNS."""
-    export_tables(tmp_path, world())
-    assert names == []

@@ -1,4 +1,4 @@
-"""Continents: each country of the built-in table, and a CSV in its place."""
+"""Continents: each country of the built-in table, and a CSV laid over it."""
 
 from pathlib import Path
 
@@ -11,25 +11,25 @@ from snapshot.errors import DataFileError
 @pytest.mark.parametrize(
     ("continent", "countries"),
     [
-        ("AF", "EG ZA NG"),
+        ("AF", "EG ZA NG SS"),
         ("AN", "AQ"),
-        ("AS", "JP IN CN TR"),
-        ("EU", "DE FR GB RU XK"),
-        ("NA", "US CA MX CU"),
+        ("AS", "JP IN CN CY TL AP"),
+        ("EU", "DE FR GB RU XK TR EU FX"),
+        ("NA", "US CA MX CU AN BQ CW SX"),
         ("OC", "AU NZ FJ"),
         ("SA", "BR AR CO"),
     ],
 )
 def test_built_in(continent: str, countries: str) -> None:
-    """Well-known countries are where GeoNames has them."""
+    """Countries are where MirrorManager's own table has them, those that it lacks too."""
     found = built_in_continents()
     assert {found[country] for country in countries.split()} == {continent}
 
 
 def test_all_countries() -> None:
-    """All 249 countries of ISO 3166 and Kosovo are there, each on one of seven continents."""
+    """All 249 countries of ISO 3166, Kosovo and GeoIP's four codes are on a continent each."""
     found = built_in_continents()
-    assert len(found) == 250
+    assert len(found) == 254
     assert set(found.values()) == {"AF", "AN", "AS", "EU", "NA", "OC", "SA"}
     assert all(len(country) == 2 and country.isupper() for country in found)
 
@@ -48,10 +48,24 @@ def test_all_countries() -> None:
     ],
 )
 def test_a_csv(tmp_path: Path, content: str, expected: dict[str, str]) -> None:
-    """A CSV replaces the table; what is no country and continent is passed over."""
+    """A CSV is laid over the table; what is no country and continent is passed over."""
     path = tmp_path / "continents.csv"
     path.write_bytes(content.encode())
-    assert read_continents(path) == expected
+    found = read_continents(path)
+    assert {code: found[code] for code in expected} == expected
+    assert {code: found.get(code) for code in found | expected} == {
+        **built_in_continents(),
+        **expected,
+    }
+
+
+def test_a_country_without_a_continent(tmp_path: Path) -> None:
+    """A CSV takes a country off its continent by two hyphens, as MaxMind writes it."""
+    path = tmp_path / "continents.csv"
+    path.write_text("TR,--\nDE,EU\n")
+    found = read_continents(path)
+    assert "TR" not in found
+    assert len(found) == len(built_in_continents()) - 1
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _rich_tables() -> dict[str, list[dict[str, Any]]]:
     ]
     tables["netblock_country"] = [
         {"id": 1, "netblock": "192.0.2.0/24", "country": "cz"},
-        {"id": 2, "netblock": "::/1", "country": "AQ"},
+        {"id": 2, "netblock": "2001::/16", "country": "AQ"},
     ]
     tables["host_peer_asn"] = [{"id": 1, "host_id": 10, "asn": 64500}]
     tables["host_country_allowed"] = [{"id": 1, "host_id": 10, "country": "us"}]
@@ -223,7 +223,7 @@ LATER = {
     "report": [
         {"host": 2},
         [["host", 8, "no site", "new"], ["site", None, "x"]],
-        *("database", "new"),
+        *("database", ["a note"], {"a.example": [5, ["192.0.2.1"], "new"]}, "new"),
     ],
     "categories": [[3, "Linux", "pub", [[0, True, ["https://a.example/linux"], 1]], [1]]],
 }

@@ -25,6 +25,7 @@ def export(
     asn: Path | None,
     country_continent: Path | None,
     dns: bool,
+    allow_wide_netblocks: bool,
     max_loss: int,
     force: bool,
     snapshot_key: Path | None,
@@ -42,7 +43,18 @@ def export(
     """
     key = read_key(snapshot_key) if snapshot_key else None
     loss = None if force else max_loss
-    run_export(database, output, asn, country_continent, dns, json, key, loss, foreign=force)
+    run_export(
+        database,
+        output,
+        asn,
+        country_continent,
+        dns,
+        json,
+        key,
+        loss,
+        foreign=force,
+        allow_wide=allow_wide_netblocks,
+    )
 
 
 def run_export(
@@ -56,6 +68,7 @@ def run_export(
     max_loss: int | None = None,
     *,
     foreign: bool = False,
+    allow_wide: bool = False,
 ) -> None:
     """Export and say what was done, for people or as JSON; `max_loss` None publishes anything.
 
@@ -70,7 +83,16 @@ def run_export(
     gc.disable()
     with progress_bar() as steps:
         result = export_database(
-            database, path, asn, country_continent, dns, steps, key, max_loss, foreign=foreign
+            database,
+            path,
+            asn,
+            country_continent,
+            dns,
+            steps,
+            key,
+            max_loss,
+            foreign=foreign,
+            allow_wide=allow_wide,
         )
     report(result, path, json)
 
@@ -89,6 +111,7 @@ def _json(result: "ExportResult") -> dict[str, object]:
         "left_out": [
             {"table": row.table, "id": row.id, "reason": row.reason} for row in result.left_out
         ],
+        "notes": list(result.notes),
         "seconds": round(result.seconds, 3),
         "bytes": result.bytes,
         "phases": [
@@ -103,6 +126,8 @@ def _say(result: "ExportResult", path: Path) -> None:
     )
     say(f"{path}: {result.bytes:,} bytes in {result.seconds:.2f} s: {counts}")
     say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in result.phases))
+    for note in result.notes:
+        say(note)
     if result.left_out:
         say(f"{len(result.left_out)} rows could not be used and were left out:")
         messages().print(left_out_table(result.left_out))

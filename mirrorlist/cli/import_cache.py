@@ -33,6 +33,7 @@ def import_cache(
     output: Path,
     asn: Path | None,
     country_continent: Path | None,
+    allow_wide_netblocks: bool,
     max_loss: int,
     force: bool,
     watch: bool,
@@ -64,7 +65,15 @@ def import_cache(
         try:
             with progress_bar() as steps:
                 result = import_file(
-                    cache, output, asn, country_continent, steps, key, loss, foreign=force
+                    cache,
+                    output,
+                    asn,
+                    country_continent,
+                    steps,
+                    key,
+                    loss,
+                    foreign=force,
+                    allow_wide=allow_wide_netblocks,
                 )
             report(result, output, json)
         except BackendError as error:

@@ -83,6 +83,7 @@ def _summary(snapshot: Snapshot) -> dict[str, object]:
         "sealed": snapshot.sealed,
         "dated_since": _since(snapshot),
         "origin": snapshot.report.origin,
+        "notes": list(snapshot.report.notes),
         "counts": snapshot.counts(),
         "sections": [{"name": name, "bytes": size} for name, size in snapshot.section_sizes],
     }
@@ -115,6 +116,8 @@ def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> No
     for name, size in sorted(snapshot.section_sizes, key=lambda section: -section[1]):
         table.add_row(name, f"{size:,}")
     console.print(table)
+    for note in snapshot.report.notes:
+        console.print(Text(f"\n{note}"), soft_wrap=True)
     left_out = snapshot.report.left_out
     if left_out:
         console.print(Text(f"\n{len(left_out)} rows of the database were left out:"))

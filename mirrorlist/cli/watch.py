@@ -28,6 +28,7 @@ def watch(
     asn: Path | None,
     country_continent: Path | None,
     dns: bool,
+    allow_wide_netblocks: bool,
     max_loss: int,
     snapshot_key: Path | None,
     every: float,
@@ -61,7 +62,17 @@ def watch(
     probe, files = make_probe(database), [file for file in (asn, country_continent) if file]
     check_files(database, output, asn, country_continent)
     refresh = max(1, int(every))
-    export = _exporter(database, output, asn, country_continent, dns, key, max_loss, refresh)
+    export = _exporter(
+        database,
+        output,
+        asn,
+        country_continent,
+        dns,
+        key,
+        max_loss,
+        refresh,
+        allow_wide=allow_wide_netblocks,
+    )
     tell = teller(every)
     with only_watch(followed(output)):
         loop = Watch(probe, export, files, every, tell, triggers)
@@ -82,6 +93,8 @@ def _exporter(
     key: bytes | None,
     max_loss: int,
     refresh: int,
+    *,
+    allow_wide: bool,
 ) -> "Export":
     from snapshot.asn_file import AsnFile
     from snapshot.exporter import ExportResult, export
@@ -103,6 +116,7 @@ def _exporter(
                 max_loss=max_loss,
                 refresh=refresh,
                 last=last,
+                allow_wide=allow_wide,
             )
         finally:
             gc.collect()

@@ -19,9 +19,10 @@ def teller(every: float) -> Callable[["Event"], None]:
     from snapshot.watch.loop import Done, Failed, Missed
 
     left_out = started = 0
+    notes: tuple[str, ...] = ()
 
     def tell(event: "Event") -> None:
-        nonlocal left_out, started
+        nonlocal left_out, notes, started
         if isinstance(event, Failed):
             what = f"{event.error}; what was published stays"
             _line(("error: ", "bold red"), (" ".join(what.split()), ""))
@@ -33,6 +34,10 @@ def teller(every: float) -> Callable[["Event"], None]:
             _tell_done(event, why)
             if left_out != (left_out := len(event.result.left_out)):
                 _line((f"{left_out} rows are left out; `mirrorlist inspect` names them", "yellow"))
+            for note in event.result.notes:
+                if note not in notes:
+                    _line((note, "yellow"))
+            notes = event.result.notes
         else:
             _line(("the database answers again", "green"))
 

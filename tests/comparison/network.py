@@ -91,6 +91,8 @@ def write_files(folder: Path) -> tuple[Path, Path, Path]:
     asns, continents = folder / "global_netblocks.txt", folder / "country_continent.csv"
     asns.write_text(ASN_LINES)
     lines = [f"{code},{continent}\n" for code, continent in CONTINENTS.items()]
+    # Laid over our own table, which has a continent for AP; the incumbent knows no such line.
+    lines.append("AP,--\n")
     continents.write_text("".join(['"iso 3166 country","continent code"\n', *lines]))
     return geoip, asns, continents
 
