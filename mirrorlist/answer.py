@@ -20,7 +20,8 @@ from mirrorlist.orders import Orders
 from mirrorlist.place import locate
 from mirrorlist.plan import Plan, location_of
 from mirrorlist.query import Query
-from mirrorlist.selection import GLOBAL, Chosen, Selection, Situation, Tier
+from mirrorlist.roster import GLOBAL
+from mirrorlist.selection import Chosen, Selection, Situation, Tier
 from mirrorlist.target import find_details, find_target
 from snapshot.model import FileDetail
 

@@ -4,6 +4,7 @@ The only module that knows starlette. Source: behaviour.md section 1 and section
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -19,8 +20,17 @@ from mirrorlist.counts import Count, endpoint_place
 from mirrorlist.errors import QueryError
 from mirrorlist.explanation import as_text
 from mirrorlist.health import ready
-from mirrorlist.jobs import PRESENCE, Abandoned, Busy, Check, Jobs, Presence, there
-from mirrorlist.query import echo
+from mirrorlist.jobs import (
+    PRESENCE,
+    RETRY_SECONDS,
+    Abandoned,
+    Busy,
+    Check,
+    Jobs,
+    Presence,
+    there,
+)
+from mirrorlist.repositories import Form, Repositories, render
 from mirrorlist.rsyncfilter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
 
@@ -29,6 +39,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 METHODS = ("GET", "HEAD")
 # The answer depends on the client's address, so no shared cache may keep it.
 _CACHE = {"Cache-Control": "private"}
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class App:
@@ -88,10 +99,51 @@ def _method_not_allowed() -> Response:
     return PlainTextResponse("Only GET and HEAD are answered here.\n", 405, headers)
 
 
+class _Beside:
+    """What takes longer than a list may wait for; each of both threads has one at a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._filter = RsyncFilter()
+        self._changes = Jobs("rsyncFilter")
+        # What people ask for to understand a list: some milliseconds each.
+        self._people = Jobs("explain")
+        self._known = Repositories()
+
+    async def repositories(self, request: Request) -> Response:
+        catalog, form = self._service.store.catalog, _form(request)
+        body = self._known.kept(catalog, form)
+        if body is None:
+            try:
+                body = await self._people.do(partial(render, catalog, form), _presence(request))
+            except (Abandoned, Busy):
+                return _come_again(form is Form.TEXT)
+            self._known.keep(catalog, form, body)
+        headers = {} if form is Form.TEXT else _NO_STORE
+        return _plain(body, 200, form.value, headers)
+
+    async def explanation(self, request: Request) -> Response:
+        work = partial(_explain, self._service, request)
+        try:
+            return await self._people.do(work, _presence(request))
+        except (Abandoned, Busy):
+            return _come_again(_as_plain(request))
+
+    async def changes(self, request: Request) -> Response:
+        query, held = request.scope["query_string"], _held(request)
+
+        def work(check: Check) -> FilterAnswer:
+            return self._filter.answer(self._service.store.catalog, query, held, check)
+
+        try:
+            found = await self._changes.do(work, _presence(request))
+        except (Abandoned, Busy):
+            found = busy(query)
+        return Response(found.body, found.status, found.headers)
+
+
 def _make_others(service: Service) -> ASGIApp:
-    rsync_filter = RsyncFilter()
-    # One at a time beside the loop: a list of all directories takes longer than a client may wait.
-    beside = Jobs("rsyncFilter")
+    beside = _Beside(service)
 
     async def live(request: Request) -> Response:
         return PlainTextResponse("OK\n")
@@ -99,24 +151,6 @@ def _make_others(service: Service) -> ASGIApp:
     async def is_ready(request: Request) -> Response:
         state = ready(service)
         return _json(state, 200 if state.ready else 503)
-
-    async def repositories(request: Request) -> Response:
-        return _repositories(service, request)
-
-    async def explanation(request: Request) -> Response:
-        return _explain(service, request)
-
-    async def changes(request: Request) -> Response:
-        query, held = request.scope["query_string"], _held(request)
-
-        def work(check: Check) -> FilterAnswer:
-            return rsync_filter.answer(service.store.catalog, query, held, check)
-
-        try:
-            found = await beside.do(work, _presence(request))
-        except (Abandoned, Busy):
-            found = busy(query)
-        return Response(found.body, found.status, found.headers)
 
     async def nothing_here(request: Request, error: Exception) -> Response:
         return PlainTextResponse("We don't serve their kind here!", 404)
@@ -127,11 +161,11 @@ def _make_others(service: Service) -> ASGIApp:
     routes = [
         Route("/health/live", live),
         Route("/health/ready", is_ready),
-        *_anywhere("repositories", repositories),
-        *_anywhere("explain", explanation),
-        *_anywhere("rsyncFilter", changes),
+        *_anywhere("repositories", beside.repositories),
+        *_anywhere("explain", beside.explanation),
+        *_anywhere("rsyncFilter", beside.changes),
         # MirrorManager answers with a slash too.
-        *_anywhere("rsyncFilter/", changes),
+        *_anywhere("rsyncFilter/", beside.changes),
     ]
     handlers = {404: nothing_here, 405: method_not_allowed}
     app = Starlette(routes=routes, exception_handlers=handlers)
@@ -156,10 +190,28 @@ def _presence(request: Request) -> Callable[[], Presence]:
     return found
 
 
-def _explain(service: Service, request: Request) -> Response:
-    peer, forwarded = _sender(request.scope)
+def _come_again(as_plain: bool) -> Response:
+    headers = {**_NO_STORE, "Retry-After": str(RETRY_SECONDS)}
+    text = f"too many wait for such answers: ask again in {RETRY_SECONDS} s"
+    if as_plain:
+        return _plain(f"# {text}".encode(), 503, "text/plain", headers)
+    return _plain(orjson.dumps({"error": text}), 503, "application/json", headers)
+
+
+def _form(request: Request) -> Form:
+    wants_json = "application/json" in request.headers.get("accept", "")
+    asked = b"format=json" in request.scope["query_string"].split(b"&")
+    return Form.JSON if wants_json or asked else Form.TEXT
+
+
+def _as_plain(request: Request) -> bool:
     accept = request.headers.get("accept", "")
-    as_plain = "text/plain" in accept and "json" not in accept
+    return "text/plain" in accept and "json" not in accept
+
+
+def _explain(service: Service, request: Request, check: Check) -> Response:
+    peer, forwarded = _sender(request.scope)
+    as_plain = _as_plain(request)
     kind = request.scope["path"].removesuffix("/explain").rpartition("/")[2]
     is_metalink = kind == "metalink" if kind in ("metalink", "mirrorlist") else None
     try:
@@ -174,29 +226,6 @@ def _explain(service: Service, request: Request) -> Response:
     return _json(found)
 
 
-def _repositories(service: Service, request: Request) -> Response:
-    catalog = service.store.catalog
-    known = catalog.snapshot.repositories
-    wants_json = "application/json" in request.headers.get("accept", "")
-    if wants_json or request.query_params.get("format") == "json":
-        rows = [
-            {
-                "repo": one.prefix,
-                "arch": one.arch,
-                "directory": catalog.snapshot.directory(one.directory).name,
-                "disabled": one.prefix in catalog.disabled,
-            }
-            for one in known
-        ]
-        return _json({"total": len(rows), "repositories": rows})
-    lines = [
-        f"repo={echo(one.prefix)}&arch={echo(one.arch)}\n"
-        for one in known
-        if one.prefix not in catalog.disabled
-    ]
-    return _plain("".join(lines).encode(), 200, "text/plain", {})
-
-
 def _json(value: object, status: int = 200) -> Response:
     body = orjson.dumps(value, default=msgspec.to_builtins)
-    return _plain(body, status, "application/json", {"Cache-Control": "no-store"})
+    return _plain(body, status, "application/json", _NO_STORE)

@@ -10,8 +10,9 @@ from collections import defaultdict
 
 from mirrorlist.address import Address
 from mirrorlist.closest import ClosestNames
+from mirrorlist.kept import Kept
 from mirrorlist.netblock import RangeTable
-from mirrorlist.roster import Carriers, Roster
+from mirrorlist.roster import CARRIERS_BYTES, Carriers, Roster
 from snapshot.model import FileDetail, NetblockHosts
 from snapshot.reader import Snapshot
 
@@ -42,7 +43,9 @@ class Catalog:
         self.barred = self.roster.barred
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
-        self._carriers: dict[int, Carriers] = {}
+        self.named = self.roster.named
+        self.named_countries = self.roster.named_countries
+        self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 2, _size)
         self.redirects = snapshot.redirects
         self.repositories = {
             (repository.prefix, repository.arch): repository.directory
@@ -67,10 +70,10 @@ class Catalog:
 
     def carriers(self, host_set: int) -> Carriers:
         """Return the hosts of a host set."""
-        found = self._carriers.get(host_set)
+        found = self._carriers.find(host_set)
         if found is None:
-            indexes = self.snapshot.host_set(host_set)
-            found = self._carriers[host_set] = self.roster.carriers(indexes)
+            found = self.roster.carriers(self.snapshot.host_set(host_set))
+            self._carriers.keep(host_set, found)
         return found
 
     def file_details(self, directory: int, file: str) -> tuple[FileDetail, ...]:
@@ -108,6 +111,10 @@ class Catalog:
             same = [known_arch for known_arch in arches if known_arch == arch]
             found += [(known, known_arch) for known_arch in same or arches]
         return found[:MOST_SUGGESTIONS]
+
+
+def _size(host_set: int, carriers: Carriers) -> int:
+    return 200 + carriers.size
 
 
 def _roster(snapshot: Snapshot, before: Roster | None) -> Roster:

@@ -17,6 +17,9 @@ from mirrorlist.selection import Selection, Situation, select
 from mirrorlist.target import find_details, find_target
 from snapshot.model import Host, Inactive
 
+# Behind a longer path each host is shown with its first URL alone.
+MOST_PATH = 512
+
 _SWITCHED_OFF = {
     Inactive.HOST_ADMIN: "the host by an administrator",
     Inactive.HOST_USER: "the host by its owner or the crawler",
@@ -35,6 +38,8 @@ def explain(
     place = locate(client, catalog)
     situation = Situation(query, client, place, target, catalog, minimum)
     selection = select(situation, rng)
+    # What a client thinks up is not repeated for each URL.
+    most = 1 if len(target.path.encoded) > MOST_PATH else None
     return Explanation(
         snapshot=SnapshotUsed(catalog.id, catalog.age(now)),
         client=_client_seen(client, place),
@@ -45,7 +50,7 @@ def explain(
                 catalog.hosts[one.host].id,
                 catalog.hosts[one.host].name,
                 one.tier,
-                [target.path.behind(url) for url in one.urls],
+                [target.path.behind(url) for url in one.urls[:most]],
             )
             for one in selection.chosen
         ],

@@ -14,6 +14,7 @@ from mirrorlist.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES, decode, echo
 from snapshot.model import Category
 
 FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
+_NAMES = {name.encode(): name for name in FILTER_PARAMETERS}
 FORMS = ("classic", "files")
 # Enough until the year 292,277,026,596.
 _SECONDS = re.compile("[0-9]{1,19}")
@@ -62,8 +63,8 @@ def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
     select = []
     for parameter in raw.split(b"&"):
         key, _, value = parameter.partition(b"=")
-        name = key.decode("latin-1")
-        if name in FILTER_PARAMETERS:
+        name = _NAMES.get(key)
+        if name is not None:
             values[name] = decode(name, value, MAX_PATH_BYTES)
             if name == "select":
                 select.append(values[name])

@@ -17,6 +17,7 @@ from mirrorlist.urls import RSYNC, Path, Url
 from snapshot.model import Host
 
 MAX_PREFERENCE = 100
+_LISTING_BYTES = 500
 # Stands for the path; no URL and no path can have it.
 PATH = b"\0"
 _RSYNC = f"{RSYNC}:".encode()
@@ -47,6 +48,11 @@ class Listing:
         self.lines = "".join(f"{base}\0\n" for base in bases).encode()
         # What a metalink says, around the preference, which stands in each URL's element.
         self.around = _around([url.protocol for url in urls], bases, host)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, with its place among others."""
+        return _LISTING_BYTES + len(self.lines) + sum([40 + len(one) for one in self.around])
 
 
 def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple[bytes, ...]:
@@ -111,3 +117,9 @@ def metalink_template(listings: Sequence[Listing]) -> bytes:
 def text_template(listings: Sequence[Listing]) -> bytes:
     """Return the lines of a text list, and the end of the line before them."""
     return b"\n" + b"".join([one.lines for one in listings])
+
+
+def first_lines(template: bytes, most: int) -> bytes:
+    """Return the template of a text list with so many lines at most."""
+    lines = template.split(b"\n", most + 1)
+    return template if len(lines) < most + 2 else b"\n".join(lines[:-1]) + b"\n"

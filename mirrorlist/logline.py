@@ -25,7 +25,7 @@ _NO_ADDRESS = "0.0.0.0"
 _KEPT_BITS, _KEPT_BITS_6, _KEPT_BITS_6TO4 = 24, 48, 16 + 24
 _6TO4 = 0x2002
 # Repositories, archs and countries that are kept as text.
-_KEPT_NAMES = 4096
+_KEPT_NAMES = 2048
 
 MakeLine = Callable[[LogEntry, float], str]
 """Returns an entry's line with its line feed, in ASCII; the time is in seconds since 1970, UTC."""

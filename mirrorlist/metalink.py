@@ -24,6 +24,7 @@ _BEFORE_DATE = (
 _AFTER_DATE = '" generator="mirrormanager" xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
 _HASHES = ("md5", "sha1", "sha256", "sha512")
 # XML 1.0 has no way at all to write these.
+_TWO_HYPHENS = re.compile("-(?=-)")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -59,7 +60,7 @@ def opening(file: str, details: Sequence[FileDetail]) -> bytes:
 def render_error(pubdate: str, text: str) -> bytes:
     """Return an error as a document without files; its text is a comment."""
     # Two hyphens would end the comment.
-    comment = re.sub("-(?=-)", "- ", _NOT_XML.sub("?", text))
+    comment = _TWO_HYPHENS.sub("- ", _NOT_XML.sub("?", text))
     return head(pubdate) + f"<!-- {comment}\n-->\n</metalink>\n".encode()
 
 

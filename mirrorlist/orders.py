@@ -181,6 +181,7 @@ class Orders:
         self._choices: WeakValueDictionary[bytes, Choice] = WeakValueDictionary()
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
+        self._by_urls_bytes = 0
         self._rendered: deque[Choice] = deque()
         self._rendered_bytes = 0
 
@@ -284,10 +285,14 @@ class Orders:
 
     def _remember(self, urls: Sequence[Url], host: Host) -> Listing:
         listing = self._listing(urls, host)
+        size = listing.size
         # The URLs of a snapshot that is gone, or of lists that nobody asks for again.
-        if len(self._by_urls) > 4 * len(self._listings) + _FEW:
+        is_full = self._by_urls_bytes + size > self._most_bytes // 4
+        if is_full or len(self._by_urls) > 4 * len(self._listings) + _FEW:
             self._by_urls.clear()
+            self._by_urls_bytes = 0
         self._by_urls[id(urls)] = urls, listing
+        self._by_urls_bytes += size
         return listing
 
     def _listing(self, urls: Sequence[Url], host: Host) -> Listing:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from mirrorlist.listing import Kind, Listing, filling, text_template
 from mirrorlist.query import Query, echo
-from mirrorlist.selection import GLOBAL, Offer, Selection
+from mirrorlist.roster import GLOBAL
+from mirrorlist.selection import Offer, Selection
 from mirrorlist.target import Target
 from snapshot.model import Host
 

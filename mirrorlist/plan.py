@@ -11,15 +11,21 @@ from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, UnknownRepository
-from mirrorlist.listing import Kind, filling
+from mirrorlist.listing import Kind, filling, first_lines
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
 from mirrorlist.query import Query
 from mirrorlist.selection import Offer, Situation, draw, geo_offer, near_offer, offer
 from mirrorlist.target import Target, find_details, find_target
+from mirrorlist.urls import writable
 
 # What RFC 3986 allows in a whole URL; a Location header must be ASCII.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
+# A text list whose path is longer than this, as directories and files never are, ends after so many
+# bytes of paths: the nearest hosts.
+LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
+# Roughly what one takes, without its path and what stands before its hosts.
+_PLAN_BYTES = 2500
 
 
 class Plan:
@@ -27,7 +33,7 @@ class Plan:
 
     `error` is what the answer is instead of a list; `is_resolved` says that the repository was
     found all the same, so that the request log counts it. Only what `is_repeated` is worth that
-    its orders are kept.
+    its orders are kept. `size`: about how many bytes it takes.
     """
 
     def __init__(self, query: Query, catalog: Catalog, minimum: int) -> None:
@@ -37,6 +43,7 @@ class Plan:
         self.error: QueryError | None = None
         self.is_resolved = False
         self.is_repeated = False
+        self.size = _PLAN_BYTES
         self._minimum = minimum
         self._kind = _kind(query)
         try:
@@ -46,7 +53,10 @@ class Plan:
         except QueryError as error:
             self.error = error
             return
-        self._path = filling(self._target.path, self._kind)
+        path = self._target.path
+        self._path = filling(path, self._kind)
+        # A path that a client made long is not repeated for hundreds of hosts.
+        self._most_lines = len(path.encoded) > LONG_PATH and MOST_LONG_BYTES // len(path.encoded)
         if query.metalink:
             self._opening = metalink.opening(self._target.file or "", details)
         else:
@@ -54,11 +64,20 @@ class Plan:
         self._closing = plain.after_heading(query, catalog.read)
         self._number = catalog.number_of(
             (
-                *(self._target.category, self._target.carriers, minimum, self._kind),
-                *(query.protocols, query.countries, query.near),
-                self._target.path.raw is None,
+                *(
+                    self._target.category,
+                    self._target.carriers.number,
+                    minimum,
+                    self._kind,
+                    query.near,
+                ),
+                catalog.named_countries(query.countries),
+                *catalog.named(self._target.category, writable(query.protocols, path)),
+                # A text list without protocol= gives one URL a host.
+                query.protocols is None,
             )
         )
+        self.size += len(self._opening) + 3 * len(path.encoded)
 
     @property
     def is_unknown(self) -> bool:
@@ -139,7 +158,10 @@ class Plan:
 
     def mirrorlist(self, order: Order, said: bytes) -> tuple[bytes, ...]:
         """Return the text list of an order; `said` is what a heading says was used."""
-        return self._opening, said, self._closing, self._path.of(order.template)
+        template = order.template
+        if self._most_lines:
+            template = first_lines(template, self._most_lines)
+        return self._opening, said, self._closing, self._path.of(template)
 
     def location(self, order: Order) -> str | None:
         """Return where a redirect leads, or None if nobody has it."""

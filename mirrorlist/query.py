@@ -21,6 +21,12 @@ PARAMETERS = frozenset(
     "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
 )
 
+_NAMES = {name.encode(): name for name in PARAMETERS}
+# A known one, as there may be thousands of others. The incumbent takes what stands between the
+# first and the second `=`.
+_PARAMETER = re.compile(
+    rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))
+)
 _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 _NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
 
@@ -78,12 +84,8 @@ def echo(text: str) -> str:
 
 def _values(raw: bytes) -> dict[str, str]:
     found: dict[str, bytes] = {}
-    for parameter in raw.split(b"&"):
-        name, _, rest = parameter.partition(b"=")
-        key = name.decode("latin-1")
-        if key in PARAMETERS:
-            # The incumbent takes what stands between the first and the second `=`.
-            found[key] = rest.partition(b"=")[0]
+    for name, value in _PARAMETER.findall(raw):
+        found[_NAMES[name]] = value
     return {
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
         for name, value in found.items()
@@ -94,7 +96,8 @@ def decode(name: str, raw: bytes, limit: int) -> str:
     """Return the text of a raw value of at most `limit` bytes; raises BadQuery."""
     if _BROKEN_ESCAPE.search(raw):
         raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
-    value = unquote_to_bytes(raw)
+    # Each byte of a value is one of an escape's three at least.
+    value = unquote_to_bytes(raw) if len(raw) <= 3 * limit else raw
     if len(value) > limit:
         raise BadQuery(f"# {name}=: longer than {limit} bytes")
     try:

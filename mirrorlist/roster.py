@@ -9,16 +9,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count
 
+from mirrorlist.kept import Kept
 from mirrorlist.urls import Url, first, make_url, offered
 from snapshot.model import Host
 from snapshot.reader import Snapshot
 
-MOST_KINDS = 256
-MOST_NUMBERS = 20_000
-# Host sets that no snapshot has any more go with the others when there are so many.
-MOST_CARRIERS = 8192
+# What a worker keeps, in bytes; of the kinds of lists so much a host, but not less than this.
+KINDS_BYTES, KINDS_BYTES_A_HOST = 4 << 20, 20_000
+NUMBERS_BYTES = 6 << 20
+PROTOCOLS_BYTES = 256 << 10
+BARRED_BYTES = 1 << 20
+CARRIERS_BYTES = 24 << 20
 
 _NUMBERS = count(1)
+# As a client asks for hosts of all countries.
+GLOBAL = "GLOBAL"
+# Stands for countries that were asked for and that nobody knows.
+_NOWHERE = "--"
+
+Kind = tuple[int, frozenset[str] | None, int, frozenset[str] | None]
+Offered = dict[int, tuple[Url, ...]]
 
 
 class Carriers:
@@ -32,6 +42,10 @@ class Carriers:
         for index in self.public:
             by_country[hosts[index].country].append(index)
         self.by_country = {country: tuple(found) for country, found in by_country.items()}
+        # Stands for them in keys, which then keep nothing of them in memory.
+        self.number = next(_NUMBERS)
+        # About how many bytes it takes; the indexes themselves are shared.
+        self.size = 300 + 8 * len(indexes) + 16 * len(self.public) + 160 * len(by_country)
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
@@ -62,11 +76,19 @@ class Roster:
         for index, host in enumerate(snapshot.hosts):
             for asn in dict.fromkeys(host.asns):
                 self._of_asn.setdefault(asn, []).append(index)
+        self._protocols = [
+            frozenset(url.protocol for urls in hosts.values() for url in urls)
+            for hosts in self._urls
+        ]
+        countries = (GLOBAL, *self.continents, *(host.country for host in self.hosts))
+        self._known = {one: one for one in countries}
         self._surroundings: dict[str, tuple[str | None, frozenset[int]]] = {}
-        self._barred: dict[str, frozenset[int]] = {}
-        self._listed: dict[object, dict[int, tuple[Url, ...]]] = {}
-        self._carriers: dict[tuple[int, ...], Carriers] = {}
-        self._numbers: dict[object, int] = {}
+        kinds = max(KINDS_BYTES, KINDS_BYTES_A_HOST * len(self.hosts))
+        self._barred = Kept[str, frozenset[int]](BARRED_BYTES, _barred_size)
+        self._listed = Kept[Kind, Offered](kinds, _listed_size)
+        self._most = Kept[tuple[int, frozenset[str]], int](PROTOCOLS_BYTES, _most_size)
+        self._carriers = Kept[tuple[int, ...], Carriers](CARRIERS_BYTES // 2, _carriers_size)
+        self._numbers = Kept[tuple[object, ...], int](NUMBERS_BYTES, _number_size)
 
     def is_of(self, snapshot: Snapshot) -> bool:
         """Return whether a snapshot has the very same: takes about 1 ms."""
@@ -78,11 +100,9 @@ class Roster:
 
     def carriers(self, indexes: tuple[int, ...]) -> Carriers:
         """Return the hosts of a host set; compiled once, and one object for equal sets."""
-        found = self._carriers.get(indexes)
+        found = self._carriers.find(indexes)
         if found is None:
-            if len(self._carriers) >= MOST_CARRIERS:
-                self._carriers.clear()
-            found = self._carriers[indexes] = Carriers(indexes, self.hosts)
+            found = self._carriers.keep(indexes, Carriers(indexes, self.hosts))
         return found
 
     def urls(self, category: int, host: int) -> tuple[Url, ...]:
@@ -95,20 +115,49 @@ class Roster:
         """Return the URLs that a kind of list gives for each host; no host is without any.
 
         At most as many as there are `protocols`, each of one of them; with `only` the first one
-        of these. Kept for the kinds that are asked for most.
+        of these. Kept for the kinds that are in use.
         """
-        key = category, protocols, only
-        found = self._listed.get(key)
+        known, most = self.named(category, protocols)
+        key = category, known, most, only
+        found = self._listed.find(key)
         if found is None:
             found = {}
             for host, urls in self._urls[category].items():
-                left = offered(urls, protocols)
+                left = offered(urls, known, most)
                 if left := left if only is None else first(left, only):
-                    found[host] = tuple(left)
-            # Whoever thinks up protocols pays for himself.
-            if len(self._listed) < MOST_KINDS:
-                self._listed[key] = found
+                    # Where nothing is left out it is the one that is there already.
+                    found[host] = urls if len(left) == len(urls) else tuple(left)
+            self._listed.keep(key, found)
         return found
+
+    def named(
+        self, category: int, protocols: frozenset[str] | None
+    ) -> tuple[frozenset[str] | None, int]:
+        """Return which protocols are known among those named, and how many URLs a host may have.
+
+        Sets that lead to the same lists are equal then, whatever else a client thinks up.
+        """
+        if protocols is None:
+            return None, 0
+        known = protocols & self._protocols[category]
+        most = self._most.find((category, known))
+        if most is None:
+            counts = [
+                sum([url.protocol in known for url in urls])
+                for urls in self._urls[category].values()
+            ]
+            most = self._most.keep((category, known), max(counts, default=0))
+        return known, min(len(protocols), most)
+
+    def named_countries(self, countries: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the countries asked for that anything is known of.
+
+        If that is not one of them, something that stands for having asked.
+        """
+        known = self._known
+        return tuple([known[one] for one in countries if one in known]) or (
+            (_NOWHERE,) if countries else ()
+        )
 
     def carries_category(self, category: int, host: int) -> bool:
         """Return whether a host has a category at all."""
@@ -125,13 +174,14 @@ class Roster:
 
     def barred(self, country: str) -> frozenset[int]:
         """Return the hosts that may not be offered to clients of a country."""
-        found = self._barred.get(country)
+        found = self._barred.find(country)
         if found is None:
-            found = self._barred[country] = frozenset(
+            found = frozenset(
                 index
                 for index, host in enumerate(self.hosts)
                 if host.countries_allowed and country not in host.countries_allowed
             )
+            self._barred.keep(country, found)
         return found
 
     def surroundings(self, country: str) -> tuple[str | None, frozenset[int]]:
@@ -147,12 +197,31 @@ class Roster:
             self._surroundings[country] = found
         return found
 
-    def number_of(self, thing: object) -> int:
+    def number_of(self, thing: tuple[object, ...]) -> int:
         """Return a number that stands for a thing of this roster, and for nothing of another."""
-        found = self._numbers.get(thing)
-        if found is None:
-            # What clients can think up has no end; whatever had a number gets another one.
-            if len(self._numbers) >= MOST_NUMBERS:
-                self._numbers.clear()
-            found = self._numbers[thing] = next(_NUMBERS)
-        return found
+        # What clients can think up has no end; whatever is forgotten gets another number.
+        return self._numbers.find(thing) or self._numbers.keep(thing, next(_NUMBERS))
+
+
+# About how many bytes a pair takes, the place in a dictionary included.
+
+
+def _listed_size(key: Kind, value: Offered) -> int:
+    return 700 + sum([100 + 8 * len(urls) for urls in value.values()])
+
+
+def _most_size(key: tuple[int, frozenset[str]], value: int) -> int:
+    return 500 + 32 * len(key[1])
+
+
+def _barred_size(key: str, value: frozenset[int]) -> int:
+    return 400 + 40 * len(value)
+
+
+def _carriers_size(key: tuple[int, ...], value: Carriers) -> int:
+    return 200 + value.size
+
+
+def _number_size(key: tuple[object, ...], value: int) -> int:
+    # The countries in it are the roster's own.
+    return 700 + sum([8 * len(one) for one in key if isinstance(one, tuple)])

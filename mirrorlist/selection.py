@@ -15,11 +15,10 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.place import Place
 from mirrorlist.query import Query
+from mirrorlist.roster import GLOBAL
 from mirrorlist.shuffle import shuffled, weighted
 from mirrorlist.target import Target
-from mirrorlist.urls import ESCAPED_PROTOCOLS, PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, RSYNC, Url
-
-GLOBAL = "GLOBAL"
+from mirrorlist.urls import PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, Url, writable
 
 
 class Tier(StrEnum):
@@ -59,10 +58,7 @@ class Situation(Struct, frozen=True):
     @property
     def protocols(self) -> frozenset[str] | None:
         """The protocols asked for, None for all; without rsync if no list can show it the path."""
-        named = self.query.protocols
-        if self.target.path.raw is not None:
-            return named
-        return ESCAPED_PROTOCOLS if named is None else named - {RSYNC}
+        return writable(self.query.protocols, self.target.path)
 
     def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
         """Return the hosts that may be offered to clients of this country."""

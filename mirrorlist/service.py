@@ -21,13 +21,15 @@ from mirrorlist.errors import QueryError
 from mirrorlist.explain import explain, explain_any
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
+from mirrorlist.kept import Kept
 from mirrorlist.orders import DEFAULT_REUSE, Orders, room
 from mirrorlist.plan import Plan
 from mirrorlist.query import Query, parse_query
 from mirrorlist.store import Store
 
-# Plans that are kept: each repository has one or two, and whoever sends others gets no more.
-_MOST_PLANS, _MOST_ASKED = 2048, 16384
+# Plans that are kept: each repository has one or two.
+PLANS_BYTES = 8 << 20
+MOST_ASKED = 16_384
 _KEPT_QUERY_BYTES = 512
 # Of so many lists one is timed, which costs more than counting. Not a divisor or a multiple of how
 # often a list is used again, or those that are drawn anew would be timed always or never.
@@ -68,10 +70,11 @@ class Service:
         # With a seed an answer must depend on its request alone.
         keep = room(len(store.catalog.hosts))
         self._orders = Orders(max(1, reuse), keep) if seed is None else None
-        self._plans: dict[tuple[bool, bytes], Plan] = {}
+        self._plans = _kept_plans()
         self._plans_of: Catalog | None = None
-        self._retired: dict[tuple[bool, bytes], Plan] = {}
+        self._retired = _kept_plans()
         self._asked: set[int] = set()
+        self._asked_before: set[int] = set()
         self._silent_until = 0.0
         self._untimed = 0
         # Until it gets one that others read.
@@ -126,8 +129,8 @@ class Service:
         catalog = self.store.catalog
         if self._plans_of is not catalog:
             # Letting go of them takes milliseconds, which `forget` has.
-            self._retired, self._plans, self._plans_of = self._plans, {}, catalog
-        plan = self._plans.get((is_metalink, raw_query))
+            self._retired, self._plans, self._plans_of = self._plans, _kept_plans(), catalog
+        plan = self._plans.find((is_metalink, raw_query))
         if plan is None:
             plan = Plan(parse_query(raw_query, is_metalink), catalog, self._minimum)
             if plan.error is not None:
@@ -138,24 +141,20 @@ class Service:
                 plan.is_repeated = True
             elif self._was_asked(is_metalink, raw_query):
                 plan.is_repeated = True
-                self._plans[is_metalink, raw_query] = plan
+                self._plans.keep((is_metalink, raw_query), plan)
         return plan
 
     def forget(self) -> None:
         """Let go of what was known of the last catalog; to be called by another thread."""
-        retired, self._retired = self._retired, {}
-        # One by one, so that answers come in between.
-        while retired:
-            retired.popitem()
+        retired, self._retired = self._retired, _kept_plans()
+        retired.let_go()
 
     def _was_asked(self, is_metalink: bool, raw_query: bytes) -> bool:
         """Return whether a query string came lately, so that one that never does costs nothing."""
-        if len(self._asked) >= _MOST_ASKED:
-            self._asked.clear()
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.clear()
+        if len(self._asked) >= MOST_ASKED // 2:
+            self._asked_before, self._asked = self._asked, set()
         asked = hash((is_metalink, raw_query))
-        if asked in self._asked:
+        if asked in self._asked or asked in self._asked_before:
             return len(raw_query) <= _KEPT_QUERY_BYTES
         self._asked.add(asked)
         return False
@@ -198,6 +197,10 @@ class Service:
     def identify(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the believed client with its GeoIP country; raises BadQuery."""
         return located(self._trust.believe(peer, forwarded, wish), self.geo)
+
+
+def _kept_plans() -> Kept[tuple[bool, bytes], Plan]:
+    return Kept(PLANS_BYTES, lambda key, plan: plan.size + 3 * len(key[1]))
 
 
 def located(client: Client, geo: Geo) -> Client:

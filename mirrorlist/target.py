@@ -17,6 +17,8 @@ from snapshot.model import FileDetail
 METADATA = "repomd.xml"
 # librepo asks twelve times; with the frame of a metalink around it, under 1 KiB.
 MOST_ERROR_BYTES = 640
+# Of a name in a directory: what the file systems of mirrors take at most.
+MOST_NAME_BYTES = 255
 _SLASHES = re.compile("/+")
 
 
@@ -66,8 +68,9 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
     if directory is None:
         name, _, file = name.rpartition("/")
         directory = catalog.snapshot.find_directory(name)
-        # A name alone would be a file of the root, which is a directory only if it is stored.
-        if directory is None:
+        # A name alone would be a file of the root, which is a directory only if it is stored. One
+        # that is longer exists nowhere, and would be repeated for each URL.
+        if directory is None or len(file.encode()) > MOST_NAME_BYTES:
             raise NotFound("error: invalid path")
     return _target(directory, name, file, heading, catalog)
 

@@ -42,6 +42,13 @@ class Path(Struct, frozen=True):
         return url.base + ((self.raw or "") if url.protocol == RSYNC else self.encoded)
 
 
+def writable(protocols: frozenset[str] | None, path: Path) -> frozenset[str] | None:
+    """Return the protocols whose URLs a list can show a path behind; None for all."""
+    if path.raw is not None:
+        return protocols
+    return ESCAPED_PROTOCOLS if protocols is None else protocols - {RSYNC}
+
+
 def make_url(text: str) -> Url:
     """Return a URL with its protocol in lower case."""
     return Url(text.partition(":")[0].lower(), text)
@@ -56,11 +63,11 @@ def path_below(subpath: str, file: str | None) -> Path:
     return Path(quote(path, safe=_SAFE), path if is_writable else None)
 
 
-def offered(urls: Sequence[Url], protocols: frozenset[str] | None) -> Sequence[Url]:
-    """Return at most as many URLs as there are protocols, each of one of them; all if None."""
+def offered(urls: Sequence[Url], protocols: frozenset[str] | None, most: int) -> Sequence[Url]:
+    """Return at most so many URLs, each of one of the protocols; all if None."""
     if protocols is None:
         return urls
-    return [url for url in urls if url.protocol in protocols][: len(protocols)]
+    return [url for url in urls if url.protocol in protocols][:most]
 
 
 def first(urls: Sequence[Url], protocols: frozenset[str]) -> Sequence[Url]:

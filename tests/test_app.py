@@ -229,6 +229,61 @@ def test_so_many_wait_for_changes(snapshot: Snapshot, form: str) -> None:
     assert call(app, target).status == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        pytest.param("/explain?path=pub/epel/9/x86_64", "application/json", id="explain"),
+        pytest.param("/repositories?format=json", "application/json", id="repositories"),
+        pytest.param("/repositories", "text/plain", id="repositories as text"),
+    ],
+)
+def test_so_many_wait(snapshot: Snapshot, target: str, kind: str) -> None:
+    """What is made for people waits in the same way, beside the changes, and then is refused."""
+    app = App(make_service(snapshot))
+    answers = call_at_once(app, [target.encode()] * 20 + [f"/rsyncFilter?{EPEL}".encode()])
+    accepted = 1 + MOST_WAITING
+    assert [one.status for one in answers] == [200] * accepted + [503] * (20 - accepted) + [200]
+    refused = answers[-2]
+    assert (refused.headers["retry-after"], refused.headers["content-type"]) == ("10", kind)
+    assert b"ask again in 10 s" in refused.body
+    # Once there, the list of repositories waits for nobody; nor does it outlive its snapshot.
+    again = call_at_once(app, [target.encode()] * 20)
+    if "repositories" in target:
+        assert {one.status for one in again} == {200}
+        assert {one.body for one in again} == {answers[0].body}
+
+
+def test_repositories_of_another_snapshot(
+    snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """After a swap the new snapshot's repositories are listed."""
+    service = make_service(snapshot)
+    app = App(service)
+    before = call(app, b"/repositories").body
+    tables = world()
+    tables["repository"] = tables["repository"][:1]
+    service.store.catalog = Catalog(export_tables(tmp_path_factory.mktemp("other"), tables)[0])
+    after = call(app, b"/repositories").body
+    assert before.count(b"\n") > after.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        pytest.param("x" * 255, 200, id="as long as a name may be"),
+        pytest.param("x" * 256, 404, id="one longer"),
+        pytest.param("%D0%B6" * 127, 200, id="two bytes a letter"),
+        pytest.param("%D0%B6" * 128, 404, id="the bytes count"),
+    ],
+)
+def test_long_names(client: TestClient, name: str, status: int) -> None:
+    """A file's name that no file system takes is no file, before anything is made of it."""
+    for path in ("/mirrorlist", "/mirrorlist/explain"):
+        answer = client.get(f"{path}?path=pub/epel/9/x86_64/{name}")
+        assert answer.status_code == status
+        assert ("invalid path" in answer.text) is (status == 404)
+
+
 def _app_with(tmp_path_factory: pytest.TempPathFactory, prefixes: list[str]) -> TestClient:
     tables = world()
     tables["repository"] += [

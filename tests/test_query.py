@@ -1,6 +1,7 @@
 """The query string: what each parameter means, and what is refused."""
 
 import re
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import example, given
@@ -230,3 +231,27 @@ def test_order_does_not_matter(raw: bytes) -> None:
 def test_echo(text: str, shown: str) -> None:
     """Of a client's text only harmless characters are repeated, and at most 128."""
     assert echo(text) == shown
+
+
+_PIECES = ["&", "=", "repo", "arch", "path", "x", "repox", "a", "%41", "", "redirect", "time", "\n"]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+def test_known_parameters_among_others(raw: str) -> None:
+    """The last value of each known parameter counts, up to its second `=`."""
+    expected: dict[str, bytes] = {}
+    for parameter in raw.encode().split(b"&"):
+        name, _, rest = parameter.partition(b"=")
+        if name.decode() in PARAMETERS:
+            expected[name.decode()] = rest.partition(b"=")[0]
+    try:
+        found = parse_query(raw.encode(), True)
+    except BadQuery:
+        assert any(b"\n" in value for value in expected.values())
+        return
+    for key in ("repo", "path"):
+        assert getattr(found, key) == (
+            unquote_to_bytes(expected[key]).decode() if key in expected else None
+        )
+    assert found.redirect is ("redirect" in expected)
+    assert found.time is ("time" in expected)

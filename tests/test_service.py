@@ -8,7 +8,7 @@ import pytest
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.query import parse_query
-from mirrorlist.service import Service, located, seeded
+from mirrorlist.service import MOST_ASKED, Service, located, seeded
 from snapshot.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
 from tests.in_process import NOW, LoadedStore, TableGeo, make_service
@@ -175,11 +175,24 @@ def test_plans_are_bounded(snapshot: Snapshot) -> None:
     for number in range(20_000):
         for _ in range(2):
             service._was_asked(True, b"repo=%d" % number)
-    assert len(service._asked) <= 16_384
-    for number in range(3000):
+    assert len(service._asked) + len(service._asked_before) <= MOST_ASKED
+
+
+def test_plans_in_use_stay(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many query strings come twice, what is asked for now and then is looked into once."""
+    monkeypatch.setattr("mirrorlist.service.PLANS_BYTES", 200_000)
+    service = _seeded(snapshot, None)
+    for _ in range(2):
+        service.respond(True, REPO, NOBODY, [])
+    plan = service._plan(True, REPO)
+    for number in range(600):
         for _ in range(2):
             service.respond(False, b"repo=%d&arch=x" % number, NOBODY, [])
-    assert 0 < len(service._plans) <= 2048
+        if not number % 20:
+            service.respond(True, REPO, NOBODY, [])
+        assert service._plans.bytes <= 200_000
+    assert service._plan(True, REPO) is plan
+    assert len(service._plans) < 100
 
 
 def test_a_new_catalog_drops_the_plans(snapshot: Snapshot) -> None:
@@ -188,10 +201,10 @@ def test_a_new_catalog_drops_the_plans(snapshot: Snapshot) -> None:
     service = Service(store, TableGeo(COUNTRIES), Trust(), lambda: NOW)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])
-    before = dict(service._plans)
+    before = [*service._plans.values()]
     store.catalog = Catalog(snapshot)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])
     (plan,) = service._plans.values()
     assert plan.catalog is store.catalog
-    assert plan not in before.values()
+    assert plan not in before

@@ -98,7 +98,7 @@ def test_raw_path_below(subpath: str, file: str | None, expected: str | None) ->
 def test_offered(protocols: set[str] | None, expected: tuple[Url, ...]) -> None:
     """protocol= keeps the first n URLs of the protocols named, n being their number."""
     named = None if protocols is None else frozenset(protocols)
-    assert tuple(offered(ALL, named)) == expected
+    assert tuple(offered(ALL, named, len(named or ()))) == expected
 
 
 @pytest.mark.parametrize(
