@@ -3,6 +3,8 @@
 import os
 
 from mirrorlist.catalog import Catalog
+from mirrorlist.trial import try_out
+from snapshot.errors import MalformedSnapshot, SnapshotError
 from snapshot.reader import Snapshot
 
 
@@ -16,11 +18,23 @@ class Store:
         """
         self.path = path
         self._key = key
-        self.catalog = Catalog(Snapshot(path, key))
+        self.catalog = self._load(None)
 
     def load(self) -> Catalog:
         """Return a catalog of the file as it is now, for the one who decides to put it in use.
 
         Raises a SnapshotError. What did not change is shared with the catalog in use.
         """
-        return Catalog(Snapshot(self.path, self._key), self.catalog)
+        return self._load(self.catalog)
+
+    def _load(self, before: Catalog | None) -> Catalog:
+        try:
+            catalog = Catalog(Snapshot(self.path, self._key), before)
+        except SnapshotError:
+            raise
+        except Exception as error:
+            raise MalformedSnapshot(
+                f"{os.fspath(self.path)}: malformed: it cannot be compiled: {error!r}"
+            ) from error
+        try_out(catalog)
+        return catalog

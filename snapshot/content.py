@@ -9,6 +9,7 @@ from typing import NamedTuple
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import Mirrors
 from snapshot.model import Directory, FileDetail, Repository
+from snapshot.nametable import MAX_NAME_BYTES
 from snapshot.source import DirectoryRow, FileDetailRow, Rows
 from snapshot.text import refuse_control
 
@@ -34,6 +35,8 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
             name = refuse_control(row.name, "name")
             if name != name.strip("/") or "//" in name:
                 raise ValueError("name with outer or double slashes: nobody can ask for it")
+            if len(name.encode()) > MAX_NAME_BYTES:
+                raise ValueError(f"name of more than {MAX_NAME_BYTES:,} bytes: no path can be")
             usable.append(row)
     return sorted(usable, key=lambda row: row.name.encode())
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import struct
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import compress
 from typing import TypeVar
@@ -25,8 +25,17 @@ from snapshot.model import (
     Report,
     Repository,
 )
+from snapshot.nametable import Names, verify_text
 
 T = TypeVar("T")
+
+# Decoded, a byte may take fifty; a production-size set has 125 KB of hosts' URLs.
+MAX_MESSAGE_BYTES = 8 << 20
+# A bad row may stand for each of millions; only `inspect` reads of them.
+MAX_REPORT_BYTES = 128 << 20
+_MAX_BANDWIDTH = 1 << 31
+# The latest moment that a date can be made of.
+_LAST_SECOND = 253_402_300_799
 
 # What does not change an answer, or changes with each export.
 _NO_CONTENT = frozenset(("report", "history"))
@@ -55,6 +64,8 @@ class Snapshot:
         self.read = header.read
         self.sealed = header.seal != NO_SEAL
         self._sections = container.sections
+        if not (0 <= self.built <= _LAST_SECOND and 0 <= self.read <= _LAST_SECOND):
+            raise MalformedSnapshot(f"{self.path}: malformed: the header has a time that never is")
         self._verify_columns()
 
     @property
@@ -214,8 +225,8 @@ class Snapshot:
         }
 
     @cached_property
-    def _names(self) -> sections.Names:
-        return self._section("directory_names", sections.Names)
+    def _names(self) -> Names:
+        return self._section("directory_names", Names)
 
     @cached_property
     def _directories(self) -> sections.Directories:
@@ -244,6 +255,9 @@ class Snapshot:
         directories = self._directories
         if self._names.count != directories.count:
             raise self._malformed("directories", "another number of names")
+        self._guard("directory_names", self._names.verify)
+        self._guard("file_details", lambda: self._file_details.verify(directories.count))
+        self._guard("host_sets", lambda: self._host_sets.verify(len(self.hosts), directories.count))
         for value in set(directories.host_sets) - {sections.NO_HOST_SET}:
             if value >= self._host_sets.count:
                 raise self._malformed("directories", "a host set that does not exist")
@@ -255,8 +269,8 @@ class Snapshot:
             raise self._malformed("history", "a directory that does not exist")
         if any(self._host_sets[place] >> len(self.hosts) for place in range(self.host_set_count)):
             raise self._malformed("host_sets", "a host that does not exist")
-        if any(host.bandwidth < 1 for host in self.hosts):
-            raise self._malformed("hosts", "a bandwidth below 1")
+        if any(not 1 <= host.bandwidth <= _MAX_BANDWIDTH for host in self.hosts):
+            raise self._malformed("hosts", "a bandwidth out of range")
         if not all(map(_is_country, (*self.country_ranges.values4, *self.country_ranges.values6))):
             raise self._malformed("country_ranges", "a value that is no country")
         for repository in self.repositories:
@@ -267,6 +281,23 @@ class Snapshot:
         self._verify_hosts("categories", (one.host for row in self.categories for one in row.hosts))
         named = (host for chain in self.netblock_chains for one in chain for host in one.hosts)
         self._verify_hosts("netblock_chains", named)
+        for name, texts in self._texts():
+            self._guard(name, lambda: verify_text("/".join(texts)))  # noqa: B023
+        for ranges in ("netblock_ranges", "country_ranges", "asn_ranges"):
+            if not _is_rising(getattr(self, ranges)):
+                raise self._malformed(ranges, "starts that do not rise")
+
+    def _texts(self) -> Iterator[tuple[str, Iterable[str]]]:
+        """Everything that may stand in a list, by section."""
+        for host in self.hosts:
+            yield "hosts", (host.name, host.site, host.country, *host.countries_allowed)
+        for category in self.categories:
+            urls = (url for host in category.hosts for url in host.urls)
+            yield "categories", (category.name, category.topdir, *urls)
+        for repository in self.repositories:
+            yield "repositories", (repository.prefix, repository.arch)
+        yield "redirects", (*self.redirects, *self.redirects.values())
+        yield "continents", (*self.continents, *self.continents.values())
 
     def _chain_numbers(self) -> set[int]:
         return {*self.netblock_ranges.values4, *self.netblock_ranges.values6}
@@ -277,6 +308,9 @@ class Snapshot:
 
     def _message(self, name: str, kind: type[T]) -> T:
         def decode(data: memoryview) -> T:
+            most = MAX_REPORT_BYTES if name == "report" else MAX_MESSAGE_BYTES
+            if len(data) > most:
+                raise ValueError(f"{len(data):,} bytes, more than the limit of {most:,}")
             return msgspec.msgpack.decode(data, type=kind)
 
         return self._section(name, decode)
@@ -299,3 +333,7 @@ class Snapshot:
 def _is_country(value: int) -> bool:
     letters = bytes((value >> 8 & 0xFF, value & 0xFF))
     return not value or (value < 1 << 16 and letters.isalnum())
+
+
+def _is_rising(ranges: Ranges) -> bool:
+    return all(sorted(one) == list(one) for one in (ranges.starts4, ranges.starts6))

@@ -7,16 +7,15 @@ little-endian. A view that contradicts itself raises ValueError, IndexError or s
 """
 
 import struct
-import sys
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import Literal
+from itertools import pairwise
 
 import msgspec
 
+from snapshot.integers import integers, little_endian
 from snapshot.model import Directory, FileDetail, History, Ranges
+from snapshot.nametable import verify_text
 
 # No host set, no category: the directory is in no category.
 NO_HOST_SET = 0xFFFFFFFF
@@ -25,27 +24,16 @@ READABLE = 1
 # Names a block: a lookup decodes one block, so smaller is faster and larger is more compact.
 NAMES_PER_BLOCK = 16
 
+# What a reader takes, so that few bytes cannot stand for many: a path that a system could open, and
+# eight times the names of a block.
+MAX_NAME_BYTES = 4096
+MAX_NAMES_PER_BLOCK = 128
+
 _ADDRESS6 = 16
+_HASH_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 
 FileDetails = dict[str, tuple[FileDetail, ...]]
 _file_details_decoder = msgspec.msgpack.Decoder(FileDetails)
-
-
-def integers(view: memoryview, code: Literal["H", "I", "q"]) -> "memoryview | array[int]":
-    """Return little-endian integers of an array type code, in place where the machine is too."""
-    if sys.byteorder == "little":
-        return view.cast(code)
-    swapped: array[int] = array(code, bytes(view))
-    swapped.byteswap()
-    return swapped
-
-
-def little_endian(values: "array[int]") -> bytes:
-    """Return an array's bytes in little-endian order."""
-    if sys.byteorder == "big":
-        values = values[:]
-        values.byteswap()
-    return values.tobytes()
 
 
 def pack_host_sets(host_sets: Sequence[int], hosts: int) -> bytes:
@@ -64,6 +52,14 @@ class HostSets:
         self._bits = view[8:]
         if len(self._bits) != self.count * self._width:
             raise ValueError("the bit sets have the wrong length")
+
+    def verify(self, hosts: int, directories: int) -> None:
+        """Raise ValueError unless there are as many bits as hosts.
+
+        Without a host sets take no bytes, so only the directories bound their number.
+        """
+        if self._width != -(-hosts // 8) or (not hosts and self.count > directories + 1):
+            raise ValueError("another number of hosts or directories")
 
     def __getitem__(self, index: int) -> int:
         """Return a host set as an integer whose bit i is the host of index i."""
@@ -176,71 +172,6 @@ class HistoryTable:
         return History(self.since, self.cursor, moments)
 
 
-def pack_names(names: Sequence[bytes]) -> bytes:
-    """Return sorted names front-coded in blocks: the first whole, each next by what differs."""
-    blocks, offsets, previous = bytearray(), array("I"), b""
-    for index, name in enumerate(names):
-        if index % NAMES_PER_BLOCK == 0:
-            offsets.append(len(blocks))
-            previous = b""
-        shared = _shared_prefix(previous, name)
-        blocks += _varint(shared) + _varint(len(name) - shared) + name[shared:]
-        previous = name
-    return struct.pack("<II", len(names), NAMES_PER_BLOCK) + little_endian(offsets) + bytes(blocks)
-
-
-class Names:
-    """The stored, sorted names, decoded a block at a time."""
-
-    def __init__(self, view: memoryview) -> None:
-        self.count: int
-        self._per_block: int
-        self.count, self._per_block = struct.unpack_from("<II", view)
-        if self.count and not self._per_block:
-            raise ValueError("a block of no names")
-        blocks = -(-self.count // self._per_block) if self.count else 0
-        self._offsets = integers(view[8 : 8 + 4 * blocks], "I")
-        self._blocks = view[8 + 4 * blocks :]
-        if len(self._offsets) != blocks:
-            raise ValueError("the blocks' offsets are cut short")
-
-    def __getitem__(self, index: int) -> bytes:
-        """Return the name of an index."""
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        block, place = divmod(index, self._per_block)
-        return self._block(block, place + 1)[place]
-
-    def find(self, name: bytes) -> int | None:
-        """Return the index of a name, or None: one bisection and one block, about 5 us."""
-        number = bisect_right(self._firsts, name) - 1
-        if number < 0:
-            return None
-        block = self._block(number, self._per_block)
-        return number * self._per_block + block.index(name) if name in block else None
-
-    @cached_property
-    def _firsts(self) -> list[bytes]:
-        return [self._block(number, 1)[0] for number in range(len(self._offsets))]
-
-    def all(self) -> list[bytes]:
-        """Return every name, in order."""
-        return [name for b in range(len(self._offsets)) for name in self._block(b, self.count)]
-
-    def _block(self, block: int, most: int) -> list[bytes]:
-        most = min(most, self._per_block, self.count - block * self._per_block)
-        position, previous, names = self._offsets[block], b"", []
-        for _ in range(most):
-            shared, position = _read_varint(self._blocks, position)
-            length, position = _read_varint(self._blocks, position)
-            if shared > len(previous) or position + length > len(self._blocks):
-                raise ValueError("a name is out of bounds")
-            previous = previous[:shared] + bytes(self._blocks[position : position + length])
-            position += length
-            names.append(previous)
-        return names
-
-
 def pack_file_details(file_details: dict[int, FileDetails]) -> bytes:
     """Return an index of directories, then a MessagePack map of file details for each."""
     index, maps = array("I"), bytearray()
@@ -276,9 +207,34 @@ class FileDetailTable:
         end = self._index[2 * low + 3] if low + 1 < self.count else len(self._maps)
         return _file_details_decoder.decode(self._maps[start:end])
 
+    def verify(self, directories: int) -> None:
+        """Raise what decoding raises, or ValueError, if any file's details cannot be used.
+
+        About 3 us a directory that has some.
+        """
+        numbers, offsets = list(self._index[::2]), list(self._index[1::2])
+        if sorted(set(numbers)) != numbers or (numbers and numbers[-1] >= directories):
+            raise ValueError("a directory that does not exist")
+        # Or few bytes could stand for the details of many.
+        if sorted(set(offsets)) != offsets or offsets[:1] not in ([], [0]):
+            raise ValueError("details are out of place")
+        for start, end in pairwise([*offsets, len(self._maps)]):
+            for name, versions in _file_details_decoder.decode(self._maps[start:end]).items():
+                verify_text(name)
+                _verify_versions(versions)
+
     def directories(self) -> Iterable[int]:
         """Return the indexes of the directories that have file details, rising."""
         return (self._index[2 * place] for place in range(self.count))
+
+
+def _verify_versions(versions: Sequence[FileDetail]) -> None:
+    for one in versions:
+        for kind, length in _HASH_BYTES.items():
+            if len(getattr(one, kind)) not in (0, length):
+                raise ValueError(f"a {kind} of another length")
+        if one.timestamp < 0 or one.size < 0:
+            raise ValueError("a number below 0")
 
 
 def pack_ranges(ranges: Ranges) -> bytes:
@@ -311,36 +267,3 @@ def unpack_ranges(view: memoryview) -> Ranges:
             for place in range(0, len(starts6), _ADDRESS6)
         ],
     )
-
-
-def _shared_prefix(one: bytes, other: bytes) -> int:
-    length = min(len(one), len(other))
-    for place in range(length):
-        if one[place] != other[place]:
-            return place
-    return length
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
-    byte = view[position]
-    if byte < 0x80:
-        return byte, position + 1
-    value = shift = 0
-    while True:
-        byte = view[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 28:
-            raise ValueError("a length is out of bounds")

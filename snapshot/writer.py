@@ -15,6 +15,7 @@ from snapshot import sections
 from snapshot.errors import OutputError
 from snapshot.format import MAGIC, Section, pack
 from snapshot.model import SnapshotData
+from snapshot.nametable import pack_names
 
 # Readers are other users: rsync, the container's user, a person with `inspect`.
 MODE = 0o644
@@ -133,7 +134,7 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         ("continents", pack_value(data.continents), True),
         ("country_ranges", sections.pack_ranges(data.country_ranges), True),
         ("directories", sections.pack_directories(data.directories), True),
-        ("directory_names", sections.pack_names(names), True),
+        ("directory_names", pack_names(names), True),
         ("file_details", sections.pack_file_details(data.file_details), True),
         ("host_sets", sections.pack_host_sets(data.host_sets, len(data.hosts)), True),
         ("hosts", pack_value(data.hosts), True),

@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from snapshot.errors import MalformedSnapshot, SnapshotError
 from snapshot.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
+from snapshot.nametable import _varint, pack_names
 from snapshot.reader import Snapshot
 from snapshot.sections import NO_CATEGORY, NO_HOST_SET
 from tests.snapshots import (
+    DETAILS,
     HOSTS,
     READ,
+    patched,
     sections_of,
     small_content,
     small_data,
@@ -194,6 +197,28 @@ def _history(moment: tuple[int, int], directories: tuple[int, ...]) -> bytes:
     return struct.pack("<qqII", 1, 1, 1, len(directories)) + columns
 
 
+NAMES = (b"a", b"b", b"c")
+
+
+def _names(*names: bytes) -> bytes:
+    return pack_names(names)
+
+
+def _detail(name: str = "a", **changes: Any) -> bytes:
+    return msgspec.msgpack.encode({name: (replace(DETAILS[0], **changes),)})
+
+
+DETAIL = _detail()
+
+
+def _details(*maps: tuple[int, bytes]) -> bytes:
+    index, data = b"", b""
+    for directory, one in maps:
+        index += struct.pack("<II", directory, len(data))
+        data += one
+    return struct.pack("<Q", len(maps)) + index + data
+
+
 # Only a wrong writer makes these: the checksum fits, but one section contradicts another.
 CONTRADICTIONS = [
     pytest.param("directories", _columns(2, 0), id="host set of a directory"),
@@ -225,6 +250,27 @@ CONTRADICTIONS = [
     pytest.param("history", _history((1, 1), (0, 1)), id="more directories than a moment has"),
     pytest.param("history", struct.pack("<qqII", 1, 1, 1, 0), id="moments cut short"),
     pytest.param("continents", b"\x81\xa2DE\x01", id="continent that is a number"),
+    pytest.param("continents", b"\x81\xa2D\n\xa2EU", id="country with a line feed"),
+    pytest.param("directory_names", _names(b"b", b"a", b"c"), id="names out of order"),
+    pytest.param("directory_names", _names(b"a", b"a", b"c"), id="a name twice"),
+    pytest.param("directory_names", _names(b"a", b"b", b"\xff"), id="name that is not UTF-8"),
+    pytest.param("directory_names", _names(b"a", b"a\nb", b"c"), id="name with a line feed"),
+    pytest.param("directory_names", _names(b"a", b"b\xc2\x85", b"c"), id="name with a C1 control"),
+    pytest.param("directory_names", _names(b"a", b"b", b"c" * 4097), id="name that is too long"),
+    pytest.param("directory_names", _names(b"a", b"b", b"c") + b"\0", id="bytes after the names"),
+    pytest.param("directory_names", b"\3\0\0\0\xff" + _names(*NAMES)[5:], id="too large a block"),
+    pytest.param("file_details", _details((3, DETAIL)), id="directory of file details"),
+    pytest.param("file_details", _details((1, DETAIL), (0, DETAIL)), id="details out of order"),
+    pytest.param("file_details", _details((0, b"\xc1")), id="file details that are none"),
+    pytest.param("file_details", _details((0, DETAIL[:-1])), id="file details cut short"),
+    pytest.param("file_details", _details((0, _detail(size=-1))), id="size below 0"),
+    pytest.param("file_details", _details((0, _detail(sha256=b"x"))), id="hash of one byte"),
+    pytest.param("file_details", _details((0, _detail("a\n"))), id="file with a line feed"),
+    pytest.param("file_details", struct.pack("<Q6I", 3, 0, 0, 1, 0, 2, 0) + DETAIL, id="shared"),
+    pytest.param("host_sets", struct.pack("<II", 0xFFFFFFFF, 0), id="billions of empty sets"),
+    pytest.param("hosts", _bandwidth(1 << 40), id="huge bandwidth"),
+    pytest.param("hosts", b"\xdd\0\xff\xff\xff" + bytes(9 << 20), id="more hosts than can be"),
+    pytest.param("asn_ranges", struct.pack("<II4I", 2, 0, 9, 3, 1, 1), id="ranges out of order"),
 ]
 
 
@@ -236,6 +282,35 @@ def test_contradictions(tmp_path: Path, name: str, data: bytes) -> None:
         exercise(Snapshot(path))
     assert str(caught.value).startswith(f"{path}: malformed: section '")
     assert "\n" not in str(caught.value)
+
+
+def test_few_bytes_that_stand_for_many(tmp_path: Path) -> None:
+    """A block of 20,000 names of 100 KB each, in 492 KB, is refused and not unfolded."""
+    count, name = 20_000, b"a" * 100_000
+    names = struct.pack("<III", count, count, 0) + b"\0" + _varint(len(name)) + name
+    for number in range(1, count):
+        names += _varint(len(name) - 8) + b"\x08" + b"%08d" % number
+    directories = struct.pack("<Q", count) + bytes(15 * count)
+    content = with_sections(CONTENT, {"directory_names": names, "directories": directories})
+    with pytest.raises(MalformedSnapshot, match="a block of too many names"):
+        Snapshot(write(tmp_path, content))
+
+
+def test_billions_of_empty_sets(tmp_path: Path) -> None:
+    """Without hosts a host set has no bytes; their number is bounded all the same."""
+    sections = {"hosts": b"\x90", "categories": b"\x90", "netblock_chains": b"\x90"}
+    sections |= {"directories": _columns(NO_HOST_SET, NO_CATEGORY), "netblock_ranges": bytes(8)}
+    sections |= {"host_sets": struct.pack("<II", 0xFFFFFFFF, 0)}
+    with pytest.raises(MalformedSnapshot, match="another number of hosts or directories"):
+        Snapshot(write(tmp_path, with_sections(CONTENT, sections)))
+
+
+def test_a_time_that_never_is(tmp_path: Path) -> None:
+    """A header whose times no date can be made of is refused."""
+    for offset in (24, 32):
+        path = write(tmp_path, patched(CONTENT, offset, "<q", 1 << 40))
+        with pytest.raises(MalformedSnapshot, match="a time that never is"):
+            Snapshot(path)
 
 
 def _spoilt(data: bytes) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Each section's layout: what goes in comes out, and views that contradict themselves say so."""
 
 import struct
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from snapshot import sections
 from snapshot.model import Directory, FileDetail, History, Ranges
+from snapshot.nametable import MAX_NAME_BYTES, Names, pack_names
 
 # What a view may raise; the reader turns these into MalformedSnapshot.
 MALFORMED = (ValueError, TypeError, IndexError, struct.error)
@@ -19,11 +21,11 @@ names = st.lists(
 ).map(sorted)
 
 
-def _names(found: list[bytes]) -> sections.Names:
-    return sections.Names(memoryview(sections.pack_names(found)))
+def _names(found: list[bytes]) -> Names:
+    return Names(memoryview(pack_names(found)))
 
 
-def _assert_same(view: sections.Names, expected: list[bytes]) -> None:
+def _assert_same(view: Names, expected: list[bytes]) -> None:
     assert view.count == len(expected)
     assert view.all() == expected
     assert [view[index] for index in range(len(expected))] == expected
@@ -39,11 +41,19 @@ def test_numbers_of_names(count: int) -> None:
     assert [_names(expected).find(name) for name in absent] == [None] * len(absent)
 
 
-@pytest.mark.parametrize("length", [0, 1, 127, 128, 255, 256, 16383, 16384, 1 << 21])
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 255, 256, 2047])
 def test_lengths_of_names(length: int) -> None:
     """Names come back at every length of their lengths, shared and not shared."""
     expected = [b"x" * length, b"x" * length + b"y" * length + b"z"]
     _assert_same(_names(expected), expected)
+
+
+def test_limit_of_names() -> None:
+    """A name of the limit is read, one of a byte more is not."""
+    for more, is_read in ((0, True), (1, False)):
+        view = _names([b"a", b"a" * (MAX_NAME_BYTES + more)])
+        with nullcontext() if is_read else pytest.raises(ValueError, match="out of bounds"):
+            assert len(view[1]) == MAX_NAME_BYTES
 
 
 @quick
@@ -75,7 +85,7 @@ def test_names_are_compact() -> None:
     """A name costs what it does not share with the one before, and two bytes."""
     found = [b"pub/fedora/linux/releases/%02d" % number for number in range(16)]
     whole, last = 2 + len(found[0]), 2 + 1
-    assert len(sections.pack_names(found)) == 12 + whole + 15 * last + 1
+    assert len(pack_names(found)) == 12 + whole + 15 * last + 1
 
 
 @quick
@@ -225,7 +235,7 @@ def test_malformed_directories(data: bytes) -> None:
 def test_malformed_names(data: bytes) -> None:
     """Names that reach out of their bytes are refused when they are read."""
     with pytest.raises(MALFORMED):
-        sections.Names(memoryview(data)).all()
+        Names(memoryview(data)).all()
 
 
 @pytest.mark.parametrize(

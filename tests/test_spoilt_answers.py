@@ -1,14 +1,22 @@
 """A spoilt snapshot under a right checksum is refused, or every request has an answer."""
 
 import random
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from mirrorlist.app import App
+from mirrorlist.catalog import Catalog
+from mirrorlist.errors import QueryError
+from mirrorlist.roster import Roster
 from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
-from snapshot.errors import SnapshotError
+from mirrorlist.store import Store
+from snapshot.errors import MalformedSnapshot, SnapshotError
 from snapshot.reader import Snapshot
+from tests.asgi import call
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 from tests.snapshots import sections_of, with_sections, write
@@ -55,9 +63,17 @@ def _spoil(data: bytes, dice: random.Random) -> bytes:
 
 
 def _ask_everything(service: Service) -> set[int | bytes]:
-    lists = {service.respond(kind, query, "127.0.0.1", ()).status for kind, query in TARGETS}
+    found: set[int | bytes] = {
+        service.respond(kind, query, "127.0.0.1", ()).status for kind, query in TARGETS
+    }
+    for kind, query in TARGETS:
+        with suppress(QueryError):
+            msgspec.json.encode(service.explain(query, "127.0.0.1", (), kind))
     changes = RsyncFilter().answer(service.store.catalog, CHANGES, Held())
-    return lists | {changes.status if changes.status != 500 else changes.body}
+    for path in (b"/repositories", b"/repositories?format=json"):
+        answer = call(App(service), path)
+        found.add(answer.status)
+    return found | {changes.status}
 
 
 NAMES = [
@@ -65,30 +81,56 @@ NAMES = [
     *("directory_names", "file_details", "host_sets", "hosts", "netblock_chains"),
     *("netblock_ranges", "redirects", "repositories", "report", "history"),
 ]
-# What is asked of a filter is compiled by its first request only.
-NO_CHANGES = b"# no changes can be listed at the moment\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refused_or_answered(
     content: bytes, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx.
+    """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx."""
+    _spoil_section(content, tmp_path / "mm.snap", name, SPOILT_A_SECTION)
+    # Nor the plain order, which an error of ours would give, with a traceback.
+    assert capsys.readouterr().err == ""
 
-    But for what changed, which is put together by the first request for it.
-    """
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", NAMES)
+def test_refused_or_answered_often(
+    content: bytes, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same for a thousand kinds of damage to each section."""
+    _spoil_section(content, tmp_path / "mm.snap", name, 1000)
+    assert capsys.readouterr().err == ""
+
+
+def _spoil_section(content: bytes, path: Path, name: str, times: int) -> None:
     dice = random.Random(f"{SEED} {name}")
     sound = {section.name: bytes(section.data) for section in sections_of(content)}
-    for _ in range(SPOILT_A_SECTION):
+    for _ in range(times):
         spoilt = _spoil(sound[name], dice)
+        path.write_bytes(with_sections(content, {name: spoilt}))
         try:
-            service = make_service(
-                Snapshot(write(tmp_path, with_sections(content, {name: spoilt}))),
-                {"2001:db8::1": "US"},
-            )
+            service = make_service(Snapshot(path), {"2001:db8::1": "US"})
         except SnapshotError:
             continue
-        assert _ask_everything(service) <= {200, 400, 404, NO_CHANGES}, spoilt
+        assert _ask_everything(service) <= {200, 400, 404}, spoilt
+
+
+def test_no_list_can_be_made(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no check thought of is found by trying a list of each category before it is used."""
+    path = write(tmp_path, content)
+    store = Store(path)
+    monkeypatch.setattr(Roster, "urls", lambda *_: 1 / 0)
+    monkeypatch.setattr(Roster, "listed", lambda *_: 1 / 0)
+    with pytest.raises(MalformedSnapshot, match="no lists can be made of it: ZeroDivisionError"):
+        Store(path)
+    with pytest.raises(MalformedSnapshot, match="no lists can be made of it"):
+        store.load()
+    monkeypatch.setattr(Catalog, "__init__", lambda *_: 1 / 0)
+    with pytest.raises(MalformedSnapshot, match="cannot be compiled"):
+        store.load()
 
 
 def test_names_are_those_of_a_snapshot(content: bytes) -> None:
