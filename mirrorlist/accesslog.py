@@ -6,7 +6,7 @@ somebody who reads a pipe. Lines are collected up to a limit; beyond it they are
 
 import sys
 import threading
-from collections.abc import Callable
+import time
 from contextlib import suppress
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -15,6 +15,8 @@ from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
 from mirrorlist.logfile import LogFile
 from mirrorlist.logline import MakeLine, make_line_maker
+from mirrorlist.saying import Say, safely
+from mirrorlist.steady import Threads
 
 MOST_QUEUED = 8 << 20
 """How many bytes of lines a worker collects at most."""
@@ -25,6 +27,8 @@ _FLUSH_SECONDS = 1.0
 _BATCH_BYTES, _BATCH_LINES = 256 << 10, 8192
 # At the stop: somebody who does not read a pipe is waited for so long.
 _CLOSE_SECONDS = 3.0
+# A write that takes longer, as to a disk of another machine that is gone, is an outage too.
+STUCK_SECONDS = 5.0
 
 
 class _Wish(Enum):
@@ -43,7 +47,7 @@ class AccessLog:
         self,
         path: str,
         make_line: MakeLine | None = None,
-        tell: Callable[[str], None] | None = None,
+        tell: Say | None = None,
     ) -> None:
         """Take a path, or `-` for standard output; raises StartError if it cannot be written.
 
@@ -51,7 +55,7 @@ class AccessLog:
         """
         self.written = self.lost = 0
         self._make_line = make_line or make_line_maker("classic", "full")
-        self._tell = tell or _tell
+        self._say = safely(tell or _tell)
         self._lines: list[str] = []
         # Each written by one thread only, the one that answers and the one that writes.
         self._collected = self._taken = 0
@@ -61,8 +65,9 @@ class AccessLog:
         self._outage_lost: int | None = None
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._writing = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._counted: Callable[[], None] = lambda: None
+        # When the write under way began, on the monotonic clock.
+        self._began: float | None = None
+        self._has_thread, self._ended = False, threading.Event()
         try:
             self._file = LogFile(path)
         except OSError as error:
@@ -83,17 +88,26 @@ class AccessLog:
         self._collected += len(line)
         self._lines.append(line)
 
-    def start(self, counted: Callable[[], None] = lambda: None) -> None:
-        """Begin to write each second, in a thread; after a fork, which no thread survives.
+    @property
+    def is_out(self) -> bool:
+        """Whether lines cannot be written at the moment."""
+        return self._outage_lost is not None
 
-        `counted` is called after each writing, and at the end.
-        """
-        self._counted = counted
+    def start(self, threads: Threads | None = None) -> None:
+        """Begin to write each second, in a thread; after a fork, which no thread survives."""
         # If it cannot be opened, whoever writes the first line will say so.
         with suppress(OSError):
             self._file.reopen()
-        self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
-        self._thread.start()
+        (threads or Threads(self._say)).go_on("request log", self._step)
+
+    def look(self, now: float) -> None:
+        """Tell of an outage if a write hangs; to be called now and then by another thread.
+
+        `now` is in seconds of the monotonic clock.
+        """
+        began = self._began
+        if began is not None and now - began > STUCK_SECONDS:
+            self._begin_outage("the disk does not answer")
 
     def reopen(self) -> None:
         """Wish that what is collected be written and the file then opened anew; never waits.
@@ -104,27 +118,28 @@ class AccessLog:
 
     def close(self) -> None:
         """Write what is collected; what cannot be written within 3 s is lost."""
-        if self._thread is None:
-            self.flush()
-        else:
+        if self._has_thread:
             self._wishes.put(_Wish.END)
-            self._thread.join(_CLOSE_SECONDS)
+            self._ended.wait(_CLOSE_SECONDS)
+        else:
+            self.flush()
         # From now on whatever comes is lost.
         self._mark = -1
         if self._lines:
             self.lost += len(self._lines)
             self._say(f"warning: {self._file.name}: at the stop, lines of the request log are lost:"
                       f" {len(self._lines)}")  # fmt: skip
-        self._counted()
 
     def flush(self) -> None:
         """Write what is collected, now, and wait for it."""
         with self._writing:
-            error = self._flush()
+            try:
+                error = self._flush()
+            finally:
+                self._began = None
             # While it cannot be written, once a second is often enough to try.
             self._mark = MOST_QUEUED if error else _BATCH_BYTES
             self._report(error)
-        self._counted()
 
     def _is_full(self) -> bool:
         """Ask for a flush, once; return whether there is no room for another line."""
@@ -133,13 +148,18 @@ class AccessLog:
             self._wishes.put(_Wish.FLUSH)
         return self._collected - self._taken >= self._mark
 
-    def _run(self) -> None:
-        wish = _Wish.FLUSH
-        while wish is not _Wish.END:
-            wish = self._next_wish()
+    def _step(self) -> bool:
+        """Do what is wished next; returns whether it is the end."""
+        self._has_thread = True
+        wish = self._next_wish()
+        try:
             self.flush()
             if wish is _Wish.REOPEN:
                 self._reopen()
+        finally:
+            if wish is _Wish.END:
+                self._ended.set()
+        return wish is _Wish.END
 
     def _next_wish(self) -> _Wish:
         try:
@@ -153,6 +173,7 @@ class AccessLog:
         while error is None and (count := min(len(self._lines), _BATCH_LINES)):
             # Only its end grows meanwhile, so what is read here is what is taken away.
             batch = "".join(self._lines[:count]).encode("ascii", "replace")
+            self._began = time.monotonic()
             size, error = self._file.append(batch)
             if error:
                 count = batch.count(b"\n", 0, size)
@@ -165,15 +186,19 @@ class AccessLog:
         """Tell of the begin and the end of an outage, once each."""
         lost, self._lost_seen = self.lost - self._lost_seen, self.lost
         if error or lost:
-            if self._outage_lost is None:
-                why = error.strerror if error else "lines come faster than it takes them"
-                self._say(f"warning: {self._file.name}: the request log cannot be written: {why};"
-                          f" beyond {MOST_QUEUED >> 20} MiB lines are lost")  # fmt: skip
+            too_fast = "lines come faster than it takes them"
+            self._begin_outage(str(error.strerror) if error else too_fast)
             self._outage_lost = (self._outage_lost or 0) + lost
         elif self._outage_lost is not None:
             self._say(f"{self._file.name}: the request log is written again;"
                       f" lines lost: {self._outage_lost}")  # fmt: skip
             self._outage_lost = None
+
+    def _begin_outage(self, why: str) -> None:
+        if self._outage_lost is None:
+            self._outage_lost = 0
+            self._say(f"warning: {self._file.name}: the request log cannot be written: {why};"
+                      f" beyond {MOST_QUEUED >> 20} MiB lines are lost")  # fmt: skip
 
     def _reopen(self) -> None:
         try:
@@ -183,11 +208,6 @@ class AccessLog:
                 f"warning: {self._file.name}: the request log cannot be opened anew:"
                 f" {error.strerror}; the old file is still written"
             )
-
-    def _say(self, text: str) -> None:
-        # Nobody may be there to read it, and the log goes on.
-        with suppress(OSError, ValueError):
-            self._tell(text)
 
 
 def _tell(text: str) -> None:

@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 import uvicorn
@@ -19,6 +20,7 @@ from mirrorlist.errors import StartError
 from mirrorlist.listener import host_and_port, listen, shown
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.settings import NOWHERE
+from mirrorlist.steady import Threads
 
 _STOP_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 5
@@ -69,18 +71,34 @@ class Admin:
         self._routes = dict(routes)
         self._paths = {path for _, path in routes}
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._stopping, self._ended = threading.Event(), threading.Event()
 
-    def start(self) -> None:
+    def start(self, threads: Threads) -> None:
         """Begin to answer."""
-        self._thread.start()
+        threads.go_on("admin", self._run)
 
     def stop(self) -> None:
         """Close the socket and all connections."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_STOP_SECONDS)
+        self._stopping.set()
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._server:
+            self._ended.wait(_STOP_SECONDS)
 
-    def _run(self) -> None:
+    def _run(self) -> bool:
+        """Answer until the stop; after an error it can be called again."""
+        asyncio.set_event_loop(self._loop)
+        if self._server is None:
+            self._server = self._loop.run_until_complete(self._open())
+        if not self._stopping.is_set():
+            self._loop.run_forever()
+        if self._stopping.is_set():
+            self._close(self._server)
+        return self._stopping.is_set()
+
+    async def _open(self) -> asyncio.Server:
         # What a client does wrong is its own business.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
@@ -96,21 +114,20 @@ class Admin:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         config.load()
-        state = ServerState()
 
         def connect() -> asyncio.Protocol:
-            return LimitedProtocol(config, state, {}, self._loop)
+            return LimitedProtocol(config, self._state, {}, self._loop)
 
-        asyncio.set_event_loop(self._loop)
-        opening = self._loop.create_server(connect, sock=self._listener)
-        server = self._loop.run_until_complete(opening)
-        self._loop.run_forever()
+        return await self._loop.create_server(connect, sock=self._listener)
+
+    def _close(self, server: asyncio.Server) -> None:
         server.close()
-        for connection in list(state.connections):
+        for connection in list(self._state.connections):
             connection.transport.abort()
         # Once more around, so that what was closed is closed.
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
+        self._ended.set()
 
     async def _answer(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

@@ -10,6 +10,7 @@ of itself, which ends with it.
 import fcntl
 import mmap
 import os
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from enum import IntEnum
@@ -51,12 +52,16 @@ class Count(IntEnum):
     SWAPS = 3
     SWAPS_REFUSED = 4
     ERRORS = 5
+    STARTS_REFUSED = 6
+    ERRORS_SURVIVED = 7
+    MESSAGES_LOST = 8
 
 
 class Level(IntEnum):
     """What rises and falls, the sum over the processes; a new one in a slot begins with 0."""
 
     LOG_QUEUED_BYTES = 0
+    LOG_OUTAGES = 1
 
 
 _TIER_OF = {tier: place for place, tier in enumerate((*Tier, None))}
@@ -69,8 +74,11 @@ _NANOSECONDS = _TIMES + len(BOUNDS) + 1
 _COUNTS = _NANOSECONDS + 1
 _LEVELS = _COUNTS + len(Count)
 _COUNTRIES = _LEVELS + len(Level)
-# Not added up: how often the text was written twice over, odd meanwhile; its length; itself.
-_SAID = _COUNTRIES + len(COUNTRIES)
+# Not added up: the process and its last beat; how often the text was written twice over, odd
+# meanwhile; its length; itself.
+_PROCESS = _COUNTRIES + len(COUNTRIES)
+_BEAT = _PROCESS + 1
+_SAID = _BEAT + 1
 _CELL_BYTES = 8
 _CELLS = _SAID + 2 + MOST_SAID // _CELL_BYTES
 # Where a list with a status and a first tier is counted, but for its endpoint.
@@ -149,6 +157,15 @@ class Slot:
         """Say how much there is of something in this process."""
         self._cells[_LEVELS + level] = value
 
+    def begin(self, process: int, now: float) -> None:
+        """Tell which process this is, and that it is there."""
+        self._cells[_PROCESS] = process
+        self.beat(now)
+
+    def beat(self, now: float) -> None:
+        """Tell that this process still answers; `now` is in seconds of the monotonic clock."""
+        self._cells[_BEAT] = int(now * 1000)
+
     def say(self, text: bytes) -> None:
         """Say how this process is, in place of what it said before; at most MOST_SAID bytes."""
         cells = self._cells[_SAID:]
@@ -164,9 +181,11 @@ class Counts:
 
     def __init__(self, processes: int) -> None:
         """Make a slot for each of the processes that count at the same time."""
-        self._slots = processes
+        self._claimed = processes
+        # Beyond those that are claimed, one for the supervisor and one for the process beside.
+        self._slots = processes + 2
         # After the slots: whether the server ends.
-        size = (processes * _CELLS + 1) * _CELL_BYTES
+        size = (self._slots * _CELLS + 1) * _CELL_BYTES
         # A file without a name, as a file has locks that end with whoever holds them.
         self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
         os.ftruncate(self._file, size)
@@ -177,19 +196,41 @@ class Counts:
 
         To be called once in a process. Where all slots are taken it is one that nobody adds up.
         """
-        for number in range(self._slots):
+        for number in range(self._claimed):
             # Freed by the kernel when the process ends, even by kill -9; a fork has it not.
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except OSError:
                 continue
-            cells = self._cells[number * _CELLS : (number + 1) * _CELLS]
+            slot = self._slot(number)
             for level in Level:
-                cells[_LEVELS + level] = 0
-            slot = Slot(cells, self._cells[self._slots * _CELLS :], number)
+                slot.set(level, 0)
             slot.say(b"")
+            slot.begin(os.getpid(), time.monotonic())
             return slot
         return Slot()
+
+    @property
+    def supervisor(self) -> Slot:
+        """The slot of the process that forks the others."""
+        return self._slot(self._claimed)
+
+    @property
+    def beside(self) -> Slot:
+        """The slot of the process beside the workers."""
+        return self._slot(self._claimed + 1)
+
+    def _slot(self, number: int) -> Slot:
+        cells = self._cells[number * _CELLS : (number + 1) * _CELLS]
+        return Slot(cells, self._cells[self._slots * _CELLS :], number)
+
+    def beats(self) -> dict[int, float]:
+        """Return when each process that claimed a slot last told that it answers.
+
+        In seconds of the monotonic clock; the dead ones' last beats are among them.
+        """
+        slots = (self._cells[at * _CELLS : (at + 1) * _CELLS] for at in range(self._claimed))
+        return {slot[_PROCESS]: slot[_BEAT] / 1000 for slot in slots if slot[_PROCESS]}
 
     def drain(self) -> None:
         """Tell all processes that the server has begun to end."""
@@ -202,13 +243,14 @@ class Counts:
 
     def said(self) -> list[bytes]:
         """Return what each process says of itself; the dead ones' last words are among them."""
-        slots = (self._cells[at * _CELLS + _SAID : (at + 1) * _CELLS] for at in range(self._slots))
+        ends = range(1, self._claimed + 1)
+        slots = (self._cells[(end - 1) * _CELLS + _SAID : end * _CELLS] for end in ends)
         return [said for slot in slots if (said := _read(slot))]
 
     def totals(self) -> Totals:
         """Return the sums; may be called by any process at any time."""
         slots = self._cells[: self._slots * _CELLS]
-        cells = [sum(slots[at::_CELLS].tolist()) for at in range(_SAID)]
+        cells = [sum(slots[at::_CELLS].tolist()) for at in range(_PROCESS)]
         counted = zip(_labels(), cells, strict=False)
         return Totals(
             requests={labels: count for labels, count in counted if count},
@@ -218,7 +260,7 @@ class Counts:
             levels={level: cells[_LEVELS + level] for level in Level},
             countries={
                 country: count
-                for country, count in zip(COUNTRIES, cells[_COUNTRIES:], strict=True)
+                for country, count in zip(COUNTRIES, cells[_COUNTRIES:_PROCESS], strict=True)
                 if count
             },
         )

@@ -23,12 +23,16 @@ class SnapshotState(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True):
-    """Whether a list can be answered, and from what; `stale`: from a snapshot that is too old."""
+    """Whether a list can be answered, and from what; `stale`: from a snapshot that is too old.
+
+    `silent`: how many workers do not answer, as they hang or were stopped.
+    """
 
     ready: bool
     stale: bool
     snapshot: SnapshotState | None
     geoip: str | None
+    silent: int = 0
 
 
 class Fresh(Struct, frozen=True):
@@ -47,12 +51,17 @@ def ready(service: Service) -> Ready:
 
 
 def all_ready(workers: Sequence[WorkerState], is_draining: bool, stale: float, now: float) -> Ready:
-    """Return the state of all workers: that of the one with the oldest snapshot."""
+    """Return the state of all workers: that of the one with the oldest snapshot.
+
+    Ready is a server with a worker that answers.
+    """
     if not workers:
         return Ready(False, False, None, None)
     worker = oldest(workers)
     state = _state(worker.snapshot, now)
-    return Ready(not is_draining, state.age > stale, state, worker.geoip)
+    silent = sum(one.is_silent for one in workers)
+    is_ready = not is_draining and silent < len(workers)
+    return Ready(is_ready, state.age > stale, state, worker.geoip, silent)
 
 
 def fresh(workers: Sequence[WorkerState], stale: float, now: float) -> Fresh:

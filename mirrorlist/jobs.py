@@ -85,6 +85,13 @@ class Jobs:
 
         self.count += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, begin)
+            return await self._begun(begin)
         finally:
             self.count -= 1
+
+    def _begun(self, begin: Callable[[], T]) -> "asyncio.Future[T]":
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._thread, begin)
+        # The system refuses the thread for now.
+        except RuntimeError as error:
+            raise Busy from error

@@ -1,16 +1,28 @@
-"""Where lines go: a file that several processes append to, or a pipe that perhaps nobody reads."""
+"""Where lines go: a file that several processes append to, or a pipe that perhaps nobody reads.
+
+Lines stay whole as each batch is one write at the file's end, which the kernel keeps apart from
+those of others. On a full disk half a line may have to be taken back, with a lock that only the
+processes of one server know: nobody else can hold it, so nobody can stop the log.
+"""
 
 import errno
 import fcntl
 import os
 import select
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from mirrorlist.outlet import Outlet
 
 STANDARD_OUTPUT = "-"
 # How long a pipe may be full before it is given up for now.
 PATIENCE_SECONDS = 1.0
+# A worker that was stopped while it writes may have the lock; the others go on without it.
+_LOCK_SECONDS, _LOCK_LOOK_SECONDS = 1.0, 0.005
+# The statistics may run as somebody else; the umask or logrotate's `create` narrow it.
+_MODE = 0o644
 
 _FLAGS = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -31,8 +43,12 @@ class LogFile:
         # The end of a line that a stream has the beginning of.
         self._rest = b""
         self._is_regular = False
+        # A file without a name, which those that are forked have too.
+        self._lock = os.memfd_create("mirrorlist-log", os.MFD_CLOEXEC)
+        self._outlet: Outlet | None = None
         if path == STANDARD_OUTPUT:
             self._file = os.dup(1)
+            self._outlet = Outlet(self._file)
         else:
             os.close(_open(path))
 
@@ -67,7 +83,7 @@ class LogFile:
     def _append(self, lines: bytes) -> Appended:
         """Append by one write, as a rule, or take back what is no whole line on a full disk."""
         left, written = memoryview(lines), 0
-        with _locked(self._file):
+        with _locked(self._lock):
             try:
                 while written < len(lines):
                     written += os.write(self._file, left[written:])
@@ -102,13 +118,12 @@ class LogFile:
         return sent, None
 
     def _push(self, piece: bytes) -> int:
-        # Standard output is not ours to make non-blocking: others write to it as well.
         poll = select.poll()
         poll.register(self._file, select.POLLOUT)
         while poll.poll(PATIENCE_SECONDS * 1000):
             # Another worker may have taken the room that there was.
             with suppress(BlockingIOError):
-                return os.write(self._file, piece)
+                return self._outlet.push(piece) if self._outlet else os.write(self._file, piece)
         raise OSError(errno.EAGAIN, "nobody reads it")
 
 
@@ -116,16 +131,24 @@ def _open(path: str) -> int:
     """Open a file for appending without ever waiting; raises OSError."""
     # A pipe that is opened for reading as well needs no reader yet, and never breaks.
     is_pipe = os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
-    return os.open(path, _FLAGS | (os.O_RDWR if is_pipe else os.O_WRONLY), 0o644)
+    return os.open(path, _FLAGS | (os.O_RDWR if is_pipe else os.O_WRONLY), _MODE)
 
 
 @contextmanager
 def _locked(file: int) -> Iterator[None]:
-    # A file system that knows no locks is written to without.
-    with suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while not (has_lock := _lock(file)) and time.monotonic() < deadline:
+        time.sleep(_LOCK_LOOK_SECONDS)
     try:
         yield
     finally:
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN)
+        if has_lock:
+            fcntl.lockf(file, fcntl.LOCK_UN)
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

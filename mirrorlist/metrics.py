@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from mirrorlist.counts import BOUNDS, Count, Level, Totals
 from mirrorlist.service import TIMED_EVERY
-from mirrorlist.worker_state import WorkerState
+from mirrorlist.worker_state import SILENT_SECONDS, WorkerState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -34,6 +34,7 @@ class State(Struct, frozen=True):
     snapshot_age: int | None
     geoips: Mapping[str, int]
     geoip_age: int | None = None
+    silent: int = 0
 
 
 def state_of(workers: Sequence[WorkerState], now: float) -> State:
@@ -43,6 +44,7 @@ def state_of(workers: Sequence[WorkerState], now: float) -> State:
         _age([worker.snapshot.read for worker in workers], now),
         Counter(worker.geoip for worker in workers),
         _age([worker.geoip_built for worker in workers if worker.geoip_built is not None], now),
+        sum(worker.is_silent for worker in workers),
     )
 
 
@@ -98,10 +100,30 @@ COUNTERS = {
         "counter",
         "Errors of ours, where a client got hosts in stored order or none.",
     ),
+    Count.STARTS_REFUSED: Row(
+        "mirrorlist_starts_refused_total",
+        "counter",
+        "Processes and threads that the system refused to begin; each is tried again.",
+    ),
+    Count.ERRORS_SURVIVED: Row(
+        "mirrorlist_errors_survived_total",
+        "counter",
+        "Errors of ours in threads beside the answers, which went on.",
+    ),
+    Count.MESSAGES_LOST: Row(
+        "mirrorlist_messages_lost_total",
+        "counter",
+        "Lines for standard error that nobody took: it is full, or its reader hangs or is gone.",
+    ),
 }
 LEVELS = {
     Level.LOG_QUEUED_BYTES: Row(
         "mirrorlist_log_queue_bytes", "gauge", "Bytes of log lines that wait to be written."
+    ),
+    Level.LOG_OUTAGES: Row(
+        "mirrorlist_log_outages",
+        "gauge",
+        "How many workers cannot write the request log at the moment.",
     ),
 }
 SNAPSHOT = Row(
@@ -111,6 +133,11 @@ SNAPSHOT_AGE = Row(
     "mirrorlist_snapshot_age_seconds",
     "gauge",
     "Since the database of the oldest snapshot in use was read.",
+)
+WORKERS_SILENT = Row(
+    "mirrorlist_workers_silent",
+    "gauge",
+    f"How many workers have not answered for {SILENT_SECONDS:g} s, or hang.",
 )
 GEOIP = Row("mirrorlist_geoip_info", "gauge", "How many workers use GeoIP data.", ("source",))
 GEOIP_AGE = Row(
@@ -126,6 +153,7 @@ METRICS = (
     *LEVELS.values(),
     SNAPSHOT,
     SNAPSHOT_AGE,
+    WORKERS_SILENT,
     GEOIP,
     GEOIP_AGE,
 )
@@ -154,6 +182,7 @@ class Metrics(Collector):
         yield _info(SNAPSHOT, state.snapshots)
         if state.snapshot_age is not None:
             yield GaugeMetricFamily(SNAPSHOT_AGE.name, SNAPSHOT_AGE.help, state.snapshot_age)
+        yield GaugeMetricFamily(WORKERS_SILENT.name, WORKERS_SILENT.help, state.silent)
         yield _info(GEOIP, state.geoips)
         if state.geoip_age is not None:
             yield GaugeMetricFamily(GEOIP_AGE.name, GEOIP_AGE.help, state.geoip_age)

@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +20,9 @@ from watchfiles import watch
 
 from mirrorlist.errors import GeoipError
 from mirrorlist.geo import MmdbGeo
+from mirrorlist.saying import Say, print_trouble, safely
 from mirrorlist.service import Service
+from mirrorlist.steady import Threads
 from mirrorlist.worker_state import Source, Teller
 from snapshot.errors import SnapshotError
 
@@ -36,7 +37,6 @@ _SWITCH_SECONDS = 0.0005
 _NEVER = 1 << 30
 
 Loaded = TypeVar("Loaded")
-Say = Callable[[str], None]
 Look = tuple[int, int, int, int]
 
 
@@ -51,7 +51,7 @@ class Refresher:
         `say` is for the operator, the teller for the pages and metrics of all workers.
         """
         self._service = service
-        self._say, self._teller = say, teller
+        self._say, self._teller = safely(say), teller
         self._woken = threading.Event()
         snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
         self._watched = [_Watched(Source.SNAPSHOT, *snapshot)]
@@ -59,12 +59,12 @@ class Refresher:
             geoip = files.geoip, files.geoip_look, self._load_geoip
             self._watched.append(_Watched(Source.GEOIP, *geoip))
 
-    def start(self) -> None:
-        """Look from now on, in a thread that ends with the process."""
+    def start(self, threads: Threads) -> None:
+        """Look from now on, in a thread that ends with the process; an error is counted."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         # One of all that is kept would take 60 ms; the young ones catch what is garbage in circles.
         gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
-        threading.Thread(target=self._run, name="refresher", daemon=True).start()
+        threads.go_on("refresher", self._step)
 
     def wake(self) -> None:
         """Look at once; may be called from a signal handler."""
@@ -86,16 +86,22 @@ class Refresher:
             if file.failed != now:
                 file.failed = now
                 return True
-            self._refuse(file.source, str(error))
+            self._refuse(file, str(error))
+            # No fault of the file's: no more files can be opened, or a disk is gone for a while.
+            if isinstance(error.__cause__, OSError):
+                return False
         except Exception as error:
-            traceback.print_exc()
-            self._refuse(file.source, f"{file.path}: an error of ours: {error!r}")
+            if file.refused is None:
+                print_trouble()
+            self._refuse(file, f"{file.path}: an error of ours: {error!r}")
+            if isinstance(error, OSError | MemoryError | RuntimeError):
+                return False
         else:
             if said:
                 self._say(said)
             elif self._teller:
                 self._teller.settled(file.source)
-        file.seen, file.failed = now, None
+        file.seen, file.failed, file.refused = now, None, None
         return False
 
     def _load_snapshot(self) -> str | None:
@@ -117,19 +123,20 @@ class Refresher:
             self._teller.swapped_geoip(geo)
         return f"GeoIP {geo.name} is in use"
 
-    def _refuse(self, source: Source, reason: str) -> None:
+    def _refuse(self, file: "_Watched", reason: str) -> None:
+        if file.refused == (file.failed, reason):
+            return
+        file.refused = file.failed, reason
         if self._teller:
-            self._teller.refused(source, reason, self._service.clock())
+            self._teller.refused(file.source, reason, self._service.clock())
         self._say(f"refused, the one before it stays in use: {reason}")
 
-    def _run(self) -> None:
-        while True:
-            self._woken.clear()
-            soon = self.look()
-            if soon:
-                time.sleep(AGAIN_SECONDS)
-            else:
-                self._wait()
+    def _step(self) -> None:
+        self._woken.clear()
+        if self.look():
+            time.sleep(AGAIN_SECONDS)
+        else:
+            self._wait()
 
     def _wait(self) -> None:
         """Return when something may have changed, but soon enough for what nobody tells."""
@@ -191,6 +198,8 @@ class _Watched:
         self.seen = seen
         self.load = load
         self.failed: Look | None = None
+        # Why it was refused, while it is tried again.
+        self.refused: tuple[Look | None, str] | None = None
 
 
 def _undisturbed(load: Callable[[], Loaded]) -> Loaded:

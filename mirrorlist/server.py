@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import socket
-import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
 import uvicorn
 
@@ -14,8 +16,11 @@ from mirrorlist.app import App
 from mirrorlist.counts import ENDPOINTS, Count, Counts, Level, Slot
 from mirrorlist.door import make_door
 from mirrorlist.protocol import LimitedProtocol
-from mirrorlist.refresh import Files, Refresher, Say
+from mirrorlist.pulse import BEAT_SECONDS
+from mirrorlist.refresh import Files, Refresher
+from mirrorlist.saying import Say, lost_lines
 from mirrorlist.service import Service
+from mirrorlist.steady import Threads
 from mirrorlist.worker_state import Teller
 
 _OTHER = ENDPOINTS.index("other")
@@ -23,6 +28,7 @@ _OTHER = ENDPOINTS.index("other")
 KEEP_ALIVE_SECONDS = 75
 # Answers take microseconds; what is still open after this is a client that does not read.
 GRACEFUL_SECONDS = 10
+_LAST_SECONDS = 5
 
 
 def work(
@@ -48,7 +54,8 @@ def work(
     teller = Teller(slot, service.store.catalog, service.geo, service.clock())
     # A client's mistake is its own business; only what we did wrong goes to the operator.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
+    threads.start("lifeline", partial(_end_with, lifeline))
     config = uvicorn.Config(
         App(service),
         loop="uvloop",
@@ -62,27 +69,40 @@ def work(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    if service.log:
-        _keep(service.log, slot)
-    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, teller))
-    _Server(config, service.log).run(sockets=[*listeners])
+    _keep(service.log, threads)
+    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, teller), threads)
+    server = _Server(config, service.log, Carrier(slot, service.log, threads), threads)
+    server.run(sockets=[*listeners])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which writes what is left of the request log at its end.
+    """uvicorn's server, which tells each second that it runs, and how; and which writes what is
+    left of the request log at its end.
 
     Not after `run()`, as that ends with the signal that ended it.
     """
 
-    def __init__(self, config: uvicorn.Config, log: AccessLog | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, log: AccessLog | None, carrier: "Carrier", threads: Threads
+    ) -> None:
         super().__init__(config)
-        self._log = log
+        self._log, self._carrier, self._threads = log, carrier, threads
+        self._next_beat = 0.0
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done ten times a second; returns whether it is time to end."""
+        if (now := time.monotonic()) >= self._next_beat:
+            self._next_beat = now + BEAT_SECONDS
+            self._carrier.carry(now)
+            self._threads.again()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is under way."""
         await super().shutdown(sockets)
         if self._log:
             self._log.close()
+        self._carrier.carry(time.monotonic())
 
 
 def _counting(protocol: type[LimitedProtocol], slot: Slot) -> type[LimitedProtocol]:
@@ -92,30 +112,44 @@ def _counting(protocol: type[LimitedProtocol], slot: Slot) -> type[LimitedProtoc
     return type("Counting", (protocol,), {"refused": staticmethod(refused)})
 
 
-def carrying(log: AccessLog, slot: Slot) -> Callable[[], None]:
-    """Return what counts the lines of a log in a slot; only the log's thread may call it."""
-    written = lost = 0
+class Carrier:
+    """Carries what a worker's threads have counted into its slot, where only one thread writes."""
 
-    def carry() -> None:
-        nonlocal written, lost
-        written, more = log.written, log.written - written
-        lost, fewer = log.lost, log.lost - lost
-        slot.add(Count.LOG_LINES_WRITTEN, more)
-        slot.add(Count.LOG_LINES_LOST, fewer)
-        slot.set(Level.LOG_QUEUED_BYTES, log.queued)
+    def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
+        """Take the worker's slot, its request log, if there is one, and its threads."""
+        self._slot, self._log, self._threads = slot, log, threads
+        self._written = self._lost = self._survived = 0
+        # What was lost before the fork is the supervisor's.
+        self._unsaid = lost_lines()
 
-    return carry
+    def carry(self, now: float) -> None:
+        """Tell that the worker answers, and how it is; `now` is of the monotonic clock."""
+        slot = self._slot
+        slot.beat(now)
+        self._unsaid, more = (unsaid := lost_lines()), unsaid - self._unsaid
+        slot.add(Count.MESSAGES_LOST, more)
+        self._survived, more = (survived := self._threads.survived), survived - self._survived
+        slot.add(Count.ERRORS_SURVIVED, more)
+        if log := self._log:
+            log.look(now)
+            self._written, more = (written := log.written), written - self._written
+            slot.add(Count.LOG_LINES_WRITTEN, more)
+            self._lost, more = (lost := log.lost), lost - self._lost
+            slot.add(Count.LOG_LINES_LOST, more)
+            slot.set(Level.LOG_QUEUED_BYTES, log.queued)
+            slot.set(Level.LOG_OUTAGES, log.is_out)
 
 
-def _keep(log: AccessLog, slot: Slot) -> None:
-    log.start(carrying(log, slot))
-    signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen())
+def _keep(log: AccessLog | None, threads: Threads) -> None:
+    if log:
+        log.start(threads)
+    signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen() if log else None)
     # Held back until there was a handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
 
-def _refresh(refresher: Refresher) -> None:
-    refresher.start()
+def _refresh(refresher: Refresher, threads: Threads) -> None:
+    refresher.start(threads)
     signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
@@ -125,5 +159,10 @@ def _silent(text: str) -> None:
 
 
 def _end_with(lifeline: int) -> None:
-    os.read(lifeline, 1)
+    # Whatever goes wrong with it: no worker stays behind with the port.
+    with suppress(OSError):
+        os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACEFUL_SECONDS + _LAST_SECONDS)
+    # Its event loop hangs, and nobody is there any more who would kill it.
+    os._exit(1)

@@ -5,7 +5,6 @@ The ASGI app calls it, and so will any faster door: the answers are the same.
 
 import hashlib
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from math import inf
 from random import Random
@@ -25,6 +24,7 @@ from mirrorlist.kept import Kept
 from mirrorlist.orders import DEFAULT_REUSE, Orders, room
 from mirrorlist.plan import Plan
 from mirrorlist.query import Query, parse_query
+from mirrorlist.saying import print_trouble
 from mirrorlist.store import Store
 
 # Plans that are kept: each repository has one or two.
@@ -165,7 +165,7 @@ class Service:
         # What goes wrong goes wrong for many, and must not fill the disk with it.
         if now >= self._silent_until:
             self._silent_until = now + _SILENT_SECONDS
-            traceback.print_exc()
+            print_trouble()
         try:
             query = parse_query(raw_query, is_metalink)
         except QueryError as error:

@@ -34,11 +34,22 @@ class Requests(Struct, frozen=True):
 
 
 class Log(Struct, frozen=True):
-    """The request log's lines since the start, and the bytes that wait now."""
+    """The request log's lines since the start, the bytes that wait now, and how many workers
+    cannot write it.
+    """
 
     written: int
     lost: int
     queued_bytes: int
+    outages: int = 0
+
+
+class Troubles(Struct, frozen=True):
+    """What went wrong beside the answers since the start, and was survived."""
+
+    starts_refused: int = 0
+    errors_survived: int = 0
+    messages_lost: int = 0
 
 
 class Status(Struct, frozen=True):
@@ -60,6 +71,7 @@ class Status(Struct, frozen=True):
     swaps: int
     swaps_refused: int
     watch: WatchState | None
+    troubles: Troubles = Troubles()
 
 
 def status_of(
@@ -88,6 +100,12 @@ def status_of(
             totals.counts[Count.LOG_LINES_WRITTEN],
             totals.counts[Count.LOG_LINES_LOST],
             totals.levels[Level.LOG_QUEUED_BYTES],
+            totals.levels[Level.LOG_OUTAGES],
+        ),
+        troubles=Troubles(
+            totals.counts[Count.STARTS_REFUSED],
+            totals.counts[Count.ERRORS_SURVIVED],
+            totals.counts[Count.MESSAGES_LOST],
         ),
         swaps=totals.counts[Count.SWAPS],
         swaps_refused=totals.counts[Count.SWAPS_REFUSED],

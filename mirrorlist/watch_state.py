@@ -1,6 +1,8 @@
 """What a `mirrorlist watch` says of itself, and how a server asks the one beside it."""
 
-from http.client import HTTPConnection, HTTPException
+import socket
+import time
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -58,17 +60,31 @@ class WatchState(Struct, frozen=True):
     error: LastError
 
 
-def ask_watch(host: str, port: int) -> WatchState | None:
-    """Return how the watch at an address is, or None if nobody there says it within 2 s."""
-    connection = HTTPConnection(host, port, timeout=ASK_SECONDS)
+def ask_watch(host: str, port: int, seconds: float = ASK_SECONDS) -> WatchState | None:
+    """Return how the watch at an address is, or None if nobody there says it in time.
+
+    `seconds` are for all of it, however slowly it comes; looking up a name is not among them.
+    """
+    deadline = time.monotonic() + seconds
     try:
-        connection.request("GET", "/status.json", headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        # One byte more than the limit is no JSON of ours.
-        body = answer.read(MOST_BYTES + 1) if answer.status == 200 else b""
-        return msgspec.json.decode(body[:MOST_BYTES], type=WatchState)
+        with socket.create_connection((host, port), timeout=seconds) as connection:
+            answer = b"".join(_received(connection, f"{host}:{port}", deadline))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        is_said = head.startswith(b"HTTP/1.1 200 ") and len(answer) <= MOST_BYTES
+        return msgspec.json.decode(body, type=WatchState) if is_said else None
     # Whoever listens there may be anybody.
-    except (OSError, HTTPException, ValueError):
+    except (OSError, ValueError):
         return None
-    finally:
-        connection.close()
+
+
+def _received(connection: socket.socket, host: str, deadline: float) -> Iterator[bytes]:
+    """Ask, and yield what comes until the other side closes; raises OSError when time is over."""
+    wanted = f"GET /status.json HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
+    connection.sendall(f"{wanted}Connection: close\r\n\r\n".encode())
+    size, piece = 0, b"begin"
+    while piece and size <= MOST_BYTES:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        size += len(piece := connection.recv(1 << 16))
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        yield piece

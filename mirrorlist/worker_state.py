@@ -1,6 +1,8 @@
 """What a worker says of itself: which snapshot and GeoIP data it serves, and what it refused."""
 
 import os
+import time
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -12,6 +14,8 @@ from mirrorlist.geo import Geo
 
 MOST_REFUSALS = 5
 MOST_TEXT_BYTES = 240
+SILENT_SECONDS = 10.0
+"""After how long without a beat a worker does not answer."""
 
 
 class Source(StrEnum):
@@ -46,6 +50,7 @@ class WorkerState(Struct, frozen=True):
     """What a worker serves; times in seconds since 1970, UTC; the newest refusal comes first.
 
     `geoip_built` is None where that is unknown; `taken` is when the snapshot was taken into use.
+    `silent` is what others see: for how many seconds its event loop has not told that it runs.
     """
 
     process: int
@@ -56,6 +61,12 @@ class WorkerState(Struct, frozen=True):
     geoip_built: int | None
     swaps: int = 0
     refusals: tuple[Refusal, ...] = ()
+    silent: float = 0.0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it answers nobody: it hangs or was stopped."""
+        return self.silent > SILENT_SECONDS
 
 
 class Teller:
@@ -103,16 +114,18 @@ class Teller:
         self._slot.say(msgspec.msgpack.encode(state))
 
 
-def worker_states(counts: Counts) -> list[WorkerState]:
-    """Return how the workers that live say they are."""
+def worker_states(counts: Counts, clock: Callable[[], float] = time.monotonic) -> list[WorkerState]:
+    """Return how the workers that live say they are, and for how long they have been silent."""
     states = []
+    now, beats = clock(), counts.beats()
     for said in counts.said():
         try:
             state = msgspec.msgpack.decode(said, type=WorkerState)
         except msgspec.DecodeError:
             continue
         if _lives(state.process):
-            states.append(state)
+            silent = round(max(0.0, now - beats.get(state.process, now)), 1)
+            states.append(msgspec.structs.replace(state, silent=silent))
     return states
 
 

@@ -5,7 +5,7 @@ machine on NFS, and files that come into being.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 LOOK_SECONDS = 1.0
@@ -15,10 +15,15 @@ _MOUNTS = Path("/proc/self/mountinfo")
 FileState = tuple[int, int, int] | None
 
 
-def changes(files: Sequence[Path], seconds: float = LOOK_SECONDS) -> Iterator[None]:
+def changes(
+    files: Sequence[Path],
+    seconds: float = LOOK_SECONDS,
+    *,
+    asked: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
     """Yield at once, and then whenever any of the files has changed and is at rest again.
 
-    A file at rest looks the same twice, `seconds` apart.
+    A file at rest looks the same twice, `seconds` apart; `asked` says that somebody wants it now.
     """
     seen = _look(files)
     yield
@@ -26,7 +31,7 @@ def changes(files: Sequence[Path], seconds: float = LOOK_SECONDS) -> Iterator[No
     while True:
         time.sleep(seconds)
         now = _look(files)
-        if now == before and now != seen:
+        if asked() or (now == before and now != seen):
             seen = now
             yield
         before = now

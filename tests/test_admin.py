@@ -8,6 +8,7 @@ import pytest
 from mirrorlist.admin import Admin, Reply, open_admin
 from mirrorlist.errors import OperatorError, OptionError, StartError
 from mirrorlist.listener import host_and_port, listen
+from mirrorlist.steady import Threads
 from tests.live import Response, exchange, request
 
 
@@ -27,7 +28,7 @@ def port() -> Iterator[int]:
     }
     listener = listen("127.0.0.1", 0)
     admin = Admin(listener, routes)
-    admin.start()
+    admin.start(Threads(print))
     port: int = listener.getsockname()[1]
     yield port
     admin.stop()

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from mirrorlist.health import all_ready, fresh
-from mirrorlist.worker_state import Refusal, Served, Source, WorkerState
+from mirrorlist.worker_state import SILENT_SECONDS, Refusal, Served, Source, WorkerState
 
 NOW = 10_000.0
 SERVED = Served("new", "1.0", built=9_990, read=9_900, hosts=1, directories=2, repositories=3)
@@ -33,6 +33,19 @@ def test_ready(
     """Only a server without a worker, or one that ends, is not ready; old data are said only."""
     state = all_ready(workers, is_draining, 900.0, NOW)
     assert (state.ready, state.stale, state.snapshot and state.snapshot.id) == found
+
+
+def test_silent_workers() -> None:
+    """A server none of whose workers answers is not ready; how many do not is said."""
+    silent = replace(WORKER, silent=SILENT_SECONDS + 1)
+    slow = replace(WORKER, silent=SILENT_SECONDS)
+    for workers, is_ready, count in (
+        ([silent, slow], True, 1),
+        ([silent, silent], False, 2),
+        ([slow], True, 0),
+    ):
+        state = all_ready(workers, False, 900.0, NOW)
+        assert (state.ready, state.silent) == (is_ready, count)
 
 
 @pytest.mark.parametrize(

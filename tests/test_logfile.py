@@ -1,6 +1,5 @@
 """Where lines of a log go: they stay whole on a full disk, in a pipe, and beside others."""
 
-import fcntl
 import os
 import resource
 import select
@@ -103,19 +102,44 @@ def test_a_full_disk_gets_whole_lines(path: Path, room: int) -> None:
     assert path.read_bytes() == LINE * (2 + room // len(LINE))
 
 
-def test_waits_for_others_who_append(path: Path) -> None:
-    """While another writer is at it, perhaps taking back half a line, a batch waits."""
+def test_nobody_else_can_lock_it(path: Path) -> None:
+    """Whoever may read the file and locks it, in every way there is, holds no line up."""
     file = LogFile(str(path))
-    with path.open("ab") as other, ThreadPoolExecutor() as pool:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        appended = pool.submit(file.append, LINE)
-        with pytest.raises(TimeoutError):
-            appended.result(0.05)
-        other.write(b"first\n")
-        other.flush()
-        fcntl.flock(other, fcntl.LOCK_UN)
-        assert appended.result(10) == (len(LINE), None)
-    assert path.read_bytes() == b"first\n" + LINE
+    file.append(LINE)
+    code = (
+        "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX);"
+        "fcntl.lockf(file, fcntl.LOCK_SH); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == b"locked\n"
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(file.append, LINE).result(5) == (len(LINE), None)
+        reader.communicate()
+
+
+STOPPED = """
+import fcntl, os, sys
+from mirrorlist.logfile import LogFile
+file = LogFile(sys.argv[1])
+begun, told = os.pipe()
+if not (child := os.fork()):
+    fcntl.lockf(file._lock, fcntl.LOCK_EX)
+    os.write(told, b"locked")
+    os.read(begun, 0) or sys.stdin.read()
+os.read(begun, 6)
+print(file.append(b"a line\\n"))
+os.kill(child, 9)
+"""
+
+
+def test_a_stopped_worker_stops_no_other(path: Path) -> None:
+    """One who was stopped while it has the lock is waited for a second, then passed over."""
+    command = [sys.executable, "-c", STOPPED, str(path)]
+    done = subprocess.run(command, input=b"", capture_output=True, check=True, cwd=ROOT, timeout=20)
+    assert done.stdout == b"(7, None)\n"
 
 
 def test_reopens(path: Path) -> None:

@@ -17,7 +17,8 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.counts import Count, Counts, Level
 from mirrorlist.errors import StartError
 from mirrorlist.listener import listen
-from mirrorlist.server import carrying
+from mirrorlist.server import Carrier
+from mirrorlist.steady import Threads
 from snapshot.model import Repository
 from snapshot.writer import encode
 from tests.chromium import DESKTOP, PHONE, browser
@@ -257,10 +258,10 @@ def test_log_lines_count(snapshot: Path, tmp_path: Path) -> None:
 def test_lost_lines_count(tmp_path: Path) -> None:
     """Lines that are lost, and bytes that wait, are counted beside those that are written."""
     log, counts = AccessLog(str(tmp_path / "log")), Counts(1)
-    carry = carrying(log, counts.claim())
+    carrier = Carrier(counts.claim(), log, Threads(print))
     for written, lost in ((3, 0), (5, 2), (5, 2)):
         log.written, log.lost = written, lost
-        carry()
+        carrier.carry(0.0)
     totals = counts.totals()
     assert totals.counts[Count.LOG_LINES_WRITTEN] == 5
     assert totals.counts[Count.LOG_LINES_LOST] == 2
@@ -274,6 +275,36 @@ def test_no_process_outlives_the_supervisor(snapshot: Path, tmp_path: Path) -> N
         server.server.end(signal.SIGKILL)
         wait_until("it is gone", lambda: not _runs(overseer))
         wait_until("its address is free", lambda: _refuses(server.port))
+
+
+def test_workers_that_hang(snapshot: Path, tmp_path: Path) -> None:
+    """When no worker answers any more, the server is not ready; when they do, it is again."""
+    with running(snapshot, tmp_path) as server:
+        workers = [one for one in server.server.workers() if one != server.overseer()]
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        silent = ("mirrorlist_workers_silent",)
+        wait_until("all are silent", lambda: server.metrics()[silent] == 2, 30)
+        assert server.get("/health/ready").status == 503
+        assert "silent for" in server.get("/status").body.decode()
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        wait_until("it is ready", lambda: server.get("/health/ready").status == 200)
+
+
+def test_a_neighbour_that_drips(snapshot: Path, tmp_path: Path) -> None:
+    """Whoever never ends the answer about the watch holds up no page, and not the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        where = f"127.0.0.1:{listener.getsockname()[1]}"
+        with running(snapshot, tmp_path, "--watch-admin", where) as server:
+            connection, _ = listener.accept()
+            with connection:
+                # It waits for us now.
+                assert connection.recv(4)
+                assert server.get("/health/ready").status == 200
+                overseer = server.overseer()
+                server.server.end(signal.SIGKILL)
+                wait_until("it is gone", lambda: not _runs(overseer))
 
 
 def _runs(process: int) -> bool:

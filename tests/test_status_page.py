@@ -14,6 +14,7 @@ from mirrorlist.admin import Admin, Reply
 from mirrorlist.last_hours import LastHours
 from mirrorlist.listener import listen
 from mirrorlist.pages import duration, number, server_page, watch_page
+from mirrorlist.steady import Threads
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
     EMPTY_WATCH,
@@ -184,7 +185,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def address() -> Iterator[str]:
     """Where the pages are."""
     admin = Admin(listen("127.0.0.1", 0), {("GET", path): page for path, page in PAGES.items()})
-    admin.start()
+    admin.start(Threads(print))
     yield f"http://{admin.address}"
     admin.stop()
 

@@ -245,3 +245,107 @@ def test_sigusr2_reaches_a_worker_that_can_obey() -> None:
         assert process.stdout.readline() == "came\n"
         process.terminate()
         assert process.wait(10) == 0
+
+
+REFUSED = """
+import os, resource, sys, time
+from mirrorlist.supervisor import Supervisor
+if os.getuid() == 0:
+    os.setresuid(64978, 64978, 64978)
+hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
+count = 0
+
+def refused():
+    global count
+    count += 1
+    if count == 2:
+        resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
+
+def say(text):
+    print(text, flush=True)
+    raise OSError("nobody listens")
+
+Supervisor(lambda lifeline: time.sleep(60), 2, say, refused=refused).run()
+print(count)
+"""
+
+
+def test_a_refused_fork() -> None:
+    """Forks that the system refuses, the very first among them, are tried again, and said once;
+    whoever cannot be told does not end it either.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", REFUSED], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        assert process.stdout
+        first, second = process.stdout.readline(), process.stdout.readline()
+        process.terminate()
+        assert process.stdout.read() == "2\n"
+        assert process.wait(10) == 0
+    assert "cannot be begun: Resource temporarily unavailable; trying again" in first
+    assert "0 of 2 workers run" in first
+    assert second == "all processes run now\n"
+
+
+HUNG = """
+import os, signal, sys, time
+from mirrorlist import supervisor
+supervisor.LOOK_SECONDS = 0.05
+reading, writing = os.pipe()
+first = []
+
+def work(lifeline):
+    os.write(writing, b"%8d" % os.getpid())
+    signal.pause()
+
+def hung():
+    if not first:
+        first.append(int(os.read(reading, 8)))
+    return first
+
+supervisor.Supervisor(work, 1, lambda text: print(text, flush=True), hung=hung).run()
+"""
+
+
+def test_a_worker_that_hangs() -> None:
+    """One that does not answer any more is killed, and another takes its place."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HUNG], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        assert process.stdout
+        assert "does not answer any more; it is killed" in process.stdout.readline()
+        assert "ended unexpectedly; starting another" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+REAPED = """
+import os, signal
+from mirrorlist.supervisor import Supervisor
+
+def work(lifeline):
+    print("up", flush=True)
+    signal.pause()
+
+def stopping():
+    with open(f"/proc/self/task/{os.getpid()}/children") as children:
+        for child in map(int, children.read().split()):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+Supervisor(work, 1, print, stopping, work).run()
+print("stopped")
+"""
+
+
+def test_an_end_that_somebody_else_was_told() -> None:
+    """A worker of whose end somebody else took the news counts as ended."""
+    with subprocess.Popen(
+        [sys.executable, "-c", REAPED], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() + process.stdout.readline() == "up\nup\n"
+        process.terminate()
+        assert process.stdout.read() == "stopped\n"
+        assert process.wait(10) == 0

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from mirrorlist.counts import Counts
 from mirrorlist.last_hours import SAMPLE_SECONDS
 from mirrorlist.listener import listen
 from mirrorlist.overseer import Beside, pages
+from mirrorlist.steady import Threads
 from mirrorlist.watch_state import MOST_BYTES, ask_watch
 from mirrorlist.worker_state import Teller
 from tests.factories import export_tables, world
@@ -29,7 +31,7 @@ def watch() -> Iterator[tuple[str, int]]:
     listener = listen("127.0.0.1", 0)
     reply = Reply(200, BODY, "application/json")
     admin = Admin(listener, {("GET", "/status.json"): lambda: reply})
-    admin.start()
+    admin.start(Threads(print))
     yield listener.getsockname()[:2]
     admin.stop()
 
@@ -73,6 +75,42 @@ def test_somebody_else(sent: bytes) -> None:
     assert ask_watch(*address) is None
 
 
+def dripping(ended: threading.Event) -> Callable[[socket.socket], None]:
+    """Return what answers with a byte now and then, and never comes to an end."""
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            while not ended.wait(0.02):
+                connection.sendall(b"H")
+
+    return answer
+
+
+def test_somebody_who_drips() -> None:
+    """The time is for the whole answer, not for each of its bytes."""
+    ended, listener = threading.Event(), listen("127.0.0.1", 0)
+    thread = threading.Thread(target=dripping(ended), args=(listener,))
+    thread.start()
+    asking = threading.Thread(target=ask_watch, args=(*listener.getsockname()[:2], 0.1))
+    asking.start()
+    asking.join(10)
+    assert not asking.is_alive()
+    ended.set()
+    thread.join()
+    listener.close()
+
+
+def test_a_watch_that_was_not_heard_of_for_long() -> None:
+    """What a watch said is no longer shown when nothing came after it for long."""
+    now = [1000.0]
+    beside = Beside(Counts(1), ("127.0.0.1", 1), lambda: now[0])
+    beside._asked = now[0], FULL_WATCH
+    assert beside.watch is FULL_WATCH
+    now[0] += 60.0
+    assert beside.watch is None
+
+
 def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
     """A server's page and its JSON show its own state and the watch's, and remember minutes."""
     store = LoadedStore(export_tables(tmp_path, world())[0])
@@ -82,6 +120,7 @@ def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
     Teller(slot, store.catalog, TableGeo({}), now)
     beside = Beside(counts, watch)
     found = pages(counts, 900, beside, lambda: now + LATER)
+    beside.ask()
     for at in (now, now + 1, now + LATER):
         beside.look(at)
         slot.add_list(0, 200, None, "DE")

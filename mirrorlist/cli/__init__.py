@@ -4,6 +4,11 @@ The only place that may use the backend, and only within a subcommand, so that a
 loads a database driver.
 """
 
+# Before all else is loaded, which takes a while.
+import mirrorlist.cli.begin  # noqa: F401
+
+# isort: split
+
 import os
 import sys
 from io import TextIOWrapper
@@ -23,6 +28,7 @@ from mirrorlist.cli.inspect import inspect
 from mirrorlist.cli.replay import replay
 from mirrorlist.cli.serve import serve
 from mirrorlist.cli.watch import watch
+from mirrorlist.saying import fill_standard
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,6 +60,7 @@ for command in (demo, export, watch, import_cache, serve, ask, inspect, diff, re
 
 def main() -> None:
     """Run the command line and exit with a documented code, never with a traceback."""
+    fill_standard()
     for stream in (sys.stdout, sys.stderr):
         # A path may have bytes that are no text: shown so, they end nothing.
         if isinstance(stream, TextIOWrapper):

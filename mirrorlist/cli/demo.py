@@ -1,6 +1,7 @@
 """`mirrorlist demo`: everything on one machine, from an embedded database."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,13 +12,14 @@ from rich.text import Text
 
 from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import output, progress_bar, say
-from mirrorlist.cli.ending import hold_for_workers
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
 from mirrorlist.cli.serve import load_service, run_server
 from mirrorlist.client import Trust
 from mirrorlist.errors import StartError
 from mirrorlist.refresh import look_at_files
+from mirrorlist.saying import stay
+from mirrorlist.signals import STOP, hold
 
 
 @click.command(short_help="Everything on one machine, with a database like Fedora's.")
@@ -37,7 +39,8 @@ def demo(
     Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
     database and an asn.txt that are there already are kept, so change them and start again.
     """
-    hold_for_workers()
+    stay()
+    hold()
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
     if code:
@@ -46,7 +49,18 @@ def demo(
     files = look_at_files(directory / "demo.snap", geoip)
     service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
     teach = partial(_teach, directory=directory)
-    run_server(service, files, host, port, workers, admin, listening=teach)
+    run_server(service, files, host, port, workers, admin, listening=teach, ends=_ends())
+
+
+def _ends() -> frozenset[signal.Signals]:
+    """Return the signals that mean the end: SIGHUP, too, for a demo that has a terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return STOP
+    # nohup lets it be ignored.
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return STOP if is_ignored else STOP | {signal.SIGHUP}
 
 
 def _make_directory(directory: Path) -> None:

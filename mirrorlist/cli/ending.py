@@ -7,11 +7,6 @@ from collections.abc import Iterable
 _AGAIN_SECONDS = 0.01
 
 
-def hold_for_workers() -> None:
-    """Keep SIGUSR2 and SIGHUP for the workers: until one can obey, they would end the process."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGHUP})
-
-
 def end_on(signals: Iterable[signal.Signals], code: int) -> None:
     """End with an exit code on these signals, by a SystemExit in the main thread.
 

@@ -2,7 +2,9 @@
 
 import gc
 import signal
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from mirrorlist.cli.export import report
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
+from mirrorlist.saying import print_trouble, stay
+from mirrorlist.signals import do_now, release
 from snapshot.changes import changes, mounted
 from snapshot.errors import BackendError
 from snapshot.seal import read_key
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 # What the optional part of the installation brings.
 _EXTRA = "protobuf"
+_PAUSE_SECONDS = 5.0
 
 
 @click.command("import-cache", short_help="Write a snapshot of a mirrorlist-server's cache file.")
@@ -56,12 +61,11 @@ def import_cache(
     import_file = _importer()
     files = [file for file in (cache, asn, country_continent) if file]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
-    if watch:
-        for file in mounted(files):
-            say(f"{file} is mounted alone: another file in its place is not seen; mount its folder")
+    asked = _begin(files, watch)
     # Nearly all that is made lives until the end: looking for garbage is lost time.
     gc.disable()
-    for _ in changes(files):
+    for _ in changes(files, asked=asked.is_set):
+        asked.clear()
         try:
             with progress_bar() as steps:
                 result = import_file(
@@ -80,9 +84,34 @@ def import_cache(
             if not watch:
                 raise
             say(f"error: {error}; what was published stays; waiting for another change")
+        except Exception as error:
+            if not watch:
+                raise
+            _survive(error, asked)
         if not watch:
             return
         gc.collect()
+
+
+def _begin(files: Sequence[Path], watch: bool) -> threading.Event:
+    """Return what tells that somebody wants an import now."""
+    asked = threading.Event()
+    if not watch:
+        release()
+        return asked
+    stay()
+    do_now("import-cache --watch", lambda _: asked.set(), say)
+    for file in mounted(files):
+        say(f"{file} is mounted alone: another file in its place is not seen; mount its folder")
+    return asked
+
+
+def _survive(error: Exception, asked: threading.Event) -> None:
+    # No memory, no more open files, or a fault of ours: none of them ends a watch.
+    print_trouble()
+    say(f"error: {error!r}; what was published stays; trying again")
+    time.sleep(_PAUSE_SECONDS)
+    asked.set()
 
 
 def _importer() -> Callable[..., "ExportResult"]:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from signal import Signals
+from typing import TYPE_CHECKING
 
 import click
 
 from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import say
-from mirrorlist.cli.ending import hold_for_workers
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.options import options
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
@@ -20,10 +21,15 @@ from mirrorlist.geo import open_geo
 from mirrorlist.logline import make_line_maker
 from mirrorlist.orders import DEFAULT_REUSE
 from mirrorlist.refresh import Files, look_at_files
+from mirrorlist.saying import lost_lines, stay
 from mirrorlist.service import Service
 from mirrorlist.settings import DEFAULT_STALE, NOWHERE
+from mirrorlist.signals import STOP, hold
 from mirrorlist.store import Store
 from snapshot.seal import read_key
+
+if TYPE_CHECKING:
+    from mirrorlist.counts import Counts
 
 _LOOK_SECONDS = 0.1
 DEFAULT_ADMIN = "127.0.0.1:3001"
@@ -62,7 +68,8 @@ def serve(
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
     curl http://127.0.0.1:3001/health/fresh
     """
-    hold_for_workers()
+    stay()
+    hold()
     key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
@@ -106,16 +113,17 @@ def run_server(
     listening: Callable[[str], None] = lambda address: None,
     *,
     fast: bool = True,
+    ends: frozenset[Signals] = STOP,
 ) -> None:
     """Bind each of the hosts, say where, and supervise workers until told to stop.
 
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
     watch may be. `fast`: lists take the fast door, if it fits. `listening` is called with the first
-    address and port once all are taken.
+    address and port once all are taken; `ends` are the signals that mean the end.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
-    from mirrorlist.counts import Counts
+    from mirrorlist.counts import Count, Counts
     from mirrorlist.door import misfit
     from mirrorlist.listener import host_and_port, listen_all, shown_of
     from mirrorlist.overseer import oversee
@@ -126,12 +134,7 @@ def run_server(
     listeners, counts = listen_all(hosts, port), Counts(workers)
     overlooked = open_admin(admin, DEFAULT_ADMIN, say)
     bound = [shown_of(listener) for listener in listeners]
-    catalog = service.store.catalog
-    say(
-        f"listening on {' and '.join(f'http://{one}' for one in bound)}"
-        f" with {workers} worker{'s' if workers > 1 else ''};"
-        f" snapshot {catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
-    )
+    _tell_begin(bound, workers, service)
     listening(bound[0])
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
@@ -141,15 +144,48 @@ def run_server(
     if overlooked:
         say(f"status, health and metrics on http://{shown_of(overlooked)}/status")
         worker = _without([overlooked], worker)
-        beside = _without(listeners, partial(oversee, overlooked, counts, service.stale, watch))
+        answer = partial(oversee, overlooked, counts, service.stale, watch, say)
+        beside = _without(listeners, answer)
 
     def stopping() -> None:
         counts.drain()
         for listener in listeners:
             listener.close()
 
-    Supervisor(worker, workers, say, stopping, beside).run()
+    refused, hung = partial(counts.supervisor.add, Count.STARTS_REFUSED), _looking(counts)
+    supervisor = Supervisor(
+        worker, workers, say, stopping, beside, refused=refused, hung=hung, ends=ends
+    )
+    supervisor.run()
     say("stopped")
+
+
+def _tell_begin(bound: Sequence[str], workers: int, service: Service) -> None:
+    say(
+        f"listening on {' and '.join(f'http://{one}' for one in bound)}"
+        f" with {workers} worker{'s' if workers > 1 else ''};"
+        f" snapshot {service.store.catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
+    )
+
+
+def _looking(counts: "Counts") -> Callable[[], list[int]]:
+    """Return what the supervisor does now and then: it counts what it could not say, and names
+    the workers that hang.
+    """
+    from mirrorlist.counts import Count
+    from mirrorlist.pulse import Pulse
+    from mirrorlist.supervisor import LOOK_SECONDS
+
+    pulse, slot = Pulse(counts.beats, LOOK_SECONDS), counts.supervisor
+    told = 0
+
+    def look() -> list[int]:
+        nonlocal told
+        told, more = (lost := lost_lines()), lost - told
+        slot.add(Count.MESSAGES_LOST, more)
+        return pulse.hung()
+
+    return look
 
 
 def _without(others: Sequence[socket.socket], work: Callable[[int], None]) -> Callable[[int], None]:

@@ -13,6 +13,9 @@ from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.watch_events import teller
 from mirrorlist.cli.watch_hook import parse_hook
+from mirrorlist.saying import stay
+from mirrorlist.signals import do_now
+from mirrorlist.steady import Threads
 from snapshot.changes import mounted
 from snapshot.seal import read_key
 
@@ -39,16 +42,17 @@ def watch(
     """Export a MirrorManager database whenever something in it has changed.
 
     Looks each second, over one connection, in read-only transactions; nothing is installed in the
-    database. Changed data files, SIGUSR1 and a POST to --hook trigger an export too, and so does
-    --every. What `export` refuses is refused, and the old file stays.
+    database. Changed data files, SIGUSR1, SIGHUP and a POST to --hook trigger an export too, and so
+    does --every. What `export` refuses is refused, and the old file stays.
 
     \b
     mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     curl http://127.0.0.1:3002/status
     """
+    stay()
     triggers: SimpleQueue[str] = SimpleQueue()
     end_on([signal.SIGTERM, signal.SIGINT], 0)
-    signal.signal(signal.SIGUSR1, lambda *_: triggers.put("SIGUSR1"))
+    do_now("watch", triggers.put, say)
     key = read_key(snapshot_key) if snapshot_key else None
     hooked = parse_hook(hook) if hook else None
     # Here and not above: only a command may load the database's side, and only when it runs.
@@ -75,13 +79,19 @@ def watch(
     )
     tell = teller(every)
     with only_watch(followed(output)):
-        loop = Watch(probe, export, files, every, tell, triggers)
-        with shown_on(admin, pages(loop.progress, stale), hooked, triggers):
-            for file in mounted(files):
-                say(f"{file} is mounted alone: another file in its place is not seen")
-            beside = "".join(f", {file}" for file in files)
-            say(f"watching {probe.shown()}{beside}; all of it every {every:g} s")
+        threads = Threads(say, lambda: loop.count_refused())
+        loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)
+        shown = pages(loop.progress, stale, threads)
+        with shown_on(admin, shown, hooked, triggers, threads):
+            _tell_begin(probe.shown(), files, every)
             loop.run()
+
+
+def _tell_begin(database: str, files: list[Path], every: float) -> None:
+    for file in mounted(files):
+        say(f"{file} is mounted alone: another file in its place is not seen")
+    beside = "".join(f", {file}" for file in files)
+    say(f"watching {database}{beside}; all of it every {every:g} s")
 
 
 def _exporter(

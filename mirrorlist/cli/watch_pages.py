@@ -1,6 +1,5 @@
 """What `mirrorlist watch` shows of itself: health for alerts, metrics for Prometheus, a status."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,9 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.watch_hook import Hook
 from mirrorlist.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.listener import host_and_port, listen
+from mirrorlist.saying import lost_lines
 from mirrorlist.settings import NOWHERE
+from mirrorlist.steady import Threads
 from mirrorlist.watch_state import Changes, Exports, LastError, Published, WatchState
 
 if TYPE_CHECKING:
@@ -31,14 +32,13 @@ _JSON = "application/json"
 _PREFIX = "mirrorlist_watch_"
 
 
-def pages(progress: "Progress", stale: float) -> Routes:
+def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
     """Return the pages of a watch; it is no longer fresh `stale` seconds after its last success."""
     registry = CollectorRegistry()
-    registry.register(Metrics(progress))
+    registry.register(Metrics(progress, lambda: threads.survived))
     ProcessCollector(registry=registry)
     hours = LastHours()
-    remembering = partial(_remember, progress, hours)
-    threading.Thread(target=remembering, name="hours", daemon=True).start()
+    threads.go_on("hours", partial(_remember, progress, hours))
 
     def metrics() -> Reply:
         return Reply(200, generate_latest(registry), CONTENT_TYPE_LATEST)
@@ -64,7 +64,11 @@ def pages(progress: "Progress", stale: float) -> Routes:
 
 @contextmanager
 def shown_on(
-    admin: str | None, routes: Routes, hook: Hook | None, triggers: "SimpleQueue[str]"
+    admin: str | None,
+    routes: Routes,
+    hook: Hook | None,
+    triggers: "SimpleQueue[str]",
+    threads: Threads,
 ) -> Iterator[None]:
     """Answer on the admin address and the hook's while the block runs; they may be the same."""
     hooks = {("POST", hook.path): partial(_trigger, triggers)} if hook else {}
@@ -84,7 +88,7 @@ def shown_on(
             started.append(Admin(listener, both))
             say(f"status, health and metrics on http://{started[-1].address}/status")
         for one in started:
-            one.start()
+            one.start(threads)
         yield
     finally:
         for one in started:
@@ -142,19 +146,18 @@ def state_of(progress: "Progress", stale: float) -> WatchState:
 
 
 def _remember(progress: "Progress", hours: LastHours) -> None:
-    """Take a sample each minute, for ever."""
-    while True:
-        changes = state_of(progress, 0).changes
-        hours.add(Sample(time.time(), watch=changes), {})
-        time.sleep(SAMPLE_SECONDS)
+    """Take a sample, and wait for a minute."""
+    changes = state_of(progress, 0).changes
+    hours.add(Sample(time.time(), watch=changes), {})
+    time.sleep(SAMPLE_SECONDS)
 
 
 class Metrics(Collector):
     """The counts of a watch as Prometheus wants them."""
 
-    def __init__(self, progress: "Progress") -> None:
-        """Take the counts, which others go on to write."""
-        self._progress = progress
+    def __init__(self, progress: "Progress", survived: Callable[[], int] = lambda: 0) -> None:
+        """Take the counts, which others go on to write, and the errors that threads survived."""
+        self._progress, self._survived = progress, survived
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with its value now."""
@@ -185,6 +188,10 @@ class Metrics(Collector):
             "snapshot_read_timestamp_seconds", "Read of the published one.", progress.read or 0
         )
         yield gauge("snapshot_bytes", "Size of the published file.", progress.bytes)
+        survived = progress.survived + self._survived()
+        yield counter("errors_survived", "Errors of ours, after which it went on.", survived)
+        yield counter("messages_lost", "Lines that nobody on standard error took.", lost_lines())
+        yield counter("starts_refused", "Threads that the system refused.", progress.refused)
         info = GaugeMetricFamily(f"{_PREFIX}snapshot_info", "What is published.", labels=["id"])
         info.add_metric([progress.id or ""], 1)
         yield info

@@ -5,7 +5,9 @@ comes while the export reads is seen as a new one.
 """
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -64,8 +66,13 @@ class Watch:
         tell: Callable[[Event], None],
         triggers: "SimpleQueue[str]",
         clock: Callable[[], float] = time.monotonic,
+        each_step: Callable[[], object] = lambda: None,
     ) -> None:
-        """Take what looks, what exports, the data files and the longest time between exports."""
+        """Take what looks, what exports, the data files and the longest time between exports.
+
+        `each_step` is called at least every few seconds.
+        """
+        self._each_step = each_step
         self._clock = clock
         now = clock()
         self._triggers = triggers
@@ -85,16 +92,25 @@ class Watch:
         self._surprised = False
 
     def run(self) -> None:
-        """Go on until an exception ends it."""
+        """Go on until a signal ends it; an error of ours is told, counted and survived."""
         try:
             while True:
-                self.step()
+                try:
+                    self.step()
+                except Exception as error:
+                    self._survive(error)
+                    time.sleep(LOOK_SECONDS)
         finally:
             self._probe.close()
+
+    def count_refused(self) -> None:
+        """Count a thread that the system refused to begin."""
+        self.progress.refused += 1
 
     def step(self) -> None:
         """Wait for the next thing to do, and do it."""
         self._wait()
+        self._each_step()
         now = self._clock()
         if now >= self._look_at:
             self._look(now)
@@ -176,6 +192,14 @@ class Watch:
             self._told.add(str(error))
             self._tell(Failed(error))
 
+    def _survive(self, error: Exception) -> None:
+        self.progress.survived += 1
+        ours = BackendError(f"an error of ours: {error!r}")
+        with suppress(Exception):
+            if str(ours) not in self._told:
+                traceback.print_exc()
+            self._note(ours)
+
     def _make(self) -> None:
         began, before, taken = self._clock(), self._seen, self.progress.seen
         reasons = self._agenda.reasons
@@ -191,6 +215,11 @@ class Watch:
             self._note(error)
             self._read = before
             self._agenda.done(began, self._clock())
+        except Exception as error:
+            # No memory, no thread, no more open files, or a fault of ours: none of them ends it.
+            self.progress.failed += 1
+            self._survive(error)
+            self._agenda.failed(self._clock())
         else:
             self._read = before
             self._agenda.done(began, self._clock())

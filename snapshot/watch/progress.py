@@ -21,6 +21,8 @@ class Progress(Struct):
     unchanged: int = 0
     failed: int = 0
     missed: int = 0
+    survived: int = 0
+    refused: int = 0
     last_seconds: float = 0.0
     all_seconds: float = 0.0
     success_since: float | None = None
