@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from mirrorlist.errors import OptionError, StartError
+from snapshot.text import without_userinfo
 
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"
@@ -76,7 +77,8 @@ def host_and_port(text: str, option: str) -> tuple[str, int]:
     if bare == host and ":" in host:
         colon = ""
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
-        raise OptionError(f"{option} {text}: not an address and a port, such as {LOOPBACK}:3002")
+        shown = without_userinfo(text)
+        raise OptionError(f"{option} {shown}: not an address and a port, such as {LOOPBACK}:3002")
     return bare or LOOPBACK, int(port)
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -15,14 +15,12 @@ from snapshot.errors import DatabaseError, DatabaseURLError
 from snapshot.wholefile import open_regular, read_text
 
 _KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
-CONNECT_SECONDS = 10
-KEEPALIVE = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-}
-"""How PostgreSQL's library notices that a server is gone without a word: within 25 seconds."""
+_BARE_AT = (
+    "the password has an @ in it; write it as %40 (also / as %2F, : as %3A, ? as %3F, % as %25)"
+)
+_OPTION = re.compile("[a-z_]+=")
+# A shorter password may be part of any word, and would spoil each text.
+_LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
 
@@ -39,10 +37,10 @@ def parse_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise DatabaseURLError(_no_url(text)) from error
+        raise DatabaseURLError(_BARE_AT if _is_split(text) else _no_url(text)) from error
     kind = url.drivername.partition("+")[0]
-    if "@" in (url.host or ""):
-        raise DatabaseURLError("the password has an @ in it; write it as %40 (also / as %2F)")
+    if _has_bare_at(text, url):
+        raise DatabaseURLError(_BARE_AT)
     if kind == "sqlite" and url.database:
         return url
     # MirrorManager's own configuration says postgres://.
@@ -51,6 +49,28 @@ def parse_url(text: str) -> URL:
     if kind == "sqlite":
         raise DatabaseURLError(f"a database URL without a file; use {_KNOWN}")
     raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def _is_split(text: str) -> bool:
+    """Whether a text that is no URL would be one but for a password with an @."""
+    return "://" in text and text.count("@") > 1
+
+
+def _has_bare_at(text: str, url: URL) -> bool:
+    """Whether a part of the password is taken for a host, a name or an option.
+
+    An @ that nobody escaped ends the password, and what follows it would be shown.
+    """
+    if "@" in (url.host or ""):
+        return True
+    # A file of SQLite may be called so.
+    rest = text.partition("://")[2]
+    place = rest if url.username is None else rest.partition("@")[2]
+    options = place.partition("?")[2].split("&")
+    return not url.drivername.startswith("sqlite") and (
+        "@" in (url.database or "")
+        or any("@" in option and not _OPTION.match(option) for option in options)
+    )
 
 
 def _no_url(text: str) -> str:
@@ -149,16 +169,14 @@ def _fourth_slash(path: Path) -> str:
 
 
 def _postgresql(url: URL) -> Engine:
+    # Here and not above: who reads a SQLite file needs no driver.
+    from snapshot.postgresql import connect
+
     engine = create_engine(
         url,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            **{name: value for name, value in KEEPALIVE.items() if name not in url.query},
-            "client_encoding": "utf8",
-            "application_name": "mirrorlist export",
-        },
+        creator=lambda: connect(url, "mirrorlist export"),
     )
 
     @event.listens_for(engine, "begin")
@@ -178,14 +196,19 @@ def explain(url: URL, error: Exception) -> str:
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
     for secret in _secrets(url):
-        # As a word of its own: a short password is part of many others.
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+        # A short one as a word of its own: it is part of many others.
+        word = secret if len(secret) >= _LONG_PASSWORD else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(re.escape(word) if word is secret else word, "***", text)
     return f"{display(url)}: the database cannot be read: {text}"
 
 
 def _secrets(url: URL) -> list[str]:
+    """The passwords of a URL as they are and as they stand in it, the longest first."""
     given = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
-    return [str(secret) for secret in given if secret]
+    plain = [
+        one for value in given if value for one in ([value] if isinstance(value, str) else value)
+    ]
+    return sorted({*plain, *map(quote_plus, plain), *map(quote, plain)} - {""}, key=len)[::-1]
 
 
 def display(url: URL) -> str:

@@ -137,7 +137,7 @@ def _host(
         name=printable(row.name),
         site=printable(site.name),
         country=country,
-        bandwidth=_bandwidth(row.bandwidth_int),
+        bandwidth=_bandwidth(row, left_out),
         # NULL where MirrorManager allows none: rather unlisted than shown to everybody.
         private=row.private is not False or site.private is not False,
         inactive=_inactive(row, site),
@@ -155,10 +155,15 @@ def _asn(value: object) -> int:
     return value
 
 
-def _bandwidth(value: int | None) -> int:
+def _bandwidth(row: HostRow, left_out: LeftOutRows) -> int:
+    value: object = row.bandwidth_int
     if value is None:
         return DEFAULT_BANDWIDTH
-    return max(MIN_BANDWIDTH, min(MAX_BANDWIDTH, int(value)))
+    if not isinstance(value, int | float) or value != value:
+        why = f"bandwidth {value!r:.40} is not a number: host kept with {DEFAULT_BANDWIDTH}"
+        left_out.add("host", row.id, why)
+        return DEFAULT_BANDWIDTH
+    return int(max(MIN_BANDWIDTH, min(MAX_BANDWIDTH, value)))
 
 
 def _inactive(row: HostRow, site: SiteRow) -> int:

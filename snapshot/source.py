@@ -1,14 +1,32 @@
 """Reads MirrorManager's rows in bulk: one statement a table, whatever the number of rows."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from types import NoneType
+from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import Connection, Select, Table, Text, func, inspect, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    func,
+    inspect,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy import cast as sql_cast
+from sqlalchemy.types import NullType
 
 from snapshot import schema
 from snapshot.errors import DatabaseError
 from snapshot.leftout import LeftOutRows
+from snapshot.values import TRUE, reader_of
 
 # Says how far the read is: a phase's name, steps done, steps in all.
 Progress = Callable[[str, int, int], None]
@@ -280,16 +298,54 @@ def _present_tables(connection: Connection) -> set[str]:
 
 
 def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> list[object]:
-    statement = _up2date() if source.row is Up2dateRow else _columns(source)
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = _up2date(is_sqlite) if source.row is Up2dateRow else _columns(source)
     keys = [place for place, name in enumerate(source.fields) if name in source.keys]
     make = _shared_up2date() if source.row is Up2dateRow else source.row
+    values = _Values(source)
+    table = str(source.table.name)
     rows = []
     for found in connection.execute(statement):
-        if all(type(found[place]) is int for place in keys):
-            rows.append(make(*found))
+        try:
+            row = values.of(found)
+        except ValueError as error:
+            id = found[keys[0]]
+            left_out.add(table, id if type(id) is int else None, str(error))
+            continue
+        if all(type(row[place]) is int for place in keys):
+            rows.append(make(*row))
         else:
-            left_out.add(str(source.table.name), None, f"an id that is no number: {found[0]!r:.40}")
+            left_out.add(table, None, f"an id that is no number: {found[0]!r:.40}")
     return rows
+
+
+class _Values:
+    """Brings the values of rows to the types of their columns; most have these already."""
+
+    def __init__(self, source: _Source) -> None:
+        hints = source.row.__annotations__
+        self._names = source.fields
+        self._readers = [reader_of(name, hints[name]) for name in source.fields]
+        self._types = [{*get_args(hints[name]), hints[name], NoneType} for name in source.fields]
+        self._fit: dict[tuple[type, ...], bool] = {}
+
+    def of(self, found: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of a row; ValueError names the column of one that cannot be read."""
+        types = tuple(map(type, found))
+        fit = self._fit.get(types)
+        if fit is None:
+            pairs = zip(types, self._types, strict=True)
+            fit = self._fit[types] = all(one in those for one, those in pairs)
+        return found if fit else self._converted(found)
+
+    def _converted(self, found: Sequence[Any]) -> list[object]:
+        values = []
+        for name, read, value in zip(self._names, self._readers, found, strict=True):
+            try:
+                values.append(read(value))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return values
 
 
 def _shared_up2date() -> Callable[..., Up2dateRow]:
@@ -304,19 +360,32 @@ def _shared_up2date() -> Callable[..., Up2dateRow]:
 
 
 def _columns(source: _Source) -> Select[Any]:
-    return select(*(source.table.c[name] for name in source.fields))
+    return select(*(_raw(source.table.c[name]) for name in source.fields))
 
 
-def _up2date() -> Select[Any]:
+def _raw(column: Column[Any]) -> ColumnElement[Any]:
+    # SQLAlchemy takes each text in a boolean column for true.
+    return type_coerce(column, NullType()) if isinstance(column.type, Boolean) else column
+
+
+def _up2date(is_sqlite: bool) -> Select[Any]:
     # The giant table: the database groups it, so that Python sees one row a directory.
     table = schema.host_category_dir
+    host_category: ColumnElement[Any] = table.c.host_category_id
+    up2date: ColumnElement[Any] = table.c.up2date
+    if is_sqlite:
+        # Where nothing says of which type a value is.
+        flag = _raw(table.c.up2date)
+        words = func.lower(func.trim(flag)).in_(TRUE)
+        up2date = or_(flag == 1, and_(func.typeof(flag) == "text", words))
+        host_category = sql_cast(host_category, Integer)
     return (
         select(
             table.c.directory_id,
-            func.aggregate_strings(sql_cast(table.c.host_category_id, Text), ","),
+            func.aggregate_strings(sql_cast(host_category, Text), ","),
             func.count(),
             func.min(table.c.id),
         )
-        .where(table.c.up2date)
+        .where(up2date)
         .group_by(table.c.directory_id)
     )

@@ -41,6 +41,15 @@ def printable(text: object) -> str:
     return _SURROGATE.sub("?", CONTROL.sub("?", text))
 
 
+def without_userinfo(text: str) -> str:
+    """Return a URL or an address for people, with `***` for all before its last @."""
+    scheme, mark, rest = text.partition("://")
+    if not mark or "@" in scheme:
+        scheme, mark, rest = "", "", text
+    _, at, address = rest.rpartition("@")
+    return f"{scheme}{mark}***@{address}" if at else text
+
+
 def clean_url(text: object) -> str:
     """Return a URL without surrounding blanks and trailing slashes; ValueError if unusable.
 

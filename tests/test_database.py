@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.database import parse_url, read_only
+from snapshot.database import explain, parse_url, read_only
 from snapshot.errors import DatabaseError, DatabaseURLError
 from snapshot.exporter import export
 from tests.factories import make_database, world
@@ -193,6 +193,50 @@ def test_no_password_in_errors(tmp_path: Path, closed_port: int, url: str) -> No
     assert "the database cannot be read: " in line
     assert line.startswith("postgresql://")
     assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("S3cr@t/Pass@127.0.0.1:1/mm", "a@s3cret?x@h/mm", "a@s3cret/c?d@h/mm", "a@s3cret:p@h/mm"),
+        *("s3cret@a@h/mm", "a@s3cret?b=c&d@h/mm", "a@s3cret#@h/mm", "a@/s3cret@h/mm"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_a_password_that_breaks_a_url(kind: str, rest: str) -> None:
+    """A bare @ in a password, with whatever beside it, is refused with the way to write it."""
+    line = _refused(f"{kind}://mm:{rest}")
+    assert "write it as %40" in line
+    assert "t/Pass" not in line
+
+
+@pytest.mark.parametrize(
+    "password", ["a/b", "a?b", "a#b", "a:b", "%zz", "a b", "p%40q", "p%2Fq", "p%25q"]
+)
+def test_a_password_that_does_not(tmp_path: Path, closed_port: int, password: str) -> None:
+    """Other characters in a password break nothing, and no error shows it."""
+    line = _export_fails(f"postgresql://u:s3cret{password}@127.0.0.1:{closed_port}/x", tmp_path)
+    assert line.startswith(f"postgresql://u:***@127.0.0.1:{closed_port}/x: ")
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    "text", ["postgresql://user@server:pw@h/mm", "postgresql:///mm?user=u@x&password=p@ss"]
+)
+def test_an_at_elsewhere(text: str) -> None:
+    """A user's name or the value of an option may have an @."""
+    assert parse_url(text).database == "mm"
+
+
+def test_a_password_in_a_drivers_words() -> None:
+    """Whatever a driver says, the password is not in it: plain, or as the URL has it."""
+    url = parse_url("postgresql://u:p%40ss%2Fw%C3%B6rd!@h/x")
+    error = ValueError(
+        "no route to xp@ss/w\u00f6rd!y, p%40ss%2Fw%C3%B6rd%21 or p%40ss/w%C3%B6rd%21"
+    )
+    line = explain(url, error)
+    assert "ss" not in line.replace("Address", "")
+    assert line.count("***") == 4
 
 
 def test_an_at_in_the_password(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from snapshot import schema
@@ -11,6 +12,7 @@ from snapshot.demo import build_demo, demo_asn_lines, fill_demo
 from snapshot.errors import DatabaseError
 from snapshot.exporter import export
 from snapshot.reader import Snapshot
+from snapshot.watch.postgresql import PostgresqlProbe
 from tests.command import assert_refused, run
 from tests.factories import Row, Tables, edited, export_tables, fill, world
 from tests.postgresql import PASSWORD, Server, engine, run_server
@@ -303,9 +305,58 @@ def test_the_old_scheme(tmp_path: Path, make_database: MakeDatabase) -> None:
 
 
 def test_broken_text(tmp_path: Path, server: Server, make_database: MakeDatabase) -> None:
-    """In a database without an encoding, a text that is not UTF-8 is one clear line."""
+    """In a database without an encoding, a row with broken bytes is left out or shown with `?`."""
     url = make_database(world(), "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
-    server.execute("UPDATE host SET name = E'\\xff' WHERE id = 1", database=_name(url))
-    with pytest.raises(DatabaseError) as caught:
-        export(url, tmp_path / "mm.snap")
-    assert "\n" not in str(caught.value)
+    server.execute(
+        "UPDATE site SET name = E'Universit\\344t' WHERE id = 2",
+        "UPDATE host SET name = E'\\xff' WHERE id = 1",
+        "UPDATE host SET name = 'h\u00f6st' WHERE id = 2",
+        "UPDATE host SET country = E'\\xe4' WHERE id = 7",
+        "UPDATE host_category_url SET url = E'http://\\xff/' WHERE id = 110",
+        "UPDATE directory SET name = E'pub/\\xe4' WHERE id = 7",
+        "UPDATE host_netblock SET netblock = E'\\xe4.example'",
+        "UPDATE category SET name = E'Li\\xe4nux' WHERE id = 1",
+        "UPDATE repository SET prefix = E'\\xe4' WHERE id = 3",
+        "UPDATE file_detail SET sha1 = E'\\xe4' WHERE id = 2",
+        database=_name(url),
+    )
+    result = export(url, tmp_path / "mm.snap", max_loss=None)
+    assert [(one.table, one.id) for one in result.left_out] == [
+        *(("directory", 7), ("file_detail", 2), ("host", 7), ("host_category", 71)),
+        *(("host_category_url", 110), ("host_netblock", 1), ("repository", 3)),
+    ]
+    assert "not valid UTF-8" in result.left_out[0].reason
+    snapshot = Snapshot(tmp_path / "mm.snap")
+    assert [host.name for host in snapshot.hosts][:2] == ["?", "h\u00f6st"]
+    assert snapshot.hosts[1].site == "Universit?t"
+    assert snapshot.categories[0].name == "Li?nux"
+
+
+@pytest.mark.parametrize("encoding", ["WIN1252", "LATIN1", "KOI8R", "LATIN9", "EUC_JP"])
+def test_other_encodings(
+    tmp_path: Path, server: Server, make_database: MakeDatabase, encoding: str
+) -> None:
+    """Text of a server of another encoding is the same text, and what it cannot hold is `?`."""
+    url = make_database(world(), f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+    letter = {"KOI8R": "\u0436", "EUC_JP": "\u6771"}.get(encoding, "\u00e4")
+    server.execute(f"UPDATE site SET name = 'a{letter}b' WHERE id = 2", database=_name(url))
+    if encoding == "WIN1252":
+        # Bytes that stand for nothing come into a database by clients of the same encoding.
+        bare = server.url(_name(url)) + "?client_encoding=WIN1252"
+        with psycopg.connect(bare) as connection:
+            connection.execute(b"UPDATE site SET name = E'a\\x81b' WHERE id = 3")
+    result = export(url, tmp_path / "mm.snap")
+    assert result.left_out == ()
+    hosts = Snapshot(tmp_path / "mm.snap").hosts
+    assert hosts[1].site == f"a{letter}b"
+    assert hosts[2].site == ("a?b" if encoding == "WIN1252" else "site 3")
+
+
+def test_what_a_watch_sees_without_an_encoding(server: Server, make_database: MakeDatabase) -> None:
+    """A watch names the tables of a database without an encoding as those of any other."""
+    url = make_database(world(), "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    probe = PostgresqlProbe(url)
+    found = probe.look(None)
+    probe.close()
+    assert found is not None
+    assert {"host", "site"} < found.marks.keys()

@@ -22,6 +22,7 @@ from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.service import Service
 from mirrorlist.store import Store
+from snapshot.text import without_userinfo
 
 SECONDS = 30.0
 # A list of all hosts of the world has some 100 KB.
@@ -30,7 +31,7 @@ MOST_BODY_BYTES = 16 << 20
 MOST_SILENT = 20
 _OTHER_COUNTRIES = "only for clients from "
 _WEB = ("http", "https")
-_ADDRESS = re.compile(r"[^/]+:\d+")
+_ADDRESS = re.compile(r"[^/]+:\d+(/.*)?")
 
 
 class Side(Protocol):
@@ -52,7 +53,7 @@ def open_side(text: str, geo: Geo, minimum: int) -> Side:
         return ServerSide(text)
     if "://" in text or (_ADDRESS.fullmatch(text) and not Path(text).exists()):
         raise OptionError(
-            f"--against {text}: neither a snapshot file nor http://... or https://..."
+            f"--against {without_userinfo(text)}: neither a snapshot file nor http://... or https://..."
         )
     return SnapshotSide(Path(text), geo, minimum)
 
@@ -90,7 +91,8 @@ class ServerSide:
 
     def __init__(self, url: str) -> None:
         """Take its URL; raises StartError if nobody answers there."""
-        self.name = url
+        # It stands in reports.
+        self.name = url = without_userinfo(url)
         parts = urlsplit(url)
         self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._secure = parts.scheme == "https"

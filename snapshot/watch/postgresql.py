@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL
 
-from snapshot.database import CONNECT_SECONDS, KEEPALIVE, display, explain, parse_url
+from snapshot.database import display, explain, parse_url
 from snapshot.errors import DatabaseError
+from snapshot.postgresql import connect
 from snapshot.source import TABLES
 from snapshot.watch.look import Look
 
@@ -78,11 +79,7 @@ class PostgresqlProbe:
         return f"{display(parse_url(self._database))}: {len(TABLES)} tables' counters"
 
     def _connect(self, url: URL) -> psycopg.Connection[tuple[Any, ...]]:
-        _, given = url.get_dialect()().create_connect_args(url)
-        options = {"connect_timeout": CONNECT_SECONDS, **KEEPALIVE, **given}
-        self._connection = psycopg.connect(
-            **options, application_name="mirrorlist watch", autocommit=True
-        )
+        self._connection = connect(url, "mirrorlist watch", autocommit=True)
         old = self._connection.info.server_version < _FIRST_WITH_SNAPSHOT
         version = _VERSION.format(snapshot=_OLD_SNAPSHOT if old else _SNAPSHOT)
         tables = ", ".join(f"'{name}'" for name in TABLES)
