@@ -17,13 +17,18 @@ from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.server import ServerState
 
 from mirrorlist.errors import StartError
-from mirrorlist.listener import host_and_port, listen, shown
+from mirrorlist.listener import BACKLOG, host_and_port, listen, shown
 from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.room import most_connections
 from mirrorlist.settings import NOWHERE
 from mirrorlist.steady import Threads
 
 _STOP_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 5
+_MOST_CONNECTIONS = 256
+# In each round of its loop asyncio accepts so many, and takes some rounds to tell us of them and to
+# close those that give way: all that is within the reserve of descriptors.
+_ACCEPTED_AT_ONCE = 4
 _log = logging.getLogger(__name__)
 
 
@@ -115,10 +120,19 @@ class Admin:
         )
         config.load()
 
-        def connect() -> asyncio.Protocol:
-            return LimitedProtocol(config, self._state, {}, self._loop)
+        most = min(_MOST_CONNECTIONS, most_connections())
+        own = {"most_connections": most}
+        protocol: type[LimitedProtocol] = type("AdminConnection", (LimitedProtocol,), own)
 
-        return await self._loop.create_server(connect, sock=self._listener)
+        def connect() -> asyncio.Protocol:
+            return protocol(config, self._state, {}, self._loop)
+
+        server = await self._loop.create_server(
+            connect, sock=self._listener, backlog=_ACCEPTED_AT_ONCE
+        )
+        # asyncio takes that for the length of the kernel's queue too.
+        self._listener.listen(BACKLOG)
+        return server
 
     def _close(self, server: asyncio.Server) -> None:
         server.close()

@@ -96,9 +96,14 @@ class Trust:
         self._ours = _Networks(() if trusts_nobody else [*networks, *LOOPBACK])
         self._peers: dict[str | None, _Peer] = {}
 
-    def is_proxy(self, peer: str) -> bool:
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is trusted."""
+        return _LOCAL not in self._ours
+
+    def is_proxy(self, peer: str | None) -> bool:
         """Return whether what a peer says of its clients is believed."""
-        return self._peer(peer).is_proxy
+        return (self._peers.get(peer) or self._peer(peer)).is_proxy
 
     def believe(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the client behind a connection; raises BadQuery if `wish` is no address.

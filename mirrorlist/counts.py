@@ -55,6 +55,7 @@ class Count(IntEnum):
     STARTS_REFUSED = 6
     ERRORS_SURVIVED = 7
     MESSAGES_LOST = 8
+    CONNECTIONS_GAVE_WAY = 9
 
 
 class Level(IntEnum):

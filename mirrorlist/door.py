@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from mirrorlist.answer import Answer
 from mirrorlist.client import FORWARDED_FOR, SIGNED, SIGNS
-from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.protocol import LimitedProtocol, announces_body
 from mirrorlist.service import Service
 
 # Whose protocol class this was written for; another one may call its methods otherwise.
@@ -42,13 +42,12 @@ class Door(LimitedProtocol):
         self._begin_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        name = name.lower()
-        self.headers.append((name, value))
-        if name in _NOTED:
-            self._note(name, value)
-        if not self._in_head:
-            self._count_headers()
+        """Take a header; a trailer of a body is none."""
+        if self._in_head:
+            name = name.lower()
+            self.headers.append((name, value))
+            if name in _NOTED:
+                self._note(name, value)
 
     def on_headers_complete(self) -> None:
         """Answer a list, or begin to answer by the app."""
@@ -59,11 +58,6 @@ class Door(LimitedProtocol):
         else:
             self._hand_over()
             super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of a body, which only requests for the app have."""
-        if not self._is_answered:
-            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""
@@ -76,7 +70,7 @@ class Door(LimitedProtocol):
             self.parser.get_method() in (b"GET", b"HEAD")
             and path.isascii()
             and b"#" not in self.url
-            and not self._is_busy()
+            and not self.is_answering
             and not self.flow.write_paused
             and not self._has_more
         )
@@ -86,7 +80,7 @@ class Door(LimitedProtocol):
             self._forwarded.append(value)
         elif name in SIGNS:
             self._is_signed = True
-        else:
+        elif name != b"content-length" or announces_body(name, value):
             self._has_more = True
 
     def _hand_over(self) -> None:
@@ -98,7 +92,8 @@ class Door(LimitedProtocol):
             HttpToolsProtocol.on_header(self, name, value)
 
     def _answer(self, is_metalink: bool, query: bytes) -> None:
-        self._in_head, self._completed, self._is_answered = False, True, True
+        self._end_head()
+        self._is_answered = True
         peer = self.client[0] if self.client else None
         forwarded = self._forwarded or (SIGNED if self._is_signed else [])
         found = self.service.respond(is_metalink, query, peer, forwarded)
@@ -110,7 +105,7 @@ class Door(LimitedProtocol):
         else:
             self.transport.write(b"".join((head, *found.pieces)))
         if keep_alive:
-            self._wait(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self._deadline.set(self.timeout_keep_alive)
         else:
             self._close()
 

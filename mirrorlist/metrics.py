@@ -115,6 +115,11 @@ COUNTERS = {
         "counter",
         "Lines for standard error that nobody took: it is full, or its reader hangs or is gone.",
     ),
+    Count.CONNECTIONS_GAVE_WAY: Row(
+        "mirrorlist_connections_gave_way_total",
+        "counter",
+        "Connections that were ended while they waited, as newer ones needed the descriptors.",
+    ),
 }
 LEVELS = {
     Level.LOG_QUEUED_BYTES: Row(

@@ -16,8 +16,10 @@ from mirrorlist.app import App
 from mirrorlist.counts import ENDPOINTS, Count, Counts, Level, Slot
 from mirrorlist.door import make_door
 from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.proxied import make_proxied
 from mirrorlist.pulse import BEAT_SECONDS
 from mirrorlist.refresh import Files, Refresher
+from mirrorlist.room import most_connections
 from mirrorlist.saying import Say, lost_lines
 from mirrorlist.service import Service
 from mirrorlist.steady import Threads
@@ -40,6 +42,7 @@ def work(
     lifeline: int,
     *,
     fast: bool = True,
+    proxied: bool = False,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
@@ -47,7 +50,7 @@ def work(
     anew whenever they change; one worker says so for all. `lifeline` is the reading end of a
     pipe that the supervisor holds open: its end tells that the supervisor was killed, so no
     worker stays behind with the port. `fast`: lists are answered by the door, else all by the
-    app.
+    app. `proxied`: trusted proxies begin their connections with a PROXY header.
     """
     service.reseed()
     slot = service.slot = counts.claim()
@@ -59,7 +62,7 @@ def work(
     config = uvicorn.Config(
         App(service),
         loop="uvloop",
-        http=_counting(make_door(service) if fast else LimitedProtocol, slot),
+        http=_protocol(service, slot, fast, proxied),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -105,11 +108,21 @@ class _Server(uvicorn.Server):
         self._carrier.carry(time.monotonic())
 
 
-def _counting(protocol: type[LimitedProtocol], slot: Slot) -> type[LimitedProtocol]:
+def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> type[LimitedProtocol]:
+    """Return the class of this worker's connections; what is not asked for costs nothing."""
+    protocol = make_door(service) if fast else LimitedProtocol
+    if proxied:
+        protocol = make_proxied(protocol, service.trust.is_proxy)
+
     def refused(status: int) -> None:
         slot.add_request(_OTHER, status, None)
 
-    return type("Counting", (protocol,), {"refused": staticmethod(refused)})
+    own = {
+        "refused": staticmethod(refused),
+        "gave_way": staticmethod(lambda: slot.add(Count.CONNECTIONS_GAVE_WAY)),
+        "most_connections": most_connections(),
+    }
+    return type("Counting", (protocol,), own)
 
 
 class Carrier:

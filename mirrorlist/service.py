@@ -61,7 +61,7 @@ class Service:
         self.store = store
         self.geo = geo
         self.clock = clock
-        self._trust = trust
+        self.trust = trust
         self._minimum = minimum
         self._seed = seed
         self.log = log
@@ -196,7 +196,7 @@ class Service:
 
     def identify(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
         """Return the believed client with its GeoIP country; raises BadQuery."""
-        return located(self._trust.believe(peer, forwarded, wish), self.geo)
+        return located(self.trust.believe(peer, forwarded, wish), self.geo)
 
 
 def _kept_plans() -> Kept[tuple[bool, bytes], Plan]:

@@ -295,6 +295,14 @@ SETTINGS = (
         metavar="CIDR",
     ),
     Setting(
+        "proxy_protocol",
+        Kind.SWITCH,
+        "Connections of trusted proxies begin with a PROXY header (version 1 or 2) that names the"
+        " client, as haproxy's send-proxy-v2 writes; without one they are refused.",
+        ("serve",),
+        default=False,
+    ),
+    Setting(
         "seed",
         Kind.INTEGER,
         "For tests: equal requests give equal bytes, but for the pubdate.",

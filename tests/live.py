@@ -75,7 +75,7 @@ def serve(
         )
     try:
         yield Server(process, _port(process, output), output)
-        assert "Traceback" not in output.read_text()
+        assert "Traceback" not in output.read_text(), output.read_text()
     finally:
         _end(process)
 

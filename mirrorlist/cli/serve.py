@@ -54,6 +54,7 @@ def serve(
     door: str,
     reuse: int,
     trusted_proxy: tuple[str, ...],
+    proxy_protocol: bool,
     seed: int | None,
     wait: float,
 ) -> None:
@@ -73,6 +74,8 @@ def serve(
     key = read_key(snapshot_key) if snapshot_key else None
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
+    if proxy_protocol and trust.is_empty:
+        raise OptionError("--proxy-protocol: with --trusted-proxy none nobody may send a header")
     access_log = _open_log(log, log_format, log_addresses)
     files = look_at_files(snapshot, geoip)
     service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse, stale)
@@ -82,7 +85,16 @@ def serve(
             say(warning)
 
     run_server(
-        service, files, host, port, workers, admin, watch_admin, listening, fast=_is_fast(door)
+        service,
+        files,
+        host,
+        port,
+        workers,
+        admin,
+        watch_admin,
+        listening,
+        fast=_is_fast(door),
+        proxied=proxy_protocol,
     )
 
 
@@ -114,12 +126,14 @@ def run_server(
     *,
     fast: bool = True,
     ends: frozenset[Signals] = STOP,
+    proxied: bool = False,
 ) -> None:
     """Bind each of the hosts, say where, and supervise workers until told to stop.
 
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
-    watch may be. `fast`: lists take the fast door, if it fits. `listening` is called with the first
-    address and port once all are taken; `ends` are the signals that mean the end.
+    watch may be. `fast`: lists take the fast door, if it fits; `proxied`: trusted proxies send
+    PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
+    are the signals that mean the end.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
@@ -139,7 +153,7 @@ def run_server(
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
         fast = False
-    worker: Work = partial(work, service, listeners, counts, files, say, fast=fast)
+    worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
     beside: Work | None = None
     if overlooked:
         say(f"status, health and metrics on http://{shown_of(overlooked)}/status")

@@ -1,0 +1,136 @@
+"""One connection without a network, on a loop whose clock is a test's: what it does and when."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from mirrorlist.protocol import LimitedProtocol
+
+KEEP_ALIVE = 75
+HOST = ("198.51.100.7", 4711)
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written, and whose client may refuse to read."""
+
+    def __init__(self, peer: tuple[str, int] = HOST) -> None:
+        """Take the client's address."""
+        super().__init__({"peername": peer, "sockname": ("127.0.0.1", 3000)})
+        self.written = b""
+        self.unread = 0
+        self.client_reads = True
+        self.takes = True
+        self.ended: list[str] = []
+        self.protocol: LimitedProtocol
+        self._is_closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, or keep for a client that does not read."""
+        self.written += data
+        if not self.client_reads:
+            self.unread += len(data)
+            if self.unread > 65536:
+                self.protocol.pause_writing()
+
+    def get_write_buffer_size(self) -> int:
+        """Return what the client has not taken."""
+        return self.unread
+
+    def is_closing(self) -> bool:
+        """Return whether it was closed."""
+        return self._is_closing
+
+    def close(self) -> None:
+        """End once all is read."""
+        if not self._is_closing:
+            self._is_closing = True
+            if not self.unread:
+                self._end("closed")
+
+    def abort(self) -> None:
+        """End at once."""
+        self._is_closing = True
+        self._end("cut off")
+
+    def can_write_eof(self) -> bool:
+        """Return that half of it can be closed."""
+        return True
+
+    def write_eof(self) -> None:
+        """Close our half."""
+
+    def pause_reading(self) -> None:
+        """Take nothing."""
+        self.takes = False
+
+    def resume_reading(self) -> None:
+        """Take what comes."""
+        self.takes = True
+
+    def _end(self, how: str) -> None:
+        if not self.ended:
+            self.ended.append(how)
+            self.protocol.loop.call_soon(self.protocol.connection_lost, None)
+
+
+class Connection:
+    """A connection of a protocol class with an app; `app` may be slow or never answer."""
+
+    def __init__(
+        self, kind: type[LimitedProtocol], app: Callable[..., Any], wire: Wire | None = None
+    ) -> None:
+        """Connect."""
+        self.loop = asyncio.new_event_loop()
+        self.now = 1000.0
+        self.loop.time = lambda: self.now  # type: ignore[method-assign]
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="off", timeout_keep_alive=KEEP_ALIVE, ws="none"
+        )
+        self.state = ServerState()
+        self.state.default_headers = [(b"date", b"now")]
+        self.protocol = kind(config, self.state, {}, _loop=self.loop)
+        self.wire = wire or Wire()
+        self.wire.protocol = self.protocol
+        self.protocol.connection_made(self.wire)
+        self.turn()
+
+    def turn(self, times: int = 6) -> None:
+        """Let the loop do what is due."""
+        for _ in range(times):
+            self.loop.run_until_complete(asyncio.sleep(0))
+
+    def send(self, data: bytes) -> None:
+        """Send, unless it has ended or reads nothing."""
+        if not self.wire.ended and self.wire.takes:
+            self.protocol.data_received(data)
+            self.turn()
+
+    def wait(self, seconds: float) -> None:
+        """Let so much time go by."""
+        self.now += seconds
+        self.turn()
+
+    def ends_within(self, seconds: float, drip: bytes, step: float = 0.5) -> float:
+        """Send again and again for so long; return when it ended, or fail."""
+        begun = self.now
+        while not self.wire.ended:
+            assert self.now - begun <= seconds, f"open after {self.now - begun} s"
+            if drip:
+                self.send(drip)
+            self.wait(step)
+        return self.now - begun
+
+    @property
+    def statuses(self) -> list[int]:
+        """The statuses of the answers so far."""
+        return [int(part[:3]) for part in self.wire.written.split(b"HTTP/1.1 ")[1:]]
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.turn(2)
+        self.loop.close()

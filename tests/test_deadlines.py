@@ -1,0 +1,206 @@
+"""Every state of a connection has an end, whatever comes on it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mirrorlist.door import make_door
+from mirrorlist.protocol import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LimitedProtocol
+from mirrorlist.proxied import make_proxied
+from tests.connection import KEEP_ALIVE, Connection, Wire
+from tests.factories import export_tables, world
+from tests.in_process import make_service
+
+APP = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+LIST = b"GET /mirrorlist?repo=linux-40&arch=x86_64 HTTP/1.1\r\nHost: a\r\n\r\n"
+SLOW = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+# How often something drips in while a connection has one deadline.
+DROPS = 20
+
+DRIPS = {
+    "nothing": b"",
+    "CRLF": b"\r\n",
+    "LF": b"\n",
+    "CR": b"\r",
+    "many CRLF": b"\r\n" * 500,
+}
+# These begin something, or go on with it: what they begin has its own end.
+BEGINNINGS = {"a letter": b"G", "a header": b"X: y\r\n", "junk": b"\0", "a chunk": b"1\r\na\r\n"}
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer, or never, or with much."""
+    if scope["path"] == "/slow":
+        await receive()
+        await receive()
+        return
+    body = b"x" * (500_000 if scope["path"] == "/large" else 2)
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, type[LimitedProtocol]]:
+    """The protocol classes by the listeners that use them."""
+    service = make_service(export_tables(tmp_path_factory.mktemp("deadlines"), world())[0])
+    fast = make_door(service)
+    proxied = make_proxied(fast, service.trust.is_proxy)
+    return {"fast": fast, "asgi or admin": LimitedProtocol, "proxied": proxied}
+
+
+@pytest.fixture(params=["fast", "asgi or admin", "proxied"])
+def connect(
+    kinds: dict[str, type[LimitedProtocol]], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Connection]]:
+    """Connect with one of the classes."""
+    opened: list[Connection] = []
+
+    def one(*sent: bytes, reads: bool = True, peer: str = "198.51.100.7") -> Connection:
+        wire = Wire((peer, 4711))
+        wire.client_reads = reads
+        opened.append(Connection(kinds[request.param], app, wire))
+        for piece in sent:
+            opened[-1].send(piece)
+        return opened[-1]
+
+    yield one
+    for connection in opened:
+        connection.close()
+
+
+# What brings a connection into a state, whether the client reads, and how long it may last.
+STATES = {
+    "nothing asked": ((), True, HEAD_SECONDS),
+    "nothing but line ends": ((b"\r\n\n\r\n",), True, HEAD_SECONDS),
+    "in a first head": ((b"GET / HTTP/1.1\r\nX",), True, HEAD_SECONDS + LINGER_SECONDS),
+    "in a later head": ((APP, b"GET / HTTP/1.1\r\nX"), True, HEAD_SECONDS + LINGER_SECONDS),
+    "in a head after a list": ((LIST, b"GET"), True, HEAD_SECONDS + LINGER_SECONDS),
+    "idle after a list": ((LIST,), True, KEEP_ALIVE),
+    "idle after the app": ((APP,), True, KEEP_ALIVE),
+    "idle after many": ((APP + LIST + APP,), True, KEEP_ALIVE),
+    "idle, a list unread": ((LIST,), False, KEEP_ALIVE),
+    "idle, the app's answer unread": ((APP,), False, KEEP_ALIVE),
+    "answering": ((SLOW,), True, ANSWER_SECONDS),
+    "answering, a list waits": ((SLOW + LIST,), True, ANSWER_SECONDS),
+    "answering, in the next head": ((SLOW, b"GET / HT"), True, ANSWER_SECONDS),
+    "answering, a refusal waits": ((SLOW + b"bad\r\n\r\n",), True, ANSWER_SECONDS),
+    "answering what is not read": ((LARGE, LARGE), False, ANSWER_SECONDS),
+    "in a body": (
+        (b"POST /slow HTTP/1.1\r\nContent-Length: 9\r\n\r\n",),
+        True,
+        ANSWER_SECONDS,
+    ),
+    "in a chunked body": (
+        (b"POST /slow HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",),
+        True,
+        ANSWER_SECONDS,
+    ),
+    "lingering after a refusal": ((b"bad\r\n\r\n",), True, LINGER_SECONDS),
+    "lingering, the refusal unread": ((b"bad\r\n\r\n",), False, ANSWER_SECONDS),
+    "lingering after a body": (
+        (b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n",),
+        True,
+        LINGER_SECONDS,
+    ),
+    "closing, unread": (
+        (b"GET /x HTTP/1.1\r\nConnection: close\r\n\r\n",),
+        False,
+        ANSWER_SECONDS,
+    ),
+    "closing after a list, unread": (
+        (LIST.replace(b"Host: a", b"Connection: close"),),
+        False,
+        ANSWER_SECONDS,
+    ),
+    "lingering after an upgrade": (
+        (b"GET /x HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",),
+        True,
+        LINGER_SECONDS,
+    ),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_moves_a_deadline(
+    connect: Callable[..., Connection], state: str, drip: bytes
+) -> None:
+    """Bytes that begin no request neither put a deadline off nor take it away, in any state."""
+    sent, reads, seconds = STATES[state]
+    connection = connect(*sent, reads=reads)
+    step = seconds / DROPS
+    lasted = connection.ends_within(seconds + 2 * step, drip, step)
+    assert drip or lasted > seconds - 2 * step
+
+
+@pytest.mark.parametrize("drip", BEGINNINGS.values(), ids=BEGINNINGS)
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_begun_has_an_end(
+    connect: Callable[..., Connection], state: str, drip: bytes
+) -> None:
+    """Whatever else drips in, a connection ends a head's time after its state at the latest."""
+    sent, reads, seconds = STATES[state]
+    connection = connect(*sent, reads=reads)
+    more = HEAD_SECONDS + ANSWER_SECONDS + LINGER_SECONDS
+    connection.ends_within(seconds + more, drip, seconds / DROPS)
+
+
+@pytest.mark.parametrize("drip", [b"", b"P", b"\r", b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"])
+def test_a_proxy_that_does_not_say_whose_it_is(
+    kinds: dict[str, type[LimitedProtocol]], drip: bytes
+) -> None:
+    """A PROXY header that does not come, or not to its end, is waited for as a first request."""
+    connection = Connection(kinds["proxied"], app, Wire(("127.0.0.1", 4711)))
+    connection.ends_within(HEAD_SECONDS + 2 * LINGER_SECONDS, drip)
+    connection.close()
+
+
+def test_requests_do_not_put_off_an_answer(connect: Callable[..., Connection]) -> None:
+    """Whoever reads nothing and asks for more now and then does not win time."""
+    connection = connect(LARGE, LARGE, reads=False)
+    connection.ends_within(ANSWER_SECONDS + 5.0, APP, 5.0)
+
+
+def test_a_slow_head_behind_an_answer(connect: Callable[..., Connection]) -> None:
+    """A head that was begun while an answer was under way has its time from that answer's end."""
+    connection = connect(APP, b"GET / HT")
+    connection.wait(HEAD_SECONDS - 1)
+    connection.send(b"TP/1.1\r\n\r\n")
+    assert connection.statuses == [200, 200]
+    assert not connection.wire.ended
+
+
+def test_the_next_request_begins_anew(connect: Callable[..., Connection]) -> None:
+    """A client that asks each minute keeps its connection."""
+    connection = connect()
+    for _ in range(5):
+        connection.send(LIST)
+        connection.send(APP)
+        connection.wait(KEEP_ALIVE - 5.0)
+    assert connection.statuses == [200] * 10
+    assert not connection.wire.ended
+
+
+def test_no_timer_is_left(connect: Callable[..., Connection]) -> None:
+    """A connection that has ended leaves nothing on the loop."""
+    connection = connect(APP, LIST)
+    connection.protocol.eof_received()
+    connection.wire.close()
+    connection.turn()
+    assert connection.wire.ended == ["closed"]
+    timers: list[Any] = connection.loop._scheduled  # type: ignore[attr-defined]
+    assert all(timer.cancelled() for timer in timers)
+
+
+def test_the_page_of_states_is_the_code() -> None:
+    """Each state of the table at the head of the module is one of these tests."""
+    text = Path("mirrorlist/protocol.py").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    names = {row.partition(",")[0] for row in rows[1:]}
+    assert names == {"nothing asked", "in a head", "answering", "idle", "lingering", "closing"}
+    for name in names:
+        assert any(state.startswith(name.replace("in a head", "in a ")) for state in STATES)
