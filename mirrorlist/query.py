@@ -83,12 +83,10 @@ def echo(text: str) -> str:
 
 
 def _values(raw: bytes) -> dict[str, str]:
-    found: dict[str, bytes] = {}
-    for name, value in _PARAMETER.findall(raw):
-        found[_NAMES[name]] = value
+    found: dict[bytes, bytes] = dict(_PARAMETER.findall(raw))
     return {
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
-        for name, value in found.items()
+        for name, value in ((_NAMES[name], value) for name, value in found.items())
     }
 
 

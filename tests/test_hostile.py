@@ -4,13 +4,17 @@
 """
 
 import asyncio
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hostile.campaign import connections, descriptors, memory, run
-from tests.hostile.data import GOOD, make_snapshot
+from tests.hostile.data import DEMO, GOOD, make_snapshot
+from tests.hostile.dear import LEAVE, dear_kinds
+from tests.hostile.prices import cpu, measure, table
 from tests.live import Server, serve, wait_until
 
 SEED = 20261121
@@ -62,3 +66,29 @@ def test_much_hostile_input(server: Server) -> None:
     _send(server, SEED, MANY)
     wait_until("connections are closed", lambda: descriptors(tree) <= files)
     assert memory(tree) - size < MAX_GROWTH_KIB
+
+
+@pytest.mark.system
+def test_what_the_dearest_requests_cost(tmp_path: Path) -> None:
+    """No kind of request costs the event loop more than ten drawn lists, by the kernel's count."""
+    unit, found = measure(make_snapshot(tmp_path), tmp_path)
+    assert len(found) > 40
+    assert [line for line in table(unit, found) if "FAIL" in line] == []
+
+
+@pytest.mark.system
+def test_aborted_filter_requests(tmp_path: Path) -> None:
+    """After a hundred clients that asked for much and left, an honest one is answered at once."""
+    (dear,) = [one for one in dear_kinds(DEMO) if one.name == "rsync filter: the client leaves"]
+    with serve(make_snapshot(tmp_path), tmp_path) as server:
+        wait_until("the worker is there", lambda: len(server.workers()) == 1)
+        for number in range(100):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.sendall(dear.make(number).removesuffix(LEAVE))
+        target = f"/rsyncFilter?categories={DEMO.categories}&since=0"
+        wait_until("it is answered", lambda: server.get(target).status == 200, 2.0)
+        (worker,) = server.workers()
+        before, begun = cpu(worker), time.monotonic()
+        time.sleep(0.5)
+        spent = (cpu(worker)[1] - before[1]) / 1e9
+        assert spent < 0.5 * (time.monotonic() - begun)

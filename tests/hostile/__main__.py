@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from tests.hostile.campaign import Tally, descriptors, memory, run
 from tests.hostile.data import GOOD, make_snapshot
+from tests.hostile.prices import MOST_LISTS, measure, table
 from tests.live import Server, serve
 
 
@@ -17,7 +18,10 @@ from tests.live import Server, serve
 @click.option("--requests", default=200_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 def main(requests: int, seed: int) -> None:
-    """Send hostile requests to a server with two workers; ends with 1 if anything was wrong."""
+    """Send hostile requests to a server with two workers, then measure what the dearest cost.
+
+    Ends with 1 if anything was wrong, or costs more than ten drawn lists on the event loop.
+    """
     with tempfile.TemporaryDirectory() as name:
         snapshot = make_snapshot(Path(name))
         with serve(snapshot, Path(name), "--workers", 2) as server:
@@ -31,10 +35,15 @@ def main(requests: int, seed: int) -> None:
             same = tree == [server.process.pid, *server.workers()]
             after = memory(tree), descriptors(tree)
             good = server.get(GOOD).status
+        unit, found = measure(snapshot, Path(name))
     _print(seed, tally)
     click.echo(f"| memory before, after (PSS) | {before[0]} KiB, {after[0]} KiB |")
     click.echo(f"| open files before, after | {before[1]}, {after[1]} |")
+    click.echo("\n".join(["", *table(unit, found), ""]))
     click.echo("\n".join(tally.wrong[:20]))
+    dear = [one.kind for one in found if one.lists(unit) > MOST_LISTS]
+    if dear:
+        raise SystemExit(f"more than {MOST_LISTS:.0f} drawn lists on the event loop: {dear}")
     if tally.wrong or not same or good != 200:
         raise SystemExit(f"wrong: {len(tally.wrong)}; same workers: {same}; afterwards: {good}")
 

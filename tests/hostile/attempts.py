@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
+from tests.hostile.data import DEMO
+from tests.hostile.dear import LEAVE, dear_kinds
+
 NAMES = ("repo", "arch", "path", "country", "ip", "protocol", "redirect", "time", "netblock", "x")
 VALUES = ("de,us", "global", "8.8.8.8", "::1", "%00", "%ff", "%", "+", "https", "1", "x86_64", "")
 REPOSITORIES = ("fedora-44", "rawhide", "epel-10", "epel-latest", "updates-released-f43", "none-1")
@@ -16,7 +19,11 @@ DIRECTORIES = (
     "pub/fedora/linux",
     "pub/nowhere",
 )
-PATHS = ("/metalink", "/mirrorlist", "/explain", "/repositories", "/health/ready", "/a/b/metalink")
+PATHS = (
+    *("/metalink", "/mirrorlist", "/explain", "/repositories", "/health/ready", "/a/b/metalink"),
+    "/rsyncFilter",
+)
+DEAR = dear_kinds(DEMO)
 
 
 class End(Enum):
@@ -147,7 +154,15 @@ def _upgrade(dice: Random) -> Sent:
     return _request(_target(dice), b"Connection: Upgrade", b"Upgrade: " + other) + b"PRI", 1, 1
 
 
+def _dear(dice: Random) -> Sent:
+    kind = dice.choice(DEAR)
+    data = kind.make(dice.randrange(1 << 20)).removesuffix(LEAVE)
+    # Of many requests at once, the last ones may find the connection closed.
+    return data, kind.requests, 1
+
+
 KINDS: tuple[Callable[[Random], Sent], ...] = (
     _valid, _forwarded, _pipelined, _bad_line, _flood, _long_query, _raw_bytes,
     _absolute, _lengths, _chunked, _cut, _noise, _silence, _upgrade,
+    _dear,
 )  # fmt: skip

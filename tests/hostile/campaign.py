@@ -19,6 +19,7 @@ HELD = 64
 SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [A-Za-z -]+\r\n")
+_BUSY = re.compile(rb"HTTP/1\.1 503 [^\n]+\n(?:[^\n]+\n)*?retry-after: \d+\r\n", re.I)
 # Established, and closed by the client alone: what the server still holds.
 _OPEN_STATES = ("01", "08")
 _RESET = struct.pack("ii", 1, 0)
@@ -70,7 +71,9 @@ async def _judge(port: int, name: str, attempt: Attempt, tally: Tally) -> None:
         return
     statuses = [status.decode() for status in _STATUS.findall(received)]
     tally.answers.update(statuses or ["no whole request, no answer"])
-    if any(status >= "500" for status in statuses):
+    # 503 is what a client hears where as many wait as may, with the time when to come again.
+    ours = [status for status in statuses if status >= "500"]
+    if len(ours) != len(_BUSY.findall(received)):
         tally.wrong.append(f"{name}: {statuses}")
     if len(statuses) < attempt.due:
         tally.wrong.append(f"{name}: {attempt.due} answers due, not {statuses}")

@@ -4,6 +4,14 @@ from pathlib import Path
 
 from snapshot.demo import build_demo
 from snapshot.exporter import export
+from tests.hostile.dear import Targets
+
+DEMO = Targets(
+    "repo=fedora-44&arch=x86_64",
+    "pub/fedora/linux/releases/44/Server/x86_64/iso",
+    "Fedora%20Linux,Fedora%20EPEL",
+)
+"""What can be asked of the demo."""
 
 GOOD = "/metalink?repo=fedora-44&arch=x86_64"
 """A request that must be answered with mirrors, whatever else is sent."""

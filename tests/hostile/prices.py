@@ -61,14 +61,14 @@ def price(server: Server, kind: Dear) -> Price:
     with _connection(server.port) as asker:
         for _ in range(min(_WARM_UP, kind.most)):
             asker.ask(kind.make(next(numbers)))
-        before, count = _cpu(worker), 0
+        before, count = cpu(worker), 0
         while count < _LEAST or (
-            count < min(_MOST, kind.most) and _cpu(worker)[0] - before[0] < _SECONDS * 1e9
+            count < min(_MOST, kind.most) and cpu(worker)[0] - before[0] < _SECONDS * 1e9
         ):
             data = kind.make(next(numbers))
             sent, received, count = len(data), asker.ask(data), count + kind.requests
         asker.settle()
-        after = _cpu(worker)
+        after = cpu(worker)
     loop, whole = ((one - other) / count for one, other in zip(after, before, strict=True))
     return Price(kind.name, loop, whole, sent, received)
 
@@ -161,7 +161,7 @@ def _connection(port: int) -> Iterator[_Asker]:
         asker.close()
 
 
-def _cpu(process: int) -> tuple[int, int]:
+def cpu(process: int) -> tuple[int, int]:
     """Return the nanoseconds that the first thread of a process has run, and all of them."""
     found = {
         task.name: int((task / "schedstat").read_text().split()[0])
