@@ -27,12 +27,14 @@ import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
+from typing import cast
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mirrorlist.deadline import Deadline
+from mirrorlist.jobs import MOST_SECONDS, PRESENCE, Presence
 from mirrorlist.room import MOST_CONNECTIONS, make_room
 from mirrorlist.transports import GONE, GONE_FLOW, Flow, LastTransport
 
@@ -45,7 +47,7 @@ MOST_WAITING = 32
 # From the first byte of a request (or the start of the connection) to the end of its headers.
 HEAD_SECONDS = 10.0
 # From there until the answer has left this process.
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = MOST_SECONDS
 # How long to read on, and throw away, what a refused client still sends: closing at once would
 # make the kernel reset the connection, and the refusal would be lost with it.
 LINGER_SECONDS = 1.0
@@ -132,6 +134,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Refer to nothing that refers to this: thousands of circles a second are much garbage."""
         self.transport, self.flow, self.cycle = GONE, GONE_FLOW, None  # type: ignore[assignment]
         self._running = None
+        # It holds `_presence`, and so this.
+        self.scope = None  # type: ignore[assignment]
 
     @property
     def is_answering(self) -> bool:
@@ -325,8 +329,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cast(dict[str, object], cycle.scope)[PRESENCE] = self._presence
         self._deadline.set(ANSWER_SECONDS)
         super()._start_asgi_task(cycle, app)
+
+    def _presence(self) -> Presence:
+        """Return how the client's connection is; any thread may ask."""
+        if self.transport.is_closing():
+            return Presence.GONE
+        return Presence.SILENT if self._at_end else Presence.THERE
 
     def _send_refusal(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():

@@ -3,10 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from mirrorlist.jobs import Abandoned, Busy, Check, Jobs, Presence
+from mirrorlist.jobs import PRESENCE, Abandoned, Busy, Check, Jobs, Presence
+from mirrorlist.protocol import LimitedProtocol
 
 FOREVER = 1000.0
 
@@ -109,3 +113,52 @@ def test_what_waited_too_long() -> None:
         assert held.done == []
 
     asyncio.run(run())
+
+
+async def _seen(leave: Callable[[asyncio.StreamWriter], object]) -> list[Presence]:
+    """What an app on a real connection is told before and after its client does something."""
+    begun, seen = asyncio.Event(), []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        presence = scope[PRESENCE]
+        seen.append(presence())
+        begun.set()
+        for _ in range(60):
+            if presence() is not seen[0]:
+                break
+            await asyncio.sleep(0.005)
+        seen.append(presence())
+        begun.clear()
+
+    loop = asyncio.get_running_loop()
+    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
+    config.load()
+    state = ServerState()
+    server = await loop.create_server(
+        lambda: LimitedProtocol(config, state, {}, loop), "127.0.0.1", 0
+    )
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    await begun.wait()
+    leave(writer)
+    await asyncio.wait(state.tasks)
+    writer.close()
+    server.close()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("leave", "after"),
+    [
+        pytest.param(lambda writer: writer.write_eof(), Presence.SILENT, id="closes its half"),
+        pytest.param(lambda writer: writer.transport.abort(), Presence.SILENT, id="closes both"),
+        pytest.param(lambda writer: writer.write(b"no HTTP\r\n\r\n"), None, id="goes on"),
+    ],
+)
+def test_how_a_connection_is(
+    leave: Callable[[asyncio.StreamWriter], object], after: Presence | None
+) -> None:
+    """A real connection says that its client sends no more, which is all that a close shows."""
+    before, found = asyncio.run(_seen(leave))
+    assert before is Presence.THERE
+    assert found is (after or Presence.THERE)
