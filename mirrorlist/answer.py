@@ -16,6 +16,7 @@ from mirrorlist.address import Address
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, Unavailable
+from mirrorlist.nothing import why_nothing
 from mirrorlist.orders import Orders
 from mirrorlist.place import locate
 from mirrorlist.plan import Plan, location_of
@@ -81,13 +82,14 @@ def answer_plan(
     if plan.error is not None:
         return refuse(plan.error, query.metalink, now, log)
     order, said = plan.order(client, place, orders, rng)
+    if not order.hosts:
+        return refuse(plan.nothing(client, place), query.metalink, now, log)
     if query.metalink:
         pieces = (_head(int(now)), *plan.metalink(order))
         return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, place.country)
     status, pieces, location = 200, (), None
     if query.redirect:
-        location = plan.location(order)
-        status = 302 if location else 404
+        status, location = 302, plan.location(order)
     else:
         pieces = plan.mirrorlist(order, said)
     return Answer(status, plain.CONTENT_TYPE, pieces, location, log, order.tier, place.country)
@@ -107,6 +109,8 @@ def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
         urls = situation.urls
         chosen = [Chosen(host, Tier.GLOBAL, urls[host]) for host in hosts if host in urls]
         details = find_details(target, catalog) if query.metalink else ()
+        if not chosen:
+            return refuse(why_nothing(situation), query.metalink, now)
         selection = Selection(chosen, False, None, [GLOBAL])
         return _render(situation, selection, details, now)
     except QueryError as error:
@@ -138,15 +142,14 @@ def _render(
     situation: Situation, selection: Selection, details: Sequence[FileDetail], now: float
 ) -> Answer:
     query, target, catalog = situation.query, situation.target, situation.catalog
-    tier = selection.chosen[0].tier if selection.chosen else None
+    tier = selection.chosen[0].tier
     if query.metalink:
         body = metalink.render_metalink(
             pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
         )
         return Answer(200, metalink.CONTENT_TYPE, (body,), tier=tier)
     if query.redirect:
-        first = selection.chosen[0].urls[0].base if selection.chosen else None
-        location = location_of(first, target)
-        return Answer(302 if location else 404, plain.CONTENT_TYPE, (), location, tier=tier)
+        location = location_of(selection.chosen[0].urls[0].base, target)
+        return Answer(302, plain.CONTENT_TYPE, (), location, tier=tier)
     body = plain.render_mirrorlist(query, target, selection, catalog.read, catalog.hosts)
     return Answer(200, plain.CONTENT_TYPE, (body,), tier=tier)

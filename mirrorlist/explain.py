@@ -11,8 +11,9 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import NotFound
 from mirrorlist.explanation import ClientSeen, Excluded, Explanation, Listed, SnapshotUsed
+from mirrorlist.nothing import protocols_asked, why_nothing
 from mirrorlist.place import Place, locate
-from mirrorlist.query import Query, echo
+from mirrorlist.query import Query
 from mirrorlist.selection import Selection, Situation, select
 from mirrorlist.target import find_details, find_target
 from snapshot.model import Host, Inactive
@@ -55,6 +56,7 @@ def explain(
             for one in selection.chosen
         ],
         excluded=_excluded(situation, selection),
+        error=None if selection.chosen else str(why_nothing(situation)),
     )
 
 
@@ -107,16 +109,8 @@ def _reason(index: int, host: Host, situation: Situation, selection: Selection) 
     if index not in target.carriers:
         return "not up to date in this directory"
     if index not in situation.urls:
-        return _no_url(situation.query)
+        return f"has no URL {protocols_asked(situation.query)}"
     return _not_offered(host, situation, selection)
-
-
-def _no_url(query: Query) -> str:
-    if query.redirect and not query.metalink:
-        return "has no URL with protocol http or https, which a redirect needs"
-    if query.protocols is not None:
-        return f"has no URL with protocol {echo(query.protocol_text)} (protocol=)"
-    return "has no URL with protocol https, http or ftp"
 
 
 def _not_offered(host: Host, situation: Situation, selection: Selection) -> str:
@@ -128,6 +122,6 @@ def _not_offered(host: Host, situation: Situation, selection: Selection) -> str:
     if selection.asked_found:
         return f"in {country}, which was not asked for"
     return (
-        f"in {country}: at least {situation.minimum} nearer hosts carry this, so the global tier"
-        " was not needed"
+        f"in {country}: at least {situation.enough} nearer hosts are listed, so the global tier was"
+        " not needed"
     )

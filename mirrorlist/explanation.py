@@ -45,8 +45,8 @@ class Excluded(Struct, frozen=True):
     reason: str
 
 
-class Explanation(Struct, frozen=True):
-    """An answer with its reasons."""
+class Explanation(Struct, frozen=True, omit_defaults=True):
+    """An answer with its reasons; `error` is what is answered if no host is left."""
 
     snapshot: SnapshotUsed
     client: ClientSeen
@@ -54,11 +54,12 @@ class Explanation(Struct, frozen=True):
     file: str | None
     hosts: list[Listed]
     excluded: list[Excluded]
+    error: str | None = None
 
 
 def as_text(found: Explanation) -> str:
     """Return an explanation for people, line by line, without an end of line at the end."""
-    lines = [*_heading(found), "", *_hosts(found.hosts)]
+    lines = [*_heading(found), "", *(_hosts(found.hosts) if found.hosts else [found.error or ""])]
     if found.excluded:
         lines += ["", f"not in the list: {len(found.excluded)} hosts", *_excluded(found.excluded)]
     return "\n".join(lines)
@@ -78,8 +79,6 @@ def _heading(found: Explanation) -> Iterable[str]:
 
 
 def _hosts(hosts: list[Listed]) -> list[str]:
-    if not hosts:
-        return ["no host is left"]
     rows = [(str(place), host.tier, host.name, host.urls[0]) for place, host in enumerate(hosts, 1)]
     return _columns([("#", "tier", "host", "first URL"), *rows])
 

@@ -51,9 +51,9 @@ class Order(Struct, frozen=True):
     tier: Tier | None = None
 
     @property
-    def first(self) -> str | None:
-        """The first URL, for a redirect, or None."""
-        return self.hosts[0].urls[0].base if self.hosts else None
+    def first(self) -> str:
+        """The first URL, for a redirect; there is a host."""
+        return self.hosts[0].urls[0].base
 
     @property
     def size(self) -> int:
@@ -91,8 +91,8 @@ class Region:
 class Choice:
     """A region cut into tiers, for the clients of one country, and its list for a while.
 
-    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts, of
-    which there are `nearer`;
+    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts that
+    count, `nearer`;
     `order`: the list that is kept, for `left` more requests; `is_recent` and `generation`: when
     it was asked for.
     """
@@ -121,14 +121,13 @@ class Choice:
         is_global: bool,
         turn: float,
         tier: Tier | None = None,
+        nearer: int = 0,
     ) -> None:
         """Take the parts in order; `turn`, from 0 up to 1, is where to begin.
 
         `tier` is that of the first part.
         """
-        self.said, self.is_global, self.tier = said, is_global, tier
-        # The global tier, if there is one, is the last part.
-        self.nearer = sum(map(len, parts[:-1] if is_global else parts))
+        self.said, self.is_global, self.tier, self.nearer = said, is_global, tier, nearer
         self.order: Order | None = None
         # Below 0: not asked for at all. Most are asked for once, and their list is not kept.
         self.left = -1
@@ -201,11 +200,13 @@ class Orders:
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
         is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
         tier = offer.first
-        content = _content(*parts, rest=b"%d%d%b " % (kind, is_global, _name(tier)) + said)
+        content = _content(
+            *parts, rest=b"%d%d,%d%b " % (kind, is_global, offer.nearer, _name(tier)) + said
+        )
         choice = self._choices.get(content)
         if choice is None:
             region = self._region([one for part in parts for one in part])
-            choice = Choice(region, parts, kind, said, is_global, rng.random(), tier)
+            choice = Choice(region, parts, kind, said, is_global, rng.random(), tier, offer.nearer)
             self._choices[content] = choice
         self._keep(key, choice)
         return choice

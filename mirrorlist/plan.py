@@ -12,6 +12,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.errors import QueryError, UnknownRepository
 from mirrorlist.listing import Kind, filling, first_lines
+from mirrorlist.nothing import why_nothing
 from mirrorlist.orders import Choice, Order, Orders, before, drawn
 from mirrorlist.place import Place
 from mirrorlist.query import Query
@@ -147,10 +148,13 @@ class Plan:
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
         """Return whether there are certainly too few hosts before the global tier.
 
-        A text list leaves out some that count; those are not known here.
+        A host may be in both, so there may be too few all the same.
         """
-        count = choice.nearer + sum(len(part.hosts) for part in near.parts)
-        return self.query.metalink and count < self._minimum
+        return choice.nearer + near.nearer < max(1, self._minimum)
+
+    def nothing(self, client: Client, place: Place) -> QueryError:
+        """Return why a client's order is empty."""
+        return why_nothing(self._situation(client, place))
 
     def metalink(self, order: Order) -> tuple[bytes, ...]:
         """Return the document of an order, but for the lines that say when it was made."""
@@ -163,17 +167,17 @@ class Plan:
             template = first_lines(template, self._most_lines)
         return self._opening, said, self._closing, self._path.of(template)
 
-    def location(self, order: Order) -> str | None:
-        """Return where a redirect leads, or None if nobody has it."""
+    def location(self, order: Order) -> str:
+        """Return where a redirect leads; the order has a host."""
         return location_of(order.first, self._target)
 
     def _situation(self, client: Client, place: Place) -> Situation:
         return Situation(self.query, client, place, self._target, self.catalog, self._minimum)
 
 
-def location_of(base: str | None, target: Target) -> str | None:
-    """Return where a redirect to a host's URL leads; None without one."""
-    return None if base is None else quote(base + target.path.encoded, safe=_URL_SAFE)
+def location_of(base: str, target: Target) -> str:
+    """Return where a redirect to a host's URL leads."""
+    return quote(base + target.path.encoded, safe=_URL_SAFE)
 
 
 def _kind(query: Query) -> Kind:

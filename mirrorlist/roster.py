@@ -115,7 +115,7 @@ class Roster:
         """Return the URLs that a kind of list gives for each host; no host is without any.
 
         At most as many as there are `protocols`, each of one of them; with `only` the first one
-        of these. Kept for the kinds that are in use.
+        that is also of these. Kept for the kinds that are in use.
         """
         known, most = self.named(category, protocols)
         key = category, known, most, only
@@ -124,7 +124,9 @@ class Roster:
             found = {}
             for host, urls in self._urls[category].items():
                 left = offered(urls, known, most)
-                if left := left if only is None else first(left, only):
+                if only is not None:
+                    left = first(urls, only if known is None else only & known)
+                if left:
                     # Where nothing is left out it is the one that is there already.
                     found[host] = urls if len(left) == len(urls) else tuple(left)
             self._listed.keep(key, found)

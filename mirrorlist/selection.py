@@ -5,7 +5,7 @@ rule; each step's function names the candidates; `offer` walks the steps, and le
 the order within each part; `select` draws it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import StrEnum
 from random import Random
 
@@ -56,6 +56,21 @@ class Situation(Struct, frozen=True):
         return self.catalog.listed(self.target.category, self.protocols, only)
 
     @property
+    def usable(self) -> Container[int]:
+        """The hosts that count as found and as enough: listed, with a URL for most clients.
+
+        dnf and zypper pass over rsync in a metalink, which has it unless protocol= says otherwise.
+        """
+        if self.query.metalink and self.protocols is None:
+            return self.catalog.listed(self.target.category, None, PLAIN_PROTOCOLS)
+        return self.urls
+
+    @property
+    def enough(self) -> int:
+        """So many of these make the global tier needless: always one, as a list is not empty."""
+        return max(1, self.minimum)
+
+    @property
     def protocols(self) -> frozenset[str] | None:
         """The protocols asked for, None for all; without rsync if no list can show it the path."""
         return writable(self.query.protocols, self.target.path)
@@ -87,11 +102,13 @@ class Part(Struct, frozen=True):
 class Offer(Struct, frozen=True):
     """All that chance does not decide: the parts in order, each host in one, with its URLs.
 
-    The others are as in `Selection`.
+    `nearer`: how many hosts before the global tier count as enough. The others are as in
+    `Selection`.
     """
 
     parts: list[Part]
     urls: Mapping[int, Sequence[Url]]
+    nearer: int
     netblock: bool
     asn: int | None
     countries: list[str]
@@ -123,18 +140,27 @@ Groups = list[tuple[str, tuple[int, ...]]]
 
 
 class _Progress(Struct):
-    """What the steps so far have found: groups by tier in order."""
+    """What the steps so far have found: groups by tier in order; `usable` hosts count."""
 
     found: dict[Tier, Groups]
+    usable: Container[int]
 
     def hosts(self, tier: Tier) -> Iterable[int]:
         """Return the hosts of a tier, group by group; none if it was not consulted."""
         return (host for _, hosts in self.found.get(tier, ()) for host in hosts)
 
+    def has(self, *tiers: Tier) -> bool:
+        """Return whether some tiers have a host that counts."""
+        return any(host in self.usable for tier in tiers for host in self.hosts(tier))
+
     def asked_found(self) -> bool:
         """Return whether country= found a host, in its countries or on their continents."""
-        asked = (Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
-        return any(True for tier in asked for _ in self.hosts(tier))
+        return self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+
+    def nearer(self) -> int:
+        """Return how many hosts that count are in the tiers before the global one."""
+        tiers = [tier for tier in self.found if tier is not Tier.GLOBAL]
+        return len({host for tier in tiers for host in self.hosts(tier) if host in self.usable})
 
 
 class _Step(Struct, frozen=True):
@@ -176,7 +202,7 @@ def geo_offer(situation: Situation) -> Offer:
 
 
 def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
-    progress = _Progress({})
+    progress = _Progress({}, situation.usable)
     for step in steps:
         if step.applies(situation, progress):
             progress.found[step.tier] = step.candidates(situation)
@@ -185,6 +211,7 @@ def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
     return Offer(
         parts=parts,
         urls=urls,
+        nearer=progress.nearer(),
         netblock=bool(progress.found.get(Tier.NETBLOCK)),
         asn=situation.place.asn if any(h in urls for h in progress.hosts(Tier.ASN)) else None,
         countries=list(dict.fromkeys(countries)),
@@ -219,9 +246,7 @@ def _asked(situation: Situation, progress: _Progress) -> bool:
 
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
-    return bool(situation.query.countries) and not any(
-        True for _ in progress.hosts(Tier.COUNTRY_ASKED)
-    )
+    return bool(situation.query.countries) and not progress.has(Tier.COUNTRY_ASKED)
 
 
 def _own(situation: Situation, progress: _Progress) -> bool:
@@ -229,17 +254,7 @@ def _own(situation: Situation, progress: _Progress) -> bool:
 
 
 def _too_few(situation: Situation, progress: _Progress) -> bool:
-    if progress.asked_found():
-        return False
-    surviving = situation.catalog.listed(situation.target.category, situation.protocols, None)
-    enough: set[int] = set()
-    for tier in progress.found:
-        for host in progress.hosts(tier):
-            if host in surviving:
-                enough.add(host)
-                if len(enough) >= situation.minimum:
-                    return False
-    return len(enough) < situation.minimum
+    return not progress.asked_found() and progress.nearer() < situation.enough
 
 
 def _by_netblock(situation: Situation) -> Groups:

@@ -146,7 +146,7 @@ def test_nobody() -> None:
     assert drawn(choice(), 2)[1].hosts == []
     assert whole(drawn(choice(kind=Kind.TEXT), 1)[0].template) == "\n"
     assert whole(drawn(choice(), 1)[0].template) == ""
-    assert drawn(choice(), 1)[0].first is None
+    assert drawn(choice(), 1)[0].hosts == []
 
 
 def test_template_of_a_metalink() -> None:

@@ -98,27 +98,32 @@ def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[
             )
         asn = {number for text, number in ASNS.items() if address in ipaddress.ip_network(text)}
         tiers[Tier.ASN] = [{index for index in carriers if asn & set(mirrors[index].asns)}]
+    counted = {index for index in carriers if usable(mirrors[index], situation)}
     asked = set(query.countries)
-    found = public if "GLOBAL" in asked else within(asked)
     if asked:
+        found = public if "GLOBAL" in asked else within(asked)
         tiers[Tier.COUNTRY_ASKED] = [found]
-        if not found:
+        if not found & counted:
             found = within(around(asked))
             tiers[Tier.CONTINENT_ASKED] = [found]
-    if found:
-        return tiers
+        if found & counted:
+            return tiers
     tiers[Tier.COUNTRY] = [within({country})]
     tiers[Tier.CONTINENT] = [within(around({country}))]
     left = set().union(*(hosts for tier in tiers.values() for hosts in tier))
-    named = query.protocols
-    if named is not None:
-        left = {index for index in left if named & set(mirrors[index].protocols)}
-    if len(left) < situation.minimum:
+    if len(left & counted) < max(1, situation.minimum):
         tiers[Tier.GLOBAL] = [public]
     return tiers
 
 
-def _listed(mirror: Mirror, situation: Situation) -> bool:
+def usable(mirror: Mirror, situation: Situation) -> bool:
+    """Whether a host counts as found and as enough: dnf passes over rsync in a metalink."""
+    if situation.query.metalink and situation.query.protocols is None:
+        return set(mirror.protocols) != {"rsync"}
+    return listable(mirror, situation)
+
+
+def listable(mirror: Mirror, situation: Situation) -> bool:
     """Whether a host has a URL that may stand in the answer."""
     query, protocols = situation.query, set(mirror.protocols)
     if query.protocols is not None:
@@ -140,7 +145,7 @@ def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], see
     seen: set[int] = set()
     for tier, groups in _stated(mirrors, situation).items():
         for group in groups:
-            expected = {host for host in group - seen if _listed(mirrors[host], situation)}
+            expected = {host for host in group - seen if listable(mirrors[host], situation)}
             part = chosen[place : place + len(expected)]
             assert {one.host for one in part} == expected
             assert all(one.tier is tier for one in part)

@@ -95,7 +95,11 @@ def judge(
     plain = _settle(request, incumbent, ours, (), asking)
     if not plain.differences or not rules:
         return plain
-    explained = _settle(request, incumbent, ours, rules, asking)
+    # If none of another question is needed, none is asked.
+    unchanged = [rule for rule in rules if rule.rewrite(request) is None]
+    explained = _settle(request, incumbent, ours, unchanged, asking)
+    if explained.differences and len(unchanged) < len(rules):
+        explained = _settle(request, incumbent, ours, rules, asking)
     if explained.differences:
         return explained
     needed = list(explained.known)

@@ -1,6 +1,6 @@
 """The known differences that any data may show, by their rows in docs/protocol.md."""
 
-from mirrorlist.replay import adjusting, rewriting
+from mirrorlist.replay import adjusting, counting, rewriting
 from mirrorlist.replay.compare import Rule
 
 # In this order: a value is decoded before it is read.
@@ -22,6 +22,8 @@ OF_ANSWERS = (
     Rule("junk in X-Forwarded-For or `ip=`", adjust=adjusting.crashed_by_header),
     Rule("unknown repository", adjust=adjusting.unknown_repository),
     Rule("a directory in no category, or on no host", adjust=adjusting.no_host),
+    Rule("hosts that a list cannot show", adjust=counting.more_hosts),
+    Rule("nobody has what is asked for", adjust=counting.nothing),
     Rule("Content-Type of a mirrorlist error", adjust=adjusting.type_of_errors),
     Rule("what is repeated of a request", adjust=adjusting.repeated_text),
     Rule("`Using ASN N`", adjust=adjusting.asn_not_listed),

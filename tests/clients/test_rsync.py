@@ -123,20 +123,29 @@ def test_unknown_repository(make_stage: MakeStage, rsync: Tool) -> None:
     assert len(stage.exchanges) == 1
 
 
-@case("rsync", 9, 23)
+@case("rsync", 9)
 @pytest.mark.parametrize(
     "query",
     [
         pytest.param("repo=fedora-38&arch=x86_64&protocol=rsync", id="9 disabled"),
-        pytest.param(RSYNC_QUERY, id="23 no mirror has rsync"),
     ],
 )
 def test_no_mirror(make_stage: MakeStage, rsync: Tool, query: str) -> None:
-    """Cases 9 and 23: a list without URLs has no line that names a mirror."""
+    """Case 9: an error with 200 has no line that names a mirror."""
     stage = make_stage(Scenario((GOOD,)))
     run = rsync.run(stage.url("mirrorlist", query))
     assert (run.code, run.output) == (1, "no mirror works\n")
     assert b"://" not in (rsync.read("list") or b"://")
+    assert stage.asked == []
+
+
+@case("rsync", 23)
+def test_no_mirror_has_rsync(make_stage: MakeStage, rsync: Tool) -> None:
+    """Case 23: if no mirror has rsync, the answer is 404, on which the script stops."""
+    stage = make_stage(Scenario((GOOD,)))
+    run = rsync.run(stage.url("mirrorlist", RSYNC_QUERY))
+    assert run.code == ERROR_ANSWER
+    assert "404" in run.output
     assert stage.asked == []
 
 

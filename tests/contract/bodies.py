@@ -106,16 +106,17 @@ URLS = (
         ),
     ),
     Case(
-        "an unknown protocol is an empty list",
+        "an unknown protocol is nothing, and said",
         f"{_SCHEMES}&protocol=gopher",
-        tiers=(),
-        heading="# path = pub/linux/schemes country = global protocol = gopher",
+        status=404,
+        error="error: no host has a URL of pub/linux/schemes with protocol gopher (protocol=)",
     ),
     Case(
-        "an unknown protocol is an empty metalink",
+        "an unknown protocol is nothing in a metalink, and said",
         f"{_BOOT}&protocol=gopher",
+        status=404,
+        error="error: no host has a URL of pub/linux/schemes with protocol gopher (protocol=)",
         tiers=(),
-        file="boot.iso",
     ),
     Case(
         "protocol as asked, repeats kept",
@@ -137,12 +138,14 @@ URLS = (
 )
 
 
-def _redirect(name: str, query: str, location: str | None, peer: str = NOBODY) -> Case:
+def _redirect(
+    name: str, query: str, location: str | None, peer: str = NOBODY, error: str | None = None
+) -> Case:
     return Case(
         f"redirect: {name}",
         f"/mirrorlist?{query}&redirect=1",
         peer,
-        body=b"",
+        body=(error or "").encode(),
         status=302 if location else 404,
         content_type=TEXT,
         location=location,
@@ -171,15 +174,27 @@ REDIRECTS = (
         "path=pub/linux/schemes&country=nl,it",
         "http://host22.example/linux/schemes/",
     ),
-    _redirect("none with http or https", "path=pub/linux/schemes&country=nl", None),
     _redirect(
         "within protocol=",
         f"{_LIMITED}&protocol=http",
         "http://host18.example/linux/limited/",
         JAPANESE,
     ),
-    _redirect("only rsync wanted", f"{_LIMITED}&protocol=rsync", None, JAPANESE),
-    _redirect("nobody allowed", _LIMITED, None, GERMAN),
+    _redirect(
+        "only rsync wanted",
+        f"{_LIMITED}&protocol=rsync",
+        None,
+        JAPANESE,
+        "error: no host has a URL of pub/linux/limited with protocol http or https, which a"
+        " redirect needs and protocol rsync (protocol=)",
+    ),
+    _redirect(
+        "nobody allowed",
+        _LIMITED,
+        None,
+        GERMAN,
+        "error: no host has pub/linux/limited for clients from DE",
+    ),
     _redirect(
         "a name with blanks",
         "path=pub/linux/with%20blank/a+b%26c&country=de&protocol=https",
@@ -319,6 +334,7 @@ LOG = (
         "an empty list",
         "/mirrorlist?repo=rolling&arch=x86_64&protocol=",
         _LINE + "REPO: rolling; ARCH: x86_64",
+        status=404,
     ),
     _logged(
         "a redirect to nowhere",

@@ -118,8 +118,9 @@ ECHO = (
     Case(
         "a protocol list is repeated within the limits",
         f"/mirrorlist?{REPO}&protocol=%3Cb%3E,{'y' * 200}",
-        heading=f"# repo = linux-40 arch = x86_64 country = global protocol = ?b?,{'y' * 124}",
-        tiers=(),
+        status=404,
+        error=f"error: no host has a URL of pub/linux/40/x86_64/os with protocol ?b?,{'y' * 124}"
+        " (protocol=)",
     ),
     Case(
         "a path is repeated within the limits",

@@ -144,11 +144,11 @@ ASN = (
         heading="# path = pub/linux/many " + countries("global"),
     ),
     Case(
-        "named only if a listed host has it",
+        "with hosts that a list cannot show",
         f"{_NEAR}&protocol=ftp",
         _IN_AN_ASN,
-        tiers=(),
-        heading=_near(countries("global"), "protocol = ftp"),
+        status=404,
+        error="error: no host has a URL of pub/linux/near with protocol ftp (protocol=)",
     ),
     Case(
         "netblock=0 switches it off", f"{_NEAR}&netblock=0", _IN_AN_ASN, tiers=({1, 3, 13, 16, 17},)

@@ -7,6 +7,7 @@ _OS = "/linux/40/x86_64/os"
 # Hosts 1 to 5; 9 has no URL that a text list could give.
 _ALL = ({1, 2, 3, 4, 5},)
 _LIST = f"# {REPO.replace('=', ' = ').replace('&', ' ')} country = global "
+_NO_PROTOCOL = f"error: no host has a URL of pub{_OS}{{}} with one of no protocols (protocol=)"
 _NEITHER = "# either path=, or repo= and arch= must be specified"
 
 
@@ -111,13 +112,24 @@ PARAMETERS = (
         location="http://host1.example/linux/rolling/repodata/",
     ),
     Case(
-        "protocol empty gives an empty list",
+        "protocol empty is nothing, and said",
         f"/mirrorlist?{REPO}&protocol=",
-        heading=f"{_LIST}protocol = ",
+        status=404,
+        error=_NO_PROTOCOL.format(""),
+    ),
+    Case(
+        "protocol empty, metalink",
+        f"/metalink?{REPO}&protocol=",
+        status=404,
+        error=_NO_PROTOCOL.format("/repodata"),
         tiers=(),
     ),
-    Case("protocol empty, metalink", f"/metalink?{REPO}&protocol=", file="repomd.xml", tiers=()),
-    Case("protocol without equals sign", f"/mirrorlist?{REPO}&protocol", tiers=()),
+    Case(
+        "protocol without equals sign",
+        f"/mirrorlist?{REPO}&protocol",
+        status=404,
+        error=_NO_PROTOCOL.format(""),
+    ),
 )
 
 UNSPECIFIED = (
@@ -289,13 +301,14 @@ NOBODY_CARRIES = (
     Case(
         "only a private host carries it",
         "/mirrorlist?path=pub/linux/private",
-        heading="# path = pub/linux/private country = global ",
-        tiers=(),
+        status=404,
+        error="error: no active host carries pub/linux/private",
     ),
     Case(
         "only a private host carries it, metalink",
         "/metalink?path=pub/linux/private/boot.iso",
+        status=404,
+        error="error: no active host carries pub/linux/private",
         tiers=(),
-        file="boot.iso",
     ),
 )

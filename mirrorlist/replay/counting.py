@@ -1,0 +1,74 @@
+"""Known differences in what counts as found and as enough: only hosts that the answer shows.
+
+Each function leaves an answer of theirs as it is unless it shows too few for what it was.
+"""
+
+import re
+
+from msgspec.structs import replace
+
+from mirrorlist.answer import DEFAULT_MINIMUM
+from mirrorlist.replay.meaning import Heading, Meaning
+from mirrorlist.replay.request import Request
+
+_NOTHING = re.compile(r"error: no host has (?:a URL of \S+ with .*|\S+ for clients from \S+)")
+_RSYNC = "rsync"
+
+
+def nothing(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
+    """Take our 404 with a reason for their empty list, or for their redirect to nowhere."""
+    if ours.status == 404 and _NOTHING.fullmatch(ours.error or "") and _is_empty(request, theirs):
+        return replace(ours, log=theirs.log)
+    return theirs
+
+
+def more_hosts(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
+    """Add the hosts of our further tiers where theirs shows too few that clients can use."""
+    if _is_empty(request, theirs) and theirs.status == 404:
+        return ours if ours.status == 302 and ours.redirects else theirs
+    missing = ours.hosts - theirs.hosts
+    if not missing or not theirs.hosts < ours.hosts or not _is_too_few(request, theirs):
+        return theirs
+    added = ours.tiers[len(ours.tiers) - _last_tiers(ours, missing) :]
+    if frozenset().union(*added) != missing:
+        return theirs
+    return replace(
+        theirs,
+        links={**theirs.links, **{name: ours.links[name] for name in missing}},
+        tiers=(*theirs.tiers, *added),
+        preferences=ours.preferences,
+        heading=_with_countries(theirs.heading, ours.heading),
+    )
+
+
+def _is_empty(request: Request, theirs: Meaning) -> bool:
+    if theirs.status == 404:
+        return request.value("redirect") is not None and not theirs.error
+    return theirs.status == 200 and theirs.error is None and not theirs.links
+
+
+def _is_too_few(request: Request, theirs: Meaning) -> bool:
+    """Tell whether theirs shows nobody who was found, or fewer than are enough."""
+    usable = theirs.hosts
+    if request.is_metalink and request.value("protocol") is None:
+        usable = frozenset(
+            name
+            for name, links in theirs.links.items()
+            if any(link.protocol != _RSYNC for link in links)
+        )
+    return not usable if request.value("country") else len(usable) < DEFAULT_MINIMUM
+
+
+def _last_tiers(ours: Meaning, hosts: frozenset[str]) -> int:
+    """Return how many of the last tiers hold some hosts and no others."""
+    count = 0
+    while count < len(ours.tiers) and ours.tiers[-count - 1] <= hosts:
+        count += 1
+    return count
+
+
+def _with_countries(theirs: Heading | None, ours: Heading | None) -> Heading | None:
+    """Name the countries that ours looked at too."""
+    if theirs is None or ours is None or not {*theirs.countries} <= {*ours.countries}:
+        return theirs
+    return replace(theirs, countries=ours.countries)
