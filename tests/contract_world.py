@@ -203,7 +203,7 @@ def contract_world(folder: Path) -> Snapshot:
     folder.mkdir(parents=True, exist_ok=True)
     asn = folder / "asn.txt"
     asn.write_text(ASN_LINES)
-    snapshot, _ = export_tables(folder, contract_tables(), asn=asn)
+    snapshot, _ = export_tables(folder, contract_tables(), asn=asn, allow_wide=True)
     return snapshot
 
 
