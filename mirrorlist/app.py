@@ -76,7 +76,8 @@ class App:
 
     def _respond(self, scope: Scope, is_metalink: bool) -> Response:
         peer, forwarded = _sender(scope)
-        answer = self._service.respond(is_metalink, scope["query_string"], peer, forwarded)
+        query, is_head = scope["query_string"], scope["method"] == "HEAD"
+        answer = self._service.respond(is_metalink, query, peer, forwarded, is_head)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
         return _plain(answer.body, answer.status, answer.content_type, headers)
 

@@ -96,11 +96,12 @@ class Door(LimitedProtocol):
         self._is_answered = True
         peer = self.client[0] if self.client else None
         forwarded = self._forwarded or (SIGNED if self._is_signed else [])
-        found = self.service.respond(is_metalink, query, peer, forwarded)
+        is_head = self.parser.get_method() == b"HEAD"
+        found = self.service.respond(is_metalink, query, peer, forwarded, is_head)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         head = self._head(found, keep_alive)
         self.server_state.total_requests += 1
-        if self.parser.get_method() == b"HEAD":
+        if is_head:
             self.transport.write(head)
         else:
             self.transport.write(b"".join((head, *found.pieces)))

@@ -23,7 +23,7 @@ from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
 from snapshot.writer import encode
 from tests.command import assert_refused, run
-from tests.live import ROOT, Server, serve, take_log, wait_until
+from tests.live import ROOT, Server, exchange, request, serve, take_log, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 NOW = 1795305599.9
@@ -309,6 +309,18 @@ def logged(text: bytes) -> list[str]:
 def numbered(letter: str, count: int) -> list[str]:
     """Return names that differ."""
     return [f"{letter}{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("door", ["fast", "asgi"])
+def test_head_is_no_line(snapshot: Path, tmp_path: Path, path: Path, door: str) -> None:
+    """A request for the head alone is answered and no line of the log, at either door."""
+    target = f"/mirrorlist?path={DIRECTORY}&repo={{}}&arch=x86_64"
+    with serve(snapshot, tmp_path, "--log", path, "--door", door) as server:
+        asked = request(target.format("head").encode(), "HEAD")
+        assert exchange(server.port, asked).status == 200
+        ask(server, ["get"])
+        assert server.end() == 0
+    assert logged(path.read_bytes()) == ["get"]
 
 
 def test_kill_leaves_what_was_flushed(snapshot: Path, tmp_path: Path, path: Path) -> None:

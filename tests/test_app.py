@@ -57,6 +57,7 @@ def test_ready(client: TestClient, snapshot: Snapshot) -> None:
             "age": int(NOW) - snapshot.read,
         },
         "geoip": "table",
+        "silent": 0,
     }
 
 

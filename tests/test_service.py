@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from mirrorlist.accesslog import AccessLog
+from mirrorlist.answer import LogEntry
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.query import parse_query
@@ -137,6 +139,28 @@ def test_minimum(snapshot: Snapshot, minimum: int, hosts: int) -> None:
 def test_no_log(snapshot: Snapshot) -> None:
     """Without a log an answer is the same and nothing is written."""
     assert make_service(snapshot).respond(True, REPO, NOBODY, []).log is not None
+
+
+class _Broken(AccessLog):
+    """A log none of whose lines can be made."""
+
+    def __init__(self) -> None:
+        """Take nothing."""
+
+    def write(self, entry: LogEntry, now: float) -> None:
+        """Raise an error."""
+        raise ZeroDivisionError
+
+
+def test_a_line_that_cannot_be_made(snapshot: Snapshot, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error in the log is counted and told, and the list is the same."""
+    service = make_service(snapshot)
+    plain = service.respond(True, REPO, NOBODY, []).body
+    service.log = _Broken()
+    assert service.respond(True, REPO, NOBODY, []).body == plain
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert service.respond(True, REPO, NOBODY, [], is_head=True).body == plain
+    assert capsys.readouterr().err == ""
 
 
 def test_seeded() -> None:

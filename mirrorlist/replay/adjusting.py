@@ -136,7 +136,8 @@ def repeated_text(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 def escaped(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     """Escape what makes a document of theirs unreadable."""
-    return replace(theirs, well_formed=True)
+    # Ours is not readable either where there is none, as by HEAD.
+    return replace(theirs, well_formed=True) if ours.well_formed else theirs
 
 
 def quoted(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
@@ -200,6 +201,11 @@ def _without_countries(theirs: Heading | None, ours: Heading | None, most: int) 
 def other_method(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     """Take our 405 for a method other than GET and HEAD."""
     return ours if request.method not in ("GET", "HEAD") and ours.status == 405 else theirs
+
+
+def head_is_no_line(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
+    """Take it that HEAD is no line of our log."""
+    return replace(theirs, log="") if request.method == "HEAD" and ours.log == "" else theirs
 
 
 def crashed_by_header(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:

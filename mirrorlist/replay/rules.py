@@ -17,6 +17,7 @@ OF_REQUESTS = (
 )
 OF_ANSWERS = (
     Rule("methods other than GET and HEAD", adjust=adjusting.other_method),
+    Rule("HEAD in the request log", adjust=adjusting.head_is_no_line),
     Rule("values that are too long or cannot be decoded", adjust=adjusting.not_understood),
     Rule("junk in X-Forwarded-For or `ip=`", adjust=adjusting.junk_address),
     Rule("junk in X-Forwarded-For or `ip=`", adjust=adjusting.crashed_by_header),
