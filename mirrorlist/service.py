@@ -145,7 +145,9 @@ class Service:
         if self._plans_of is not catalog:
             # Letting go of them takes milliseconds, which `forget` has.
             self._retired, self._plans, self._plans_of = self._plans, _kept_plans(), catalog
-        plan = self._plans.find((is_metalink, raw_query))
+        key = is_metalink, raw_query
+        # Nearly always it is among the young ones.
+        plan = self._plans.young.get(key) or self._plans.find(key)
         if plan is None:
             plan = Plan(parse_query(raw_query, is_metalink), catalog, self._minimum)
             if plan.error is not None:
