@@ -1,7 +1,7 @@
 .PHONY: help install dev demo test check hostile bench loadtest soak lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# What a target passes on: make demo ARGS="--port 3001", make test ARGS="-k metalink"
+# What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
 ARGS :=
 
 help: ## this list

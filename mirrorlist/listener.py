@@ -68,11 +68,11 @@ def without_brackets(host: str) -> str:
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:
-    """Return the two of HOST:PORT or [HOST]:PORT; raises OptionError that names the option.
+    """Return the two of HOST:PORT, [HOST]:PORT or PORT; raises OptionError that names the option.
 
     Without a host it is loopback: nobody else is to reach it by mistake.
     """
-    host, colon, port = text.rpartition(":")
+    host, colon, port = (text if ":" in text else f":{text}").rpartition(":")
     bare = without_brackets(host)
     if bare == host and ":" in host:
         colon = ""

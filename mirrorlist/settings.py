@@ -175,15 +175,15 @@ SETTINGS = (
         "The address for health, metrics and status, or none; without it 127.0.0.1:3002 for a watch"
         " and 127.0.0.1:3001 for a server, if that is free.",
         ("watch", "serve", "demo"),
-        metavar="HOST:PORT",
+        metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         Kind.TEXT,
         "The --admin of the `mirrorlist watch` that /status shows beside this server, or none.",
-        ("serve",),
+        ("serve", "demo"),
         default="127.0.0.1:3002",
-        metavar="HOST:PORT",
+        metavar="[HOST:]PORT",
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting(

@@ -93,9 +93,10 @@ def test_limits(port: int) -> None:
         pytest.param("[::1]:0", ("::1", 0), id="IPv6"),
         pytest.param("localhost:65535", ("localhost", 65535), id="a name"),
         pytest.param(":3002", ("127.0.0.1", 3002), id="loopback"),
+        pytest.param("3002", ("127.0.0.1", 3002), id="a port alone"),
         *(
             pytest.param(wrong, None, id=wrong or "nothing")
-            for wrong in ("", "3002", "::1:3002", "a:", "a:-1", "a:65536", "a:²", "a:1x")
+            for wrong in ("", "::1:3002", "a:", "a:-1", "a:65536", "a:²", "a:1x")
         ),
     ],
 )

@@ -184,3 +184,43 @@ def test_the_glossary_uses_names_of_the_code() -> None:
     names = [name for row in rows[2:] for name in re.findall(r"`([\w.]+)`", row[3])]
     assert len(names) > 40
     assert [name for name in names if name.rpartition(".")[2] not in code] == []
+
+
+def _texts() -> dict[str, str]:
+    """Every page, and every module, whose help and errors people read, by name."""
+    modules = [path for name in ("mirrorlist", "snapshot") for path in (ROOT / name).rglob("*.py")]
+    others = [ROOT / "Makefile", ROOT / "Containerfile", *ROOT.glob("contrib/*")]
+    return {name: _read(name) for name in _pages()} | {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in [*modules, *others]
+    }
+
+
+def test_nothing_is_installed_by_a_name() -> None:
+    """No text says to install our name from an index, where anybody could take it."""
+    wrong = re.compile(
+        r"(pip|pipx|uv|dnf|apt|brew|docker|podman)\S* (tool )?(install|pull) '?mirrorlist"
+    )
+    assert [name for name, text in _texts().items() if wrong.search(text)] == []
+
+
+def test_hosts_are_examples_or_exist() -> None:
+    """A host in a URL is an example by its name, this machine, or a known site."""
+    known = {"github.com", "maxmind.github.io", "protobuf.dev", "www.metalinker.org"}
+    known |= {"fedorahosted.org", "chromedevtools.github.io", "metalinker.org"}
+    found = {
+        host
+        for text in _texts().values()
+        for host in re.findall(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)", text)
+    }
+    foreign = {host for host in found if not host.endswith((".example", ".example.org"))}
+    assert {host for host in foreign if not host.replace(".", "").isdigit()} <= known
+
+
+def test_a_port_means_one_thing() -> None:
+    """3001 and 3002 are where health and status are, in every page, help text and example."""
+    for name, text in _texts().items():
+        for line in text.splitlines():
+            if re.search(r"\b300[12]/", line):
+                assert re.search(r"300[12]/(status|health|metrics)", line), (name, line)
+            assert not re.search(r"--(port|against)[ =\"]\S*300[12]", line), (name, line)

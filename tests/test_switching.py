@@ -43,8 +43,8 @@ class Haproxy:
         for ours, theirs in (
             ("/run/haproxy/admin.sock", str(self.admin)),
             ("bind :80", f"bind 127.0.0.1:{self.port}"),
-            ("127.0.0.1:3001", f"127.0.0.1:{old.port}"),
-            ("127.0.0.1:3002", f"127.0.0.1:{new.port}"),
+            ("127.0.0.1:8080", f"127.0.0.1:{old.port}"),
+            ("127.0.0.1:8081", f"127.0.0.1:{new.port}"),
         ):
             assert text.count(ours) == 1, ours
             text = text.replace(ours, theirs)

@@ -120,5 +120,5 @@ def test_no_hook(url: str) -> None:
 def test_a_wrong_address_of_the_admin_listener(tmp_path: Path) -> None:
     """A wrong option ends it at once with one line, and leaves no file."""
     usual = ["--database", f"sqlite:///{tmp_path}/mm.sqlite", "--output", tmp_path / "mm.snap"]
-    assert_refused(run("watch", *usual, "--admin", "3002"), 2, "--admin 3002")
+    assert_refused(run("watch", *usual, "--admin", "a:3002x"), 2, "--admin a:3002x")
     assert not list(tmp_path.iterdir())

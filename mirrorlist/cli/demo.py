@@ -1,9 +1,11 @@
 """`mirrorlist demo`: everything on one machine, from an embedded database."""
 
 import os
+import shlex
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,15 +19,20 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.serve import load_service, run_server
 from mirrorlist.client import Trust
 from mirrorlist.errors import StartError
+from mirrorlist.listener import listen_all
 from mirrorlist.refresh import look_at_files
 from mirrorlist.saying import stay
 from mirrorlist.signals import STOP, hold
+
+# In no other example of ours.
+_OTHER_PORT = 3333
 
 
 @click.command(short_help="Everything on one machine, with a database like Fedora's.")
 @options("demo")
 def demo(
     admin: str | None,
+    watch_admin: str,
     host: tuple[str, ...],
     port: int,
     workers: int,
@@ -41,6 +48,10 @@ def demo(
     """
     stay()
     hold()
+    # The terminal may be gone before all is built.
+    ends = _ends()
+    # First of all: a port in use must not cost the building of a database.
+    bound = _listen(host, port)
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
     if code:
@@ -49,7 +60,18 @@ def demo(
     files = look_at_files(directory / "demo.snap", geoip)
     service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
     teach = partial(_teach, directory=directory)
-    run_server(service, files, host, port, workers, admin, listening=teach, ends=_ends())
+    run_server(
+        service,
+        files,
+        host,
+        port,
+        workers,
+        admin,
+        watch_admin,
+        listening=teach,
+        ends=ends,
+        bound=bound,
+    )
 
 
 def _ends() -> frozenset[signal.Signals]:
@@ -61,6 +83,14 @@ def _ends() -> frozenset[signal.Signals]:
     # nohup lets it be ignored.
     is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return STOP if is_ignored else STOP | {signal.SIGHUP}
+
+
+def _listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    try:
+        return listen_all(hosts, port)
+    except StartError as error:
+        other = f'another port: make demo ARGS="--port {_OTHER_PORT}", or --port {_OTHER_PORT}'
+        raise StartError(f"{error}; is a demo of yours running there already? {other}") from error
 
 
 def _make_directory(directory: Path) -> None:
@@ -78,13 +108,14 @@ def _prepare(directory: Path) -> None:
     from snapshot.writer import replace_file
 
     database, asn = directory / "demo.sqlite", directory / "asn.txt"
-    if database.exists():
+    # os.path, as pathlib raises where a folder may not be looked into.
+    if os.path.exists(database):
         say(f"using the database that is there: {database}")
     else:
         with progress_bar() as steps:
             build_demo(database, lambda phase: steps(f"building {phase}", 0, 0))
         say(f"built a MirrorManager database: {database}")
-    if not asn.exists():
+    if not os.path.exists(asn):
         replace_file(asn, "".join(f"{line}\n" for line in demo_asn_lines()).encode())
     run_export(f"sqlite:///{database}", directory / "demo.snap", asn)
 
@@ -103,23 +134,41 @@ def _in_child(work: Callable[[], None]) -> int:
 
 
 def _teach(address: str, directory: Path) -> None:
-    url = f"http://{address}"
+    # Whole lines that a shell takes as they are; a terminal folds them, and copies them unfolded.
+    output().print(Text("\n".join(_lesson(f"http://{address}", directory))), soft_wrap=True)
+
+
+def _lesson(url: str, directory: Path) -> list[str]:
     query = "repo=rawhide&arch=x86_64"
-    lines = [
+    snapshot, asn = (shlex.quote(str(directory / name)) for name in ("demo.snap", "asn.txt"))
+    database = shlex.quote(f"sqlite:///{(directory / 'demo.sqlite').absolute()}")
+    program = _program()
+    return [
         "",
-        "Try, in another terminal:",
-        f"  curl '{url}/metalink?{query}&ip=85.214.132.117'      a client in Germany",
-        f"  curl '{url}/metalink?{query}&ip=200.160.0.8'         one in Brazil",
-        f"  curl '{url}/metalink?{query}&ip=2001:200::1'         one in Japan, by IPv6",
-        f"  curl '{url}/mirrorlist?repo=epel-10&arch=aarch64&country=br&protocol=https'",
-        f"  curl '{url}/mirrorlist?path=pub/fedora/linux/releases/44&time'",
-        f"  curl '{url}/rsyncFilter?categories=Fedora+EPEL&since=1793487000'   for rsync",
-        f"  curl '{url}/repositories'                                 all that can be asked for",
+        "# Try, in another terminal; a client in Germany:",
+        f"curl '{url}/metalink?{query}&ip=85.214.132.117'",
+        "# one in Brazil:",
+        f"curl '{url}/metalink?{query}&ip=200.160.0.8'",
+        "# one in Japan, by IPv6:",
+        f"curl '{url}/metalink?{query}&ip=2001:200::1'",
+        f"curl '{url}/mirrorlist?repo=epel-10&arch=aarch64&country=br&protocol=https'",
+        f"curl '{url}/mirrorlist?path=pub/fedora/linux/releases/44&time'",
+        "# What changed, for rsync:",
+        f"curl '{url}/rsyncFilter?categories=Fedora+EPEL&since=1793487000'",
+        "# All that can be asked for:",
+        f"curl '{url}/repositories'",
+        "# Why these mirrors?",
+        f"curl -H 'Accept: text/plain' '{url}/explain?{query}&ip=200.160.0.8'",
+        f"{program} ask --snapshot {snapshot} '{query}' --ip 200.160.0.8",
+        "# What changes in the database is served seconds later, while this runs:",
+        f"{program} watch --database {database} --output {snapshot} --asn {asn}",
+        "# End with Ctrl-C.",
         "",
-        "Why these mirrors?",
-        f"  curl -H 'Accept: text/plain' '{url}/explain?{query}&ip=200.160.0.8'",
-        f"  {sys.argv[0]} ask --snapshot {directory / 'demo.snap'} '{query}' --ip 200.160.0.8",
-        "",
-        "End with Ctrl-C.",
     ]
-    output().print(Text("\n".join(lines)))
+
+
+def _program() -> str:
+    """Return how to run this program again from a shell."""
+    if sys.argv[0].endswith(".py"):
+        return f"{shlex.quote(sys.executable)} -m mirrorlist.cli"
+    return shlex.quote(sys.argv[0])

@@ -58,7 +58,7 @@ def replay(
     address of the log is shown. Exit code 1 if a difference is unexplained.
 
     \b
-    mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:3001 --against mm.snap
+    mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:8080 --against mm.snap
     mirrorlist replay --log - --against http://old.example --against http://new.example
     """
     if len(against) != 2:

@@ -127,13 +127,14 @@ def run_server(
     fast: bool = True,
     ends: frozenset[Signals] = STOP,
     proxied: bool = False,
+    bound: Sequence[socket.socket] = (),
 ) -> None:
     """Bind each of the hosts, say where, and supervise workers until told to stop.
 
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
     watch may be. `fast`: lists take the fast door, if it fits; `proxied`: trusted proxies send
     PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
-    are the signals that mean the end.
+    are the signals that mean the end. `bound`: sockets of the hosts that listen already.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
@@ -145,11 +146,11 @@ def run_server(
     from mirrorlist.supervisor import Supervisor, Work
 
     watch = None if watch_admin == NOWHERE else host_and_port(watch_admin, "--watch-admin")
-    listeners, counts = listen_all(hosts, port), Counts(workers)
+    listeners, counts = bound or listen_all(hosts, port), Counts(workers)
     overlooked = open_admin(admin, DEFAULT_ADMIN, say)
-    bound = [shown_of(listener) for listener in listeners]
-    _tell_begin(bound, workers, service)
-    listening(bound[0])
+    at = [shown_of(listener) for listener in listeners]
+    _tell_begin(at, workers, service)
+    listening(at[0])
     if fast and (why := misfit(service)):
         say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
         fast = False
