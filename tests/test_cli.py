@@ -39,7 +39,7 @@ def test_export_as_json(folder: Path, tmp_path: Path) -> None:
     done = run("export", "--database", database, "--output", tmp_path / "a", "--json")
     found = json.loads(done.stdout)
     assert done.stderr == ""
-    assert set(found) == {"counts", "left_out", "seconds", "bytes", "phases"}
+    assert set(found) == {"counts", "left_out", "notes", "seconds", "bytes", "phases"}
     assert found["left_out"] == [
         {
             "table": "host_netblock",
@@ -239,7 +239,7 @@ def test_inspect_as_json(folder: Path) -> None:
     found = json.loads(run("inspect", folder / "mm.snap", "--json").stdout)
     assert set(found) == {
         *("format", "id", "built", "read", "sealed", "dated_since", "origin", "counts"),
-        "sections",
+        *("sections", "notes"),
     }
     assert found["counts"] == {
         "hosts": 9,
