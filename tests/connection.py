@@ -87,7 +87,12 @@ class Connection:
         self.now = 1000.0
         self.loop.time = lambda: self.now  # type: ignore[method-assign]
         config = uvicorn.Config(
-            app, log_config=None, lifespan="off", timeout_keep_alive=KEEP_ALIVE, ws="none"
+            app,
+            log_config=None,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE,
+            ws="none",
+            proxy_headers=False,
         )
         self.state = ServerState()
         self.state.default_headers = [(b"date", b"now")]
