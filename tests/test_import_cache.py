@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.cache.fields import MAX_FIELD_BYTES, MAX_FILE_BYTES
+from snapshot.cache.rows import _Lists
 from snapshot.errors import CacheError, OutputError, RefusedSnapshot
 from snapshot.importer import import_cache
 from snapshot.model import FileDetail, LeftOut
@@ -343,3 +344,48 @@ def test_without_protobuf(tmp_path: Path) -> None:
     (tmp_path / "google" / "__init__.py").touch()
     done = run("import-cache", "x", "--output", "y", PYTHONPATH=str(tmp_path))
     assert_refused(done, 2, "pip install '.[protobuf]'")
+
+
+Urls = dict[int, tuple[int, ...]]
+
+
+def _first_fitting(lists: list[Urls], urls: Urls) -> int:
+    """The first list in which no host has other URLs, by looking at each."""
+    fits = (
+        all(known.get(host, own) == own for host, own in urls.items()) for known in [*lists, {}]
+    )
+    return list(fits).index(True)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(0, 4), st.tuples(st.integers(0, 2)), max_size=5), max_size=40
+    )
+)
+def test_lists_that_contradict_each_other(found: list[Urls]) -> None:
+    """A directory is put into the first category of its topdir that it does not contradict."""
+    lists, slow = _Lists(), list[Urls]()
+    for urls in found:
+        place = lists.fitting(urls)
+        assert place == _first_fitting(slow, urls)
+        if place == len(slow):
+            slow.append({})
+        lists.add(place, {host: own for host, own in urls.items() if host not in slow[place]})
+        slow[place].update(urls)
+
+
+def test_many_lists_that_contradict_each_other() -> None:
+    """The work for one more does not grow with those before it: so many took minutes."""
+    lists = _Lists()
+    for number in range(20_000):
+        urls = {1: (number,), 2: (number // 2, 7)}
+        assert lists.fitting(urls) == number
+        lists.add(number, urls)
+
+
+def test_a_large_packed_field(tmp_path: Path) -> None:
+    """A field of 16 MB, whose numbers would take 25 times that, is refused before it is read."""
+    packed = cache.varint(2 << 3 | 2) + cache.varint(16 << 20) + b"\1" * (16 << 20)
+    path = write_cache(tmp_path / "cache", (cache.ASNS, cache.entry(1) + packed))
+    with pytest.raises(CacheError, match="not a mirrorlist cache: a field of 16,777,2"):
+        import_cache(path, tmp_path / "mm.snap")

@@ -211,11 +211,13 @@ class _Categories:
         self.urls: list[Urls] = []
         self._of: dict[tuple[str, int], int] = {}
         self._cache = cache
+        below: dict[str, _Lists] = {}
         for name in sorted(cache.directories):
             subpath, place = cache.directories[name]
             key = _topdir(name, subpath), place
             if key not in self._of:
-                self._of[key] = self._find(key[0], cache.carriers[place])
+                lists = below.setdefault(key[0], _Lists())
+                self._of[key] = self._find(key[0], lists, cache.carriers[place])
         pairs = ((category, host) for category, urls in enumerate(self.urls) for host in urls)
         self.members = {pair: id for id, pair in enumerate(pairs, 1)}
 
@@ -224,17 +226,51 @@ class _Categories:
         subpath, place = self._cache.directories[directory]
         return self._of[_topdir(directory, subpath), place]
 
-    def _find(self, topdir: str, urls: Urls) -> int:
+    def _find(self, topdir: str, lists: "_Lists", urls: Urls) -> int:
         """The first category of this topdir in which no host has other URLs, or a new one."""
-        for category, known in enumerate(self.urls):
-            if self.topdirs[category] == topdir and all(
-                known.get(host, found) == found for host, found in urls.items()
-            ):
-                known.update(urls)
-                return category
-        self.topdirs.append(topdir)
-        self.urls.append(dict(urls))
-        return len(self.urls) - 1
+        place = lists.fitting(urls)
+        if place == len(lists.categories):
+            lists.categories.append(len(self.topdirs))
+            self.topdirs.append(topdir)
+            self.urls.append({})
+        category = lists.categories[place]
+        lists.add(
+            place, {host: own for host, own in urls.items() if host not in self.urls[category]}
+        )
+        self.urls[category].update(urls)
+        return category
+
+
+class _Lists:
+    """The categories of one topdir, found by whom they contradict.
+
+    Sets of categories are integers with a bit for each, so that a thousand of them cost as much as
+    one: a cache in which every directory contradicts all others takes linear time.
+    """
+
+    def __init__(self) -> None:
+        self.categories: list[int] = []
+        self._having: dict[int, int] = {}
+        # Of those that have just these URLs of a host, the first one, and the bits from there on.
+        self._alike: dict[tuple[int, tuple[int, ...]], tuple[int, int]] = {}
+
+    def fitting(self, urls: Urls) -> int:
+        """Return the first place in which no host has other URLs; the one behind all if none."""
+        others = 0
+        for pair in urls.items():
+            having = self._having.get(pair[0], 0)
+            if having:
+                first, alike = self._alike.get(pair, (0, 0))
+                others |= having & ~(alike << first)
+        return (~others & others + 1).bit_length() - 1
+
+    def add(self, place: int, urls: Urls) -> None:
+        """Note that a category has these hosts' URLs too."""
+        for pair in urls.items():
+            self._having[pair[0]] = self._having.get(pair[0], 0) | 1 << place
+            first, alike = self._alike.get(pair, (place, 0))
+            least = min(first, place)
+            self._alike[pair] = least, alike << (first - least) | 1 << (place - least)
 
 
 def _hosts(cache: Cache, asns: dict[int, int]) -> list[HostRow]:
