@@ -2,12 +2,24 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mirrorlist.errors import GeoipError, OptionError
+from mirrorlist.geo import MmdbGeo
+from mirrorlist.settings import read_file
 from snapshot import errors
+from snapshot.asn import read_asn_netblocks
+from snapshot.cache.rows import read_cache
+from snapshot.continents import read_continents
 from snapshot.format import HEADER, MAGIC, MAJOR, MAX_FILE_BYTES, MINOR, open_container
+from snapshot.leftout import LeftOutRows
+from snapshot.reader import Snapshot
+from snapshot.seal import read_key
 from snapshot.wholefile import lines_of, open_regular, read_regular
 from tests.command import assert_refused, run
 from tests.factories import make_database, world
@@ -134,3 +146,54 @@ def test_a_large_file_that_is_no_snapshot(tmp_path: Path) -> None:
         with pytest.raises(kind):
             open_container(path)
     assert MAX_FILE_BYTES < 3 << 30
+
+
+READERS: list[tuple[str, Callable[[Path], object], type[Exception]]] = [
+    ("settings", read_file, OptionError),
+    ("continents", read_continents, errors.DataFileError),
+    ("key", read_key, errors.DataFileError),
+    ("ASN", lambda path: read_asn_netblocks(path, LeftOutRows()), errors.DataFileError),
+    ("GeoIP", MmdbGeo, GeoipError),
+    ("snapshot", Snapshot, errors.SnapshotError),
+    ("cache", lambda path: read_cache(path, lambda *_: None, LeftOutRows()), errors.CacheError),
+]
+NASTY = [
+    b"",
+    b"\0" * 99,
+    b"a = " + b"[" * 5000,
+    b"a = 1" + b"0" * 5000,
+    b"a = 9999-99-99T99:99:99Z\n",
+    b"host = '\xff'\n",
+    b"\xab\xcd\xefMaxMind.com",
+    b"\xab\xcd\xefMaxMind.com\xe1\x42aa",
+    MAGIC,
+    b"\xff\xfe1\0",
+    b"9" * 5000 + b"/" + b"9" * 5000 + b" " + b"9" * 5000,
+]
+
+
+@pytest.mark.parametrize(
+    ("read", "kind"), [pytest.param(read, kind, id=name) for name, read, kind in READERS]
+)
+def test_any_bytes(
+    tmp_path_factory: pytest.TempPathFactory, read: Callable[[Path], object], kind: type[Exception]
+) -> None:
+    """Whatever bytes a file has, it is read or refused in one line that names it."""
+    path = tmp_path_factory.mktemp("bytes") / "x"
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.binary(max_size=300) | st.sampled_from(NASTY))
+    def attempt(content: bytes) -> None:
+        path.write_bytes(content)
+        said = ""
+        try:
+            read(path)
+        except kind as error:
+            said = str(error)
+        assert not said or (str(path) in said and "\n" not in said)
+
+    attempt()
+    for content in NASTY:
+        path.write_bytes(content)
+        with suppress(kind):
+            read(path)

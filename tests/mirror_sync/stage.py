@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,6 +100,8 @@ class Site:
     instead: bytes | None = None
     """What is sent for a filter, whatever it should be; empty closes the connection."""
     metalink_instead: bytes | None = None
+    drips_after: int | None = None
+    """From which byte on an answer comes a byte at a time."""
     asked: list[str] = field(default_factory=list)
 
     def respond(self, target: str) -> bytes:
@@ -151,7 +153,13 @@ def run_sites() -> Iterator[Sites]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             _, name, rest = self.path.split("/", 2)
-            self.wfile.write(sites.known[unquote(name)].respond(f"/{rest}"))
+            site = sites.known[unquote(name)]
+            answer = site.respond(f"/{rest}")
+            with suppress(OSError):
+                self.wfile.write(answer[: site.drips_after])
+                for place in range(site.drips_after or len(answer), len(answer)):
+                    time.sleep(0.1)
+                    self.wfile.write(answer[place : place + 1])
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
@@ -192,6 +200,7 @@ class Mirror:
         self.destination.mkdir(parents=True)
         self.state = folder / "state"
         self.programs = make_programs(folder / "bin")
+        self.script = SCRIPT
         self.settings: dict[str, object] = {
             "server": server,
             "categories": "Test Linux,Test EPEL",
@@ -211,6 +220,15 @@ class Mirror:
         shutil.rmtree(self.programs)
         make_programs(self.programs, without, **replaced)
 
+    def hurry(self, **values: object) -> None:
+        """Use a script with other values for what it takes from a server."""
+        text = SCRIPT.read_text()
+        for name, value in values.items():
+            text, count = re.subn(rf"\b{name}=\d+", f"{name}={value}", text)
+            assert count == 1, name
+        self.script = self.folder / "mirror-sync"
+        self.script.write_text(text)
+
     def start(self, *options: str, before: str = ":") -> subprocess.Popen[str]:
         """Start mirror-sync in a process group of its own, after a command of its shell."""
         config = self.folder / "mirror-sync.conf"
@@ -223,7 +241,7 @@ class Mirror:
                 f'{before}; exec "$@"',
                 "-",
                 shell,
-                str(SCRIPT),
+                str(self.script),
                 "--config",
                 str(config),
                 *options,
