@@ -29,7 +29,8 @@ class Store:
 
     def _load(self, before: Catalog | None) -> Catalog:
         try:
-            catalog = Catalog(Snapshot(self.path, self._key), before)
+            snapshot = Snapshot(self.path, self._key, before.snapshot if before else None)
+            catalog = Catalog(snapshot, before)
         except SnapshotError:
             raise
         except Exception as error:

@@ -24,7 +24,9 @@ def try_out(catalog: Catalog) -> None:
     try:
         for prefix, arch in _repositories(catalog):
             for is_metalink in (True, False):
-                _ask(Query(repo=prefix, arch=arch, metalink=is_metalink), catalog)
+                query = Query(repo=prefix, arch=arch, metalink=is_metalink)
+                answer(query, _NOBODY, catalog, Random(0), catalog.read)
+            _explain(query, catalog)
     except SnapshotError:
         raise
     except Exception as error:
@@ -33,8 +35,7 @@ def try_out(catalog: Catalog) -> None:
         ) from error
 
 
-def _ask(query: Query, catalog: Catalog) -> None:
-    answer(query, _NOBODY, catalog, Random(0), catalog.read)
+def _explain(query: Query, catalog: Catalog) -> None:
     # No host carries it, say; the answer was that too.
     with suppress(QueryError):
         explain_any(query, _NOBODY, catalog, Random(0), catalog.read, DEFAULT_MINIMUM)

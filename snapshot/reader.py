@@ -50,10 +50,16 @@ _CONTRADICTIONS = (
 class Snapshot:
     """One verified snapshot file; any contradiction within it raises MalformedSnapshot."""
 
-    def __init__(self, path: str | os.PathLike[str], key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        key: bytes | None = None,
+        before: "Snapshot | None" = None,
+    ) -> None:
         """Open a snapshot file; raises a SnapshotError that says what is wrong with it.
 
-        With a key (of `snapshot.seal`) a file that was not sealed with it is refused.
+        With a key (of `snapshot.seal`) a file that was not sealed with it is refused. What has the
+        same bytes as in one opened `before` is not verified again.
         """
         self.path = os.fspath(path)
         container = open_container(path, key)
@@ -66,6 +72,7 @@ class Snapshot:
         self._sections = container.sections
         if not (0 <= self.built <= _LAST_SECOND and 0 <= self.read <= _LAST_SECOND):
             raise MalformedSnapshot(f"{self.path}: malformed: the header has a time that never is")
+        self._verify_parts(before)
         self._verify_columns()
 
     @property
@@ -250,13 +257,25 @@ class Snapshot:
     def _file_details(self) -> sections.FileDetailTable:
         return self._section("file_details", sections.FileDetailTable)
 
+    def _verify_parts(self, before: "Snapshot | None") -> None:
+        """Verify the two large parts that take longest, if they changed."""
+        if not self._is_as_in(before, "directory_names"):
+            self._guard("directory_names", self._names.verify)
+        if not self._is_as_in(before, "file_details") or not self._is_as_in(before, "directories"):
+            count = self.directory_count
+            self._guard("file_details", lambda: self._file_details.verify(count))
+
+    def _is_as_in(self, before: "Snapshot | None", name: str) -> bool:
+        # Copies, as two views would be compared item by item.
+        sections = before._sections if before else {}
+        same = name in sections and name in self._sections
+        return same and bytes(sections[name]) == bytes(self._sections[name])
+
     def _verify_columns(self) -> None:
         # Whole columns at C speed, so that no later lookup can point outside.
         directories = self._directories
         if self._names.count != directories.count:
             raise self._malformed("directories", "another number of names")
-        self._guard("directory_names", self._names.verify)
-        self._guard("file_details", lambda: self._file_details.verify(directories.count))
         self._guard("host_sets", lambda: self._host_sets.verify(len(self.hosts), directories.count))
         for value in set(directories.host_sets) - {sections.NO_HOST_SET}:
             if value >= self._host_sets.count:
