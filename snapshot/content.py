@@ -10,8 +10,9 @@ from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import Mirrors
 from snapshot.model import Directory, FileDetail, Repository
 from snapshot.nametable import MAX_NAME_BYTES
+from snapshot.redirects import odd_redirects
 from snapshot.source import DirectoryRow, FileDetailRow, Rows
-from snapshot.text import refuse_control
+from snapshot.text import refuse_control, stripped
 
 _HASH_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 _MAX_INTEGER = (1 << 63) - 1
@@ -47,11 +48,12 @@ def make_content(
     """Apply the rules for directories and everything that points at them."""
     index = {row.id: place for place, row in enumerate(usable)}
     host_sets, directories = _directories(rows, usable, mirrors, left_out)
+    repositories = _repositories(rows, index, left_out)
     return Content(
         host_sets=host_sets,
         directories=directories,
-        repositories=_repositories(rows, index, left_out),
-        redirects=_redirects(rows, left_out),
+        repositories=repositories,
+        redirects=_redirects(rows, repositories, left_out),
         file_details=_file_details(rows, index, left_out),
     )
 
@@ -139,9 +141,11 @@ def _is_within(name: str, topdir: str) -> bool:
 def _repositories(rows: Rows, index: dict[int, int], left_out: LeftOutRows) -> list[Repository]:
     arches = {arch.id: arch.name for arch in rows.arches}
     found: dict[tuple[str, str], Repository] = {}
-    for row in sorted(rows.repositories):
+    # A name as it was meant first, then those with blanks around them.
+    for row in sorted(rows.repositories, key=lambda row: (_has_blanks(row.prefix), row.id)):
         with left_out.row("repository", row.id):
-            if not row.prefix:
+            prefix = "" if row.prefix is None else stripped(row.prefix, "prefix")
+            if not prefix:
                 raise ValueError("no prefix: nobody can ask for it")
             arch = None if row.arch_id is None else arches.get(row.arch_id)
             if arch is None or row.version_id is None:
@@ -149,21 +153,34 @@ def _repositories(rows: Rows, index: dict[int, int], left_out: LeftOutRows) -> l
             directory = None if row.directory_id is None else index.get(row.directory_id)
             if directory is None:
                 raise ValueError("no usable directory")
-            key = refuse_control(row.prefix, "prefix"), refuse_control(arch, "arch")
+            key = prefix, stripped(arch, "arch")
+            if not key[1]:
+                raise ValueError("no arch")
             if key in found:
-                raise ValueError("the same prefix and arch as an earlier one")
+                blanks = " once the blanks around it are gone" if _has_blanks(row.prefix) else ""
+                raise ValueError(f"the same prefix and arch as an earlier one{blanks}")
             found[key] = Repository(*key, directory, bool(row.disabled))
     return sorted(found.values(), key=lambda row: (row.prefix.encode(), row.arch.encode()))
 
 
-def _redirects(rows: Rows, left_out: LeftOutRows) -> dict[str, str]:
+def _has_blanks(name: object) -> bool:
+    return isinstance(name, str) and name != name.strip()
+
+
+def _redirects(rows: Rows, repositories: list[Repository], left_out: LeftOutRows) -> dict[str, str]:
     redirects: dict[str, str] = {}
-    for row in sorted(rows.redirects):
+    for row in sorted(rows.redirects, key=lambda row: (_has_blanks(row.from_repo), row.id)):
         with left_out.row("repository_redirect", row.id):
-            if not row.to_repo:
+            target = "" if row.to_repo is None else stripped(row.to_repo, "to_repo")
+            if not target:
                 raise ValueError("leads nowhere")
-            target = refuse_control(row.to_repo, "to_repo")
-            redirects.setdefault(refuse_control(row.from_repo, "from_repo"), target)
+            asked = stripped(row.from_repo, "from_repo")
+            if not asked:
+                raise ValueError("no from_repo: nobody can ask for it")
+            if redirects.setdefault(asked, target) != target:
+                raise ValueError("the same from_repo as an earlier one, and another to_repo")
+    for note in odd_redirects(redirects, repositories):
+        left_out.note(note)
     return redirects
 
 

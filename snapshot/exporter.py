@@ -273,7 +273,7 @@ def make_snapshot(
 
     `known` is what DNS said before; without an `asn` no network has one.
     """
-    countries, continents = _countries(continents, left_out)
+    countries, continents = _countries(rows, continents, left_out)
     usable = usable_directories(rows, left_out)
     mirrors = make_mirrors(rows, {row.id: row.name for row in usable}, left_out, countries)
     content = make_content(rows, usable, mirrors, left_out)
@@ -302,16 +302,21 @@ def make_snapshot(
 
 
 def _countries(
-    continents: dict[str, str], left_out: LeftOutRows
+    rows: Rows, continents: dict[str, str], left_out: LeftOutRows
 ) -> tuple[Countries, dict[str, str]]:
     """The countries that there are, and a table of continents without any others."""
-    countries = Countries(country for country in continents if is_own_code(country))
+    redirected = (row.country.strip().upper() for row in rows.continents if _is_text(row.country))
+    countries = Countries(filter(is_own_code, (*continents, *redirected)))
     for country in sorted(continents):
         if country not in countries:
             left_out.add("continents file", None, countries.why_not(country))
     return countries, {
         country: continent for country, continent in continents.items() if country in countries
     }
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:

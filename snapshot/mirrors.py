@@ -7,10 +7,11 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from snapshot.countries import Countries
+from snapshot.hosturl import host_url
 from snapshot.leftout import LeftOutRows
 from snapshot.model import Category, CategoryHost, Host, Inactive
 from snapshot.source import HostRow, Rows, SiteRow
-from snapshot.text import clean_url, printable, refuse_control
+from snapshot.text import printable, refuse_control
 
 MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
 # The schema's own default for a host that says nothing.
@@ -44,6 +45,7 @@ def make_mirrors(
     hosts = _hosts(rows, left_out, countries)
     host_index = {host.id: index for index, host in enumerate(hosts)}
     urls = _urls(rows, left_out)
+    _note_shared(rows, urls, hosts, host_index, left_out)
     carriers = _carriers(rows, host_index, left_out)
     categories, offerable, always_up2date = [], [], []
     for row in sorted(rows.categories):
@@ -56,7 +58,9 @@ def make_mirrors(
             CategoryHost(host, always, tuple(urls[host_category]))
             for host, host_category, always in members
         ]
-        categories.append(Category(row.id, printable(row.name), topdir, tuple(category_hosts)))
+        categories.append(
+            Category(row.id, printable(row.name).strip(), topdir, tuple(category_hosts))
+        )
         bits = {
             str(host_category): 1 << host
             for host, host_category, _ in members
@@ -134,8 +138,8 @@ def _host(
             left_out.add("host", row.id, f"{error}: host kept without it")
     return Host(
         id=row.id,
-        name=printable(row.name),
-        site=printable(site.name),
+        name=printable(row.name).strip(),
+        site=printable(site.name).strip(),
         country=country,
         bandwidth=_bandwidth(row, left_out),
         # NULL where MirrorManager allows none: rather unlisted than shown to everybody.
@@ -197,11 +201,33 @@ def _urls(rows: Rows, left_out: LeftOutRows) -> dict[int, list[str]]:
                 raise ValueError("does not say whether it is private")
             if row.host_category_id not in host_categories:
                 raise ValueError("no host category")
-            url = clean_url(row.url)
+            url = host_url(row.url)
             if url in urls[row.host_category_id]:
                 raise ValueError("the same URL as an earlier one once cleaned")
             urls[row.host_category_id].append(url)
     return urls
+
+
+def _note_shared(
+    rows: Rows,
+    urls: dict[int, list[str]],
+    hosts: list[Host],
+    host_index: dict[int, int],
+    left_out: LeftOutRows,
+) -> None:
+    """Say which URLs stand at several active hosts: lists name them as often, for one machine."""
+    owners: dict[str, set[int]] = defaultdict(set)
+    for row in rows.host_categories:
+        index = None if row.host_id is None else host_index.get(row.host_id)
+        if index is not None and not hosts[index].inactive:
+            for url in urls.get(row.id, ()):
+                owners[url].add(hosts[index].id)
+    shared = sorted((url, sorted(ids)) for url, ids in owners.items() if len(ids) > 1)
+    if shared:
+        shown = "; ".join(f"{url} at hosts {', '.join(map(str, ids))}" for url, ids in shared[:3])
+        more = f" and {len(shared) - 3} more" if shared[3:] else ""
+        count = "1 URL stands" if len(shared) == 1 else f"{len(shared)} URLs stand"
+        left_out.note(f"{count} at more than one host: {shown}{more}")
 
 
 def _carriers(

@@ -8,6 +8,8 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_XML = re.compile("[\ufffe\uffff]")
 # What no list can have in a line as it is.
 UNWRITABLE = re.compile(f"{CONTROL.pattern}|{_NOT_XML.pattern}")
+# What a paste brings along: among others a no-break space and a byte order mark.
+_BLANKS = " \t\r\n\xa0\u200b\ufeff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
@@ -39,6 +41,14 @@ def printable(text: object) -> str:
     if not isinstance(text, str):
         return ""
     return _SURROGATE.sub("?", CONTROL.sub("?", text))
+
+
+def stripped(text: object, what: str) -> str:
+    """Return a name that somebody typed without the blanks around it; raises as `refuse_control`.
+
+    Source: MirrorManager2 17b2652a strips what its forms take; older rows have them still.
+    """
+    return refuse_control(text.strip(_BLANKS) if isinstance(text, str) else text, what)
 
 
 def without_userinfo(text: str) -> str:

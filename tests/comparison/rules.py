@@ -33,6 +33,7 @@ RULES = (
 NOT_COMPARED = {
     "a continent for a country that the CSV lacks (BQ CW SS SX XK)": "the CSV is the data's",
     "a host's country that does not exist": "both would have to be given such a host",
+    "odd URLs of hosts (user, query, other schemes, other spellings)": "no host there has one",
     "netblocks wider than /16 (IPv6 /32)": "one such row moves every client of the comparison",
     "netblocks": "a row that ends the incumbent's export cannot be in common data",
 }
