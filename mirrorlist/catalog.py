@@ -60,9 +60,17 @@ class Catalog:
         self._country_ranges = RangeTable(snapshot.country_ranges)
         self._asns = RangeTable(snapshot.asn_ranges)
         self._arches: dict[str, list[str]] = defaultdict(list)
-        for prefix, arch in self.repositories:
+        for prefix, arch in filter(self._is_askable, self.repositories):
             self._arches[prefix].append(arch)
         self._closest = ClosestNames(self._arches.keys() - self.disabled)
+
+    def _is_askable(self, repository: tuple[str, str]) -> bool:
+        """Return whether a repository can be asked for by its own name."""
+        prefix, arch = repository
+        target = self.redirects.get(prefix, prefix)
+        # Source packages have one tree for all arches.
+        is_reached = "source" not in prefix or arch == "source"
+        return is_reached and target not in self.disabled and (target, arch) in self.repositories
 
     def age(self, now: float) -> int:
         """Return how many seconds ago the database was read; `now` is seconds since 1970."""

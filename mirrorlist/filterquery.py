@@ -9,8 +9,18 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from mirrorlist.commas import elements
 from mirrorlist.errors import BadQuery
-from mirrorlist.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES, decode, echo
+from mirrorlist.query import (
+    FORM_BLANK,
+    MAX_ECHO,
+    MAX_LIST_ELEMENTS,
+    MAX_PATH_BYTES,
+    decode,
+    echo,
+    list_of,
+    spelling,
+)
 from snapshot.model import Category
 
 FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
@@ -88,27 +98,22 @@ def _seconds(text: str) -> int:
 
 def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
     places = {category.name: place for place, category in enumerate(categories)}
-    names = [name for name in text.split(",") if name]
+    # A plus sign may be of a name, as in C++, or a form's way to write a blank.
+    names = list_of("categories", text, "")
     if not names:
         raise BadQuery(f"# categories=: missing: names with commas between; {_known(categories)}")
-    if len(names) > MAX_LIST_ELEMENTS:
-        raise BadQuery(f"# categories=: more than {MAX_LIST_ELEMENTS} elements")
     found = set()
     for name in names:
-        # A form's way to write a blank, which MirrorManager decodes.
-        place = places.get(name, places.get(name.replace("+", " ")))
+        place = places.get(name, places.get(name.replace(FORM_BLANK, " ").strip()))
         if place is None:
-            raise BadQuery(f"# categories=: no category {_shown(name)}; {_known(categories)}")
+            raise BadQuery(f"# categories=: no category {echo(name)}; {_known(categories)}")
         found.add(place)
     return tuple(sorted(found))
 
 
 def _known(categories: Sequence[Category]) -> str:
-    names = [_shown(category.name) for category in categories[:_MOST_SHOWN]]
-    more = ", ..." if len(categories) > _MOST_SHOWN else ""
+    # Those that can be asked for, spelt as in a URL.
+    askable = [one.name for one in categories if elements(one.name) == [one.name]]
+    names = [spelling(name) for name in askable[:_MOST_SHOWN] if len(name) <= MAX_ECHO]
+    more = ", ..." if len(askable) > _MOST_SHOWN else ""
     return f"there are {', '.join(names)}{more}" if names else "there are none"
-
-
-def _shown(name: str) -> str:
-    """Return a name as it stands in a query, limited to what may be echoed."""
-    return echo(name.replace(" ", "+"))

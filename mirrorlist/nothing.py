@@ -30,6 +30,6 @@ def protocols_asked(query: Query) -> str:
 
 
 def _named(query: Query) -> str:
-    if not query.protocols or query.protocols == {""}:
+    if not query.protocols:
         return "one of no protocols (protocol=)"
     return f"protocol {echo(query.protocol_text)} (protocol=)"

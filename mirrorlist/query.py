@@ -5,10 +5,11 @@ stays `+`, the last value of a repeated parameter wins, unknown parameters are p
 """
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
 
+from mirrorlist.commas import elements
 from mirrorlist.errors import BadQuery
 from snapshot.text import CONTROL
 
@@ -16,6 +17,9 @@ MAX_VALUE_BYTES = 256
 MAX_PATH_BYTES = 2048
 MAX_LIST_ELEMENTS = 32
 MAX_ECHO = 128
+# How forms write a blank; no country and no protocol begins or ends with it.
+FORM_BLANK = "+"
+_IN_URL = "._+/@~^-"
 
 PARAMETERS = frozenset(
     "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
@@ -68,7 +72,7 @@ def parse_query(raw: bytes, metalink: bool) -> Query:
         arch="source" if repo and arch is not None and "source" in repo else arch,
         path=values.get("path"),
         countries=_countries(values.get("country", "")),
-        protocols=None if protocol is None else frozenset(_elements("protocol", protocol.lower())),
+        protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
         protocol_text=protocol or "",
         ip=values.get("ip", ""),
         near=values.get("netblock", "1") == "1",
@@ -108,12 +112,17 @@ def decode(name: str, raw: bytes, limit: int) -> str:
     return text
 
 
-def _elements(name: str, text: str) -> list[str]:
-    elements = text.split(",")
-    if len(elements) > MAX_LIST_ELEMENTS:
+def list_of(name: str, text: str, also_blank: str = FORM_BLANK) -> list[str]:
+    """Return the elements of a parameter's value; raises BadQuery if it has too many."""
+    if text.count(",") >= MAX_LIST_ELEMENTS:
         raise BadQuery(f"# {name}=: more than {MAX_LIST_ELEMENTS} elements")
-    return elements
+    return elements(text, also_blank)
+
+
+def spelling(text: str) -> str:
+    """Return how a text of ours is asked for in a URL."""
+    return quote(text, safe=_IN_URL)
 
 
 def _countries(text: str) -> tuple[str, ...]:
-    return tuple(sorted({country for country in _elements("country", text.upper()) if country}))
+    return tuple(sorted(set(list_of("country", text.upper()))))

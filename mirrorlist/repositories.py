@@ -7,7 +7,7 @@ import orjson
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.jobs import Check
-from mirrorlist.query import echo
+from mirrorlist.query import spelling
 
 # Between two looks whether anybody waits.
 _STEP = 256
@@ -47,7 +47,7 @@ def render(catalog: Catalog, form: Form, check: Check) -> bytes:
     known = catalog.snapshot.repositories
     if form is Form.TEXT:
         lines = [
-            f"repo={echo(one.prefix)}&arch={echo(one.arch)}\n"
+            f"repo={spelling(one.prefix)}&arch={spelling(one.arch)}\n"
             for one in known
             if one.prefix not in catalog.disabled
         ]

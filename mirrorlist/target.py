@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.errors import Disabled, NotFound, UnknownRepository, Unspecified
-from mirrorlist.query import Query, echo
+from mirrorlist.query import Query, echo, spelling
 from mirrorlist.roster import Carriers
 from mirrorlist.urls import Path, path_below
 from snapshot.model import FileDetail
@@ -121,7 +121,7 @@ def _unknown_repository(prefix: str, arch: str, heading: str, catalog: Catalog) 
     last = "# all repositories are listed at /repositories"
     room = MOST_ERROR_BYTES - sum(len(line) + 1 for line in (*lines, last))
     for close in catalog.closest(prefix, arch):
-        line = f"# repo={echo(close[0])}&arch={echo(close[1])}"
+        line = f"# repo={spelling(close[0])}&arch={spelling(close[1])}"
         room -= len(line) + 1
         if room < 0:
             break

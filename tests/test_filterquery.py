@@ -68,7 +68,7 @@ LONG = "x" * MAX_PATH_BYTES
         pytest.param(f"{SINCE}&categories=,", "# categories=: missing", id="empty categories"),
         pytest.param(
             f"{SINCE}&categories=Linux,No%3C",
-            "# categories=: no category No?; there are Linux, Linux+EPEL, C++, ?",
+            "# categories=: no category No?; there are Linux, Linux%20EPEL, C++, %C3%84",
             id="unknown category",
         ),
         pytest.param(f"{SINCE}&categories=linux", "# categories=: no category linux", id="case"),

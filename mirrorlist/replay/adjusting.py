@@ -11,6 +11,8 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from mirrorlist.answer import DEFAULT_MINIMUM
+from mirrorlist.commas import elements
+from mirrorlist.query import FORM_BLANK
 from mirrorlist.replay.meaning import Heading, Link, Meaning, Version
 from mirrorlist.replay.request import Request
 
@@ -111,9 +113,12 @@ def countries_in_capitals(request: Request, theirs: Meaning, ours: Meaning) -> M
 
 
 def protocol_as_asked(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Repeat protocol= as it was asked, not in lower case."""
+    """Repeat protocol= as it was asked, not in lower case, and with its blanks."""
     asked = request.value("protocol")
-    if theirs.heading is None or asked is None or theirs.heading.protocol != asked.lower():
+    if theirs.heading is None or asked is None:
+        return theirs
+    lower = asked.lower()
+    if theirs.heading.protocol not in (lower, ",".join(elements(lower, FORM_BLANK))):
         return theirs
     return replace(theirs, heading=replace(theirs.heading, protocol=asked))
 

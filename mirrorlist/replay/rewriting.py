@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 from msgspec.structs import replace
 
+from mirrorlist.commas import elements
+from mirrorlist.query import FORM_BLANK
 from mirrorlist.replay.compare import Rewritten
 from mirrorlist.replay.request import Request
 
@@ -42,13 +44,16 @@ def countries_in_capitals(request: Request) -> Rewritten | None:
     return having(request, "country", (request.value("country") or "").upper())
 
 
-def countries_without_blanks(request: Request) -> Rewritten | None:
-    """Return the request without the empty elements of country=."""
-    value = request.value("country") or ""
-    named = ",".join(code for code in value.split(",") if code)
-    if named == value:
-        return None
-    return Rewritten(request.having("country", named or None))
+def lists_without_blanks(request: Request) -> Rewritten | None:
+    """Return the request without the empty elements and the blanks of country= and protocol=."""
+    changed = request
+    for name in ("country", "protocol"):
+        value = request.value(name) or ""
+        named = ",".join(elements(value, FORM_BLANK))
+        if named != value:
+            # An empty protocol= is not the same as none.
+            changed = changed.having(name, named or (None if name == "country" else ""))
+    return changed_to(request, changed)
 
 
 def protocols_in_lower_case(request: Request) -> Rewritten | None:

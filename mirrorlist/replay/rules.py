@@ -6,7 +6,11 @@ from mirrorlist.replay.compare import Rule
 # In this order: a value is decoded before it is read.
 OF_REQUESTS = (
     Rule("percent-encoding in values", rewriting.decoded),
-    Rule("an empty element in `country=`", rewriting.countries_without_blanks),
+    Rule(
+        "blanks and empty elements in lists",
+        rewriting.lists_without_blanks,
+        adjusting.protocol_as_asked,
+    ),
     Rule(
         "country names in the heading",
         rewriting.countries_in_capitals,
