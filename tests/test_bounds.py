@@ -24,6 +24,7 @@ from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 PERFORMANCE = Path(__file__).parent.parent / "docs/performance.md"
 FEW = 60_000
+PROTOCOLS = ("https", "http", "rsync")
 REPO = f"path={DIRECTORY}".encode()
 NOBODY = "192.0.2.1"
 BOUNDS = [
@@ -41,14 +42,14 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(roster, "KINDS_BYTES_A_HOST", 0)
     monkeypatch.setattr(orders, "BYTES_A_HOST", 0)
     monkeypatch.setattr(service, "MOST_ASKED", 400)
-    mirrors = tuple(Mirror(bandwidth=1 + number) for number in range(30))
+    mirrors = tuple(Mirror(bandwidth=1 + one, protocols=PROTOCOLS) for one in range(30))
     path = tmp_path / "mm.snap"
     path.write_bytes(encode(small_data(mirrors, {})))
     return Service(LoadedStore(Snapshot(path)), TableGeo({}), Trust(), lambda: NOW, reuse=1 << 20)
 
 
 def _protocols(dice: Random) -> str:
-    names = [f"{dice.randrange(1 << 30):x}" for _ in range(MAX_LIST_ELEMENTS - 2)]
+    names = [f"{dice.randrange(1 << 20):x}" for _ in range(MAX_LIST_ELEMENTS - 2)]
     known = dice.sample(["https", "HTTP", "rsync", "ftp"], dice.randint(1, 2))
     return f"path={DIRECTORY}&protocol={','.join([*names, *known])}"
 
@@ -80,7 +81,7 @@ def _attack(asked: Service, kinds: Sequence[Callable[[Random], str]], count: int
         # Twice, or it would not be kept at all.
         for _ in range(2):
             asked.respond(False, query, f"198.51.{number >> 8 & 255}.{number & 255}", [])
-        if not number % 10:
+        if not number % 4:
             asked.respond(False, REPO, NOBODY, [])
 
 

@@ -22,12 +22,14 @@ class Held:
         """Begin shut."""
         self.begun = threading.Event()
         self.may_end = threading.Event()
+        self.names: list[str] = []
         self.done: list[str] = []
 
     def work(self, name: str) -> Callable[[Check], str]:
         """Return work that waits, then looks whether it is still wanted."""
 
         def work(check: Check) -> str:
+            self.names.append(name)
             self.begun.set()
             self.may_end.wait(10)
             check()
@@ -88,6 +90,8 @@ def test_who_has_gone(presence: Presence, done: list[str]) -> None:
         results = await asyncio.gather(first, second, last, return_exceptions=True)
         assert results[2] == "last"
         assert all(isinstance(one, Abandoned) for one in results[:2]) is (not done)
+        # The first was under way when they left, the second is not even begun.
+        assert held.names == ["first", *done[1:], "last"]
         return held.done
 
     assert asyncio.run(run()) == [*done, "last"]
@@ -139,7 +143,7 @@ async def _seen(leave: Callable[[asyncio.StreamWriter], object]) -> list[Presenc
     )
     _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
-    await begun.wait()
+    await asyncio.wait_for(begun.wait(), 5)
     leave(writer)
     await asyncio.wait(state.tasks)
     writer.close()
