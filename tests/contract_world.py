@@ -94,17 +94,17 @@ _PROTOCOLS = {
 }
 
 _NETBLOCKS = [
-    (10, "20.0.0.0/8"),
-    (11, "20.30.0.0/16"),
+    (10, "20.30.0.0/16"),
+    (11, "20.30.32.0/19"),
     (12, "20.30.40.0/24"),
     (13, "20.30.40.0/24"),
     (14, "2001:db8:6::/48"),
     # 198.51.100.2 and 198.51.100.1 by 6to4: one literally, the other by its IPv4 address only.
     (14, "2002:c633:6402::/48"),
-    # 20.0.0.0/8 by 6to4: its literal netblock comes before that of the IPv4 address.
-    (14, "2002:1400::/24"),
+    # 20.30.0.0/16 by 6to4: its literal netblock comes before that of the IPv4 address.
+    (14, "2002:141e::/32"),
     (18, "21.0.0.77/255.255.255.0"),
-    (30, "20.40.0.7"),
+    (30, "20.30.200.7"),
     (33, "20.30.40.0/24"),
     # Junk switches off its own row only.
     (6, "not a netblock"),

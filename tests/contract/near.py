@@ -31,20 +31,20 @@ NETBLOCK = (
     Case(
         "only the widest one contains the client",
         _NEAR,
-        "20.255.255.255",
+        "20.30.255.255",
         tiers=({10}, {1, 3, 13, 16, 17}),
     ),
     Case(
         "just outside",
         _NEAR,
-        "21.0.0.0",
+        "20.31.0.0",
         tiers=({1, 3, 13, 16, 17},),
         heading=_near(countries("global")),
     ),
     Case("IPv6", _NEAR, "2001:db8:6:ffff:ffff:ffff:ffff:ffff", tiers=({14}, {1, 3, 13, 16, 17})),
     Case("IPv6 just outside", _NEAR, "2001:db8:7::", tiers=({1, 3, 13, 16, 17},)),
-    Case("a bare address", _NEAR, "20.40.0.7", tiers=({30}, {10}, {1, 3, 13, 16, 17})),
-    Case("beside a bare address", _NEAR, "20.40.0.8", tiers=({10}, {1, 3, 13, 16, 17})),
+    Case("a bare address", _NEAR, "20.30.200.7", tiers=({30}, {10}, {1, 3, 13, 16, 17})),
+    Case("beside a bare address", _NEAR, "20.30.200.8", tiers=({10}, {1, 3, 13, 16, 17})),
     Case(
         "a netmask, host bits masked off",
         _LIMITED,
@@ -107,7 +107,7 @@ NETBLOCK = (
     Case(
         "a host of a private site is private",
         "/metalink?path=pub/linux/near/boot.iso",
-        "20.40.0.7",
+        "20.30.200.7",
         tiers=({30}, {10}, {1, 3, 13, 16, 17}),
         private={10, 30},
     ),
