@@ -75,11 +75,13 @@ def explain_any(
 
 
 def _client_seen(client: Client, place: Place) -> ClientSeen:
+    # For which networks of others the database has a country is nothing to ask out one by one.
+    is_own = client.is_ours or client.near == client.geo
     return ClientSeen(
         address=str(client.geo),
         source=client.source,
         country=place.country,
-        country_source=place.country_source,
+        country_source=place.country_source if is_own else "by ip=",
         continent=place.continent,
         asn=place.asn,
     )
@@ -87,13 +89,33 @@ def _client_seen(client: Client, place: Place) -> ClientSeen:
 
 def _excluded(situation: Situation, selection: Selection) -> list[Excluded]:
     chosen = {one.host for one in selection.chosen}
-    # Which private hosts there are is no business of a stranger who is not offered them.
-    may_see_private = situation.client.is_ours
+    sees_all = situation.client.is_ours
     return [
-        Excluded(host.id, host.name, _reason(index, host, situation, selection))
+        Excluded(host.id, host.name, reason(index, host, situation, selection))
+        for reason in (_reason if sees_all else _public_reason,)
         for index, host in enumerate(situation.catalog.hosts)
-        if index not in chosen and (may_see_private or not host.private)
+        if index not in chosen and (sees_all or _is_public(index, host, situation.catalog))
     ]
+
+
+def _is_public(index: int, host: Host, catalog: Catalog) -> bool:
+    """Return whether a host could stand in some list that strangers get.
+
+    Which others there are, and what is switched off by whom, is no business of theirs.
+    """
+    return (
+        not host.private
+        and not host.inactive
+        and any(catalog.urls(category, index) for category in range(len(catalog.categories)))
+    )
+
+
+def _public_reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:
+    """The reason for a stranger: what a host has beside its public URLs is not said."""
+    catalog, category = situation.catalog, situation.target.category
+    if not catalog.urls(category, index):
+        return f"does not carry the category {catalog.categories[category].name}"
+    return _reason(index, host, situation, selection)
 
 
 def _reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:

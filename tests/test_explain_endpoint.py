@@ -1,6 +1,7 @@
 """`/explain`: the same reasons as `ask`, over HTTP, and what a stranger does not see."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 
 from mirrorlist.app import App
 from snapshot.reader import Snapshot
-from tests.factories import export_tables, world
+from tests.factories import edited, export_tables, world
 from tests.in_process import make_service
 
 REPO = "repo=linux-40&arch=x86_64"
@@ -69,6 +70,41 @@ def test_a_stranger_sees_no_private_host(snapshot: Snapshot) -> None:
     answer = _get(snapshot, REPO, STRANGER)
     assert PRIVATE_HOST not in _ids(answer, "hosts") | _ids(answer, "excluded")
     assert "host6.example" not in answer.text
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/plain"])
+@pytest.mark.parametrize("query", [REPO, "repo=epel-9&arch=x86_64", f"{REPO}&protocol=gopher"])
+def test_a_stranger_learns_only_what_is_public(tmp_path: Path, query: str, accept: str) -> None:
+    """Of hosts that no stranger can be sent to he learns nothing; of others no inner reason."""
+    tables = edited(("site", 3, {"admin_active": False}), ("host", 4, {"admin_active": False}))
+    for row in tables["host_category_url"]:
+        row["private"] = row["host_category_id"] == 51
+    tables["netblock_country"] = [{"id": 1, "netblock": f"{NEIGHBOUR}/32", "country": "JP"}]
+    snapshot, _ = export_tables(tmp_path, tables)
+    headers = {"Accept": accept}
+    told = _get(snapshot, query, headers=headers).text
+    for hidden in ("host3.", "host4.", "host5.", "host6.", "host7.", "switched off"):
+        assert hidden in told, "ours sees all"
+    found = _get(snapshot, query, STRANGER, headers).text
+    inner = ("inactive", "switched", "administrator", "owner", "crawler", "private", "site ")
+    for hidden in ("host3.", "host4.", "host5.", "host6.", "host7.", "public URL", *inner):
+        assert hidden not in found
+    assert "host8." in found
+    wished = _get(snapshot, f"{query}&ip={NEIGHBOUR}", STRANGER, headers).text
+    assert "JP" in wished
+    assert "netblock_country" not in wished
+
+
+def test_a_directory_of_private_hosts(tmp_path: Path) -> None:
+    """A stranger cannot tell a directory of private hosts from one that nobody carries."""
+    tables = world()
+    tables["host_category_dir"] = [
+        row for row in tables["host_category_dir"] if row["host_category_id"] == 61
+    ]
+    snapshot, _ = export_tables(tmp_path, tables)
+    found = _get(snapshot, REPO, STRANGER).json()
+    assert found["error"].startswith("error: no active host carries")
+    assert "host6" not in str(found)
 
 
 @pytest.mark.parametrize(
