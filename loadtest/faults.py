@@ -1,10 +1,14 @@
 """What goes wrong in a soak: each fault by its name, done to a `Scene`."""
 
+import fcntl
 import os
+import resource
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import psycopg
@@ -14,6 +18,7 @@ from snapshot.format import CONTENT, ENTRY, HEADER, Section, pack
 
 # How far a clock is ahead; exports wait until it has come to that.
 _AHEAD_SECONDS = 4
+_BEGIN_BYTES = 8
 _LEAST_SECONDS, _MOST_SECONDS = 0.2, 1.5
 
 Fault = Callable[[Scene, Random], str]
@@ -62,6 +67,7 @@ def _fill_disk(scene: Scene, rng: Random) -> str:
 def _corrupt(scene: Scene, rng: Random) -> str:
     """Put a bad file into the place, as a copy that broke off or a disk that lies."""
     content = bytearray(_content(scene))
+    begin = content[:_BEGIN_BYTES]
     kind = rng.choice(("flipped", "cut short", "something else", "empty"))
     if kind == "flipped":
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
@@ -71,6 +77,10 @@ def _corrupt(scene: Scene, rng: Random) -> str:
         content = bytearray(rng.randbytes(5000) if kind == "something else" else b"")
     in_place = rng.random() < 0.5
     _put(scene, content, in_place)
+    if content[:_BEGIN_BYTES] != begin:
+        # A watch replaces no file that is no snapshot: somebody does as it says.
+        time.sleep(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
+        scene.snapshot.unlink(missing_ok=True)
     return f"{kind}, {'written in place' if in_place else 'renamed into place'}"
 
 
@@ -101,6 +111,99 @@ def _remove(scene: Scene, rng: Random) -> str:
     return "removed"
 
 
+def _quiet(scene: Scene, rng: Random) -> str:
+    """Let nobody hear what the server says, while it has something to say."""
+    kind = rng.choice(("is not read", "has no reader"))
+    (scene.ear.stop if kind == "is not read" else scene.ear.leave)()
+    try:
+        _kill_worker(scene, rng)
+        os.kill(scene.server.pid, signal.SIGUSR1)
+        scene.workers()
+        time.sleep(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
+    finally:
+        scene.ear.come_back()
+    return f"it {kind}"
+
+
+def _refuse_forks(scene: Scene, rng: Random) -> str:
+    """Let the system refuse a new process while one is missing."""
+    before = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    scene.limit_processes(1)
+    try:
+        killed = _kill_worker(scene, rng)
+        time.sleep(rng.uniform(_MOST_SECONDS, 2 * _MOST_SECONDS))
+    finally:
+        scene.limit_processes(before)
+    scene.workers()
+    return f"{killed}, and no other at first"
+
+
+def _no_descriptors(scene: Scene, rng: Random) -> str:
+    """Let the watch open nothing for a while."""
+    before = resource.prlimit(scene.watch, resource.RLIMIT_NOFILE)
+    resource.prlimit(scene.watch, resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with suppress(psycopg.Error):
+            scene.commit(rng)
+        time.sleep(rng.uniform(_MOST_SECONDS, 2 * _MOST_SECONDS))
+    finally:
+        resource.prlimit(scene.watch, resource.RLIMIT_NOFILE, before)
+    return "for the watch, with a change"
+
+
+def _lock_log(scene: Scene, rng: Random) -> str:
+    """Lock the request log as whoever reads it can; lines go on."""
+    with scene.requests.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = os.fstat(file.fileno()).st_size
+        scene.until(
+            "lines are written in spite of a lock",
+            lambda: os.fstat(file.fileno()).st_size > size,
+        )
+    return "lines went on"
+
+
+def _overwrite_snapshot(scene: Scene, rng: Random) -> str:
+    """Write over the published file in place, again and again, with what it is."""
+    content = _content(scene)
+    times = rng.randrange(1, 5)
+    for _ in range(times):
+        _put(scene, content, in_place=True)
+        time.sleep(rng.uniform(0, _LEAST_SECONDS))
+    return f"{times} times"
+
+
+def _overwrite_geoip(scene: Scene, rng: Random) -> str:
+    """Spoil the GeoIP file in place, and cut it short, then bring it back."""
+    content = scene.geoip.read_bytes()
+    scene.geoip.write_bytes(rng.randbytes(len(content) // 2))
+    time.sleep(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
+    scene.geoip.write_bytes(content)
+    return "spoilt, then as before"
+
+
+def _drip(scene: Scene, rng: Random) -> str:
+    """Serve beside a neighbour who never ends his answer, and kill -9 that server."""
+    with socket.create_server(("127.0.0.1", 0)) as neighbour:
+        where = f"127.0.0.1:{neighbour.getsockname()[1]}"
+        _content(scene)
+        pids = scene.start_beside(where)
+        connection, _ = neighbour.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            os.kill(pids[0], signal.SIGKILL)
+            scene.until("none of its processes stays", lambda: not any(map(_is_there, pids)))
+    return "it ended with its supervisor"
+
+
+def _is_there(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 def _content(scene: Scene) -> bytes:
     """What is published, as soon as it is a snapshot."""
     scene.until("a good file is published", lambda: scene.published() is not None)
@@ -126,6 +229,13 @@ FAULTS: dict[str, Fault] = {
     "clock ahead": _ahead,
     "file times jump": _mtime,
     "snapshot removed": _remove,
+    "standard error": _quiet,
+    "forks refused": _refuse_forks,
+    "no file can be opened": _no_descriptors,
+    "request log locked": _lock_log,
+    "snapshot written over in place": _overwrite_snapshot,
+    "GeoIP file spoilt in place": _overwrite_geoip,
+    "a neighbour that drips": _drip,
 }
 """All faults by name."""
 

@@ -16,6 +16,8 @@ import psycopg
 from loadtest.crawl import crawl, crawled_hosts
 from loadtest.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE, LOG_FILE, write_data_files
 from loadtest.dataset import Dataset, fill
+from loadtest.ear import Ear
+from loadtest.processes import tree
 from loadtest.progress import Phases
 from loadtest.servers import Server, Servers
 from loadtest.workers import worker_pids
@@ -31,6 +33,8 @@ _LOOK_SECONDS = 0.02
 _DISK_BYTES = 32 << 20
 _EVERY_SECONDS = 5
 _NAME = "soak"
+# A user of whom nobody else has processes.
+_NOBODY = 64979
 
 
 class Scene:
@@ -46,6 +50,8 @@ class Scene:
         self.said = folder / "watch.said"
         self.url = postgresql.create(_NAME)
         self.changes = 0
+        self.ear = Ear(folder / "said")
+        self.requests = folder / "log" / "requests.log"
         self._servers = servers
         self._hosts: list[int] = []
         self._watch: subprocess.Popen[bytes] | None = None
@@ -63,15 +69,41 @@ class Scene:
         self._mounted = self._mount()
         self.start_watch()
         self.until("the first export", self.snapshot.exists)
-        options = ["--geoip", str(self.data / GEOIP_FILE), "--workers", str(WORKERS)]
-        self.server = self._servers.ours(self.snapshot, options)
+        options = ["--geoip", str(self.geoip), "--workers", str(WORKERS)]
+        options += ["--log", str(self.requests)]
+        self._make_room()
+        self.server = self._servers.ours(self.snapshot, options, _as_nobody(), self.ear)
         return self.server
 
     def end(self) -> None:
         """End the watch, and give the disk back."""
         self.kill_watch(signal.SIGTERM)
+        self.ear.close()
         if self._mounted:
             subprocess.run(["umount", str(self.disk)], check=False)
+
+    @property
+    def geoip(self) -> Path:
+        """The GeoIP file that the server reads."""
+        return self.data / GEOIP_FILE
+
+    @property
+    def watch(self) -> int:
+        """The watch's process."""
+        assert self._watch is not None
+        return self._watch.pid
+
+    def limit_processes(self, most: int) -> None:
+        """Let the server's user have so many processes at most; -1 is no limit."""
+        wish = f"--nproc={'unlimited' if most < 0 else most}:"
+        command = ["prlimit", f"--pid={self.server.pid}", wish]
+        subprocess.run([*_as_nobody(), *command], check=True, capture_output=True)
+
+    def _make_room(self) -> None:
+        """Make what the server writes, and let it read the rest."""
+        self.requests.parent.mkdir()
+        self.requests.parent.chmod(0o777)
+        self.folder.chmod(0o755)
 
     @property
     def log(self) -> Path:
@@ -103,6 +135,22 @@ class Scene:
                 (_NAME,),
             ).fetchall()
         return len(found)
+
+    def start_beside(self, watch_admin: str) -> list[int]:
+        """Start one more server, with an admin listener; return its processes, the first one's
+        end being the caller's.
+        """
+        options = ["--admin", "127.0.0.1:0", "--watch-admin", watch_admin]
+        server = self._servers.ours(self.snapshot, options)
+        found: list[int] = []
+
+        def has_all() -> bool:
+            found[:] = tree(server.pid)
+            return len(found) == 3
+
+        self.until("a worker and an admin process", has_all)
+        self._servers.forget(server.pid)
+        return found
 
     def start_database(self) -> None:
         """Start PostgreSQL again after its crash."""
@@ -197,3 +245,11 @@ class Scene:
         if os.geteuid() != 0:
             return False
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _as_nobody() -> list[str]:
+    """Return what runs a program as a user whom the system can refuse processes."""
+    if os.geteuid() != 0:
+        return []
+    user = str(_NOBODY)
+    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]

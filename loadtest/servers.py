@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import click
 from msgspec import Struct
 
+from loadtest.ear import Ear
+
 ROOT = Path(__file__).parent.parent
 _SERVE = (sys.executable, "-m", "mirrorlist.cli", "serve", "--port", "0", "--admin", "none")
 _FLOOR = (sys.executable, "-m", "loadtest.floor")
@@ -39,6 +41,7 @@ class Servers:
     def __init__(self) -> None:
         """Start none."""
         self._running: dict[int, tuple[subprocess.Popen[bytes], str]] = {}
+        self._forgotten: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Servers":
         """Return itself."""
@@ -48,10 +51,23 @@ class Servers:
         """End all."""
         for pid in list(self._running):
             self.end(pid)
+        for process in self._forgotten:
+            process.kill()
+            process.wait()
 
-    def ours(self, snapshot: Path, options: Sequence[str] = ()) -> Server:
-        """Serve a snapshot; raises an error of one line if it does not start."""
-        return self._start([*_SERVE, "--snapshot", str(snapshot), *options], _OURS_LISTENS)
+    def ours(
+        self,
+        snapshot: Path,
+        options: Sequence[str] = (),
+        before: Sequence[str] = (),
+        ear: Ear | None = None,
+    ) -> Server:
+        """Serve a snapshot; raises an error of one line if it does not start.
+
+        `before`: a program that runs it; `ear`: who hears what it says.
+        """
+        command = [*before, *_SERVE, "--snapshot", str(snapshot), *options]
+        return self._start(command, _OURS_LISTENS, ear)
 
     def floor(self, kind: str, size: int) -> Server:
         """Answer fixed bytes as `asgi` or by a `protocol` class."""
@@ -70,13 +86,19 @@ class Servers:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
+    def forget(self, pid: int) -> None:
+        """Leave the end of a server to somebody else; it is waited for at the end."""
+        self._forgotten.append(self._running.pop(pid)[0])
+
     def check(self) -> None:
         """Raise an error of one line if a server has ended by itself."""
         for process, command in self._running.values():
             if process.poll() is not None:
                 raise click.ClickException(f"ended with {process.returncode}: {command}")
 
-    def _start(self, command: list[str], listens: re.Pattern[str]) -> Server:
+    def _start(
+        self, command: list[str], listens: re.Pattern[str], ear: Ear | None = None
+    ) -> Server:
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 command,
@@ -84,13 +106,14 @@ class Servers:
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=ear.writer if ear else subprocess.STDOUT,
                 start_new_session=True,
             )
             self._running[process.pid] = process, " ".join(command)
             deadline = time.monotonic() + _START_SECONDS
             while True:
-                said = os.pread(output.fileno(), 1 << 16, 0).decode(errors="replace")
+                printed = os.pread(output.fileno(), 1 << 16, 0).decode(errors="replace")
+                said = ear.text if ear else printed
                 if found := listens.search(said):
                     break
                 if process.poll() is not None or time.monotonic() > deadline:
