@@ -21,7 +21,8 @@ _STOP_SECONDS = 15.0
 
 def export(database: Path, snapshot: Path) -> None:
     """Make a snapshot of an SQLite database; the command must end with 0."""
-    options = ("--database", f"sqlite:///{database}", "--output", str(snapshot))
+    # By force, because the mirrors of one scenario have rsync URLs alone.
+    options = ("--database", f"sqlite:///{database}", "--output", str(snapshot), "--force")
     run = subprocess.run(
         [*_COMMAND, "export", *options],
         cwd=ROOT,
