@@ -52,6 +52,7 @@ def explain(
                 catalog.hosts[one.host].name,
                 one.tier,
                 [target.path.behind(url) for url in one.urls[:most]],
+                catalog.hosts[one.host].country,
             )
             for one in selection.chosen
         ],
@@ -91,7 +92,7 @@ def _excluded(situation: Situation, selection: Selection) -> list[Excluded]:
     chosen = {one.host for one in selection.chosen}
     sees_all = situation.client.is_ours
     return [
-        Excluded(host.id, host.name, reason(index, host, situation, selection))
+        _make_excluded(host, reason(index, host, situation, selection))
         for reason in (_reason if sees_all else _public_reason,)
         for index, host in enumerate(situation.catalog.hosts)
         if index not in chosen and (sees_all or _is_public(index, host, situation.catalog))
@@ -116,6 +117,12 @@ def _public_reason(index: int, host: Host, situation: Situation, selection: Sele
     if not catalog.urls(category, index):
         return f"does not carry the category {catalog.categories[category].name}"
     return _reason(index, host, situation, selection)
+
+
+def _make_excluded(host: Host, reason: str) -> Excluded:
+    country = host.country or "no country"
+    is_of_country = reason.startswith((f"in {country}:", f"in {country},"))
+    return Excluded(host.id, host.name, reason, country if is_of_country else "")
 
 
 def _reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:

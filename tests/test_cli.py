@@ -301,7 +301,9 @@ def test_ask_for_people(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "code", "words"),
     [
-        pytest.param("repo=nothing&arch=x86_64", 1, ["invalid repo or arch"], id="unknown"),
+        pytest.param("repo=zzz&arch=x86_64", 1, ["no repository zzz for x86_64"], id="unknown"),
+        pytest.param("rawhide", 1, ["'repo=NAME&arch=ARCH'", "quotes: & is"], id="no form"),
+        pytest.param("repo=linux-40", 1, ["'repo=NAME&arch=ARCH'"], id="cut by a shell"),
         pytest.param("repo=old-39&arch=x86_64", 1, ["repo disabled"], id="disabled"),
         pytest.param("/rpm?repo=linux-40", 2, ["neither /metalink?"], id="another path"),
         pytest.param("repo=%zz&arch=x86_64", 1, ["repo="], id="broken escape"),
@@ -337,3 +339,19 @@ def test_a_reader_that_has_enough_is_no_failure(folder: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["ask", "inspect"])
+def test_a_mistyped_repository(folder: Path, command: str) -> None:
+    """Both commands name the closest ones, a line each, and exit with the same code."""
+    arguments = {
+        "ask": ["repo=linux-4&arch=x86_64", "--snapshot", folder / "mm.snap"],
+        "inspect": [folder / "mm.snap", "--repo", "linux-4", "--arch", "x86_64"],
+    }
+    done = run(command, *arguments[command])
+    assert done.returncode == 1
+    first, *close = done.stderr.splitlines()
+    assert first.endswith(
+        "error: the snapshot has no repository linux-4 for x86_64; the closest are:"
+    )
+    assert "  repo=linux-40&arch=x86_64" in close

@@ -84,9 +84,10 @@ def test_json(catalog: Catalog) -> None:
             f"{protocol}://host6.example/linux/near/boot.iso"
             for protocol in ("http", "https", "rsync")
         ],
+        "country": "DE",
     }
     assert list(plain) == ["snapshot", "client", "directory", "file", "hosts", "excluded"]
-    assert {tuple(host) for host in plain["excluded"]} == {("id", "name", "reason")}
+    assert {tuple(host) for host in plain["excluded"]} == {("id", "name", "reason", "country")}
 
 
 def test_tiers_by_name(catalog: Catalog) -> None:

@@ -10,12 +10,14 @@ import msgspec
 from rich.text import Text
 
 from mirrorlist.address import parse_address
+from mirrorlist.catalog import Catalog
 from mirrorlist.cli.console import output
 from mirrorlist.cli.options import options
+from mirrorlist.cli.unanswered import Unanswered, unknown_repository
 from mirrorlist.client import Client, Trust
-from mirrorlist.errors import OptionError
+from mirrorlist.errors import OptionError, QueryError, UnknownRepository, Unspecified
 from mirrorlist.explain import explain, explain_any
-from mirrorlist.explanation import as_text
+from mirrorlist.explanation import DEFAULT_WIDTH, as_text
 from mirrorlist.geo import open_geo
 from mirrorlist.query import Query, parse_query
 from mirrorlist.service import located, seeded
@@ -52,11 +54,25 @@ def ask(
     client = located(_client(ip, parsed), geo)
     rng = Random() if seed is None else seeded(seed, parsed, client)
     explainer = explain if "?" in query else explain_any
-    found = explainer(parsed, client, store.catalog, rng, time.time(), minimum)
+    try:
+        found = explainer(parsed, client, store.catalog, rng, time.time(), minimum)
+    except (UnknownRepository, Unspecified) as error:
+        raise _for_people(error, parsed, store.catalog) from error
     if json:
         click.echo(msgspec.json.encode(found))
     else:
-        output().print(Text(as_text(found)), soft_wrap=True)
+        console = output()
+        width = console.width if console.is_terminal else DEFAULT_WIDTH
+        console.print(Text(as_text(found, width)), soft_wrap=True)
+
+
+def _for_people(error: QueryError, query: Query, catalog: Catalog) -> Unanswered:
+    if isinstance(error, UnknownRepository):
+        return unknown_repository(str(query.repo), str(query.arch), catalog)
+    return Unanswered(
+        "QUERY says neither path= nor repo= and arch=; its form is 'repo=NAME&arch=ARCH' or"
+        " 'path=DIRECTORY', in quotes: & is special in shells"
+    )
 
 
 def _parse(text: str) -> Query:

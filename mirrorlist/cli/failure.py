@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable
 
 import click
+from rich.text import Text
 
-from mirrorlist.cli.console import fail
+from mirrorlist.cli.console import fail, messages
+from mirrorlist.cli.unanswered import Unanswered
 from mirrorlist.errors import OperatorError, QueryError
 from snapshot.errors import BackendError
 
@@ -30,6 +32,11 @@ def guarded(work: Callable[[], object]) -> int:
         return fail(f"{_plain(error)} ({hint})", error.exit_code)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
+    except Unanswered as error:
+        code = fail(str(error), error.exit_code)
+        for line in error.more:
+            messages().print(Text(line), soft_wrap=True)
+        return code
     except (BackendError, OperatorError) as error:
         return fail(str(error), error.exit_code)
     except QueryError as error:

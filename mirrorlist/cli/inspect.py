@@ -7,8 +7,10 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from mirrorlist.catalog import Catalog
 from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
+from mirrorlist.cli.unanswered import Unanswered, unknown_repository
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from snapshot.description import Description, File, describe, find_repository
@@ -69,8 +71,10 @@ def _find(snapshot: Snapshot, repo: str | None, arch: str | None, path: str | No
         index, wanted = find_repository(snapshot, repo, arch), f"{repo} {arch}"
     else:
         raise OptionError("give --repo and --arch together, or --path alone")
+    if index is None and repo is not None and arch is not None:
+        raise unknown_repository(repo, arch, Catalog(snapshot))
     if index is None:
-        raise OptionError(f"{wanted}: not in this snapshot")
+        raise Unanswered(f"{wanted}: not in this snapshot")
     return index
 
 
