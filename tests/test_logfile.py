@@ -121,14 +121,14 @@ def test_nobody_else_can_lock_it(path: Path) -> None:
 
 
 STOPPED = """
-import fcntl, os, sys
+import fcntl, os, signal, sys
 from mirrorlist.logfile import LogFile
 file = LogFile(sys.argv[1])
 begun, told = os.pipe()
 if not (child := os.fork()):
     fcntl.lockf(file._lock, fcntl.LOCK_EX)
     os.write(told, b"locked")
-    os.read(begun, 0) or sys.stdin.read()
+    signal.pause()
 os.read(begun, 6)
 print(file.append(b"a line\\n"))
 os.kill(child, 9)
@@ -138,7 +138,7 @@ os.kill(child, 9)
 def test_a_stopped_worker_stops_no_other(path: Path) -> None:
     """One who was stopped while it has the lock is waited for a second, then passed over."""
     command = [sys.executable, "-c", STOPPED, str(path)]
-    done = subprocess.run(command, input=b"", capture_output=True, check=True, cwd=ROOT, timeout=20)
+    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, timeout=20)
     assert done.stdout == b"(7, None)\n"
 
 
