@@ -179,6 +179,8 @@ class Admin:
             except Exception:
                 _log.exception("%s %s", method, path)
                 return Reply(500, b"This page has an error.\n"), ""
+        if path == "/" and wanted == "GET" and "/status" in self._paths:
+            return Reply(302, b"See /status.\n", headers=(("location", "/status"),)), ""
         if path not in self._paths:
             return Reply(404, b"There is nothing here.\n"), ""
         methods = [one for one, known in self._routes if known == path]

@@ -10,11 +10,13 @@ from http import HTTPStatus
 import msgspec
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mirrorlist import welcome
 from mirrorlist.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.counts import Count, endpoint_place
 from mirrorlist.errors import QueryError
@@ -153,6 +155,13 @@ def _make_others(service: Service) -> ASGIApp:
         state = ready(service)
         return _json(state, 200 if state.ready else 503)
 
+    async def greet(request: Request) -> Response:
+        # To programs these paths are unknown, as they are to the incumbent.
+        if "text/html" not in request.headers.get("accept", ""):
+            return await nothing_here(request, HTTPException(404))
+        body = welcome.welcome(service.store.catalog, service.status_page)
+        return _plain(body, 200, "text/html; charset=utf-8", welcome.HEADERS)
+
     async def nothing_here(request: Request, error: Exception) -> Response:
         return PlainTextResponse("We don't serve their kind here!", 404)
 
@@ -160,6 +169,7 @@ def _make_others(service: Service) -> ASGIApp:
         return _method_not_allowed()
 
     routes = [
+        *(Route(path, greet) for path in welcome.PATHS),
         Route("/health/live", live),
         Route("/health/ready", is_ready),
         *_anywhere("repositories", beside.repositories),

@@ -17,6 +17,8 @@ _EACH = (MOST_SAMPLES - 1) // LONG_BARS
 # Countries are many, so they are kept every ten minutes, for an hour.
 _COUNTRY_SAMPLES, _COUNTRIES_EVERY = 7, 10
 _MINUTE = 60.0
+# Of these one is at least a minute ago.
+_RECENT = 3
 
 
 class Sample(Struct, frozen=True):
@@ -78,8 +80,10 @@ class LastHours:
         return Past(each, room, bars)
 
     def rate(self, now: Sample) -> tuple[float, ...]:
-        """Return lists a minute by tier, from the last sample that is a while ago until now."""
-        before = next((one for one in reversed(self._samples) if now.at - one.at > 5), None)
+        """Return lists a minute by tier, over the last minute or two, or since the start."""
+        samples = [one for one in list(self._samples)[-_RECENT:] if now.at - one.at > 5]
+        whole = (one for one in reversed(samples) if now.at - one.at >= SAMPLE_SECONDS)
+        before = next(whole, samples[0] if samples else None)
         return _bar(before, now).tiers if before else (0.0,) * len(TIERS)
 
     def countries(self, now: float, total: dict[str, int]) -> tuple[int, dict[str, int]]:

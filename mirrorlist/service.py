@@ -66,6 +66,8 @@ class Service:
         self._seed = seed
         self.log = log
         self.stale = stale
+        # Where people may see how the server is, if visitors are to be told.
+        self.status_page: str | None = None
         self._rng = Random()
         # With a seed an answer must depend on its request alone.
         keep = room(len(store.catalog.hosts))

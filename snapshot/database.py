@@ -146,14 +146,19 @@ def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
     try:
         # The driver only says that it cannot open it.
         open_regular(path).close()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatabaseError(f"{path}: no such database file{_fourth_slash(path)}") from error
     except OSError as error:
-        raise DatabaseError(f"{path}: cannot be read: {error.strerror}") from error
+        raise no_database_file(path, error) from error
 
     # mode=ro: a mistyped name must not create an empty database.
     uri = f"file:{quote(os.fsencode(path))}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+
+
+def no_database_file(path: Path, error: OSError) -> DatabaseError:
+    """Return the error for a SQLite file that cannot be opened, in the same words everywhere."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DatabaseError(f"{path}: no such database file{_fourth_slash(path)}")
+    return DatabaseError(f"{path}: cannot be read: {error.strerror}")
 
 
 def _fourth_slash(path: Path) -> str:

@@ -51,10 +51,11 @@ def test_bars(samples: int, bars: int, minutes_each: int) -> None:
 
 
 def test_rate() -> None:
-    """The rate of now is that since the last sample, if it is not of just now."""
+    """The rate is that of the last minute or two: a minute just begun says little."""
     made = hours(3)
-    assert made.rate(sample(2.5, 60 + 45))[0] == 90
+    assert made.rate(sample(2.5, 60 + 45))[0] == 50
     assert made.rate(sample(2 + 1 / 60, 60))[0] == pytest.approx(30 * 60 / 61)
+    assert hours(1).rate(sample(0.5, 15))[0] == 30
     assert LastHours().rate(sample(1, 5)) == (0.0,) * len(TIERS)
 
 

@@ -122,3 +122,29 @@ def test_a_wrong_address_of_the_admin_listener(tmp_path: Path) -> None:
     usual = ["--database", f"sqlite:///{tmp_path}/mm.sqlite", "--output", tmp_path / "mm.snap"]
     assert_refused(run("watch", *usual, "--admin", "a:3002x"), 2, "--admin a:3002x")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mistyped_database(tmp_path: Path) -> None:
+    """It is told once, and that nothing is published, as nothing was."""
+    usual = ["watch", "--database", f"sqlite:///{tmp_path}/nofile"]
+    usual += ["--output", str(tmp_path / "mm.snap")]
+    with subprocess.Popen(
+        [*COMMAND, *usual, "--admin", "none"],
+        env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.PIPE, text=True,
+    ) as watch:  # fmt: skip
+        assert watch.stderr is not None
+        lines = [watch.stderr.readline() for _ in range(2)]
+        watch.send_signal(signal.SIGTERM)
+        assert "watching sqlite:///" in lines[0]
+        assert "nofile: no such database file; nothing is published yet" in lines[1]
+        assert watch.stderr.read() == ""
+
+
+def test_waiting_for_a_snapshot(tmp_path: Path) -> None:
+    """A server that waits for its file says for which, and how long."""
+    missing = tmp_path / "mm.snap"
+    done = run("serve", "--snapshot", missing, "--wait", "0.3", "--port", "0", "--admin", "none")
+    assert done.returncode == 3
+    first, last = done.stderr.splitlines()
+    assert f"{missing} is not there yet; waiting 0 s" in first
+    assert "cannot be read" in last

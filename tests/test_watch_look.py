@@ -124,7 +124,7 @@ def test_gone_and_back(database: Database) -> None:
     content = database.path.read_bytes()
     database.path.unlink()
     for _ in range(2):
-        with pytest.raises(DatabaseError, match="No such file"):
+        with pytest.raises(DatabaseError, match="no such database file"):
             database.look()
     database.path.write_bytes(content)
     assert database.verdict() is Verdict.CHANGED

@@ -71,6 +71,7 @@ def demo(
         listening=teach,
         ends=ends,
         bound=bound,
+        tells_status=True,
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mirrorlist.counts import Counts
 
 _LOOK_SECONDS = 0.1
+_TELL_SECONDS = 15.0
 DEFAULT_ADMIN = "127.0.0.1:3001"
 
 
@@ -128,6 +129,7 @@ def run_server(
     ends: frozenset[Signals] = STOP,
     proxied: bool = False,
     bound: Sequence[socket.socket] = (),
+    tells_status: bool = False,
 ) -> None:
     """Bind each of the hosts, say where, and supervise workers until told to stop.
 
@@ -135,11 +137,11 @@ def run_server(
     watch may be. `fast`: lists take the fast door, if it fits; `proxied`: trusted proxies send
     PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
     are the signals that mean the end. `bound`: sockets of the hosts that listen already.
+    `tells_status`: visitors of the public port are told where the status page is.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
     from mirrorlist.counts import Count, Counts
-    from mirrorlist.door import misfit
     from mirrorlist.listener import host_and_port, listen_all, shown_of
     from mirrorlist.overseer import oversee
     from mirrorlist.server import work
@@ -151,13 +153,11 @@ def run_server(
     at = [shown_of(listener) for listener in listeners]
     _tell_begin(at, workers, service)
     listening(at[0])
-    if fast and (why := misfit(service)):
-        say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
-        fast = False
+    fast = fast and _fits(service)
     worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
     beside: Work | None = None
     if overlooked:
-        say(f"status, health and metrics on http://{shown_of(overlooked)}/status")
+        _tell_status(service, f"http://{shown_of(overlooked)}/status", public=tells_status)
         worker = _without([overlooked], worker)
         answer = partial(oversee, overlooked, counts, service.stale, watch, say)
         beside = _without(listeners, answer)
@@ -229,10 +229,29 @@ def _is_fast(door: str) -> bool:
     return door == "fast"
 
 
+def _fits(service: Service) -> bool:
+    from mirrorlist.door import misfit
+
+    why = misfit(service)
+    if why:
+        say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
+    return not why
+
+
+def _tell_status(service: Service, page: str, *, public: bool) -> None:
+    service.status_page = page if public else None
+    say(f"status, health and metrics on {page}")
+
+
 def _await(snapshot: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+    begin = time.monotonic()
+    tell = begin
     # os.path, as pathlib raises where a folder may not be looked into.
-    while not os.path.exists(snapshot) and time.monotonic() < deadline:
+    while not os.path.exists(snapshot) and (now := time.monotonic()) < begin + seconds:
+        if now >= tell:
+            left = begin + seconds - now
+            say(f"{snapshot} is not there yet; waiting {left:.0f} s for it (--wait)")
+            tell = now + _TELL_SECONDS
         time.sleep(_LOOK_SECONDS)
 
 

@@ -77,7 +77,7 @@ def watch(
         refresh,
         allow_wide=allow_wide_netblocks,
     )
-    tell = teller(every)
+    tell = teller(every, output)
     with only_watch(followed(output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)

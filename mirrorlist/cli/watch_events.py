@@ -1,7 +1,9 @@
 """What `mirrorlist watch` says: a line for each export and each new trouble."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -12,10 +14,14 @@ if TYPE_CHECKING:
     from snapshot.watch.loop import Done, Event
 
 _MOST_REASONS = 3
+_NOTHING = "nothing is published yet; trying again"
 
 
-def teller(every: float) -> Callable[["Event"], None]:
-    """Return what prints events on standard error, coloured on a terminal."""
+def teller(every: float, output: Path) -> Callable[["Event"], None]:
+    """Return what prints events on standard error, coloured on a terminal.
+
+    `output`: where snapshots are published.
+    """
     from snapshot.watch.loop import Done, Failed, Missed
 
     left_out = started = 0
@@ -24,7 +30,8 @@ def teller(every: float) -> Callable[["Event"], None]:
     def tell(event: "Event") -> None:
         nonlocal left_out, notes, started
         if isinstance(event, Failed):
-            what = f"{event.error}; what was published stays"
+            stays = "what was published stays" if os.path.exists(output) else _NOTHING
+            what = f"{event.error}; {stays}"
             _line(("error: ", "bold red"), (" ".join(what.split()), ""))
         elif isinstance(event, Missed):
             _line(("that change had not been seen by the looks at the database", "yellow"))

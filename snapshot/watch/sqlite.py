@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from snapshot.database import connect_sqlite, display, explain
+from snapshot.database import connect_sqlite, display, explain, no_database_file
 from snapshot.errors import DatabaseError
 from snapshot.watch.look import Look
 
@@ -44,7 +44,7 @@ class SqliteProbe:
             raise DatabaseError(explain(self._url, error)) from error
         except OSError as error:
             self.close()
-            raise DatabaseError(f"{self._path}: cannot be read: {error.strerror}") from error
+            raise no_database_file(self._path, error) from error
         except DatabaseError:
             self.close()
             raise
