@@ -18,7 +18,7 @@ HOUR = 3600
 DAY = 24 * HOUR
 _RELEASE_CYCLE = 182 * DAY
 _SINCE_RELEASE = 190 * DAY  # from the newest release until NOW
-# MirrorManager's scanner keeps what is younger than some days; there is a push a day.
+# There is a push a day, and docs/mirrormanager.md#how-long-file-details-are-kept.
 _ALTERNATES = {Stage.UPDATES: 5, Stage.TESTING: 5, Stage.DEVELOPMENT: 5}
 _MIB = 1 << 20
 

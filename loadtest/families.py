@@ -1,6 +1,6 @@
 """What the load test's tree is made of: categories, and families of repositories and images.
 
-Paths and prefixes follow Fedora's tree and MirrorManager's own rules for prefixes.
+Paths follow Fedora's tree, prefixes docs/mirrormanager.md#prefixes-of-repositories.
 """
 
 from dataclasses import dataclass

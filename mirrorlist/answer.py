@@ -99,7 +99,7 @@ def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
     """Return the public hosts of what a query asks for in the order they are stored.
 
     For when something is wrong with us: needs no client and no chance, and never raises.
-    Source: behaviour.md section 6 item 10.
+    Source: docs/protocol.md#internal-errors.
     """
     try:
         target = find_target(query, catalog)

@@ -1,6 +1,6 @@
 """Who asks: which address to believe, and for what.
 
-Source: behaviour.md sections 2 and 6, items 3 and 13.
+Source: docs/protocol.md#whose-address-counts.
 """
 
 import ipaddress

@@ -1,7 +1,8 @@
 """The query string of an rsync filter: bytes in, a frozen FilterQuery or a BadQuery out.
 
-Source: rsync-filter-2009.txt. Values are percent-decoded, the last value of a repeated parameter
-wins but that of `select`, and unknown parameters are passed over, as with the lists.
+Source: docs/protocol.md#what-changed-for-rsync. Values are percent-decoded, the last value of a
+repeated parameter wins but that of `select`, and unknown parameters are passed over, as with the
+lists.
 """
 
 import re

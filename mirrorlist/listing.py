@@ -56,7 +56,7 @@ class Listing:
 
 
 def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple[bytes, ...]:
-    # protocol= is not of the standard, but yum 3 needs it beside type=.
+    # yum 3 needs protocol= beside type=: docs/clients.md#both-type-and-protocol.
     opening = [
         f'    <url protocol="{protocol}" type="{protocol}" location={quoteattr(host.country)}'
         ' preference="'

@@ -1,7 +1,7 @@
 """A line of the request log: MirrorManager's, or JSON.
 
-Source: behaviour.md section 5, last paragraph. A line is made for each request, so whatever
-many have in common is kept: the day or second, and the names of repository and arch.
+Source: docs/protocol.md#the-request-log. A line is made for each request, so whatever many have
+in common is kept: the day or second, and the names of repository and arch.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """Metalink 3.0 as dnf, yum and zypper read it.
 
-Source: behaviour.md section 5 and clients.md section 3. librepo goes by the order of the
-document, zypper, aria2 and yum by preference, so both say the same. Hashes stand in the order
-md5, sha1, sha256, sha512 and in lower case: upper case breaks dnf, sha512 first makes wget2 loop.
+Source: docs/protocol.md#the-metalink, docs/clients.md#order-and-preference and
+docs/clients.md#order-and-case-of-hashes. librepo goes by the order of the document, zypper, aria2
+and yum by preference, so both say the same. Hashes stand in the order md5, sha1, sha256, sha512
+and in lower case: upper case breaks dnf, sha512 first makes wget2 loop.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The mirrorlist as text: a comment line that says what was used, then a URL a line.
 
-Source: behaviour.md section 5.
+Source: docs/protocol.md#the-text-list, and for clients docs/clients.md#the-text-list.
 """
 
 from collections.abc import Sequence

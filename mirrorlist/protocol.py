@@ -2,7 +2,7 @@
 
 Stock uvicorn takes 50 MB of headers, queues requests without end, waits for ever for the end of
 a half-sent one, and never gives up on a client that reads nothing. Source of the limits:
-behaviour.md section 6 item 7.
+docs/protocol.md#limits.
 
 A connection is in one of these states, and has one deadline in each of them. Only what the first
 column says sets it; bytes that begin no request, such as CRLF, and those that are thrown away

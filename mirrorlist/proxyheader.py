@@ -1,7 +1,7 @@
 """The PROXY protocol's header, versions 1 and 2: who is behind a proxy that forwards bytes.
 
-Source: haproxy's doc/proxy-protocol.txt. Only the client's address and port are of use here; the
-rest of a header is passed over.
+Source: https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt. Only the client's address and
+port are of use here; the rest of a header is passed over.
 """
 
 from ipaddress import IPv4Address, IPv6Address

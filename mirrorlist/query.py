@@ -1,6 +1,6 @@
 """The query string of a request: bytes in, a frozen Query or a BadQuery out.
 
-Source: behaviour.md section 1, and section 6 items 1 and 7. Values are percent-decoded, `+`
+Source: docs/protocol.md#parameters, and docs/protocol.md#values. Values are percent-decoded, `+`
 stays `+`, the last value of a repeated parameter wins, unknown parameters are passed over.
 """
 

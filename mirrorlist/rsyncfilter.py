@@ -1,7 +1,8 @@
 """What changed since a mirror's last run, as rsync takes it: the classic filter, or directories.
 
-Source: rsync-filter-2009.txt. A pure function of the catalog and the request: it takes as long
-as there are changed directories to write, and is never to be called where lists are answered.
+Source: docs/protocol.md#what-changed-for-rsync. A pure function of the catalog and the request:
+it takes as long as there are changed directories to write, and is never to be called where lists
+are answered.
 Between steps of about a millisecond it looks whether anybody still waits, which also lets lists
 be answered meanwhile.
 """

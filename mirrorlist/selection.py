@@ -1,6 +1,6 @@
 """The tiers: which hosts are offered, in which order, and why a host is not.
 
-Source: behaviour.md section 3 and section 6 items 4, 5 and 8. Reading order: `_STEPS` is the
+Source: docs/protocol.md#which-hosts-in-which-order. Reading order: `_STEPS` is the
 rule; each step's function names the candidates; `offer` walks the steps, and leaves to chance
 the order within each part; `select` draws it.
 """

@@ -1,6 +1,6 @@
 """What a query asks for: a directory, and perhaps a file in it.
 
-Source: behaviour.md section 1 and section 6 items 6 and 9.
+Source: docs/protocol.md#the-target.
 """
 
 import re
@@ -15,7 +15,8 @@ from mirrorlist.urls import Path, path_below
 from snapshot.model import FileDetail
 
 METADATA = "repomd.xml"
-# librepo asks twelve times; with the frame of a metalink around it, under 1 KiB.
+# librepo asks twelve times (docs/clients.md#twelve-tries); with the frame of a metalink around
+# it, under 1 KiB.
 MOST_ERROR_BYTES = 640
 # Of a name in a directory: what the file systems of mirrors take at most.
 MOST_NAME_BYTES = 255

@@ -1,6 +1,6 @@
 """The URLs of a host for what is asked: protocols chosen, path joined.
 
-Source: behaviour.md section 4.
+Source: docs/protocol.md#the-urls-of-a-host.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Everything about client addresses: netblocks of hosts, countries of netblocks, DNS names.
 
-The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 items 5 and 12.
+The rules are those of docs/mirrormanager.md#where-clients-are.
 """
 
 import re

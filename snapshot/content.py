@@ -1,6 +1,7 @@
 """Directories, host sets, repositories and file details: what can be asked for.
 
-The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 item 6.
+The rules are those of docs/mirrormanager.md#what-can-be-asked-for, and for categories those of
+docs/mirrormanager.md#a-directory-in-several-categories.
 """
 
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """Hosts and categories: who is active, private, how wide, and under which URLs.
 
-The rules are those of mirrormanager2.md section 2 with behaviour.md section 6 items 5 and 12.
+The rules are those of docs/mirrormanager.md#hosts and docs/mirrormanager.md#what-hosts-carry.
 """
 
 from collections import defaultdict

@@ -13,7 +13,7 @@ from msgspec import Struct
 class Inactive(IntFlag):
     """Which of the four active flags are off; a host is active when none is.
 
-    Source: mirrormanager2.md section 2 (the incumbent asks for all four).
+    Source: docs/mirrormanager.md#active-hosts (mirrorlist-server asks for all four).
     """
 
     HOST_ADMIN = 1

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from snapshot.model import KnownName
 
-# Source: behaviour.md section 6 item 12.
+# Source: docs/mirrormanager.md#dns-names-as-netblocks.
 DNS_SECONDS = 2.0
 MOST_NAMES = 32
 """How many different names of one host are looked up."""

@@ -34,8 +34,9 @@ class Netblock(NamedTuple):
 def parse_netblock(text: str) -> Netblock:
     """Return the network that a text names, host bits masked off; ValueError if none.
 
-    CIDR, a bare address and `a.b.c.d/m.m.m.m` all count (behaviour.md section 6 item 5); a
-    network of IPv4-mapped IPv6 addresses is the IPv4 network, as such clients are IPv4 too.
+    CIDR, a bare address and `a.b.c.d/m.m.m.m` all count; a network of IPv4-mapped IPv6
+    addresses is the IPv4 network, because such clients are IPv4 too.
+    Source: docs/mirrormanager.md#netblocks-of-hosts.
     """
     if "%" in text:
         raise ValueError("a zone is not allowed in a netblock")

@@ -8,8 +8,8 @@ from snapshot.model import Directory
 def reachable(directories: Sequence[Directory]) -> list[bool]:
     """Return for each directory whether it and all above it are readable.
 
-    A scanner may keep the own flag of what is below an unreadable directory (mirrormanager2.md
-    section 3a); a release that is hidden until its day is such a tree.
+    A scanner may keep the own flag of what is below an unreadable directory; a release that is
+    hidden until its day is such a tree. Source: docs/mirrormanager.md#unreadable-directories.
     """
     hidden = {one.name for one in directories if not one.readable}
     if not hidden:

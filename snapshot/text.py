@@ -2,7 +2,7 @@
 
 import re
 
-# Source: behaviour.md section 6 item 1. One of these in a list would start a line of its own.
+# Source: docs/protocol.md#values. One of these in a list would start a line of its own.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # XML 1.0 has no way to write these two.
 _NOT_XML = re.compile("[\ufffe\uffff]")
@@ -13,7 +13,7 @@ _BLANKS = " \t\r\n\xa0\u200b\ufeff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
-# What storage and rsync make on their own; MirrorManager's scanners pass over the same two.
+# What storage and rsync make on their own: docs/mirrormanager.md#directories-that-are-noise.
 NOISE = frozenset((".snapshot", ".~tmp~"))
 
 
@@ -46,7 +46,7 @@ def printable(text: object) -> str:
 def stripped(text: object, what: str) -> str:
     """Return a name that somebody typed without the blanks around it; raises as `refuse_control`.
 
-    Source: MirrorManager2 17b2652a strips what its forms take; older rows have them still.
+    Source: docs/mirrormanager.md#blanks-around-what-was-typed.
     """
     return refuse_control(text.strip(_BLANKS) if isinstance(text, str) else text, what)
 
@@ -63,8 +63,8 @@ def without_userinfo(text: str) -> str:
 def clean_url(text: object) -> str:
     """Return a URL without surrounding blanks and trailing slashes; ValueError if unusable.
 
-    Source: behaviour.md section 6 item 12. A blank within the URL is refused too, as no
-    client can use it (clients.md section 3).
+    Source: docs/mirrormanager.md#urls-of-hosts. A blank within the URL is refused too, because
+    no client can use it: docs/clients.md#urls-without-blanks-around-them.
     """
     if text is None:
         raise ValueError("no URL")

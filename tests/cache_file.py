@@ -1,6 +1,7 @@
 """Writes cache files as the incumbent does, by hand: the reader's library is not asked.
 
-Source: mirrormanager2.md section 2 for the fields, https://protobuf.dev for their encoding.
+Source: docs/mirrormanager.md#the-cache-file for the fields, https://protobuf.dev for their
+encoding.
 """
 
 from collections.abc import Iterable

@@ -23,7 +23,7 @@ def _new(table: str, **columns: object) -> Edit:
     return (table, None, {"id": 70, **columns})
 
 
-# The incumbent loses the whole export to the first nine (mirrormanager2.md sections 1c and 2).
+# mirrorlist-server loses the whole export to these: docs/mirrormanager.md#what-stops-its-exporter.
 FATAL = [
     pytest.param([("host", 1, {"bandwidth_int": None})], (), id="host without bandwidth"),
     pytest.param(

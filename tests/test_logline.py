@@ -127,7 +127,7 @@ def test_any_entry_is_one_line(entry: LogEntry) -> None:
         line = make_line_maker("classic", shown)(entry, LATE)
         assert line.isascii()
         assert STATISTICS.fullmatch(line.removesuffix("\n"))
-        # Source: mirrormanager2's mirrorlist_statistics.py splits a line by blanks.
+        # Source: docs/mirrormanager.md#statistics, which split a line by blanks.
         fields = line.split(" ")
         assert len(fields) == 10
         assert fields[3] == "2026-11-21;"

@@ -103,7 +103,8 @@ def test_the_same_demo(tmp_path: Path, server: Server) -> None:
     assert _content(tmp_path / "sqlite") == _content(tmp_path / "postgresql")
 
 
-# A database that came all the way from MirrorManager 1 (mirrormanager2.md section 1c).
+# A database that came all the way from MirrorManager 1:
+# docs/mirrormanager.md#a-grown-database-differs.
 MIGRATED = [
     "ALTER TABLE host ALTER COLUMN crawl_failures DROP NOT NULL",
     "UPDATE host SET crawl_failures = NULL, config = '\\x80', last_crawls = '\\x80'",

@@ -66,7 +66,7 @@ def situations(draw: st.DrawFn) -> tuple[list[Mirror], Situation]:
 
 
 def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[set[int]]]:
-    """State the table of behaviour.md section 3 again: the hosts of each tier, in sets in order."""
+    """State docs/protocol.md#which-hosts-in-which-order again: sets of hosts by tier, in order."""
     query, client, country = situation.query, situation.client, situation.place.country
     carriers = {index for index, mirror in enumerate(mirrors) if mirror.offerable}
     public = {

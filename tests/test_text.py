@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from snapshot.text import clean_url, printable, refuse_control
 
-# Source: behaviour.md section 6 item 1.
+# Source: docs/protocol.md#values.
 CONTROL = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
 SURROGATES = range(0xD800, 0xE000)
 

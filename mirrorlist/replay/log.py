@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from mirrorlist.replay.request import Request
 
-# Source: behaviour.md section 5.
+# Source: docs/protocol.md#the-request-log.
 _REQUEST_LOG = re.compile(
     r"IP: (?P<address>[!-~]+); DATE: [^;]*; COUNTRY: [^;]*; REPO: (?P<repo>.*); ARCH: (?P<arch>.*)"
 )

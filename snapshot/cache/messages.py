@@ -1,7 +1,7 @@
 """The messages in the incumbent's cache file, as far as they are read.
 
-Source: mirrormanager2.md section 2, the fields' numbers and types. Text is taken as bytes, so
-that one name that is not UTF-8 costs one row and not the file.
+Source: docs/mirrormanager.md#the-cache-file, the fields' numbers and types. Text is taken as
+bytes, so that one name that is not UTF-8 costs one row and not the file.
 """
 
 from typing import Any

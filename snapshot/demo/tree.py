@@ -1,7 +1,8 @@
 """The demo's tree: what a small Fedora primary mirror would hold, as tables.
 
 `FAMILIES` lists the repositories, `IMAGES` the installation images; all directories follow from
-them. `{v}` stands for a version and `{a}` for an arch. Prefixes follow MirrorManager's own rules.
+them. `{v}` stands for a version and `{a}` for an arch. Prefixes follow
+docs/mirrormanager.md#prefixes-of-repositories.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """dnf in a private world: its own root, cache, state, log and one repository file.
 
-The settings are those of clients.md section 6; nothing of the machine's own is read.
+Nothing of the machine's own is read: docs/clients.md#dnf-in-a-world-of-its-own.
 """
 
 import os

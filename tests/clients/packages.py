@@ -1,7 +1,8 @@
 """One package, and two repositories that hold it: the current one and yesterday's.
 
 The package is the same file in both and only repomd.xml differs, so a client that ends on
-the wrong repomd.xml still installs: tests must look at what it believed (clients.md section 6).
+the wrong repomd.xml still installs: tests must look at what it believed
+(docs/clients.md#a-stale-mirror-still-gives-packages).
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """A real aria2 and our lists: what it downloads, from which mirror, after how many requests.
 
-The case numbers are those of the conformance list in clients.md section 6; 23 is what aria2
+The case numbers are those of docs/client-matrix.md; 23 is what aria2
 does in its own way: a mirror whose file has a wrong hash ends the download.
 """
 

@@ -1,6 +1,6 @@
 """A real curl and our lists: what a person, a script or a monitor sees of the server.
 
-The case numbers are those of the conformance list in clients.md section 6. curl itself takes
+The case numbers are those of docs/client-matrix.md. curl itself takes
 nothing from a list; 23 is what it no longer does (metalinks) and what the server does not
 believe (other headers than X-Forwarded-For about an address).
 """

@@ -1,6 +1,6 @@
 """A real dnf and our lists: what it installs, from which mirror, after how many requests.
 
-The case numbers are those of the conformance list in clients.md section 6.
+The case numbers are those of docs/client-matrix.md.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 """How a real dnf refreshes, and its own habits, which cost requests or forgive faults.
 
-The case numbers are those of the conformance list in clients.md section 6; 23 is this client's
-own (clients.md, sections 0 and 2.1).
+The case numbers are those of docs/client-matrix.md; 23 is this client's
+own (docs/clients.md#librepo-and-dnf).
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """What a real dnf asks for and is answered: parameters, schemes, headers, addresses, long lists.
 
-The case numbers are those of the conformance list in clients.md section 6.
+The case numbers are those of docs/client-matrix.md.
 """
 
 import pytest

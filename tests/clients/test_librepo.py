@@ -1,6 +1,6 @@
 """A real librepo and our lists: what it reads in them, and whose repomd.xml it believes.
 
-The case numbers are those of the conformance list in clients.md section 6.
+The case numbers are those of docs/client-matrix.md.
 """
 
 import pytest

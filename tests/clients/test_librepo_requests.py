@@ -1,6 +1,6 @@
 """What a real librepo asks for and reads: parameters, schemes, headers, addresses, long lists.
 
-The case numbers are those of the conformance list in clients.md section 6.
+The case numbers are those of docs/client-matrix.md.
 """
 
 from urllib.parse import quote

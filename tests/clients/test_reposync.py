@@ -1,6 +1,6 @@
 """A real reposync and our lists: what it copies, from which mirror, and what it keeps beside.
 
-The case numbers are those of the conformance list in clients.md section 6; 23 is this client's
+The case numbers are those of docs/client-matrix.md; 23 is this client's
 own: it asks for the list more often than dnf, and keeps it.
 """
 

@@ -1,6 +1,6 @@
 """A real rsync and our lists: a mirror's cron job takes the first rsync URL that works.
 
-The case numbers are those of the conformance list in clients.md section 6. rsync reads no
+The case numbers are those of docs/client-matrix.md. rsync reads no
 list itself: a script of a few lines does, as administrators write it. 23 is what rsync does
 with a list that was not made for it.
 """

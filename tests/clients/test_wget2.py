@@ -1,6 +1,6 @@
 """A real wget2 and our lists: what it downloads, and from which mirror.
 
-The case numbers are those of the conformance list in clients.md section 6; 23 is what wget2
+The case numbers are those of docs/client-matrix.md; 23 is what wget2
 does in its own way. It knows one mirror, the first: a dead one ends it, and one whose file is
 missing or wrong is asked again without end. So it never comes to the case of a broken first
 mirror, and the list must not begin with one that is known to be behind.

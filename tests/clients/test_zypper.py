@@ -1,6 +1,6 @@
 """A real zypper and our lists: what it installs, from which mirror, after how many requests.
 
-The case numbers are those of the conformance list in clients.md section 6; 23 is what zypper
+The case numbers are those of docs/client-matrix.md; 23 is what zypper
 does in its own way: it trusts signatures instead of the list's hashes, and uses four URLs.
 """
 

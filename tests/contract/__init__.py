@@ -1,4 +1,4 @@
-"""The contract of the server as one table: behaviour.md sections 1 to 6, one case a sentence."""
+"""The contract of the server, docs/protocol.md, as one table: one case a sentence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

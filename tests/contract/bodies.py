@@ -1,4 +1,8 @@
-"""URLs and bodies: behaviour.md sections 4 and 5, and section 6 item 11."""
+"""URLs and bodies.
+
+Source: docs/protocol.md#the-urls-of-a-host, docs/protocol.md#the-text-list and
+docs/protocol.md#the-metalink.
+"""
 
 from tests.contract.case import METALINK, TEXT, Case
 from tests.contract_world import GERMAN, JAPANESE, NOBODY

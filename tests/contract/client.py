@@ -1,4 +1,4 @@
-"""Whose address counts: behaviour.md section 2, and section 6 items 3 and 13.
+"""Whose address counts: docs/protocol.md#whose-address-counts.
 
 The finer rules of the header are in test_client.py; here is what they do to an answer.
 """

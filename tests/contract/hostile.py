@@ -1,4 +1,7 @@
-"""What may be in a value, and what is repeated of it: behaviour.md section 6 items 1, 2 and 7."""
+"""What may be in a value, and what is repeated of it.
+
+Source: docs/protocol.md#values and docs/protocol.md#what-is-repeated.
+"""
 
 from dataclasses import replace
 

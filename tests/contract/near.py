@@ -1,4 +1,4 @@
-"""The netblock and ASN tiers: behaviour.md section 3, and section 6 item 5."""
+"""The netblock and ASN tiers: docs/protocol.md#which-hosts-in-which-order."""
 
 from tests.contract.case import Case, countries
 

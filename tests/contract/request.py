@@ -1,4 +1,4 @@
-"""What is asked: behaviour.md section 1, and section 6 items 1, 6, 7 and 9."""
+"""What is asked: docs/protocol.md#parameters and docs/protocol.md#errors."""
 
 from tests.contract.case import METALINK, TEXT, Case
 

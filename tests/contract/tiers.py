@@ -1,4 +1,4 @@
-"""The tiers of countries and the global one: behaviour.md section 3, section 6 items 4 and 8."""
+"""The tiers of countries and the global one: docs/protocol.md#which-hosts-in-which-order."""
 
 from tests.contract.case import Case, countries
 from tests.contract_world import (
