@@ -76,22 +76,25 @@ def test_inspect_one(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "said", "code"),
     [
-        pytest.param(["--repo", "linux-40"], "--repo and --arch together", id="no arch"),
-        pytest.param(["--arch", "x86_64"], "--repo and --arch together", id="no repo"),
-        pytest.param(["--repo", "a", "--arch", "b", "--path", "c"], "together", id="all"),
-        pytest.param(["--repo", "a", "--arch", "b"], "a b: not in this", id="unknown repository"),
-        pytest.param(["--path", "c"], "c: not in this snapshot", id="unknown directory"),
+        pytest.param(["--repo", "linux-40"], "--repo and --arch together", 2, id="no arch"),
+        pytest.param(["--arch", "x86_64"], "--repo and --arch together", 2, id="no repo"),
+        pytest.param(["--repo", "a", "--arch", "b", "--path", "c"], "together", 2, id="all"),
+        pytest.param(
+            ["--repo", "a", "--arch", "b"], "no repository a for b", 1, id="unknown repository"
+        ),
+        pytest.param(["--path", "c"], "c: not in this snapshot", 1, id="unknown directory"),
     ],
 )
 def test_inspect_none(
     snapshot: Snapshot,
     words: list[str],
     said: str,
+    code: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What cannot be shown is one line that says why, and exit code 2."""
-    assert _run(monkeypatch, "inspect", snapshot.path, *words) == 2
+    """What cannot be shown is one line that says why, and exit code 1, or 2 for wrong options."""
+    assert _run(monkeypatch, "inspect", snapshot.path, *words) == code
     assert said in capsys.readouterr().err

@@ -140,7 +140,7 @@ def _print_description(console: Console, found: Description) -> None:
     for file in found.files:
         console.print(Text(_file(file)), soft_wrap=True)
     console.print(Text(f"\n{len(found.hosts)} hosts may be offered", style="bold"))
-    table = plain_table("host", "country", "Mbit/s", "", "URLs")
+    # No table: it would break URLs that are to be copied.
     for host in found.hosts:
         marks = [
             *(["private"] if host.private else []),
@@ -148,14 +148,10 @@ def _print_description(console: Console, found: Description) -> None:
             *([f"only for {' '.join(host.countries_allowed)}"] if host.countries_allowed else []),
             *([f"ASN {' '.join(map(str, host.asns))}"] if host.asns else []),
         ]
-        table.add_row(
-            Text(f"{host.name} ({host.id})"),
-            Text(host.country),
-            f"{host.bandwidth}",
-            Text(", ".join(marks)),
-            Text("\n".join(host.urls)),
-        )
-    console.print(table)
+        told = [host.country or "no country", f"{host.bandwidth} Mbit/s", *marks]
+        console.print(Text(f"{host.name} ({host.id}): {', '.join(told)}"), soft_wrap=True)
+        for url in host.urls:
+            console.print(Text(f"  {url}"), soft_wrap=True)
     if found.excluded:
         console.print(Text(f"\n{len(found.excluded)} hosts of the category may not", style="bold"))
         table = plain_table("host", "reason")
