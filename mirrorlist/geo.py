@@ -17,8 +17,10 @@ from snapshot.mmdb import Metadata, Mmdb, read_mmdb
 from snapshot.mmdb_values import DamagedMmdb
 from snapshot.text import printable
 
-# A file of countries has some hundreds of different ones; of cities an even sample is looked at.
-_RECORDS_LOOKED_AT = 20_000
+# A file of countries has some hundreds of different ones; of cities an even sample is looked at,
+# of its tree too: 60 MB would cost each worker seconds. So few are far apart by less than a page.
+_RECORDS_LOOKED_AT = 1_000
+_ENDS_LOOKED_AT = 1_000_000
 # Where a record has its country: GeoLite2, a plain code, a plain text.
 _CODES = {a + b: a + b for a in ascii_uppercase for b in ascii_uppercase}
 _SHAPES = (("country", "iso_code"), ("country_code",), ("country",))
@@ -74,7 +76,7 @@ class MmdbGeo:
         try:
             # Once, into memory: what was checked is what answers, whatever becomes of the file.
             data = read_mmdb(path)
-            metadata, self._shape = _checked(Mmdb(data), path)
+            metadata, self._shape = _checked(Mmdb(data, _ENDS_LOOKED_AT), path)
             # The reader in C can end the process over a damaged file; this one in Rust cannot.
             # It also decodes the country alone.
             self._database = maxminddb_rust.open_database(BytesIO(data), maxminddb_rust.MODE_FD)

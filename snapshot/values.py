@@ -13,6 +13,8 @@ TRUE = ("1", "1.0", "t", "true", "y", "yes", "on")
 FALSE = ("0", "0.0", "f", "false", "n", "no", "off")
 _FLAGS = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False), "": None}
 _WHOLE = re.compile(r"([+-]?[0-9]{1,19})(?:\.0*)?")
+# No database has larger ones: as REAL or text SQLite has them all the same.
+_BEYOND = 1 << 63
 _TIMES = frozenset(("ctime", "timestamp"))
 
 
@@ -44,16 +46,17 @@ def as_flag(value: object) -> bool | None:
 
 
 def as_number(value: object) -> object:
-    """Return a whole number however it is written, None for an empty text."""
+    """Return a whole number of 64 bits however it is written, None for an empty text."""
     if type(value) is int or value is None:
         return value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _BEYOND:
         return int(value)
     text = as_text(value)
     if not isinstance(text, str):
         return value
     text = text.strip()
-    if found := _WHOLE.fullmatch(text):
+    found = _WHOLE.fullmatch(text)
+    if found and abs(int(found[1])) < _BEYOND:
         return int(found[1])
     return value if text else None
 

@@ -118,6 +118,39 @@ def test_what_is_damaged(
     assert str(error.value).startswith(f"{path}: {DAMAGED}")
 
 
+def _large(path: Path) -> bytes:
+    networks = {f"80.{n}.{m}.0/24": {"n": n} for n in range(0, 40, 2) for m in range(0, 60, 3)}
+    return write_mmdb(path, networks, "x").read_bytes()
+
+
+def test_a_sample_of_a_large_tree(tmp_path: Path) -> None:
+    """Of a large tree a number of ends that has a limit is looked at, left and right ones."""
+    data = _large(tmp_path / "x.mmdb")
+    whole, sample = Mmdb(data), Mmdb(data, 200)
+    assert len(sample.records) < len(whole.records)
+    assert {*sample.records} < {*whole.records}
+    assert Mmdb(data, 1 << 20).records == whole.records
+
+
+@pytest.mark.parametrize(
+    ("fill", "says"),
+    [
+        pytest.param(lambda data, at: bytes(600), "hang together", id="zeros"),
+        pytest.param(lambda data, at: data[:6] * 300, "hang together", id="the same again"),
+        pytest.param(lambda data, at: b"\xff" * 6, "outside", id="one far outside"),
+    ],
+)
+def test_a_sample_finds_damage(
+    tmp_path: Path, fill: Callable[[bytes, int], bytes], says: str
+) -> None:
+    """A damaged part of a large tree is found by a sample, a number that is too large by itself."""
+    data = bytearray(_large(tmp_path / "x.mmdb"))
+    new = fill(bytes(data), 1800)
+    data[1800 : 1800 + len(new)] = new
+    with pytest.raises(DamagedMmdb, match=says):
+        Mmdb(bytes(data), 400)
+
+
 def test_pointers_that_grow(tmp_path: Path) -> None:
     """Thirty maps, each pointing twice at the next one, are refused and not unfolded."""
     path = tmp_path / "x.mmdb"
