@@ -33,8 +33,8 @@ _LOOK_SECONDS = 0.02
 _DISK_BYTES = 32 << 20
 _EVERY_SECONDS = 5
 _NAME = "soak"
-# A user of whom nobody else has processes.
-_NOBODY = 64979
+# A user of whom nobody else has processes, not even another soak on this machine.
+_NOBODY = 60_000 + os.getpid() % 5_000
 
 
 class Scene:

@@ -173,7 +173,7 @@ def test_a_refused_question(origin: Origin, mirror: Mirror) -> None:
     """A category that does not exist is said with those that do, and nothing is done."""
     run = mirror.run("--categories", "Test Linus", "--full")
     assert run.code == 2
-    assert "no category Test+Linus; there are Test+Linux, Test+EPEL" in run.errors
+    assert "no category Test?Linus; there are Test%20Linux, Test%20EPEL" in run.errors
 
 
 def test_select(origin: Origin, mirror: Mirror) -> None:
