@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 from snapshot.errors import RefusedSnapshot
 from snapshot.reader import Snapshot
-from snapshot.usable import Quality, Tally, Things, Usable, tallies, usable
+from snapshot.spread import spreads
+from snapshot.usable import Quality, Tally, Things, Usable, by_arch, tallies, usable
 
 # Percent. A distribution that drops its oldest release loses a fifth of its directories at once.
 DEFAULT_MAX_LOSS = 30
 # Of a category alone: fewer are lost on a normal day, when a small one drops a release.
 FEW = 10
+# Of what changes hands one by one, on any day: redirects, netblocks, names of machines.
+_VERY_FEW = 3
 _HINT = "nothing was published; if this is meant, export with --force"
 _CLIENTS = "that clients can use"
 _STRANGERS = "with a public host and an http or https URL"
@@ -35,6 +38,7 @@ _TOTALS = (
     _Kind("repositories", Quality.USABLE, f"repositories {_CLIENTS}"),
     _Kind("hosts", Quality.PUBLIC, "public hosts with an http or https URL"),
     _Kind("directories", Quality.PUBLIC, f"directories {_STRANGERS}"),
+    _Kind("directories", Quality.SECURE, "directories with a public host and an https URL"),
     _Kind("directories", Quality.EVERYWHERE, f"directories {_STRANGERS} for every country"),
     _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}"),
     _Kind("repositories", Quality.CHECKED, "repositories with checksums of their repomd.xml"),
@@ -43,7 +47,12 @@ _TOTALS = (
 )
 # And no category for itself.
 _BY_CATEGORY = (
-    *(kind for kind in _TOTALS if kind.field in ("directories", "repositories")),
+    # Not https: the one mirror of a small category that has it may be off for a day.
+    *(
+        kind
+        for kind in _TOTALS
+        if kind.field in ("directories", "repositories") and kind.quality is not Quality.SECURE
+    ),
     _Kind("carriers", Quality.USABLE, f"hosts {_CLIENTS}"),
     _Kind("carriers", Quality.PUBLIC, "public hosts with an http or https URL"),
 )
@@ -72,7 +81,7 @@ def check_publishable(
             f" published one (is the clock right?); {_HINT}"
         )
     # At 100 % nobody asks.
-    losses = [*_losses(usable(old), usable(new), max_loss)] if max_loss < 100 else []
+    losses = [*_all_losses(old, new, max_loss)] if max_loss < 100 else []
     if losses:
         more = f"; {len(losses) - 1} more such losses" if losses[1:] else ""
         raise RefusedSnapshot(
@@ -89,6 +98,29 @@ def _check_first(new: Usable) -> None:
         )
 
 
+def _all_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
+    before, now = usable(old), usable(new)
+    yield from _losses(before, now, max_loss)
+    yield from _arch_losses(before, now)
+    for spread in spreads(old, new):
+        tally = Tally(spread.before, spread.lost, spread.before - spread.lost)
+        if tally.lost >= _VERY_FEW and _is_much(tally, max_loss):
+            yield (
+                f"{tally.lost:,} of {tally.before:,} {spread.words}, more than {max_loss} %"
+                f" ({tally.before:,} before, {tally.now:,} of these now)"
+            )
+
+
+def _arch_losses(old: Usable, new: Usable) -> Iterator[str]:
+    """Say which arches are gone for clients, where the whole is well."""
+    kind = _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}")
+    found = tallies(by_arch(old.repositories), by_arch(new.repositories), kind.quality)
+    if any(tally.now for tally in found.values()):
+        for arch, tally in sorted(found.items()):
+            if not tally.now and tally.lost >= _VERY_FEW:
+                yield _say(kind, tally, f"of arch {arch}, all of them")
+
+
 def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
     """Say what was lost beyond what is allowed: of all, then of categories where the whole is well.
 
@@ -98,7 +130,9 @@ def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
     for kind in _TOTALS:
         found = _tallies(kind, old, new).values()
         total = Tally(*(sum(one[place] for one in found) for place in range(3)))
-        if _is_much(total, max_loss):
+        # One redirect of three goes when a release does.
+        few = kind.field == "redirects" and total.lost < _VERY_FEW and total.now
+        if _is_much(total, max_loss) and not few:
             told.add(kind)
             yield _say(kind, total, f"more than {max_loss} %")
     for kind in _BY_CATEGORY:

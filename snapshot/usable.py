@@ -31,11 +31,13 @@ class Quality(IntFlag):
     """Its metalink has a checksum."""
     STRONG = 16
     """Its metalink has a SHA-256 or SHA-512."""
+    SECURE = 32
+    """A stranger from some country is given an https URL."""
 
 
 # As plain numbers: flags are slow to join.
-_USABLE, _PUBLIC, _EVERYWHERE = (
-    int(one) for one in (Quality.USABLE, Quality.PUBLIC, Quality.EVERYWHERE)
+_USABLE, _PUBLIC, _EVERYWHERE, _SECURE = (
+    int(one) for one in (Quality.USABLE, Quality.PUBLIC, Quality.EVERYWHERE, Quality.SECURE)
 )
 
 
@@ -104,9 +106,14 @@ class _Places:
         listed = {index: host for index, host in enumerate(snapshot.hosts) if _listed(host, known)}
         everywhere = {index for index, host in listed.items() if not host.countries_allowed}
         web = [
-            {host.host for host in category.hosts if any(map(_is_web, host.urls))}
+            {host.host for host in category.hosts if any(map(is_web, host.urls))}
             for category in snapshot.categories
         ]
+        secure = [
+            {host.host for host in category.hosts if any(map(_is_https, host.urls))}
+            for category in snapshot.categories
+        ]
+        self._secure = [frozenset(hosts & listed.keys()) for hosts in secure]
         self._public = [frozenset(hosts & listed.keys()) for hosts in web]
         self._everywhere = [frozenset(hosts & everywhere) for hosts in web]
         self._names = [category.name for category in snapshot.categories]
@@ -163,6 +170,7 @@ class _Places:
             (_USABLE if hosts else 0)
             | (0 if self._public[category].isdisjoint(hosts) else _PUBLIC)
             | (0 if self._everywhere[category].isdisjoint(hosts) else _EVERYWHERE)
+            | (0 if self._secure[category].isdisjoint(hosts) else _SECURE)
         )
 
 
@@ -172,8 +180,19 @@ def _listed(host: Host, countries: set[str]) -> bool:
     return not (host.inactive or host.private or barred)
 
 
-def _is_web(url: str) -> bool:
+def is_web(url: str) -> bool:
+    """Whether a URL is one that package managers and browsers use."""
     return url.partition(":")[0].lower() in ("http", "https")
+
+
+def _is_https(url: str) -> bool:
+    return url.partition(":")[0].lower() == "https"
+
+
+def by_arch(repositories: Things) -> Things:
+    """Return repositories by their arch instead of their category."""
+    arches = [str(key[1]) if isinstance(key, tuple) else "" for key in repositories.keys]
+    return repositories._replace(categories=arches)
 
 
 def _repositories(snapshot: Snapshot, directories: Things) -> Things:
