@@ -191,7 +191,7 @@ def test_the_database_goes_away(watched: Watched) -> None:
     """A database that is gone is told once; back again, what changed meanwhile is published."""
     aside = watched.path.rename(watched.path.with_name("aside"))
     watched.until_told(Failed)
-    assert "No such file" in watched.failed
+    assert "no such database file" in watched.failed
     assert not watched.progress.connected
     assert watched.rest(100) == []
     make_database(aside, edited(("host", 3, {"country": "US"})))
