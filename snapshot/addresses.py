@@ -16,6 +16,7 @@ from snapshot.model import KnownName, NetblockHosts, Ranges
 from snapshot.names import MOST_NAMES, Resolved, resolve
 from snapshot.netblock import Netblock, flatten_both, make_ranges, parse_netblock
 from snapshot.source import Rows
+from snapshot.text import trimmed
 
 _DNS_NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,62}\.?"
@@ -123,7 +124,7 @@ def country_ranges(
 
 
 def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return trimmed(value) if isinstance(value, str) else ""
 
 
 def _netblock(text: str) -> Netblock:

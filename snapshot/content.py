@@ -13,7 +13,7 @@ from snapshot.model import Directory, FileDetail, Repository
 from snapshot.nametable import MAX_NAME_BYTES
 from snapshot.redirects import odd_redirects
 from snapshot.source import DirectoryRow, FileDetailRow, Rows
-from snapshot.text import refuse_control, stripped
+from snapshot.text import refuse_control, stripped, trimmed
 
 _HASH_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 _MAX_INTEGER = (1 << 63) - 1
@@ -40,6 +40,11 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
             if len(name.encode()) > MAX_NAME_BYTES:
                 raise ValueError(f"name of more than {MAX_NAME_BYTES:,} bytes: no path can be")
             usable.append(row)
+    # Such a directory may be there, so its name stays; but rather a finger slipped.
+    odd = [row.name for row in usable if _has_blanks(row.name)]
+    if odd:
+        count = "1 directory has" if len(odd) == 1 else f"{len(odd)} directories have"
+        left_out.note(f"{count} blanks around the name: {odd[0]!a:.80}")
     return sorted(usable, key=lambda row: row.name.encode())
 
 
@@ -165,7 +170,7 @@ def _repositories(rows: Rows, index: dict[int, int], left_out: LeftOutRows) -> l
 
 
 def _has_blanks(name: object) -> bool:
-    return isinstance(name, str) and name != name.strip()
+    return isinstance(name, str) and name != trimmed(name)
 
 
 def _redirects(rows: Rows, repositories: list[Repository], left_out: LeftOutRows) -> dict[str, str]:
@@ -193,8 +198,8 @@ def _file_details(
         with left_out.row("file_detail", row.id):
             if row.directory_id not in index:
                 raise ValueError("no usable directory")
-            key = index[row.directory_id], refuse_control(row.filename, "filename")
-            if not row.filename:
+            key = index[row.directory_id], stripped(row.filename, "filename")
+            if not key[1]:
                 raise ValueError("no filename")
             detail = _file_detail(row)
             # Newest first; no timestamp counts as newest, as PostgreSQL sorts it for the incumbent.
@@ -224,7 +229,7 @@ def _count(value: object, what: str) -> int:
 def _hash(name: str, text: object) -> bytes:
     # A wrong hash must not make its file unchecked, so it takes the whole row with it.
     try:
-        text = text.strip() if isinstance(text, str) else text
+        text = trimmed(text) if isinstance(text, str) else text
         value = bytes.fromhex(refuse_control("" if text is None else text, name))
     except ValueError as error:
         raise ValueError(f"{name} is not hexadecimal") from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from snapshot.continents import built_in_continents
-from snapshot.text import refuse_control
+from snapshot.text import stripped
 
 # What GeoIP data say of addresses without a country: proxies, satellites, and of no place at all.
 _WITHOUT_CONTINENT = frozenset(("A1", "A2", "O1"))
@@ -73,7 +73,7 @@ class Countries:
 
     def parse(self, text: object) -> str:
         """Return a code in upper case, empty for none; ValueError if it is not a country."""
-        country = refuse_control("" if text is None else text, "country").strip().upper()
+        country = stripped("" if text is None else text, "country").upper()
         if country and country not in self._known:
             raise ValueError(self.why_not(country))
         return country

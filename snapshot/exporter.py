@@ -31,7 +31,7 @@ from snapshot.publish import (
     publish,
 )
 from snapshot.source import ContinentRow, Progress, Rows, read_rows
-from snapshot.text import refuse_control
+from snapshot.text import stripped, trimmed
 from snapshot.writer import check_output, encode, followed
 
 
@@ -305,7 +305,7 @@ def _countries(
     rows: Rows, continents: dict[str, str], left_out: LeftOutRows
 ) -> tuple[Countries, dict[str, str]]:
     """The countries that there are, and a table of continents without any others."""
-    redirected = (row.country.strip().upper() for row in rows.continents if _is_text(row.country))
+    redirected = (trimmed(row.country).upper() for row in rows.continents if _is_text(row.country))
     countries = Countries(filter(is_own_code, (*continents, *redirected)))
     for country in sorted(continents):
         if country not in countries:
@@ -335,8 +335,8 @@ def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRo
 
 
 def _redirect(row: ContinentRow, countries: Countries) -> dict[str, str]:
-    country = refuse_control(row.country, "country").strip().upper()
-    continent = refuse_control(row.continent, "continent").strip().upper()
+    country = stripped(row.country, "country").upper()
+    continent = stripped(row.continent, "continent").upper()
     if len(country) != 2 or len(continent) != 2:
         raise ValueError("not a country and a continent of two letters each")
     countries.parse(country)

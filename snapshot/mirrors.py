@@ -11,7 +11,7 @@ from snapshot.hosturl import host_url
 from snapshot.leftout import LeftOutRows
 from snapshot.model import Category, CategoryHost, Host, Inactive
 from snapshot.source import HostRow, Rows, SiteRow
-from snapshot.text import printable, refuse_control
+from snapshot.text import printable, stripped, trimmed
 
 MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
 # The schema's own default for a host that says nothing.
@@ -59,7 +59,7 @@ def make_mirrors(
             for host, host_category, always in members
         ]
         categories.append(
-            Category(row.id, printable(row.name).strip(), topdir, tuple(category_hosts))
+            Category(row.id, trimmed(printable(row.name)), topdir, tuple(category_hosts))
         )
         bits = {
             str(host_category): 1 << host
@@ -115,7 +115,7 @@ def _allowed(
 
 
 def _country(row: HostRow, left_out: LeftOutRows, countries: Countries) -> str:
-    country = refuse_control("" if row.country is None else row.country, "country").strip().upper()
+    country = stripped("" if row.country is None else row.country, "country").upper()
     if country and country not in countries:
         left_out.add("host", row.id, f"{countries.why_not(country)}: host kept without it")
         return ""
@@ -138,8 +138,8 @@ def _host(
             left_out.add("host", row.id, f"{error}: host kept without it")
     return Host(
         id=row.id,
-        name=printable(row.name).strip(),
-        site=printable(site.name).strip(),
+        name=trimmed(printable(row.name)),
+        site=trimmed(printable(site.name)),
         country=country,
         bandwidth=_bandwidth(row, left_out),
         # NULL where MirrorManager allows none: rather unlisted than shown to everybody.

@@ -28,4 +28,10 @@ def read_key(path: Path) -> bytes:
             f"{path}: a key has at least {MIN_KEY_BYTES} bytes, not {len(text)};"
             f" make one: (umask 077; openssl rand -hex 32 > {path})"
         )
+    if not text.strip(b"\0"):
+        # What a disk has in the place of a file that it lost.
+        raise DataFileError(
+            f"{path}: not a secret: it has nothing but zeros;"
+            f" make one: (umask 077; openssl rand -hex 32 > {path})"
+        )
     return hashlib.blake2b(text).digest()

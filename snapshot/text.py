@@ -8,8 +8,11 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_XML = re.compile("[\ufffe\uffff]")
 # What no list can have in a line as it is.
 UNWRITABLE = re.compile(f"{CONTROL.pattern}|{_NOT_XML.pattern}")
-# What a paste brings along: among others a no-break space and a byte order mark.
-_BLANKS = " \t\r\n\xa0\u200b\ufeff"
+# What a paste brings along, all of it unseen: spaces of each width, a byte order mark, what joins
+# or parts letters, what turns the direction of text.
+_INVISIBLE = "\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_BLANKS = rf"(?:[ \t\r\n\xa0\u1680\u2000-\u200a\u202f\u205f\u3000{_INVISIBLE}])+"
+_AROUND = re.compile(rf"\A{_BLANKS}|{_BLANKS}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
@@ -43,12 +46,18 @@ def printable(text: object) -> str:
     return _SURROGATE.sub("?", CONTROL.sub("?", text))
 
 
+def trimmed(text: str) -> str:
+    """Return a text without the blanks around it, those that nobody sees among them."""
+    # Nearly every text has none, and is looked at once for each row.
+    return text if text.isascii() and text == text.strip() else _AROUND.sub("", text)
+
+
 def stripped(text: object, what: str) -> str:
     """Return a name that somebody typed without the blanks around it; raises as `refuse_control`.
 
     Source: docs/mirrormanager.md#blanks-around-what-was-typed.
     """
-    return refuse_control(text.strip(_BLANKS) if isinstance(text, str) else text, what)
+    return refuse_control(trimmed(text) if isinstance(text, str) else text, what)
 
 
 def without_userinfo(text: str) -> str:
@@ -70,7 +79,7 @@ def clean_url(text: object) -> str:
         raise ValueError("no URL")
     if isinstance(text, str):
         text = text.strip(" \t")
-    url = refuse_control(text, "URL").rstrip("/")
+    url = trimmed(refuse_control(text, "URL")).rstrip("/")
     if not _URL.match(url):
         raise ValueError("URL without scheme or host")
     if any(character.isspace() for character in url):

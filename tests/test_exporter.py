@@ -250,3 +250,31 @@ def test_data_files_are_looked_at_first(tmp_path: Path) -> None:
     for name in ("asn", "country_continent"):
         with pytest.raises(DataFileError):
             export(database, tmp_path / "mm.snap", progress=fail, **{name: tmp_path / "none"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\u200c", "\ufeff"], ids=ascii)
+def test_blanks_that_nobody_sees(tmp_path: Path, blank: str) -> None:
+    """Blanks of whatever kind around what names are asked by cost nobody anything."""
+    tables = world(
+        country_continent_redirect=[{"id": 1, "country": f"{blank}TR", "continent": f"EU{blank}"}]
+    )
+    for table, column in (
+        *(("repository", "prefix"), ("arch", "name"), ("category", "name"), ("host", "country")),
+        *(("repository_redirect", "from_repo"), ("repository_redirect", "to_repo")),
+        *(("file_detail", "filename"), ("file_detail", "sha256"), ("host_netblock", "netblock")),
+        *(("host_category_url", "url"),),
+    ):
+        for row in tables[table]:
+            row[column] = f"{blank}{row[column]}{blank}"
+    sound, _ = export_tables(tmp_path / "sound", world(country_continent_redirect=[
+        {"id": 1, "country": "TR", "continent": "EU"}
+    ]))  # fmt: skip
+    assert export_tables(tmp_path / "blanks", tables)[0].id == sound.id
+
+
+def test_directories_with_blanks_around(tmp_path: Path) -> None:
+    """A directory keeps its name, as it may be there; that it has blanks around it is said."""
+    tables = edited(("directory", 2, {"name": "pub/linux/40/x86_64/os\u3000"}))
+    snapshot, result = export_tables(tmp_path, tables)
+    assert snapshot.find_directory("pub/linux/40/x86_64/os\u3000") is not None
+    assert any("1 directory has blanks around the name" in note for note in result.notes)

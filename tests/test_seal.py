@@ -111,6 +111,7 @@ def test_a_key_file(tmp_path: Path) -> None:
     [
         pytest.param(None, "the key cannot be read: No such file", id="missing"),
         pytest.param("", "a key has at least 32 bytes, not 0", id="empty"),
+        pytest.param("\0" * 64, "not a secret: it has nothing but zeros", id="zeros"),
         pytest.param("k" * 31 + "\n", "not 31; make one: .*openssl rand -hex 32", id="short"),
     ],
 )

@@ -6,11 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.text import clean_url, printable, refuse_control
+from snapshot.text import clean_url, printable, refuse_control, stripped
 
 # Source: docs/protocol.md#values.
 CONTROL = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
 SURROGATES = range(0xD800, 0xE000)
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        " ",
+        "\t",
+        "\r\n",
+        *"\xa0\u2003\u202f\u3000\xad\u180e\u200b\u200c\u200d\u200e\u202a\u2060\ufeff",
+    ],
+    ids=ascii,
+)
+def test_what_nobody_sees_around_a_name(blank: str) -> None:
+    """Spaces of each width, joiners and marks of direction go from the ends alone."""
+    if blank >= " ":
+        assert stripped(f"{blank}a{blank}b{blank} ", "a name") == f"a{blank}b"
+    assert stripped(f"{blank} linux-40 {blank}", "a name") == "linux-40"
+    assert stripped(blank, "a name") == ""
 
 
 def test_each_control_character() -> None:
@@ -48,6 +66,7 @@ def test_what_is_left(text: str) -> None:
         ("http://[2001:db8::1]:8080/x", "http://[2001:db8::1]:8080/x"),
         ("http://пример.example/ä", "http://пример.example/ä"),
         ("HTTP://A.example/X", "HTTP://A.example/X"),
+        ("\ufeffhttp://a.example/x\u00a0", "http://a.example/x"),
     ],
 )
 def test_clean_url(text: str, url: str) -> None:
@@ -68,7 +87,7 @@ def test_clean_url(text: str, url: str) -> None:
         pytest.param("http:///x", "without scheme or host", id="no host"),
         pytest.param("mailto:a@b.example", "without scheme or host", id="no slashes"),
         pytest.param("http://a.example/x y", "with a blank in it", id="blank"),
-        pytest.param("http://a.example/x\u00a0", "with a blank in it", id="no-break space"),
+        pytest.param("http://a.example/x\u00a0y", "with a blank in it", id="no-break space"),
         pytest.param("http://a.example/\n", "has a control character", id="line feed at the end"),
         pytest.param("\r\nhttp://a.example", "has a control character", id="line end before"),
         pytest.param("http://a.example/\uffff", "XML cannot hold", id="no character of XML"),
