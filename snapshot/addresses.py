@@ -6,6 +6,7 @@ The rules are those of docs/mirrormanager.md#where-clients-are.
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from snapshot.countries import Countries
@@ -13,7 +14,7 @@ from snapshot.coverage import check_width, widest_host
 from snapshot.leftout import LeftOutRows
 from snapshot.mirrors import Mirrors
 from snapshot.model import KnownName, NetblockHosts, Ranges
-from snapshot.names import MOST_NAMES, Resolved, resolve
+from snapshot.names import MOST_ADDRESSES, MOST_NAMES, Resolved, resolve
 from snapshot.netblock import Netblock, flatten_both, make_ranges, parse_netblock
 from snapshot.source import Rows
 from snapshot.text import trimmed
@@ -68,7 +69,9 @@ def host_netblocks(
     for host, of_host in names.items():
         for name in of_host:
             for address in resolved.known[name].addresses if name in resolved.known else ():
-                named[parse_netblock(address)].add(host)
+                # The last known ones are of a file, which somebody may have edited.
+                with suppress(ValueError):
+                    named[parse_netblock(address)].add(host)
     if widest := widest_host(named, mirrors.hosts):
         left_out.note(widest)
     chains, ranges = _chains(named)
@@ -87,6 +90,12 @@ def _resolved(
     resolved = resolve(first, known, read) if resolve_dns else Resolved({}, (), ())
     if note := resolved.note():
         left_out.note(note)
+    most = MOST_ADDRESSES
+    full = sorted(name for name, one in resolved.known.items() if len(one.addresses) >= most)
+    if full:
+        left_out.note(
+            f"no more than {most} addresses of a DNS name are taken: {', '.join(full[:3])}"
+        )
     for host, of_host in names.items():
         for name, ids in of_host.items():
             if not resolve_dns:

@@ -61,7 +61,8 @@ def _has_bare_at(text: str, url: URL) -> bool:
 
     An @ that nobody escaped ends the password, and what follows it would be shown.
     """
-    if "@" in (url.host or ""):
+    # So would the rest of a password that stands among the options.
+    if {*"@&=?"} & {*(url.host or "")}:
         return True
     # A file of SQLite may be called so.
     rest = text.partition("://")[2]

@@ -19,6 +19,8 @@ from snapshot.model import KnownName
 DNS_SECONDS = 2.0
 MOST_NAMES = 32
 """How many different names of one host are looked up."""
+MOST_ADDRESSES = 64
+"""How many addresses of one name are taken: an answer of DNS has room for thousands."""
 MOST_THREADS = 32
 # So that eight hosts whose names hang are needed before another one's wait.
 _THREADS_A_HOST = 4
@@ -164,4 +166,4 @@ def _addresses(name: str) -> list[str] | None:
     except Exception:
         # Whatever it is: this thread has others to look up.
         return None
-    return sorted({str(entry[4][0]).partition("%")[0] for entry in found})
+    return sorted({str(entry[4][0]).partition("%")[0] for entry in found})[:MOST_ADDRESSES]

@@ -72,6 +72,13 @@ def test_an_at_sign_in_the_password(kind: str) -> None:
     assert "write it as %40" in _refused(f"{kind}://u:p@{SECRET}@h/mm")
 
 
+@pytest.mark.parametrize("options", ["?password=p@{}&user=u", "?user=u&password=p@{}&a=b"])
+def test_an_at_sign_in_a_password_among_the_options(options: str) -> None:
+    """A password that is an option has no @ either: its rest would be shown as a host name."""
+    url = f"postgresql://127.0.0.1:1/mm{options.format(SECRET)}"
+    assert "write it as %40" in _refused(url)
+
+
 def test_files_without_url(tmp_path: Path) -> None:
     """A file that cannot be read, or holds no URL, is refused in one line."""
     path = tmp_path / "url"

@@ -9,8 +9,19 @@ from pathlib import Path
 import pytest
 
 from snapshot import names as module
-from snapshot.model import KnownName, LeftOut
-from snapshot.names import KEPT_SECONDS, MOST_NAMES, MOST_THREADS, Pool, resolve
+from snapshot.addresses import host_netblocks
+from snapshot.leftout import LeftOutRows
+from snapshot.mirrors import Mirrors
+from snapshot.model import Host, KnownName, LeftOut
+from snapshot.names import (
+    KEPT_SECONDS,
+    MOST_ADDRESSES,
+    MOST_NAMES,
+    MOST_THREADS,
+    Pool,
+    resolve,
+)
+from snapshot.source import NetblockRow, Rows
 from tests.factories import edited, export_tables, world
 from tests.test_addresses import chain, netblocks
 
@@ -23,6 +34,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     known = {
         "two.example": ["192.0.2.10", "2001:db8::10"],
         "zone.example": ["fe80::1%2"],
+        "many.example": [f"198.51.100.{number}" for number in range(200)],
         "one.two.example.": ["192.0.2.11"],
     }
     asked: list[str] = []
@@ -259,3 +271,27 @@ def test_no_names_no_lookup(tmp_path: Path, names: list[str]) -> None:
     """A database without names among its netblocks asks no DNS."""
     export_tables(tmp_path, world())
     assert names == []
+
+
+def test_a_name_with_very_many_addresses(tmp_path: Path, names: list[str]) -> None:
+    """One answer of DNS does not fill the snapshot; that some addresses are not taken is said."""
+    tables = edited(("host_netblock", 1, {"netblock": "many.example"}))
+    snapshot, result = export_tables(tmp_path, tables, resolve_dns=True)
+    assert names == ["many.example"]
+    assert len(snapshot.report.names["many.example"].addresses) == MOST_ADDRESSES
+    assert f"no more than {MOST_ADDRESSES} addresses of a DNS name are taken: many.example" in (
+        result.notes
+    )
+
+
+@pytest.mark.usefixtures("names")
+def test_last_known_addresses_that_are_none() -> None:
+    """What a file says of a name that nobody answers for may be anything, and ends no export."""
+    rows = Rows(*([] for _ in Rows._fields))._replace(
+        netblocks=[NetblockRow(1, 1, "again.example")]
+    )
+    host = Host(1, "h", "s", "DE", 1, False, 0, (), ())
+    mirrors = Mirrors([host], {1: 0}, [], [], [])
+    known = {"again.example": KnownName(1, ("bogus", "192.0.2.1"))}
+    found = host_netblocks(rows, mirrors, True, LeftOutRows(), read=2, known=known)
+    assert [chain[0].prefix_length for chain in found.chains] == [32]
