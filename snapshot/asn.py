@@ -155,7 +155,7 @@ def _asn_of(record: object) -> int | None:
 def _read_lines(path: Path, netblocks: AsnNetblocks, left_out: LeftOutRows) -> None:
     bad = 0
     with open_regular(path, MOST_DATA_BYTES) as file:
-        for number, line in enumerate(lines_of(file, _MOST_LINE_BYTES), 1):
+        for number, line in enumerate(lines_of(file, _MOST_LINE_BYTES, whole=True), 1):
             fields = line.decode("ascii", "replace").split()
             if not fields or fields[0].startswith("#"):
                 continue

@@ -15,6 +15,8 @@ from pathlib import Path
 MOST_TEXT_BYTES = 1 << 20
 # Far more than any of the data files out there has.
 MOST_DATA_BYTES = 1 << 30
+# Files of /proc say that their size is 0.
+_GROWTH = 4 << 20
 
 
 def open_regular(path: Path, most: int | None = None) -> BufferedReader:
@@ -54,10 +56,18 @@ def read_open(file: BufferedReader, most: int) -> bytes:
     return bytes(data)
 
 
-def lines_of(file: BufferedReader, most: int) -> Iterator[bytes]:
-    """Yield each line without its line feed; of a longer one its first `most` bytes."""
-    rest = b""
+def lines_of(file: BufferedReader, most: int, *, whole: bool = False) -> Iterator[bytes]:
+    """Yield each line without its line feed; of a longer one its first `most` bytes.
+
+    A `whole` file has about the size that it has now: one that is written to faster than it is
+    read would have no end, and raises OSError.
+    """
+    rest, read = b"", 0
+    limit = 2 * os.fstat(file.fileno()).st_size + _GROWTH if whole else None
     while chunk := file.read1(1 << 20):
+        read += len(chunk)
+        if limit is not None and read > limit:
+            raise OSError(errno.EFBIG, "it grows while it is read")
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[:most]
         for line in lines:

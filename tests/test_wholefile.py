@@ -87,6 +87,23 @@ def test_lines(tmp_path: Path, content: bytes, lines: list[bytes]) -> None:
         assert list(lines_of(file, 5)) == lines
 
 
+def _read_growing(path: Path) -> None:
+    with open_regular(path) as file, path.open("ab") as growing:
+        for number, _ in enumerate(lines_of(file, 5, whole=True)):
+            if number % (1 << 18) == 0:
+                growing.write(b"1\n" * (1 << 19))
+                growing.flush()
+            assert number < 1 << 24
+
+
+def test_a_file_that_grows(tmp_path: Path) -> None:
+    """A file that is written to faster than it is read ends in an error, if it is to be whole."""
+    path = tmp_path / "x"
+    path.write_bytes(b"0\n" * (1 << 19))
+    with pytest.raises(OSError, match="grows while it is read"):
+        _read_growing(path)
+
+
 COMMANDS: list[tuple[str, list[str], int]] = [
     ("serve", ["serve", "--port", "0", "--snapshot", "X"], 3),
     ("serve --geoip", ["serve", "--port", "0", "--snapshot", "S", "--geoip", "X"], 3),
