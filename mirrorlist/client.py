@@ -33,6 +33,10 @@ SIGNS = frozenset(
     (
         *(b"forwarded", b"via", b"x-real-ip", b"x-forwarded-host", b"x-forwarded-proto"),
         *(b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip", b"cf-connecting-ip"),
+        *(b"x-forwarded", b"forwarded-for", b"x-forwarded-by", b"x-forwarded-server"),
+        *(b"x-forwarded-port", b"x-forwarded-ssl", b"x-original-forwarded-for"),
+        *(b"cf-connecting-ipv6", b"cdn-loop", b"fastly-client-ip", b"x-azure-clientip"),
+        *(b"x-appengine-user-ip", b"x-envoy-external-address", b"cloudfront-viewer-address"),
     )
 )
 """Headers that say nothing that is believed, but that somebody else asks through this peer."""
@@ -150,8 +154,10 @@ def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Cl
             address = parse_address(forwarded[0].decode("latin-1"))
             if address is not None:
                 return Client(address, address, "x-forwarded-for")
-        if forwarded != SIGNED:
-            return _walked(peer, forwarded, proxies)
+        if forwarded == SIGNED:
+            # He is somewhere behind it: not near what the proxy is near.
+            return Client(_UNKNOWN, peer.address, "unknown")
+        return _walked(peer, forwarded, proxies)
     return Client(peer.address, peer.address, "peer")
 
 

@@ -77,7 +77,7 @@ def explain_any(
 
 def _client_seen(client: Client, place: Place) -> ClientSeen:
     # For which networks of others the database has a country is nothing to ask out one by one.
-    is_own = client.is_ours or client.near == client.geo
+    is_own = client.is_ours or client.source != "ip=" or client.near == client.geo
     return ClientSeen(
         address=str(client.geo),
         source=client.source,

@@ -335,6 +335,17 @@ def test_never_ours_with_a_header(
     assert (wished.near, wished.is_ours) == (found.near, False)
 
 
+@pytest.mark.parametrize(
+    ("peer", "near"),
+    [("192.0.2.9", UNKNOWN), (None, "127.0.0.1"), (STRANGER, STRANGER)],
+)
+def test_who_is_only_signed_is_near_nobody(peer: str | None, near: str) -> None:
+    """Behind a proxy of ours that says only that somebody asks, nobody is near what it is near."""
+    found = Trust(OURS).believe(peer, SIGNED, "")
+    assert (str(found.near), found.is_ours) == (near, False)
+    assert str(Trust(OURS).believe(peer, SIGNED, OTHER).near) == near
+
+
 @pytest.mark.parametrize("peer", ["not-an-address", "", "10.0.0.1, 10.0.0.2", "localhost"])
 def test_nobody_is_trusted_by_accident(peer: str) -> None:
     """A peer without an address is a stranger, also where all addresses are trusted."""

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.client import Client, Trust
+from mirrorlist.client import SIGNED, Client, Trust
 from mirrorlist.errors import Disabled, NotFound, QueryError, Unspecified
 from mirrorlist.explain import explain
 from mirrorlist.explanation import Explanation
@@ -36,6 +36,15 @@ def _explain(
     # As `ask` does: who has the snapshot may see all of it.
     client = structs.replace(client, is_ours=True)
     return explain(parsed, client, catalog, Random(1), NOW, minimum)
+
+
+@pytest.mark.parametrize("lines", [[b"junk"], [b""], SIGNED])
+def test_whoever_is_unknown_has_not_wished(catalog: Catalog, lines: list[bytes]) -> None:
+    """What decided about the country is said; ip= only where there was one."""
+    parsed = parse_query(b"path=pub/linux/near", False)
+    client = located(Trust().believe("10.0.0.1", lines, ""), TableGeo(COUNTRIES))
+    seen = explain(parsed, client, catalog, Random(1), NOW, 5).client
+    assert (seen.source, seen.country_source) == ("unknown", "none")
 
 
 QUERIES = [
