@@ -28,7 +28,7 @@ from loadtest.servers import Server, Servers, running
 from loadtest.sizes import BIGGEST, SMALLEST
 from loadtest.stage import CACHE, prepare
 from loadtest.wrk import CONNECTIONS, wrk_version
-from snapshot.errors import BackendError
+from snapshot.file.errors import BackendError
 
 _RUNS = Path(__file__).parent / "runs"
 _QUICK_LINES, _QUICK_REQUESTS = 2_000, 2_000

@@ -24,7 +24,7 @@ from loadtest.servers import ROOT, Server, Servers
 from loadtest.sizes import BIGGEST, SMALLEST
 from loadtest.stage import CACHE, Stage, prepare
 from loadtest.users import LOG, SNAPSHOT
-from snapshot.errors import BackendError
+from snapshot.file.errors import BackendError
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _LAST_LINES = 5

@@ -15,8 +15,8 @@ from loadtest.details import NOW
 from loadtest.network import Internet
 from loadtest.progress import Phases
 from loadtest.workload import Workload
-from snapshot.continents import built_in_continents
-from snapshot.errors import OutputError
+from snapshot.export.continents import built_in_continents
+from snapshot.file.errors import OutputError
 
 ASN_FILE, GEOIP_FILE = "asn.txt", "geoip.mmdb"
 CONTINENT_FILE, LOG_FILE = "country_continent.csv", "requests.log"

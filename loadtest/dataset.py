@@ -26,8 +26,8 @@ from loadtest.sizes import BIGGEST, SMALLEST, sizes
 from loadtest.tree import Tree
 from loadtest.tree_rows import tree_rows
 from loadtest.workload import Workload
-from snapshot.database import parse_url
-from snapshot.errors import BackendError
+from snapshot.export.database import parse_url
+from snapshot.file.errors import BackendError
 
 
 class Dataset:

@@ -14,7 +14,7 @@ from random import Random
 import psycopg
 
 from loadtest.scene import Scene
-from snapshot.format import CONTENT, ENTRY, HEADER, Section, pack
+from snapshot.file.format import CONTENT, ENTRY, HEADER, Section, pack
 
 # How far a clock is ahead; exports wait until it has come to that.
 _AHEAD_SECONDS = 4

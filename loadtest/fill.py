@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from loadtest.coverage import DirRow
 from loadtest.progress import Phases
 from loadtest.tree_rows import Tables
-from snapshot import schema
-from snapshot.errors import DatabaseError
-from snapshot.schema_more import alembic_version
+from snapshot.export import schema
+from snapshot.export.schema_more import alembic_version
+from snapshot.file.errors import DatabaseError
 
 GIANT = schema.host_category_dir
 """The one table that is too big for anything but a stream."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from loadtest.fill import GIANT, Filling, create_tables, insert_tables, refuse_rows
 from loadtest.progress import Phases
-from snapshot.errors import DatabaseError, OutputError
+from snapshot.file.errors import DatabaseError, OutputError
 
 _MODE = 0o644
 # The file is thrown away if anything fails, so it needs neither journal nor sync on the way.

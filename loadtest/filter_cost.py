@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from mirrorlist import rsyncfilter
 from mirrorlist.catalog import Catalog
 from mirrorlist.rsyncfilter import Held, RsyncFilter
-from snapshot.model import Category, Directory, History, Ranges, Report, SnapshotData
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.model import Category, Directory, History, Ranges, Report, SnapshotData
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 
 HOUR = 3600
 # Before the newest change, as a data set may be older than its snapshot.

@@ -32,8 +32,8 @@ from loadtest.processes import cpu_seconds, pss_bytes
 from loadtest.progress import show_phases
 from loadtest.servers import Servers
 from loadtest.workers import Worker, all_serve, each_worker, worker_pids
-from snapshot.database import parse_url
-from snapshot.reader import Snapshot
+from snapshot.export.database import parse_url
+from snapshot.file.reader import Snapshot
 
 _LATE_SECONDS = 60.0
 _LOOK_SECONDS = 0.002

@@ -12,7 +12,7 @@ from random import Random
 import click
 from msgspec import Struct
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 
 _LINE = re.compile(r"IP: (\S+); DATE: \S+; COUNTRY: \S+; REPO: (\S+); ARCH: (\S+)")
 # In a thousand requests: text lists, and dnf's weekly count of its system.

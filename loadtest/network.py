@@ -11,7 +11,7 @@ from random import Random
 
 from loadtest.chance import chance, spread
 from loadtest.countries import CLIENT_COUNTRIES
-from snapshot.continents import built_in_continents
+from snapshot.export.continents import built_in_continents
 
 Block = IPv4Network | IPv6Network
 

@@ -7,9 +7,9 @@ from random import Random
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.rsyncfilter import Held, RsyncFilter
-from snapshot.model import Category, Directory, History, Ranges, Report, SnapshotData
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.model import Category, Directory, History, Ranges, Report, SnapshotData
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 
 # Of one repository: itself, repodata, Packages, and a folder for each first letter or so.
 FOLDERS_OF_A_REPOSITORY = 50

@@ -21,8 +21,8 @@ from loadtest.processes import tree
 from loadtest.progress import Phases
 from loadtest.servers import Server, Servers
 from loadtest.workers import worker_pids
-from snapshot.errors import SnapshotError
-from snapshot.reader import Snapshot
+from snapshot.file.errors import SnapshotError
+from snapshot.file.reader import Snapshot
 from tests.postgresql import Server as PostgreSQL
 
 WORKERS = 2

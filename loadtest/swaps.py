@@ -38,8 +38,8 @@ from loadtest.stage import CACHE, Stage
 from loadtest.versions import Versions, make_versions
 from loadtest.workers import Worker, all_serve, each_worker, worker_pids
 from loadtest.wrk import CONNECTIONS, Load, load
-from snapshot.errors import BackendError
-from snapshot.reader import Snapshot
+from snapshot.file.errors import BackendError
+from snapshot.file.reader import Snapshot
 
 _RUNS = Path(__file__).parent / "runs"
 _KIND, _SEED, _LINES = "day", 1, 200_000

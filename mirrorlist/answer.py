@@ -24,7 +24,7 @@ from mirrorlist.query import Query
 from mirrorlist.roster import GLOBAL
 from mirrorlist.selection import Chosen, Selection, Situation, Tier
 from mirrorlist.target import find_details, find_target
-from snapshot.model import FileDetail
+from snapshot.file.model import FileDetail
 
 DEFAULT_MINIMUM = 5
 

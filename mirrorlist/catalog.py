@@ -13,8 +13,8 @@ from mirrorlist.closest import ClosestNames
 from mirrorlist.kept import Kept
 from mirrorlist.netblock import RangeTable
 from mirrorlist.roster import CARRIERS_BYTES, Carriers, Roster
-from snapshot.model import FileDetail, NetblockHosts
-from snapshot.reader import Snapshot
+from snapshot.file.model import FileDetail, NetblockHosts
+from snapshot.file.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
 

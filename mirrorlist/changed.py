@@ -3,9 +3,9 @@
 from bisect import bisect_right
 from collections import defaultdict
 
-from snapshot.reachable import reachable
-from snapshot.reader import Snapshot
-from snapshot.text import CONTROL
+from snapshot.file.reachable import reachable
+from snapshot.file.reader import Snapshot
+from snapshot.file.text import CONTROL
 
 
 class Changed:

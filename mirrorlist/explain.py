@@ -16,7 +16,7 @@ from mirrorlist.place import Place, locate
 from mirrorlist.query import Query
 from mirrorlist.selection import Selection, Situation, select
 from mirrorlist.target import find_details, find_target
-from snapshot.model import Host, Inactive
+from snapshot.file.model import Host, Inactive
 
 # Behind a longer path each host is shown with its first URL alone.
 MOST_PATH = 512

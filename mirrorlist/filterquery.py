@@ -22,7 +22,7 @@ from mirrorlist.query import (
     list_of,
     spelling,
 )
-from snapshot.model import Category
+from snapshot.file.model import Category
 
 FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
 _NAMES = {name.encode(): name for name in FILTER_PARAMETERS}

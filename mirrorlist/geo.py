@@ -13,9 +13,9 @@ import maxminddb_rust
 
 from mirrorlist.address import Address
 from mirrorlist.errors import GeoipError
-from snapshot.mmdb import Metadata, Mmdb, read_mmdb
-from snapshot.mmdb_values import DamagedMmdb
-from snapshot.text import printable
+from snapshot.file.mmdb import Metadata, Mmdb, read_mmdb
+from snapshot.file.mmdb_values import DamagedMmdb
+from snapshot.file.text import printable
 
 # A file of countries has some hundreds of different ones; of cities an even sample is looked at,
 # of its tree too: 60 MB would cost each worker seconds. So few are far apart by less than a page.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from mirrorlist.errors import OptionError, StartError
-from snapshot.text import without_userinfo
+from snapshot.file.text import without_userinfo
 
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"

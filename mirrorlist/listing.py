@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from msgspec import Struct
 
 from mirrorlist.urls import RSYNC, Path, Url
-from snapshot.model import Host
+from snapshot.file.model import Host
 
 MAX_PREFERENCE = 100
 _LISTING_BYTES = 500

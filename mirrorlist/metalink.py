@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from mirrorlist.listing import Kind, Listing, filling, metalink_template
 from mirrorlist.selection import Chosen
 from mirrorlist.urls import Path
-from snapshot.model import FileDetail, Host
+from snapshot.file.model import FileDetail, Host
 
 CONTENT_TYPE = "application/metalink+xml"
 CLOSING = b"   </resources>\n  </file>\n </files>\n</metalink>\n"

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from mirrorlist.address import Address
-from snapshot.model import Ranges
+from snapshot.file.model import Ranges
 
 
 class RangeTable:

@@ -30,7 +30,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.listing import Kind, Listing, make_template
 from mirrorlist.selection import Offer, Tier, draw
 from mirrorlist.urls import Url
-from snapshot.model import Host
+from snapshot.file.model import Host
 
 DEFAULT_REUSE = 16
 # Of one worker: lists are as long as there are hosts, and as many.

@@ -10,7 +10,7 @@ from mirrorlist.query import Query, echo
 from mirrorlist.roster import GLOBAL
 from mirrorlist.selection import Offer, Selection
 from mirrorlist.target import Target
-from snapshot.model import Host
+from snapshot.file.model import Host
 
 CONTENT_TYPE = "text/plain"
 

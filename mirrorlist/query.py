@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mirrorlist.commas import elements
 from mirrorlist.errors import BadQuery
-from snapshot.text import CONTROL
+from snapshot.file.text import CONTROL
 
 MAX_VALUE_BYTES = 256
 MAX_PATH_BYTES = 2048

@@ -24,7 +24,7 @@ from mirrorlist.saying import Say, print_trouble, safely
 from mirrorlist.service import Service
 from mirrorlist.steady import Threads
 from mirrorlist.worker_state import Source, Teller
-from snapshot.errors import SnapshotError
+from snapshot.file.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
 # A file that is no good may be half-written: it is refused when it still is after so long.

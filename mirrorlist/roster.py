@@ -11,8 +11,8 @@ from itertools import count
 
 from mirrorlist.kept import Kept
 from mirrorlist.urls import Url, first, make_url, offered
-from snapshot.model import Host
-from snapshot.reader import Snapshot
+from snapshot.file.model import Host
+from snapshot.file.reader import Snapshot
 
 # What a worker keeps, in bytes; of the kinds of lists so much a host, but not less than this.
 KINDS_BYTES, KINDS_BYTES_A_HOST = 4 << 20, 20_000

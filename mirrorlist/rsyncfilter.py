@@ -23,8 +23,8 @@ from mirrorlist.errors import BadQuery
 from mirrorlist.filterquery import FilterQuery, asked_form, parse_filter_query
 from mirrorlist.jobs import RETRY_SECONDS, Check, nobody_looks
 from mirrorlist.pathglob import PathGlobs
-from snapshot.errors import SnapshotError
-from snapshot.text import is_noise
+from snapshot.file.errors import SnapshotError
+from snapshot.file.text import is_noise
 
 MAX_AGE = 60
 # Bodies that are kept: mirrors that ran after the same export ask for the same.

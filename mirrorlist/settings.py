@@ -15,8 +15,8 @@ from mirrorlist.answer import DEFAULT_MINIMUM
 from mirrorlist.client import DEFAULT_TRUSTED
 from mirrorlist.errors import OptionError
 from mirrorlist.orders import DEFAULT_REUSE
-from snapshot.checks import DEFAULT_MAX_LOSS
-from snapshot.wholefile import read_text
+from snapshot.file.difference import DEFAULT_MAX_LOSS
+from snapshot.file.wholefile import read_text
 
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900

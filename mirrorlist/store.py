@@ -4,8 +4,8 @@ import os
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.trial import try_out
-from snapshot.errors import MalformedSnapshot, SnapshotError
-from snapshot.reader import Snapshot
+from snapshot.file.errors import MalformedSnapshot, SnapshotError
+from snapshot.file.reader import Snapshot
 
 
 class Store:

@@ -12,7 +12,7 @@ from mirrorlist.errors import Disabled, NotFound, UnknownRepository, Unspecified
 from mirrorlist.query import Query, echo, spelling
 from mirrorlist.roster import Carriers
 from mirrorlist.urls import Path, path_below
-from snapshot.model import FileDetail
+from snapshot.file.model import FileDetail
 
 METADATA = "repomd.xml"
 # librepo asks twelve times (docs/clients.md#twelve-tries); with the frame of a metalink around

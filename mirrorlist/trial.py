@@ -14,7 +14,7 @@ from mirrorlist.client import Client
 from mirrorlist.errors import QueryError
 from mirrorlist.explain import explain_any
 from mirrorlist.query import Query
-from snapshot.errors import MalformedSnapshot, SnapshotError
+from snapshot.file.errors import MalformedSnapshot, SnapshotError
 
 _NOBODY = Client(Address(4, 0), Address(4, 0), "none")
 

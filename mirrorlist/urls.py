@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from snapshot.text import UNWRITABLE
+from snapshot.file.text import UNWRITABLE
 
 # What a text list gives a client that names no protocol, and what a redirect may lead to.
 PLAIN_PROTOCOLS = frozenset(("https", "http", "ftp"))

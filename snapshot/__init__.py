@@ -1,1 +1,4 @@
-"""The backend and the file format: from a MirrorManager database to one snapshot file."""
+"""The snapshot: the file in `file`, and how it is made in the rooms beside it.
+
+The server imports `snapshot.file` and no other room; no room imports the server.
+"""

@@ -7,7 +7,7 @@ below pub/linux has hosts of its own choice, so that the expected lists stay sho
 from pathlib import Path
 from typing import Any
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.factories import SHA256, Row, Tables, export_tables, file_detail, host, site, world
 
 BOOT = "boot.iso"

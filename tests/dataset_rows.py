@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, select
 
 from loadtest.dataset import Dataset, fill
 from loadtest.progress import Phases
-from snapshot import schema
-from snapshot.database import parse_url
+from snapshot.export import schema
+from snapshot.export.database import parse_url
 
 SMALL = 0.01
 """The smallest scale, whose database is made in a moment."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Engine, StaticPool, Table, create_engine
 
-from snapshot import schema
-from snapshot.exporter import ExportResult, export
-from snapshot.reader import Snapshot
+from snapshot.export import schema
+from snapshot.export.exporter import ExportResult, export
+from snapshot.file.reader import Snapshot
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

@@ -106,8 +106,6 @@ def _become(files: list[int], command: list[str], environment: dict[str, str], f
 if __name__ == "__main__":
     # As a script has it, from whose name click then takes the program's.
     sys.modules["__main__"].__package__ = None
-    import snapshot.exporter
-    import snapshot.importer  # noqa: F401
     from mirrorlist.cli import main
 
     # Otherwise each process copies all of it when it collects its garbage, which takes longer

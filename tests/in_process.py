@@ -9,7 +9,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.service import Service
 from mirrorlist.store import Store
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 
 NOW = 1_800_000_000.0
 

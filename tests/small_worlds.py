@@ -14,7 +14,8 @@ from mirrorlist.place import locate
 from mirrorlist.query import parse_query
 from mirrorlist.selection import Situation
 from mirrorlist.target import find_target
-from snapshot.model import (
+from snapshot.export.netblock import Netblock, flatten, make_ranges, parse_netblock
+from snapshot.file.model import (
     Category,
     CategoryHost,
     Directory,
@@ -25,9 +26,8 @@ from snapshot.model import (
     Report,
     SnapshotData,
 )
-from snapshot.netblock import Netblock, flatten, make_ranges, parse_netblock
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 
 DIRECTORY = "top/dir"
 FILE = "boot.iso"

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from snapshot.format import CONTENT, ENTRY, HEADER, Section, checksum, pack
-from snapshot.model import (
+from snapshot.file.format import CONTENT, ENTRY, HEADER, Section, checksum, pack
+from snapshot.file.model import (
     Category,
     CategoryHost,
     Directory,
@@ -23,7 +23,7 @@ from snapshot.model import (
     Repository,
     SnapshotData,
 )
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 
 BUILT, READ = 1_767_225_605, 1_767_225_600
 

@@ -21,7 +21,7 @@ from mirrorlist.accesslog import MOST_QUEUED, AccessLog
 from mirrorlist.address import Address
 from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.live import ROOT, Server, exchange, request, serve, take_log, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.model import LeftOut, Ranges
-from snapshot.reader import Snapshot
+from snapshot.file.model import LeftOut, Ranges
+from snapshot.file.reader import Snapshot
 from tests.factories import Row, edited, export_tables
 
 Edit = tuple[str, int | None, Row]

@@ -10,7 +10,7 @@ from mirrorlist.app import App
 from mirrorlist.catalog import Catalog
 from mirrorlist.jobs import MOST_WAITING
 from mirrorlist.rsyncfilter import Held, RsyncFilter
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.asgi import call, call_at_once
 from tests.contract_world import contract_world
 from tests.factories import export_tables, world

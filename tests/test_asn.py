@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.asn import AsnNetblocks, read_asn_netblocks
-from snapshot.errors import DataFileError
-from snapshot.leftout import LeftOutRows
-from snapshot.model import LeftOut, Ranges
+from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file.errors import DataFileError
+from snapshot.file.model import LeftOut, Ranges
 from tests.mmdb import write_mmdb
 from tests.test_addresses import value_at
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.asn_file import AsnFile
-from snapshot.errors import DataFileError
-from snapshot.leftout import LeftOutRows
+from snapshot.export.asn_file import AsnFile
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file.errors import DataFileError
 
 OLD_SECONDS = 1_700_000_000
 

@@ -22,8 +22,8 @@ from loadtest.report import markdown, record, sheets
 from loadtest.servers import Servers, running
 from loadtest.stage import prepare
 from loadtest.wrk import Load
-from snapshot.model import Repository
-from snapshot.writer import encode
+from snapshot.file.model import Repository
+from snapshot.file.writer import encode
 from tests.small_worlds import Mirror, small_data
 
 MACHINE = Machine("2026-11-21 10:00 UTC", "abcdef0", "python -m x", "a CPU", 2, "Debian", "3.11.2")

@@ -17,8 +17,8 @@ from mirrorlist.query import MAX_LIST_ELEMENTS
 from mirrorlist.roster import Roster
 from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.in_process import NOW, LoadedStore, TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

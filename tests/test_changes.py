@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.changes import changes, mounted
+from snapshot.file.changes import changes, mounted
 
 SECONDS = 0.01
 MOST_LOOKS = 20
@@ -91,7 +91,7 @@ def test_only_when_at_rest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mounted(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is a mount point is named, its folder being one is as it should be."""
     table = tmp_path / "mountinfo"
-    monkeypatch.setattr("snapshot.changes._MOUNTS", table)
+    monkeypatch.setattr("snapshot.file.changes._MOUNTS", table)
     table.write_text(f"1 2 0:3 / {tmp_path.resolve()} rw - ext4 x rw\n")
     assert mounted([path]) == []
     table.write_text(f"1 2 0:3 /x {path.resolve()} rw - ext4 x rw\n")

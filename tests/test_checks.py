@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from snapshot.checks import check_publishable
-from snapshot.errors import RefusedSnapshot
-from snapshot.model import (
+from snapshot.export.checks import check_publishable
+from snapshot.export.usable import Quality, Things, usable
+from snapshot.file.errors import RefusedSnapshot
+from snapshot.file.model import (
     Category,
     CategoryHost,
     Directory,
@@ -17,9 +18,8 @@ from snapshot.model import (
     Repository,
     SnapshotData,
 )
-from snapshot.reader import Snapshot
-from snapshot.usable import Quality, Things, usable
-from snapshot.writer import encode
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.snapshots import BUILT, READ, small_data
 
 COUNT = 10

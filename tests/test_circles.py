@@ -17,7 +17,7 @@ from mirrorlist.plan import Plan
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.query import parse_query
 from mirrorlist.service import Service
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.contract_world import contract_world
 from tests.in_process import make_service
 from tests.live import request

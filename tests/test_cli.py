@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.format import MAJOR
+from snapshot.file.format import MAJOR
 from tests.command import COMMAND, assert_refused, run
 from tests.factories import export_tables, make_database, world
 

@@ -15,8 +15,8 @@ from mirrorlist.replay.compare import Verdict, differences, judge
 from mirrorlist.replay.meaning import Answer, Link, Meaning, Version, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.service import Service
-from snapshot.importer import import_cache
-from snapshot.reader import Snapshot
+from snapshot.cache.importer import import_cache
+from snapshot.file.reader import Snapshot
 from tests.comparison import data, golden, network
 from tests.comparison.piles import Pile
 from tests.comparison.requests import requests

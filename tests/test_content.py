@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from snapshot.exporter import ExportResult
-from snapshot.model import Directory, FileDetail, LeftOut, Repository
-from snapshot.reader import Snapshot
+from snapshot.export.exporter import ExportResult
+from snapshot.file.model import Directory, FileDetail, LeftOut, Repository
+from snapshot.file.reader import Snapshot
 from tests.factories import (
     MD5,
     SHA1,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.continents import built_in_continents, read_continents
-from snapshot.errors import DataFileError
+from snapshot.export.continents import built_in_continents, read_continents
+from snapshot.file.errors import DataFileError
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.contract import CASES
 from tests.contract.case import Case, Got, check
 from tests.contract.surfaces import SURFACES, Surface, open_surface

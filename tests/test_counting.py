@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from mirrorlist.app import App
 from mirrorlist.counts import Count, Counts
 from mirrorlist.service import TIMED_EVERY, Service
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 from tests.small_worlds import DIRECTORY, Mirror, small_data

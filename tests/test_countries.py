@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.countries import Countries, is_own_code
-from snapshot.model import LeftOut
+from snapshot.export.countries import Countries, is_own_code
+from snapshot.file.model import LeftOut
 from tests.factories import Row, edited, export_tables
 
 Edit = tuple[str, int | None, Row]

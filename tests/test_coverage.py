@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.model import LeftOut
+from snapshot.file.model import LeftOut
 from tests.factories import Row, edited, export_tables
 from tests.test_addresses import chain
 

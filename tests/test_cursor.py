@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.rsyncfilter import Held, RsyncFilter
-from snapshot.history import continue_history
-from snapshot.model import Category, Directory
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.export.history import continue_history
+from snapshot.file.model import Category, Directory
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.snapshots import small_data
 
 NAMES = ("top", "top/a", "top/a/x", "top/b", "top/b/y", "top/c")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.database import explain, parse_url, read_only
-from snapshot.errors import DatabaseError, DatabaseURLError
-from snapshot.exporter import export
+from snapshot.export.database import explain, parse_url, read_only
+from snapshot.export.exporter import export
+from snapshot.file.errors import DatabaseError, DatabaseURLError
 from tests.factories import make_database, world
 
 SECRET = "s3cret"

@@ -15,8 +15,8 @@ from loadtest.families import ARCHIVE
 from loadtest.host import Diligence
 from loadtest.sizes import sizes
 from loadtest.tree import REPODATA, all_subtrees
-from snapshot.exporter import export
-from snapshot.netblock import parse_netblock
+from snapshot.export.exporter import export
+from snapshot.export.netblock import parse_netblock
 from tests.dataset_rows import SMALL, digest, fill_small, opened
 
 

@@ -21,10 +21,10 @@ from loadtest.dataset import Dataset
 from loadtest.workload import Request
 from mirrorlist.address import parse_address
 from mirrorlist.geo import MmdbGeo
-from snapshot.asn import read_asn_netblocks
-from snapshot.continents import built_in_continents, read_continents
-from snapshot.errors import OutputError
-from snapshot.leftout import LeftOutRows
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.export.continents import built_in_continents, read_continents
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file.errors import OutputError
 from tests.dataset_rows import QUIET
 from tests.test_addresses import value_at
 

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, insert
 
 from loadtest.coverage import DirRow
 from loadtest.dataset import Dataset, fill, main
-from snapshot import schema
-from snapshot.errors import BackendError, DatabaseError
+from snapshot.export import schema
+from snapshot.file.errors import BackendError, DatabaseError
 from tests.dataset_rows import QUIET, SMALL, all_rows, fill_small, opened
 from tests.postgresql import PASSWORD, Server, engine, run_server
 

@@ -13,7 +13,7 @@ import pytest
 
 from snapshot.demo import build_demo
 from snapshot.demo.tree import NOW
-from snapshot.errors import OutputError
+from snapshot.file.errors import OutputError
 from tests.demo_queries import CARRIED, USABLE, column, one
 
 DAY = 24 * 3600

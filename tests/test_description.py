@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.description import NotOffered, describe, find_repository
-from snapshot.reader import Snapshot
+from snapshot.file.description import NotOffered, describe, find_repository
+from snapshot.file.reader import Snapshot
 from tests.factories import SHA256, edited, export_tables
 from tests.test_difference import _run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.cli import main
-from snapshot.difference import Carried, Changes, Difference, compare
+from snapshot.file.difference import Carried, Changes, Difference, compare
 from tests.factories import Row, edited, export_tables, host, world
 
 KINDS = ("hosts", "urls", "repositories", "redirects", "directories")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mirrorlist.errors
-import snapshot.errors
+import snapshot.file.errors
 from mirrorlist.catalog import Catalog
 from mirrorlist.cli import cli
 from mirrorlist.filterquery import FILTER_PARAMETERS, FORMS
@@ -107,7 +107,7 @@ def test_every_subcommand_is_described(command: str) -> None:
 
 
 def _exit_codes() -> Iterator[int]:
-    for module in (mirrorlist.errors, snapshot.errors):
+    for module in (mirrorlist.errors, snapshot.file.errors):
         for value in vars(module).values():
             if isinstance(value, type) and hasattr(value, "exit_code"):
                 yield value.exit_code

@@ -11,7 +11,7 @@ import pytest
 from loadtest.processes import pss_bytes
 from mirrorlist import door
 from mirrorlist.service import Service
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world
 from tests.in_process import make_service

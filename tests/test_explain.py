@@ -14,7 +14,7 @@ from mirrorlist.explain import explain
 from mirrorlist.explanation import Explanation
 from mirrorlist.query import parse_query
 from mirrorlist.service import located
-from snapshot.model import Inactive
+from snapshot.file.model import Inactive
 from tests.contract_world import AMERICAN, COUNTRIES, GERMAN, JAPANESE, NOBODY, contract_world
 from tests.in_process import TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog

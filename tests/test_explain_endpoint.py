@@ -9,7 +9,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from mirrorlist.app import App
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.factories import edited, export_tables, world
 from tests.in_process import make_service
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from snapshot import schema
-from snapshot.errors import SnapshotError
-from snapshot.exporter import export
-from snapshot.reader import Snapshot
+from snapshot.export import schema
+from snapshot.export.exporter import export
+from snapshot.file.errors import SnapshotError
+from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import edited, fill, make_database, world
 from tests.postgresql import Server, engine, run_server

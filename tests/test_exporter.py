@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from snapshot.errors import BackendError, DatabaseError, DataFileError, OutputError
-from snapshot.exporter import export
-from snapshot.format import MAGIC
-from snapshot.reader import Snapshot
+from snapshot.export.exporter import export
+from snapshot.file.errors import BackendError, DatabaseError, DataFileError, OutputError
+from snapshot.file.format import MAGIC
+from snapshot.file.reader import Snapshot
 from tests.factories import Row, Tables, edited, export_tables, make_database, world
 from tests.snapshots import sections_of
 

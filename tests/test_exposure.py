@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.cli.exposure import warning_of_default_trust
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world
 from tests.live import Server, exchange, request, serve

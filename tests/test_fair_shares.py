@@ -18,9 +18,9 @@ import msgspec
 import pytest
 
 from mirrorlist.orders import DEFAULT_REUSE
-from snapshot.model import Directory, SnapshotData
-from snapshot.netblock import make_ranges
-from snapshot.writer import encode
+from snapshot.export.netblock import make_ranges
+from snapshot.file.model import Directory, SnapshotData
+from snapshot.file.writer import encode
 from tests.live import serve
 from tests.pipeline import ask_all
 from tests.small_worlds import DIRECTORY, FILE, Mirror, small_data

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mirrorlist.errors import BadQuery
 from mirrorlist.filterquery import FilterQuery, asked_form, parse_filter_query
 from mirrorlist.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES
-from snapshot.model import Category
+from snapshot.file.model import Category
 
 CATEGORIES = [
     Category(id, name, "pub", ()) for id, name in enumerate(["Linux", "Linux EPEL", "C++", "Ä"])

@@ -5,7 +5,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.command import COMMAND, PLAIN, run
 from tests.forked import template
 from tests.small_worlds import Mirror, small_data

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot import errors
-from snapshot.format import (
+from snapshot.file import errors
+from snapshot.file.format import (
     ENTRY,
     HEADER,
     MAJOR,
@@ -19,9 +19,9 @@ from snapshot.format import (
     pack,
     snapshot_id,
 )
-from snapshot.model import Report
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.model import Report
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.snapshots import (
     BUILT,
     READ,

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from snapshot.exporter import export
-from snapshot.history import continue_history
-from snapshot.importer import import_cache
-from snapshot.model import Category, Directory, History, SnapshotData
-from snapshot.publish import last_published
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.cache.importer import import_cache
+from snapshot.export.exporter import export
+from snapshot.export.history import continue_history
+from snapshot.export.publish import last_published
+from snapshot.file.model import Category, Directory, History, SnapshotData
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.cache_file import write_cache
 from tests.factories import edited, make_database
 from tests.snapshots import sections_of, small_data, with_sections

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.hosturl import host_url
-from snapshot.model import LeftOut
+from snapshot.export.hosturl import host_url
+from snapshot.file.model import LeftOut
 from tests.factories import Row, edited, export_tables
 
 Edit = tuple[str, int | None, Row]

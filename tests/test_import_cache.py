@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.cache.fields import MAX_FIELD_BYTES, MAX_FILE_BYTES
+from snapshot.cache.importer import import_cache
 from snapshot.cache.rows import _Lists
-from snapshot.errors import CacheError, OutputError, RefusedSnapshot
-from snapshot.importer import import_cache
-from snapshot.model import FileDetail, LeftOut
-from snapshot.reader import Snapshot
+from snapshot.file.errors import CacheError, OutputError, RefusedSnapshot
+from snapshot.file.model import FileDetail, LeftOut
+from snapshot.file.reader import Snapshot
 from tests import cache_file as cache
 from tests.cache_file import details, directory, entry, files, write_cache
 from tests.command import assert_refused, run

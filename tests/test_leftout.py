@@ -6,14 +6,14 @@ from typing import Any, cast, get_args
 
 import pytest
 
-from snapshot.asn import AsnNetblocks
-from snapshot.continents import built_in_continents
-from snapshot.database import parse_url, read_only
-from snapshot.exporter import make_snapshot
-from snapshot.leftout import LeftOutRows
-from snapshot.model import LeftOut, SnapshotData
-from snapshot.source import Rows, read_rows
-from snapshot.writer import encode
+from snapshot.export.asn import AsnNetblocks
+from snapshot.export.continents import built_in_continents
+from snapshot.export.database import parse_url, read_only
+from snapshot.export.exporter import make_snapshot
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.source import Rows, read_rows
+from snapshot.file.model import LeftOut, SnapshotData
+from snapshot.file.writer import encode
 from tests.factories import Row, edited, export_tables, host, make_database
 
 Edit = tuple[str, int | None, Row]

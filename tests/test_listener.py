@@ -10,7 +10,7 @@ import pytest
 from mirrorlist.commas import elements
 from mirrorlist.errors import OperatorError
 from mirrorlist.listener import listen, listen_all, shown_of
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world
 from tests.in_process import NOW, FlushedLog, TableGeo, make_service

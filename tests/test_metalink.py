@@ -8,7 +8,7 @@ from mirrorlist.metalink import render_error, render_metalink
 from mirrorlist.query import echo
 from mirrorlist.selection import Chosen, Tier
 from mirrorlist.urls import Path, make_url, path_below
-from snapshot.model import FileDetail, Host
+from snapshot.file.model import FileDetail, Host
 from tests.metalink_document import Document, Version, assert_preferences_fall, read_metalink
 
 PUBDATE = "Sat, 21 Nov 2026 01:02:03 GMT"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from snapshot.model import Inactive, LeftOut
-from snapshot.reader import Snapshot
+from snapshot.file.model import Inactive, LeftOut
+from snapshot.file.reader import Snapshot
 from tests.factories import Row, edited, export_tables, host, site, world
 
 Edit = tuple[str, int | None, Row]

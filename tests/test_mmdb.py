@@ -9,11 +9,11 @@ from pathlib import Path
 import maxminddb
 import pytest
 
-from snapshot.asn import read_asn_netblocks
-from snapshot.errors import DataFileError
-from snapshot.leftout import LeftOutRows
-from snapshot.mmdb import Mmdb, read_mmdb
-from snapshot.mmdb_values import DamagedMmdb
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file.errors import DataFileError
+from snapshot.file.mmdb import Mmdb, read_mmdb
+from snapshot.file.mmdb_values import DamagedMmdb
 from tests.live import ROOT
 from tests.mmdb import write_mmdb
 from tests.snapshots import small_content
@@ -173,9 +173,9 @@ from pathlib import Path
 from mirrorlist.address import parse_address
 from mirrorlist.errors import GeoipError
 from mirrorlist.geo import MmdbGeo
-from snapshot.asn import read_asn_netblocks
-from snapshot.errors import DataFileError
-from snapshot.leftout import LeftOutRows
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.file.errors import DataFileError
+from snapshot.export.leftout import LeftOutRows
 from tests.mutations import mutated
 
 asn, geo, folder, first, last = sys.argv[1:]
@@ -229,10 +229,10 @@ from pathlib import Path
 from threading import Thread
 from mirrorlist.errors import GeoipError
 from mirrorlist.geo import MmdbGeo
-from snapshot.asn import read_asn_netblocks
-from snapshot.errors import DataFileError, SnapshotError
-from snapshot.leftout import LeftOutRows
-from snapshot.reader import Snapshot
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.file.errors import DataFileError, SnapshotError
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file.reader import Snapshot
 
 READERS = {
     "mmdb": lambda path: (read_asn_netblocks(path, LeftOutRows()), MmdbGeo(path)),

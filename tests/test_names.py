@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from snapshot import names as module
-from snapshot.addresses import host_netblocks
-from snapshot.leftout import LeftOutRows
-from snapshot.mirrors import Mirrors
-from snapshot.model import Host, KnownName, LeftOut
-from snapshot.names import (
+from snapshot.export import names as module
+from snapshot.export.addresses import host_netblocks
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.mirrors import Mirrors
+from snapshot.export.names import (
     KEPT_SECONDS,
     MOST_ADDRESSES,
     MOST_NAMES,
@@ -21,7 +20,8 @@ from snapshot.names import (
     Pool,
     resolve,
 )
-from snapshot.source import NetblockRow, Rows
+from snapshot.export.source import NetblockRow, Rows
+from snapshot.file.model import Host, KnownName, LeftOut
 from tests.factories import edited, export_tables, world
 from tests.test_addresses import chain, netblocks
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapshot.netblock import Netblock, flatten, make_ranges, parse_netblock
+from snapshot.export.netblock import Netblock, flatten, make_ranges, parse_netblock
 
 WIDTHS = {4: 32, 6: 128}
 Path = tuple[int, ...]

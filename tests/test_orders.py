@@ -20,7 +20,7 @@ from mirrorlist.plan import Plan
 from mirrorlist.query import parse_query
 from mirrorlist.selection import geo_offer, offer, select
 from mirrorlist.urls import make_url
-from snapshot.model import Host
+from snapshot.file.model import Host
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog, small_situation
 
 

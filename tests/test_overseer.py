@@ -19,8 +19,8 @@ from mirrorlist.errors import StartError
 from mirrorlist.listener import listen
 from mirrorlist.server import Carrier
 from mirrorlist.steady import Threads
-from snapshot.model import Repository
-from snapshot.writer import encode
+from snapshot.file.model import Repository
+from snapshot.file.writer import encode
 from tests.chromium import DESKTOP, PHONE, browser
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world

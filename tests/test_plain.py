@@ -8,7 +8,7 @@ from mirrorlist.roster import Carriers
 from mirrorlist.selection import Chosen, Selection, Tier
 from mirrorlist.target import Target
 from mirrorlist.urls import make_url, path_below
-from snapshot.model import Host
+from snapshot.file.model import Host
 
 TARGET = Target(
     directory=0,

@@ -9,7 +9,7 @@ from mirrorlist import service as services
 from mirrorlist.answer import Answer, plain_order
 from mirrorlist.catalog import Catalog
 from mirrorlist.query import parse_query
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.factories import export_tables, world
 from tests.in_process import NOW, respond
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from snapshot import schema
-from snapshot.database import parse_url, read_only
 from snapshot.demo import build_demo, demo_asn_lines, fill_demo
-from snapshot.errors import DatabaseError
-from snapshot.exporter import export
-from snapshot.reader import Snapshot
+from snapshot.export import schema
+from snapshot.export.database import parse_url, read_only
+from snapshot.export.exporter import export
+from snapshot.file.errors import DatabaseError
+from snapshot.file.reader import Snapshot
 from snapshot.watch.postgresql import PostgresqlProbe
 from tests.command import assert_refused, run
 from tests.factories import Row, Tables, edited, export_tables, fill, world
@@ -242,7 +242,7 @@ def test_a_table_is_locked(
 ) -> None:
     """A migration that holds a table ends the export with one line, instead of holding it too."""
     url = make_database(world())
-    monkeypatch.setattr("snapshot.database._LOCK_SECONDS", 1)
+    monkeypatch.setattr("snapshot.export.database._LOCK_SECONDS", 1)
     with engine(url) as other, other.connect() as connection, connection.begin():
         connection.exec_driver_sql("BEGIN; LOCK TABLE host IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseError, match="lock timeout"):

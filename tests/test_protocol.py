@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.protocol import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.live import Server, exchange, read_to_end, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.errors import BackendError, OutputError, RefusedSnapshot
-from snapshot.publish import lock, publish
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.export.publish import lock, publish
+from snapshot.file.errors import BackendError, OutputError, RefusedSnapshot
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.snapshots import BUILT, READ, small_data
 
 
@@ -226,7 +226,7 @@ def test_a_lock_file_that_nobody_holds(path: Path) -> None:
 
 def test_the_second_waits_for_the_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writers are inside one after the other, however many there are."""
-    monkeypatch.setattr("snapshot.publish._LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("snapshot.export.publish._LOOK_SECONDS", 0.001)
     inside: list[int] = []
     most: list[int] = []
 
@@ -261,7 +261,7 @@ def hold(path: Path) -> Callable[[], int]:
 
 def test_it_gives_up(path: Path, hold: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     """An export that hangs does not hold the next one for ever."""
-    monkeypatch.setattr("snapshot.publish._LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("snapshot.export.publish._LOCK_SECONDS", 0.0)
     handle = hold()
     with (
         pytest.raises(OutputError, match=r"mm\.snap: another export has been writing it"),
@@ -279,7 +279,7 @@ def test_the_lock_file_was_removed_and_made_anew(
     """A lock on a file that is no longer there holds nobody up, and protects nobody."""
     handle = hold()
     path.with_name(".mm.snap.lock").unlink()
-    monkeypatch.setattr("snapshot.publish._LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("snapshot.export.publish._LOCK_SECONDS", 0.0)
     with lock(path):
         pass
     os.close(handle)
@@ -299,7 +299,7 @@ def test_a_lock_file_that_went_away_while_it_was_locked(
         real(handle, how)
 
     monkeypatch.setattr("fcntl.flock", late)
-    monkeypatch.setattr("snapshot.publish._LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("snapshot.export.publish._LOOK_SECONDS", 0.001)
     with lock(path):
         assert list(files(path)) == [".mm.snap.lock"]
     assert len(seen) == 2

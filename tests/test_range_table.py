@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from mirrorlist.address import Address, parse_address
 from mirrorlist.netblock import RangeTable
-from snapshot.model import Ranges
-from snapshot.netblock import flatten, make_ranges, parse_netblock
+from snapshot.export.netblock import flatten, make_ranges, parse_netblock
+from snapshot.file.model import Ranges
 
 LAST4, LAST6 = (1 << 32) - 1, (1 << 128) - 1
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from snapshot.model import Directory
-from snapshot.reachable import reachable
+from snapshot.file.model import Directory
+from snapshot.file.reachable import reachable
 
 
 def test_a_deep_tree() -> None:

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from snapshot.errors import MalformedSnapshot, SnapshotError
-from snapshot.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
-from snapshot.nametable import _varint, pack_names
-from snapshot.reader import Snapshot
-from snapshot.sections import NO_CATEGORY, NO_HOST_SET
+from snapshot.file.errors import MalformedSnapshot, SnapshotError
+from snapshot.file.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
+from snapshot.file.nametable import _varint, pack_names
+from snapshot.file.reader import Snapshot
+from snapshot.file.sections import NO_CATEGORY, NO_HOST_SET
 from tests.snapshots import (
     DETAILS,
     HOSTS,

@@ -17,8 +17,8 @@ from mirrorlist.refresh import Refresher, look_at_files
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from mirrorlist.worker_state import Refusal, Teller
-from snapshot.model import SnapshotData
-from snapshot.writer import encode
+from snapshot.file.model import SnapshotData
+from snapshot.file.writer import encode
 from tests.in_process import NOW, TableGeo
 from tests.mmdb import write_countries
 from tests.small_worlds import DIRECTORY, Mirror, small_data

@@ -9,10 +9,10 @@ import click
 import pytest
 
 from loadtest.machine import figures_file
-from snapshot.errors import BackendError, OutputError
-from snapshot.exporter import export
-from snapshot.publish import publish
-from snapshot.writer import check_replaceable, encode, followed
+from snapshot.export.exporter import export
+from snapshot.export.publish import publish
+from snapshot.file.errors import BackendError, OutputError
+from snapshot.file.writer import check_replaceable, encode, followed
 from tests.cache_file import write_cache
 from tests.command import assert_refused, run
 from tests.factories import make_database, world

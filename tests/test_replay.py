@@ -18,7 +18,7 @@ from mirrorlist.replay.request import Request
 from mirrorlist.replay.rewriting import by_ipv4, without_near_tiers
 from mirrorlist.replay.run import _paced
 from mirrorlist.replay.tally import ADDRESS, without_addresses
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import Row, edited, export_tables, world
 from tests.in_process import respond

@@ -10,10 +10,10 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.service import Service
 from mirrorlist.store import Store
-from snapshot.errors import ForeignSnapshot, TruncatedSnapshot
-from snapshot.model import Directory, SnapshotData
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.errors import ForeignSnapshot, TruncatedSnapshot
+from snapshot.file.model import Directory, SnapshotData
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.in_process import NOW, TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

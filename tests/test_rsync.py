@@ -10,9 +10,9 @@ import pytest
 
 from mirrorlist.catalog import Catalog
 from mirrorlist.rsyncfilter import Held, RsyncFilter
-from snapshot.model import Category, Directory
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.model import Category, Directory
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.clients.rsync import Daemon, run_daemon
 from tests.snapshots import small_data
 from tests.system import need_program

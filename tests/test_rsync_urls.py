@@ -13,7 +13,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.explain import explain
 from mirrorlist.query import parse_query
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.clients.rsync import run_daemon
 from tests.factories import edited, export_tables, file_detail
 from tests.in_process import NOW, respond

@@ -14,10 +14,10 @@ from mirrorlist import pathglob, rsyncfilter
 from mirrorlist.catalog import Catalog
 from mirrorlist.jobs import Abandoned
 from mirrorlist.rsyncfilter import FilterAnswer, Held, RsyncFilter
-from snapshot.errors import MalformedSnapshot
-from snapshot.model import Category, Directory, History
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.errors import MalformedSnapshot
+from snapshot.file.model import Category, Directory, History
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.snapshots import small_data
 
 NULL = "# rsync --exclude-from=(this file)\n# includes\n# excludes\n- *\n# end of list\n"

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from snapshot import schema, schema_more
+from snapshot.export import schema, schema_more
 from tests.mirrormanager_schema import (
     COLUMNS,
     DEFAULTS,

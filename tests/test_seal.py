@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.errors import BackendError, DamagedSnapshot, DataFileError, ForeignSnapshot
-from snapshot.format import HEADER, checksum
-from snapshot.reader import Snapshot
-from snapshot.seal import read_key
-from snapshot.writer import encode
+from snapshot.file.errors import BackendError, DamagedSnapshot, DataFileError, ForeignSnapshot
+from snapshot.file.format import HEADER, checksum
+from snapshot.file.reader import Snapshot
+from snapshot.file.seal import read_key
+from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import make_database, world
 from tests.snapshots import BUILT, small_data, write

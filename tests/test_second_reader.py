@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from snapshot import model
-from snapshot.format import Header, Section, pack
-from snapshot.model import Ranges
-from snapshot.reader import Snapshot
+from snapshot.file import model
+from snapshot.file.format import Header, Section, pack
+from snapshot.file.model import Ranges
+from snapshot.file.reader import Snapshot
 from tests import second_reader
 from tests.factories import export_tables, file_detail, host, site, world
 from tests.second_reader import File, RefusedError, message, open_file

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapshot import sections
-from snapshot.model import Directory, FileDetail, History, Ranges
-from snapshot.nametable import MAX_NAME_BYTES, Names, pack_names
+from snapshot.file import sections
+from snapshot.file.model import Directory, FileDetail, History, Ranges
+from snapshot.file.nametable import MAX_NAME_BYTES, Names, pack_names
 
 # What a view may raise; the reader turns these into MalformedSnapshot.
 MALFORMED = (ValueError, TypeError, IndexError, struct.error)

@@ -11,7 +11,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.query import parse_query
 from mirrorlist.service import MOST_ASKED, Service, located, seeded
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
 from tests.in_process import NOW, LoadedStore, TableGeo, make_service
 from tests.metalink_document import read_metalink

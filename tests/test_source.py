@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from snapshot import schema
-from snapshot.errors import DatabaseError
-from snapshot.exporter import export
-from snapshot.reader import Snapshot
+from snapshot.export import schema
+from snapshot.export.exporter import export
+from snapshot.file.errors import DatabaseError
+from snapshot.file.reader import Snapshot
 from tests.factories import (
     Row,
     Tables,

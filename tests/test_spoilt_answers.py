@@ -14,8 +14,8 @@ from mirrorlist.roster import Roster
 from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
 from mirrorlist.store import Store
-from snapshot.errors import MalformedSnapshot, SnapshotError
-from snapshot.reader import Snapshot
+from snapshot.file.errors import MalformedSnapshot, SnapshotError
+from snapshot.file.reader import Snapshot
 from tests.asgi import call
 from tests.factories import export_tables, world
 from tests.in_process import make_service

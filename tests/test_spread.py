@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.errors import RefusedSnapshot
-from snapshot.exporter import export
+from snapshot.export.exporter import export
+from snapshot.file.errors import RefusedSnapshot
 from tests.factories import Row, Tables, file_detail, host, make_database, site
 
 Change = Callable[[Tables], None]

@@ -14,7 +14,7 @@ from mirrorlist.filterquery import parse_filter_query
 from mirrorlist.listener import host_and_port
 from mirrorlist.query import parse_query
 from mirrorlist.target import find_target
-from snapshot.model import Category
+from snapshot.file.model import Category
 from tests.factories import edited, export_tables
 from tests.small_worlds import Mirror, small_catalog, small_situation
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from snapshot.model import Repository
-from snapshot.writer import encode
+from snapshot.file.model import Repository
+from snapshot.file.writer import encode
 from tests.live import ROOT, Server, read_to_end, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

@@ -12,8 +12,8 @@ import pytest
 
 from loadtest.servers import Server as Address
 from loadtest.workers import Worker, all_serve, each_worker
-from snapshot.reader import Snapshot
-from snapshot.writer import encode
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import encode
 from tests.live import COMMAND, Server, serve, wait_until
 from tests.mmdb import write_countries
 from tests.small_worlds import DIRECTORY

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.text import clean_url, printable, refuse_control, stripped
+from snapshot.file.text import clean_url, printable, refuse_control, stripped
 
 # Source: docs/protocol.md#values.
 CONTROL = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]

@@ -12,8 +12,8 @@ PAGE = ROOT / "docs" / "operations.md"
 _STARTS = {"start", "go_on", "Thread", "ThreadPoolExecutor"}
 _UNNAMED = {
     "mirrorlist/jobs.py": "rsyncFilter",
-    "snapshot/addresses.py": "DNS names",
-    "snapshot/exporter.py": "ASN file",
+    "snapshot/export/addresses.py": "DNS names",
+    "snapshot/export/exporter.py": "ASN file",
     "mirrorlist/replay/run.py": "requests",
 }
 # The one place where threads are made for all others.

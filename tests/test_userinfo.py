@@ -9,7 +9,7 @@ from mirrorlist.errors import OperatorError, OptionError
 from mirrorlist.geo import NoGeo
 from mirrorlist.listener import host_and_port
 from mirrorlist.replay.sides import open_side
-from snapshot.text import without_userinfo
+from snapshot.file.text import without_userinfo
 
 SECRET = "s3cret"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.exporter import ExportResult, export
-from snapshot.reader import Snapshot
-from snapshot.source import _SOURCES
-from snapshot.values import as_flag, as_number, as_text, as_time
+from snapshot.export.exporter import ExportResult, export
+from snapshot.export.source import _SOURCES
+from snapshot.export.values import as_flag, as_number, as_text, as_time
+from snapshot.file.reader import Snapshot
 from tests.factories import make_database, world
 
 FLAGS = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.database import parse_url
-from snapshot.errors import DatabaseError
+from snapshot.export.database import parse_url
+from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look, Verdict, judge
 from snapshot.watch.sqlite import SqliteProbe
 

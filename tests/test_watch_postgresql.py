@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from snapshot import schema
-from snapshot.errors import DatabaseError
-from snapshot.reader import Snapshot
+from snapshot.export import schema
+from snapshot.file.errors import DatabaseError
+from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Look, Verdict, judge
 from snapshot.watch.loop import UNSURE, Done, Failed, Recovered
 from snapshot.watch.postgresql import PostgresqlProbe

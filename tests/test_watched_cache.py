@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
 from tests.command import SECONDS
@@ -19,7 +19,7 @@ from tests.command import SECONDS
 # As the command, but for looking 20 times a second.
 OFTEN = """
 import sys
-from snapshot import changes
+from snapshot.file import changes
 changes.changes.__defaults__ = (0.05,)
 from mirrorlist.cli import main
 sys.argv[0] = "mirrorlist"

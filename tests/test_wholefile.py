@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from mirrorlist.errors import GeoipError, OptionError
 from mirrorlist.geo import MmdbGeo
 from mirrorlist.settings import read_file
-from snapshot import errors
-from snapshot.asn import read_asn_netblocks
 from snapshot.cache.rows import read_cache
-from snapshot.continents import read_continents
-from snapshot.format import HEADER, MAGIC, MAJOR, MAX_FILE_BYTES, MINOR, open_container
-from snapshot.leftout import LeftOutRows
-from snapshot.reader import Snapshot
-from snapshot.seal import read_key
-from snapshot.wholefile import lines_of, open_regular, read_regular
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.export.continents import read_continents
+from snapshot.export.leftout import LeftOutRows
+from snapshot.file import errors
+from snapshot.file.format import HEADER, MAGIC, MAJOR, MAX_FILE_BYTES, MINOR, open_container
+from snapshot.file.reader import Snapshot
+from snapshot.file.seal import read_key
+from snapshot.file.wholefile import lines_of, open_regular, read_regular
 from tests.command import assert_refused, run
 from tests.factories import make_database, world
 

@@ -7,7 +7,7 @@ from http.client import HTTPResponse
 
 import pytest
 
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.live import Server, exchange, serve
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

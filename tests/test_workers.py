@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.writer import encode
+from snapshot.file.writer import encode
 from tests.live import Server, serve
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 

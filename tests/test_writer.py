@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.errors import OutputError
-from snapshot.reader import Snapshot
-from snapshot.writer import MODE, check_output, encode, replace_file
+from snapshot.file.errors import OutputError
+from snapshot.file.reader import Snapshot
+from snapshot.file.writer import MODE, check_output, encode, replace_file
 from tests.snapshots import small_data
 
 

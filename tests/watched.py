@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from snapshot.asn_file import AsnFile
-from snapshot.exporter import ExportResult, export
-from snapshot.publish import Last
-from snapshot.reader import Snapshot
+from snapshot.export.asn_file import AsnFile
+from snapshot.export.exporter import ExportResult, export
+from snapshot.export.publish import Last
+from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe
 from snapshot.watch.loop import Done, Event, Failed, Watch
 from snapshot.watch.probes import make_probe

@@ -22,7 +22,7 @@ from mirrorlist.geo import open_geo
 from mirrorlist.query import Query, parse_query
 from mirrorlist.service import located, seeded
 from mirrorlist.store import Store
-from snapshot.seal import read_key
+from snapshot.file.seal import read_key
 
 
 @click.command(short_help="Why these mirrors? One answer, each host with its reason.")

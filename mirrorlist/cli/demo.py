@@ -106,7 +106,7 @@ def _make_directory(directory: Path) -> None:
 def _prepare(directory: Path) -> None:
     from mirrorlist.cli.export import run_export
     from snapshot.demo import build_demo, demo_asn_lines
-    from snapshot.writer import replace_file
+    from snapshot.file.writer import replace_file
 
     database, asn = directory / "demo.sqlite", directory / "asn.txt"
     # os.path, as pathlib raises where a folder may not be looked into.

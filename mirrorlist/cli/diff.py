@@ -11,8 +11,8 @@ from rich.text import Text
 from mirrorlist.cli.console import as_time, output, plain_table
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
-from snapshot.difference import Change, Changes, Difference, compare
-from snapshot.reader import Snapshot
+from snapshot.file.difference import Change, Changes, Difference, compare
+from snapshot.file.reader import Snapshot
 
 # A screen's worth of each kind; --json has all of them.
 _MOST_SHOWN = 10

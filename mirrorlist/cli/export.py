@@ -11,10 +11,10 @@ import msgspec
 from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
-from snapshot.seal import read_key
+from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
-    from snapshot.exporter import ExportResult
+    from snapshot.export.exporter import ExportResult
 
 
 @click.command(short_help="Write a snapshot of a MirrorManager database.")
@@ -77,7 +77,7 @@ def run_export(
     # As an exception: then a half-written file goes too.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     # Here and not above: only this command may load the database's side.
-    from snapshot.exporter import export as export_database
+    from snapshot.export.exporter import export as export_database
 
     # Nearly all that is made lives until the end: looking for garbage costs a tenth of the time.
     gc.disable()

@@ -10,7 +10,7 @@ from rich.text import Text
 from mirrorlist.cli.console import fail, messages
 from mirrorlist.cli.unanswered import Unanswered
 from mirrorlist.errors import OperatorError, QueryError
-from snapshot.errors import BackendError
+from snapshot.file.errors import BackendError
 
 INTERRUPTED = 130
 _NO_CONTEXT = click.Context(click.Command("mirrorlist"))

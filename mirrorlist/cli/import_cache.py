@@ -18,12 +18,12 @@ from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from mirrorlist.saying import print_trouble, stay
 from mirrorlist.signals import do_now, release
-from snapshot.changes import changes, mounted
-from snapshot.errors import BackendError
-from snapshot.seal import read_key
+from snapshot.file.changes import changes, mounted
+from snapshot.file.errors import BackendError
+from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
-    from snapshot.exporter import ExportResult
+    from snapshot.export.exporter import ExportResult
 
 # What the optional part of the installation brings.
 _EXTRA = "protobuf"
@@ -117,7 +117,7 @@ def _survive(error: Exception, asked: threading.Event) -> None:
 def _importer() -> Callable[..., "ExportResult"]:
     # Here and not above: only this command may load what makes snapshots.
     try:
-        from snapshot.importer import import_cache as import_file
+        from snapshot.cache.importer import import_cache as import_file
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "google":
             raise

@@ -13,9 +13,9 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.unanswered import Unanswered, unknown_repository
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
-from snapshot.description import Description, File, describe, find_repository
-from snapshot.reader import Snapshot
-from snapshot.seal import read_key
+from snapshot.file.description import Description, File, describe, find_repository
+from snapshot.file.reader import Snapshot
+from snapshot.file.seal import read_key
 
 # The one to show first: what most clients check.
 _HASHES = ("sha256", "sha512", "sha1", "md5")

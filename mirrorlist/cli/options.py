@@ -12,7 +12,7 @@ from mirrorlist.cli.values import FilePath, Number, Switch, Whole
 from mirrorlist.commas import elements
 from mirrorlist.errors import OptionError
 from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
-from snapshot.errors import OutputError
+from snapshot.file.errors import OutputError
 
 # Where the context keeps the settings file.
 _CONFIG = "mirrorlist.config"

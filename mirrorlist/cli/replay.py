@@ -24,8 +24,8 @@ from mirrorlist.replay.log import MOST_LINE_BYTES, texts_of
 from mirrorlist.replay.run import replay as replay_log
 from mirrorlist.replay.sides import open_side
 from mirrorlist.replay.tally import Tally, Unexplained
-from snapshot.text import printable
-from snapshot.wholefile import lines_of, open_regular
+from snapshot.file.text import printable
+from snapshot.file.wholefile import lines_of, open_regular
 
 _MOST_SHOWN = 20
 _CHUNK = 1 << 20

@@ -26,7 +26,7 @@ from mirrorlist.service import Service
 from mirrorlist.settings import DEFAULT_STALE, NOWHERE
 from mirrorlist.signals import STOP, hold
 from mirrorlist.store import Store
-from snapshot.seal import read_key
+from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from mirrorlist.counts import Counts

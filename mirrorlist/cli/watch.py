@@ -16,8 +16,8 @@ from mirrorlist.cli.watch_hook import parse_hook
 from mirrorlist.saying import stay
 from mirrorlist.signals import do_now
 from mirrorlist.steady import Threads
-from snapshot.changes import mounted
-from snapshot.seal import read_key
+from snapshot.file.changes import mounted
+from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.watch.loop import Export
@@ -57,11 +57,11 @@ def watch(
     hooked = parse_hook(hook) if hook else None
     # Here and not above: only a command may load the database's side, and only when it runs.
     from mirrorlist.cli.watch_pages import pages, shown_on
-    from snapshot.exporter import check_files
-    from snapshot.publish import only_watch
+    from snapshot.export.exporter import check_files
+    from snapshot.export.publish import only_watch
+    from snapshot.file.writer import followed
     from snapshot.watch.loop import Watch
     from snapshot.watch.probes import make_probe
-    from snapshot.writer import followed
 
     probe, files = make_probe(database), [file for file in (asn, country_continent) if file]
     check_files(database, output, asn, country_continent)
@@ -106,9 +106,9 @@ def _exporter(
     *,
     allow_wide: bool,
 ) -> "Export":
-    from snapshot.asn_file import AsnFile
-    from snapshot.exporter import ExportResult, export
-    from snapshot.publish import Last
+    from snapshot.export.asn_file import AsnFile
+    from snapshot.export.exporter import ExportResult, export
+    from snapshot.export.publish import Last
 
     # Nearly all that is made lives until the end: looking for garbage then costs a tenth.
     gc.disable()

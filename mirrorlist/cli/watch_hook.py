@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from mirrorlist.errors import OptionError
 from mirrorlist.listener import host_and_port
-from snapshot.text import without_userinfo
+from snapshot.file.text import without_userinfo
 
 _EXAMPLE = "http://127.0.0.1:3003/changed"
 

@@ -13,7 +13,7 @@ from mirrorlist.replay.request import Request
 from mirrorlist.replay.rules import RULES
 from mirrorlist.replay.sides import Describing, Drawing, Side
 from mirrorlist.replay.tally import Tally
-from snapshot.errors import BackendError
+from snapshot.file.errors import BackendError
 
 CONNECTIONS = 4
 

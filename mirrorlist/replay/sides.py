@@ -22,7 +22,7 @@ from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.service import Service
 from mirrorlist.store import Store
-from snapshot.text import without_userinfo
+from snapshot.file.text import without_userinfo
 
 SECONDS = 30.0
 # A list of all hosts of the world has some 100 KB.

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from snapshot.errors import CacheError
-from snapshot.wholefile import open_regular
+from snapshot.file.errors import CacheError
+from snapshot.file.wholefile import open_regular
 
 # Protobuf's own limit for one message, which the whole file is.
 MAX_FILE_BYTES = (1 << 31) - 1

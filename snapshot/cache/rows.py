@@ -14,9 +14,8 @@ from google.protobuf.message import DecodeError
 
 from snapshot.cache.fields import fields
 from snapshot.cache.messages import parse
-from snapshot.errors import CacheError
-from snapshot.leftout import LeftOutRows
-from snapshot.source import (
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.source import (
     ArchRow,
     CategoryDirectoryRow,
     CategoryRow,
@@ -37,6 +36,7 @@ from snapshot.source import (
     Up2dateRow,
     UrlRow,
 )
+from snapshot.file.errors import CacheError
 
 _TIME, _HOSTS_OF_DIRECTORY, _FILES_OF_DIRECTORY = 1, 16, 5
 # Field number of the whole: a name for it here, and the message of each entry.

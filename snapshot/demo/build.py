@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine, StaticPool, create_engine, insert
 
-from snapshot import schema
 from snapshot.demo.host_rows import host_rows
 from snapshot.demo.tree_rows import tree_rows
-from snapshot.writer import check_output, replace_file
+from snapshot.export import schema
+from snapshot.file.writer import check_output, replace_file
 
 Progress = Callable[[str], None]
 

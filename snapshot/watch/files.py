@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from snapshot.changes import FileState, state_of
+from snapshot.file.changes import FileState, state_of
 
 
 class Files:

@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from snapshot.errors import BackendError, DatabaseError, OutputError
-from snapshot.exporter import ExportResult
-from snapshot.publish import Last
+from snapshot.export.exporter import ExportResult
+from snapshot.export.publish import Last
+from snapshot.file.errors import BackendError, DatabaseError, OutputError
 from snapshot.watch.agenda import Agenda
 from snapshot.watch.files import Files
 from snapshot.watch.look import Look, Probe, Verdict, judge

@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL
 
-from snapshot.database import display, explain, parse_url
-from snapshot.errors import DatabaseError
-from snapshot.postgresql import connect
-from snapshot.source import TABLES
+from snapshot.export.database import display, explain, parse_url
+from snapshot.export.postgresql import connect
+from snapshot.export.source import TABLES
+from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
 # Not the newest transaction's number alone: one that began early may end late.

@@ -1,6 +1,6 @@
 """Chooses the probe for a database."""
 
-from snapshot.database import database_file, parse_url
+from snapshot.export.database import database_file, parse_url
 from snapshot.watch.look import Probe
 from snapshot.watch.postgresql import PostgresqlProbe
 from snapshot.watch.sqlite import SqliteProbe

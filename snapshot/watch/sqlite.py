@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from snapshot.database import connect_sqlite, display, explain, no_database_file
-from snapshot.errors import DatabaseError
+from snapshot.export.database import connect_sqlite, display, explain, no_database_file
+from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
 _NAME = "the database"

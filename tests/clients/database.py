@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, create_engine, insert
 
-from snapshot import schema
+from snapshot.export import schema
 from tests.clients.packages import PACKAGE_FILE, RepositoryFiles, hashes
 
 TOPDIR = "pub/test"

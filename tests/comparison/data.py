@@ -6,7 +6,7 @@ are equal. Beside it stands a twin that the incumbent treats as we treat the fir
 
 from pathlib import Path
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.comparison import network
 from tests.factories import Row, Tables, export_tables, file_detail, host, site
 

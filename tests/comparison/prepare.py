@@ -16,8 +16,8 @@ from loadtest.data_files import (
 from loadtest.dataset import Dataset
 from loadtest.dataset import fill as fill_large
 from loadtest.progress import show_phases
-from snapshot import schema
-from snapshot.exporter import export
+from snapshot.export import schema
+from snapshot.export.exporter import export
 from tests.comparison import data, network
 from tests.factories import fill
 from tests.postgresql import engine

@@ -8,7 +8,7 @@ from pathlib import Path
 from mirrorlist.app import App
 from mirrorlist.client import Trust
 from mirrorlist.service import Service
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.asgi import call
 from tests.contract.case import LOOPBACK, Case, Got
 from tests.contract_world import COUNTRIES

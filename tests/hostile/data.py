@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snapshot.demo import build_demo
-from snapshot.exporter import export
+from snapshot.export.exporter import export
 from tests.hostile.dear import Targets
 
 DEMO = Targets(

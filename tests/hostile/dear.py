@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from urllib.parse import quote
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 
 CLIENT = b"X-Forwarded-For: 85.214.132.117"
 """A client in Germany, for proxies that are believed."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.hostile.dear import LEAVE, Dear, dear_kinds, drawn_list, targets
 from tests.live import Server, serve, wait_until
 

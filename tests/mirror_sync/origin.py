@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from time import time
 
-from snapshot.reader import Snapshot
+from snapshot.file.reader import Snapshot
 from tests.command import run
 from tests.factories import Tables, host, make_database, site
 from tests.live import Server, serve, wait_until

@@ -1,0 +1,165 @@
+"""Everything about client addresses: netblocks of hosts, countries of netblocks, DNS names.
+
+The rules are those of docs/mirrormanager.md#where-clients-are.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from snapshot.export.countries import Countries
+from snapshot.export.coverage import check_width, widest_host
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.mirrors import Mirrors
+from snapshot.export.names import MOST_ADDRESSES, MOST_NAMES, Resolved, resolve
+from snapshot.export.netblock import Netblock, flatten_both, make_ranges, parse_netblock
+from snapshot.export.source import Rows
+from snapshot.file.model import KnownName, NetblockHosts, Ranges
+from snapshot.file.text import trimmed
+
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,62}\.?"
+)
+
+Chain = tuple[NetblockHosts, ...]
+
+
+class HostNetblocks(NamedTuple):
+    """Ranges whose value, less one, is the place of a chain: netblocks there, longest first."""
+
+    chains: list[Chain]
+    ranges: Ranges
+    names: dict[str, KnownName]
+
+
+def host_netblocks(
+    rows: Rows,
+    mirrors: Mirrors,
+    resolve_dns: bool,
+    left_out: LeftOutRows,
+    *,
+    read: int = 0,
+    known: Mapping[str, KnownName] | None = None,
+    allow_wide: bool = False,
+) -> HostNetblocks:
+    """Return which hosts named the netblocks around an address; active hosts only.
+
+    `known` is what DNS said before `read` (seconds since 1970); wide netblocks are left out
+    unless they are allowed.
+    """
+    named: dict[Netblock, set[int]] = defaultdict(set)
+    names: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in sorted(rows.netblocks, key=lambda row: row.id):
+        host = None if row.host_id is None else mirrors.host_index.get(row.host_id)
+        text = _text(row.netblock)
+        if host is None:
+            left_out.add("host_netblock", row.id, "no usable host")
+        elif mirrors.hosts[host].inactive:
+            continue
+        elif _DNS_NAME.fullmatch(text):
+            names[host][text].append(row.id)
+        else:
+            with left_out.row("host_netblock", row.id):
+                netblock = _netblock(text)
+                check_width(netblock, text, allow_wide)
+                named[netblock].add(host)
+    resolved = _resolved(names, resolve_dns, known or {}, read, left_out)
+    for host, of_host in names.items():
+        for name in of_host:
+            for address in resolved.known[name].addresses if name in resolved.known else ():
+                # The last known ones are of a file, which somebody may have edited.
+                with suppress(ValueError):
+                    named[parse_netblock(address)].add(host)
+    if widest := widest_host(named, mirrors.hosts):
+        left_out.note(widest)
+    chains, ranges = _chains(named)
+    return HostNetblocks(chains, ranges, resolved.known)
+
+
+def _resolved(
+    names: dict[int, dict[str, list[int]]],
+    resolve_dns: bool,
+    known: Mapping[str, KnownName],
+    read: int,
+    left_out: LeftOutRows,
+) -> Resolved:
+    """Look up the names of hosts, given with the ids of their rows; reports those in vain."""
+    first = {host: [*of_host][:MOST_NAMES] for host, of_host in names.items()}
+    resolved = resolve(first, known, read) if resolve_dns else Resolved({}, (), ())
+    if note := resolved.note():
+        left_out.note(note)
+    most = MOST_ADDRESSES
+    full = sorted(name for name, one in resolved.known.items() if len(one.addresses) >= most)
+    if full:
+        left_out.note(
+            f"no more than {most} addresses of a DNS name are taken: {', '.join(full[:3])}"
+        )
+    for host, of_host in names.items():
+        for name, ids in of_host.items():
+            if not resolve_dns:
+                why = "the name is not looked up (--no-dns)"
+            elif name in resolved.known:
+                continue
+            elif name in first[host]:
+                why = "the name does not resolve"
+            else:
+                why = f"the host has more than {MOST_NAMES} DNS names"
+            for id in ids:
+                left_out.add("host_netblock", id, why)
+    return resolved
+
+
+def country_ranges(
+    rows: Rows, left_out: LeftOutRows, countries: Countries, allow_wide: bool = False
+) -> Ranges:
+    """Return ranges whose value is a country's two letters, the first one high."""
+    named: dict[Netblock, int] = {}
+    for row in sorted(rows.netblock_countries, key=lambda row: row.id):
+        with left_out.row("netblock_country", row.id):
+            text = _text(row.netblock)
+            netblock = _netblock(text)
+            country = _text(row.country).upper()
+            if not re.fullmatch("[A-Z0-9]{2}", country):
+                raise ValueError("not a country of two letters")
+            country = countries.parse(country)
+            check_width(netblock, text, allow_wide, of_country=True)
+            if netblock in named:
+                raise ValueError("the same netblock as an earlier one")
+            named[netblock] = ord(country[0]) << 8 | ord(country[1])
+    # The innermost netblock decides alone, so what is around it does not matter.
+    return make_ranges(*flatten_both(named, 0, lambda value, _: value))
+
+
+def _text(value: object) -> str:
+    return trimmed(value) if isinstance(value, str) else ""
+
+
+def _netblock(text: str) -> Netblock:
+    try:
+        return parse_netblock(text)
+    except ValueError as error:
+        raise ValueError("not a netblock, an address or a DNS name") from error
+
+
+def _chains(named: dict[Netblock, set[int]]) -> tuple[list[Chain], Ranges]:
+    places: dict[Chain, int] = {}
+    nothing: Chain = ()
+
+    def combine(value: NetblockHosts, around: Chain) -> Chain:
+        return (value, *around)
+
+    def numbered(ranges: list[tuple[int, Chain]]) -> list[tuple[int, int]]:
+        return [
+            (start, places.setdefault(chain, len(places) + 1) if chain else 0)
+            for start, chain in ranges
+        ]
+
+    netblocks = {
+        netblock: NetblockHosts(netblock.prefix_length, tuple(sorted(hosts)))
+        for netblock, hosts in named.items()
+    }
+    ipv4, ipv6 = flatten_both(netblocks, nothing, combine)
+    ranges = make_ranges(numbered(ipv4), numbered(ipv6))
+    return list(places), ranges

@@ -1,0 +1,200 @@
+"""Reads which networks belong to which ASN: `prefix ASN` lines or an ASN mmdb."""
+
+import socket
+import sys
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.netblock import Netblock, flatten_both, make_ranges
+from snapshot.file.errors import DataFileError
+from snapshot.file.mmdb import Mmdb, is_mmdb, read_mmdb
+from snapshot.file.mmdb_values import DamagedMmdb
+from snapshot.file.model import Ranges
+from snapshot.file.wholefile import MOST_DATA_BYTES, lines_of, open_regular
+
+# An AS set of a thousand members.
+_MOST_LINE_BYTES = 1 << 14
+# A wrong file has a bad line at every turn; the first ones say enough.
+_MOST_REPORTED = 20
+_MAPPED = IPv6Address("::ffff:0:0").packed[:12]
+
+
+class AsnNetblocks:
+    """Which network belongs to which ASN, in a few bytes a network.
+
+    Whose networks are needed is known only after the hosts were read from the database; the
+    file is read meanwhile, and so as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._families = (_Family(4), _Family(6))
+
+    def __len__(self) -> int:
+        return sum(len(family.asns) for family in self._families)
+
+    def add(self, packed: bytes, prefix_length: int, asn: int) -> None:
+        """Add a network: an address of it, 4 or 16 bytes, and its prefix length."""
+        if packed[:12] == _MAPPED and prefix_length >= 96:
+            # Such clients are IPv4 too.
+            packed, prefix_length = packed[12:], prefix_length - 96
+        if not prefix_length:
+            # A default route says nothing about anybody (the incumbent skips it too).
+            return
+        family = self._families[len(packed) == 16]
+        family.packed += packed
+        family.prefix_lengths.append(prefix_length)
+        family.asns.append(asn)
+
+    def ranges(self, needed: set[int]) -> Ranges:
+        """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes."""
+        netblocks: dict[Netblock, int] = {}
+        for family in self._families:
+            netblocks.update(family.needed(needed))
+        # The innermost prefix decides alone, so what is around it does not matter.
+        return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
+
+
+class _Family:
+    """The networks of one IP version, as columns in the order of the file."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.packed = bytearray()
+        self.prefix_lengths = bytearray()
+        self.asns = array("I")
+
+    def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
+        """Yield the needed ASNs' networks, and as ASN 0 the foreign ones that may lie in them."""
+        starts, lasts = _outermost(
+            self._netblock(place) for place, asn in enumerate(self.asns) if asn in needed
+        )
+        # With a last one before all, the place before the first start needs no case of its own.
+        lasts.append(-1)
+        for place, address in enumerate(self._addresses()):
+            if address <= lasts[bisect_right(starts, address) - 1]:
+                asn = self.asns[place]
+                yield self._netblock(place), asn if asn in needed else 0
+
+    def _addresses(self) -> Iterable[int]:
+        if self.version == 4:
+            addresses = array("I", bytes(self.packed))
+            if sys.byteorder == "little":
+                addresses.byteswap()
+            return addresses
+        offsets = range(0, len(self.packed), 16)
+        return (int.from_bytes(self.packed[at : at + 16], "big") for at in offsets)
+
+    def _netblock(self, place: int) -> Netblock:
+        width = 4 if self.version == 4 else 16
+        address = int.from_bytes(self.packed[place * width : (place + 1) * width], "big")
+        prefix_length = self.prefix_lengths[place]
+        shift = width * 8 - prefix_length
+        return Netblock(self.version, address >> shift << shift, prefix_length)
+
+
+def _outermost(netblocks: Iterable[Netblock]) -> tuple[list[int], list[int]]:
+    """The first and the last addresses of the networks that lie in no other, rising."""
+    starts: list[int] = []
+    lasts: list[int] = []
+    for netblock in sorted(netblocks):
+        if not lasts or netblock.first > lasts[-1]:
+            starts.append(netblock.first)
+            lasts.append(netblock.last)
+    return starts, lasts
+
+
+def read_asn_netblocks(path: Path, left_out: LeftOutRows) -> AsnNetblocks:
+    """Read a whole file; raises DataFileError if it cannot be read or has no usable line."""
+    netblocks = AsnNetblocks()
+    try:
+        if is_mmdb(path):
+            _read_mmdb(path, netblocks)
+        else:
+            _read_lines(path, netblocks, left_out)
+    except DamagedMmdb as error:
+        raise DataFileError(f"{path}: damaged: {error}; fetch it again") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataFileError(f"{path}: cannot be read: {why}") from error
+    if not netblocks:
+        raise DataFileError(f"{path}: no line of the form PREFIX ASN in it, such as 192.0.2.0/24 1")
+    return netblocks
+
+
+def check_readable(path: Path) -> None:
+    """Raise DataFileError if a file cannot be opened for reading."""
+    try:
+        open_regular(path, MOST_DATA_BYTES).close()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataFileError(f"{path}: cannot be read: {why}") from error
+
+
+def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
+    mmdb = Mmdb(read_mmdb(path))
+    # Far fewer records than networks, and each is damaged or not, wanted or not.
+    asns = {place: _asn_of(mmdb.value(place)) for place in mmdb.records}
+    for version, address, prefix_length, place in mmdb.networks():
+        asn = asns[place]
+        if asn is not None:
+            packed = address.to_bytes(4 if version == 4 else 16, "big")
+            netblocks.add(packed, prefix_length, asn)
+
+
+def _asn_of(record: object) -> int | None:
+    asn = record.get("autonomous_system_number") if isinstance(record, dict) else None
+    if asn is not None and (type(asn) is not int or not 0 <= asn < 1 << 32):
+        raise DamagedMmdb("a record has no ASN where one belongs")
+    return asn
+
+
+def _read_lines(path: Path, netblocks: AsnNetblocks, left_out: LeftOutRows) -> None:
+    bad = 0
+    with open_regular(path, MOST_DATA_BYTES) as file:
+        for number, line in enumerate(lines_of(file, _MOST_LINE_BYTES, whole=True), 1):
+            fields = line.decode("ascii", "replace").split()
+            if not fields or fields[0].startswith("#"):
+                continue
+            try:
+                prefix, origin = _columns(fields)
+                packed, prefix_length = _network(prefix)
+                asn = _number(origin)
+            except (ValueError, OSError, IndexError):
+                bad += 1
+                if bad <= _MOST_REPORTED:
+                    left_out.add("asn file", number, "not a line PREFIX ASN")
+                continue
+            netblocks.add(packed, prefix_length, asn)
+    if bad > _MOST_REPORTED:
+        left_out.add("asn file", None, f"{bad - _MOST_REPORTED} more such lines")
+
+
+def _columns(fields: list[str]) -> tuple[str, str]:
+    # CAIDA's pfx2as files have the prefix length in a column of its own.
+    if "/" not in fields[0] and len(fields) == 3 and fields[1].isdigit():
+        return f"{fields[0]}/{fields[1]}", fields[2]
+    return fields[0], fields[1]
+
+
+def _network(text: str) -> tuple[bytes, int]:
+    # Ten times faster than ipaddress, which counts over 300,000 lines.
+    address, _, length = text.partition("/")
+    family, width = (socket.AF_INET6, 128) if ":" in address else (socket.AF_INET, 32)
+    prefix_length = int(length) if length else width
+    if not 0 <= prefix_length <= width:
+        raise ValueError("prefix length")
+    return socket.inet_pton(family, address), prefix_length
+
+
+def _number(text: str) -> int:
+    # Several origins (`64500_64501`, `64500,64501`) count for the first one.
+    if not text.isdigit():
+        text = text.upper().removeprefix("AS").replace(",", "_").split("_")[0]
+    asn = int(text)
+    if not 0 <= asn < 1 << 32:
+        raise ValueError("ASN")
+    return asn

@@ -1,0 +1,238 @@
+"""Directories, host sets, repositories and file details: what can be asked for.
+
+The rules are those of docs/mirrormanager.md#what-can-be-asked-for, and for categories those of
+docs/mirrormanager.md#a-directory-in-several-categories.
+"""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.mirrors import Mirrors
+from snapshot.export.source import DirectoryRow, FileDetailRow, Rows
+from snapshot.file.model import Directory, FileDetail, Repository
+from snapshot.file.nametable import MAX_NAME_BYTES
+from snapshot.file.redirects import odd_redirects
+from snapshot.file.text import refuse_control, stripped, trimmed
+
+_HASH_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
+_MAX_INTEGER = (1 << 63) - 1
+
+
+class Content(NamedTuple):
+    """The directories of a snapshot, their host sets, and what points at them."""
+
+    host_sets: list[int]
+    directories: list[Directory]
+    repositories: list[Repository]
+    redirects: dict[str, str]
+    file_details: dict[int, dict[str, tuple[FileDetail, ...]]]
+
+
+def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
+    """Return the directories whose names can stand in a list, sorted by the names' bytes."""
+    usable = []
+    for row in rows.directories:
+        with left_out.row("directory", row.id):
+            name = refuse_control(row.name, "name")
+            if name != name.strip("/") or "//" in name:
+                raise ValueError("name with outer or double slashes: nobody can ask for it")
+            if len(name.encode()) > MAX_NAME_BYTES:
+                raise ValueError(f"name of more than {MAX_NAME_BYTES:,} bytes: no path can be")
+            usable.append(row)
+    # Such a directory may be there, so its name stays; but rather a finger slipped.
+    odd = [row.name for row in usable if _has_blanks(row.name)]
+    if odd:
+        count = "1 directory has" if len(odd) == 1 else f"{len(odd)} directories have"
+        left_out.note(f"{count} blanks around the name: {odd[0]!a:.80}")
+    return sorted(usable, key=lambda row: row.name.encode())
+
+
+def make_content(
+    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+) -> Content:
+    """Apply the rules for directories and everything that points at them."""
+    index = {row.id: place for place, row in enumerate(usable)}
+    host_sets, directories = _directories(rows, usable, mirrors, left_out)
+    repositories = _repositories(rows, index, left_out)
+    return Content(
+        host_sets=host_sets,
+        directories=directories,
+        repositories=repositories,
+        redirects=_redirects(rows, repositories, left_out),
+        file_details=_file_details(rows, index, left_out),
+    )
+
+
+def _directories(
+    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+) -> tuple[list[int], list[Directory]]:
+    categories = _categories(rows, usable, mirrors, left_out)
+    up2date = _up2date(rows, left_out)
+    parsed: dict[tuple[int, str], int] = {}
+    host_sets: dict[int, int] = {}  # bits, and their place in order of first use
+    directories = []
+    for row in usable:
+        category = categories.get(row.id)
+        host_set = None
+        if category is not None:
+            key = category, up2date.get(row.id, "")
+            # Whole subtrees share one list of hosts, so most lists were seen before.
+            if key not in parsed:
+                parsed[key] = _host_bits(key[1], mirrors, category)
+            host_set = host_sets.setdefault(parsed[key], len(host_sets))
+        directories.append(
+            Directory(row.name, category, host_set, bool(row.readable), _ctime(row, left_out))
+        )
+    return list(host_sets), directories
+
+
+def _up2date(rows: Rows, left_out: LeftOutRows) -> dict[int, str]:
+    found = {}
+    for row in rows.up2date:
+        if row.directory_id is None:
+            more = f", and {row.rows - 1} more rows" if row.rows > 1 else ""
+            left_out.add("host_category_dir", row.first_id, f"no directory{more}")
+        else:
+            found[row.directory_id] = row.host_categories
+    return found
+
+
+def _host_bits(host_categories: str, mirrors: Mirrors, category: int) -> int:
+    offerable = mirrors.offerable[category]
+    bits = mirrors.always_up2date[category]
+    for host_category in host_categories.split(",") if host_categories else ():
+        bits |= offerable.get(host_category, 0)
+    return bits
+
+
+def _ctime(row: DirectoryRow, left_out: LeftOutRows) -> int:
+    ctime: object = row.ctime or 0
+    if not isinstance(ctime, int) or abs(ctime) > _MAX_INTEGER:
+        left_out.add("directory", row.id, "ctime is out of range: directory kept without it")
+        return 0
+    return ctime
+
+
+def _categories(
+    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+) -> dict[int, int]:
+    """Map directory ids to category indexes: longest topdir wins, lowest id on a tie."""
+    names = {row.id: row.name for row in usable}
+    places = {category.id: place for place, category in enumerate(mirrors.categories)}
+    best: dict[int, tuple[int, int, int]] = {}
+    for category_id, directory_id in sorted(rows.category_directories):
+        name, place = names.get(directory_id), places.get(category_id)
+        if name is None or place is None:
+            missing = "directory" if name is None else "category"
+            left_out.add(
+                "category_directory", directory_id, f"category {category_id}: no usable {missing}"
+            )
+            continue
+        topdir = mirrors.categories[place].topdir
+        if not _is_within(name, topdir):
+            left_out.add(
+                "category_directory", directory_id, f"category {category_id}: outside its topdir"
+            )
+            continue
+        rank = (-len(topdir), category_id, place)
+        best[directory_id] = min(rank, best.get(directory_id, rank))
+    return {directory_id: rank[2] for directory_id, rank in best.items()}
+
+
+def _is_within(name: str, topdir: str) -> bool:
+    return not topdir or name == topdir or name.startswith(topdir + "/")
+
+
+def _repositories(rows: Rows, index: dict[int, int], left_out: LeftOutRows) -> list[Repository]:
+    arches = {arch.id: arch.name for arch in rows.arches}
+    found: dict[tuple[str, str], Repository] = {}
+    # A name as it was meant first, then those with blanks around them.
+    for row in sorted(rows.repositories, key=lambda row: (_has_blanks(row.prefix), row.id)):
+        with left_out.row("repository", row.id):
+            prefix = "" if row.prefix is None else stripped(row.prefix, "prefix")
+            if not prefix:
+                raise ValueError("no prefix: nobody can ask for it")
+            arch = None if row.arch_id is None else arches.get(row.arch_id)
+            if arch is None or row.version_id is None:
+                raise ValueError("no arch" if arch is None else "no version")
+            directory = None if row.directory_id is None else index.get(row.directory_id)
+            if directory is None:
+                raise ValueError("no usable directory")
+            key = prefix, stripped(arch, "arch")
+            if not key[1]:
+                raise ValueError("no arch")
+            if key in found:
+                blanks = " once the blanks around it are gone" if _has_blanks(row.prefix) else ""
+                raise ValueError(f"the same prefix and arch as an earlier one{blanks}")
+            found[key] = Repository(*key, directory, bool(row.disabled))
+    return sorted(found.values(), key=lambda row: (row.prefix.encode(), row.arch.encode()))
+
+
+def _has_blanks(name: object) -> bool:
+    return isinstance(name, str) and name != trimmed(name)
+
+
+def _redirects(rows: Rows, repositories: list[Repository], left_out: LeftOutRows) -> dict[str, str]:
+    redirects: dict[str, str] = {}
+    for row in sorted(rows.redirects, key=lambda row: (_has_blanks(row.from_repo), row.id)):
+        with left_out.row("repository_redirect", row.id):
+            target = "" if row.to_repo is None else stripped(row.to_repo, "to_repo")
+            if not target:
+                raise ValueError("leads nowhere")
+            asked = stripped(row.from_repo, "from_repo")
+            if not asked:
+                raise ValueError("no from_repo: nobody can ask for it")
+            if redirects.setdefault(asked, target) != target:
+                raise ValueError("the same from_repo as an earlier one, and another to_repo")
+    for note in odd_redirects(redirects, repositories):
+        left_out.note(note)
+    return redirects
+
+
+def _file_details(
+    rows: Rows, index: dict[int, int], left_out: LeftOutRows
+) -> dict[int, dict[str, tuple[FileDetail, ...]]]:
+    found: dict[tuple[int, str], list[tuple[bool, int, int, FileDetail]]] = defaultdict(list)
+    for row in rows.file_details:
+        with left_out.row("file_detail", row.id):
+            if row.directory_id not in index:
+                raise ValueError("no usable directory")
+            key = index[row.directory_id], stripped(row.filename, "filename")
+            if not key[1]:
+                raise ValueError("no filename")
+            detail = _file_detail(row)
+            # Newest first; no timestamp counts as newest, as PostgreSQL sorts it for the incumbent.
+            found[key].append((row.timestamp is None, detail.timestamp, row.id, detail))
+    details: dict[int, dict[str, tuple[FileDetail, ...]]] = defaultdict(dict)
+    for (directory, filename), versions in found.items():
+        versions.sort(key=lambda version: version[:3], reverse=True)
+        details[directory][filename] = tuple(version[3] for version in versions)
+    return dict(details)
+
+
+def _file_detail(row: FileDetailRow) -> FileDetail:
+    return FileDetail(
+        _count(row.timestamp, "timestamp"),
+        _count(row.size, "size"),
+        *(_hash(name, getattr(row, name)) for name in _HASH_BYTES),
+    )
+
+
+def _count(value: object, what: str) -> int:
+    value = 0 if value is None else value
+    if not isinstance(value, int) or not 0 <= value <= _MAX_INTEGER:
+        raise ValueError(f"{what} {value!r} is out of range")
+    return value
+
+
+def _hash(name: str, text: object) -> bytes:
+    # A wrong hash must not make its file unchecked, so it takes the whole row with it.
+    try:
+        text = trimmed(text) if isinstance(text, str) else text
+        value = bytes.fromhex(refuse_control("" if text is None else text, name))
+    except ValueError as error:
+        raise ValueError(f"{name} is not hexadecimal") from error
+    if len(value) not in (0, _HASH_BYTES[name]):
+        raise ValueError(f"{name} has {len(value)} bytes, not {_HASH_BYTES[name]}")
+    return value

@@ -1,0 +1,224 @@
+"""Opens a MirrorManager database for one consistent, read-only read."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from snapshot.file.errors import DatabaseError, DatabaseURLError
+from snapshot.file.wholefile import open_regular, read_text
+
+_KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
+_BARE_AT = (
+    "the password has an @ in it; write it as %40 (also / as %2F, : as %3A, ? as %3F, % as %25)"
+)
+_OPTION = re.compile("[a-z_]+=")
+# A shorter password may be part of any word, and would spoil each text.
+_LONG_PASSWORD = 6
+_LOCK_SECONDS = 60
+_WORK_MEMORY = "128MB"
+
+
+def parse_url(text: str) -> URL:
+    """Return a database URL given as text, or as `@FILE` whose first line is the URL.
+
+    Raises DatabaseURLError; no error text holds a password.
+    """
+    if text == "@":
+        raise DatabaseURLError("@ without a file behind it; use @FILE")
+    if text.startswith("@"):
+        text = _first_line(_at_home(text[1:]))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseURLError(_BARE_AT if _is_split(text) else _no_url(text)) from error
+    kind = url.drivername.partition("+")[0]
+    if _has_bare_at(text, url):
+        raise DatabaseURLError(_BARE_AT)
+    if kind == "sqlite" and url.database:
+        return url
+    # MirrorManager's own configuration says postgres://.
+    if kind in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if kind == "sqlite":
+        raise DatabaseURLError(f"a database URL without a file; use {_KNOWN}")
+    raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def _is_split(text: str) -> bool:
+    """Whether a text that is no URL would be one but for a password with an @."""
+    return "://" in text and text.count("@") > 1
+
+
+def _has_bare_at(text: str, url: URL) -> bool:
+    """Whether a part of the password is taken for a host, a name or an option.
+
+    An @ that nobody escaped ends the password, and what follows it would be shown.
+    """
+    # So would the rest of a password that stands among the options.
+    if {*"@&=?"} & {*(url.host or "")}:
+        return True
+    # A file of SQLite may be called so.
+    rest = text.partition("://")[2]
+    place = rest if url.username is None else rest.partition("@")[2]
+    options = place.partition("?")[2].split("&")
+    return not url.drivername.startswith("sqlite") and (
+        "@" in (url.database or "")
+        or any("@" in option and not _OPTION.match(option) for option in options)
+    )
+
+
+def _no_url(text: str) -> str:
+    """Return what is wrong with a text that is no URL; what may hold a password is not shown."""
+    path = _at_home(text)
+    if text and os.path.exists(path):
+        if not path.is_dir():
+            return f"{text}: not a database URL but a file: write sqlite:///{path.absolute()}"
+        return f"{text}: not a database URL but a folder; use {_KNOWN}"
+    # Neither USER:PASSWORD@HOST, password=... of a connection string nor a word alone.
+    is_path = bool(set(text) & set("/.")) and not set(text) & set("@:= ")
+    shown = f"{text}: " if is_path else ""
+    return f"{shown}not a database URL; use {_KNOWN}"
+
+
+def _at_home(text: str) -> Path:
+    return Path(os.path.expanduser(text) if text.startswith("~/") else text)
+
+
+def database_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database, or None for another kind."""
+    if not url.drivername.startswith("sqlite"):
+        return None
+    return _at_home(url.database or "").absolute()
+
+
+@contextmanager
+def read_only(url: URL) -> Iterator[Connection]:
+    """Connect and begin one consistent read-only transaction; raises DatabaseError."""
+    engine = _sqlite(url) if url.drivername.startswith("sqlite") else _postgresql(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
+        raise DatabaseError(explain(url, error)) from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(path: Path) -> str:
+    try:
+        lines = read_text(path).split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise DatabaseURLError(f"{path}: cannot be read: {why}") from error
+    return lines[0].strip()
+
+
+def _sqlite(url: URL) -> Engine:
+    path = _at_home(url.database or "").absolute()
+
+    def connect() -> sqlite3.Connection:
+        connection = connect_sqlite(path)
+        # One broken byte in one row must not end the read; text.py finds it again.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver begins no transaction for a SELECT, so each would see another state.
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
+    """Open a SQLite file read-only, without transactions of its own; raises DatabaseError.
+
+    A writer who holds it is waited for.
+    """
+    try:
+        # The driver only says that it cannot open it.
+        open_regular(path).close()
+    except OSError as error:
+        raise no_database_file(path, error) from error
+
+    # mode=ro: a mistyped name must not create an empty database.
+    uri = f"file:{quote(os.fsencode(path))}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+
+
+def no_database_file(path: Path, error: OSError) -> DatabaseError:
+    """Return the error for a SQLite file that cannot be opened, in the same words everywhere."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DatabaseError(f"{path}: no such database file{_fourth_slash(path)}")
+    return DatabaseError(f"{path}: cannot be read: {error.strerror}")
+
+
+def _fourth_slash(path: Path) -> str:
+    """Return a hint for an absolute path that was written with three slashes."""
+    with suppress(OSError, ValueError):
+        meant = Path("/") / path.relative_to(Path.cwd())
+        if len(meant.parts) > 2 and meant.parents[len(meant.parts) - 3].is_dir():
+            return (
+                "; three slashes begin a path from this folder, four an absolute one:"
+                f" sqlite:///{meant}"
+            )
+    return ""
+
+
+def _postgresql(url: URL) -> Engine:
+    # Here and not above: who reads a SQLite file needs no driver.
+    from snapshot.export.postgresql import connect
+
+    engine = create_engine(
+        url,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        creator=lambda: connect(url, "mirrorlist export"),
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Room to group millions of rows by directory; with less the database writes them out.
+        # A migration that holds a table must not hold the export for ever.
+        connection.exec_driver_sql(
+            f"SET LOCAL work_mem = '{_WORK_MEMORY}'; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
+        )
+
+    return engine
+
+
+def explain(url: URL, error: Exception) -> str:
+    """Return what a driver says as one line with the database's URL, without a password."""
+    cause = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    text = lines[0] if lines else type(cause).__name__
+    for secret in _secrets(url):
+        # A short one as a word of its own: it is part of many others.
+        word = secret if len(secret) >= _LONG_PASSWORD else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(re.escape(word) if word is secret else word, "***", text)
+    return f"{display(url)}: the database cannot be read: {text}"
+
+
+def _secrets(url: URL) -> list[str]:
+    """The passwords of a URL as they are and as they stand in it, the longest first."""
+    given = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
+    plain = [
+        one for value in given if value for one in ([value] if isinstance(value, str) else value)
+    ]
+    return sorted({*plain, *map(quote_plus, plain), *map(quote, plain)} - {""}, key=len)[::-1]
+
+
+def display(url: URL) -> str:
+    """Return a URL for people, without a password."""
+    shown = url.set(drivername=url.drivername.partition("+")[0])
+    text = shown.render_as_string(hide_password=True)
+    return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)

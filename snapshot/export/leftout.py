@@ -1,0 +1,44 @@
+"""Collects the rows that could not be used, so that one bad row never stops an export."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from snapshot.file.model import LeftOut
+
+
+class LeftOutRows:
+    """The rows left out so far, each with its table, id and reason."""
+
+    def __init__(self) -> None:
+        self._rows: list[LeftOut] = []
+        self._notes: list[str] = []
+
+    def add(self, table: str, id: int | None, reason: str) -> None:
+        """Report one row."""
+        self._rows.append(LeftOut(table, id, reason))
+
+    def note(self, text: str) -> None:
+        """Say something about the whole in one line, which no single row is to blame for."""
+        self._notes.append(text)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, sorted."""
+        return tuple(sorted(self._notes))
+
+    def add_all(self, others: "LeftOutRows") -> None:
+        """Report every row that others report."""
+        self._rows += others._rows
+        self._notes += others._notes
+
+    @contextmanager
+    def row(self, table: str, id: int | None) -> Iterator[None]:
+        """Turn a ValueError or TypeError raised for a row into a report of that row."""
+        try:
+            yield
+        except (ValueError, TypeError, OverflowError) as error:
+            self.add(table, id, str(error))
+
+    def sorted(self) -> tuple[LeftOut, ...]:
+        """Return all reports by table, id and reason, whatever order they came in."""
+        return tuple(sorted(self._rows, key=lambda row: (row.table, row.id or 0, row.reason)))

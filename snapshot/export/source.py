@@ -1,0 +1,391 @@
+"""Reads MirrorManager's rows in bulk: one statement a table, whatever the number of rows."""
+
+from collections.abc import Callable, Sequence
+from types import NoneType
+from typing import Any, NamedTuple, get_args
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    func,
+    inspect,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.types import NullType
+
+from snapshot.export import schema
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.values import TRUE, reader_of
+from snapshot.file.errors import DatabaseError
+
+# Says how far the read is: a phase's name, steps done, steps in all.
+Progress = Callable[[str, int, int], None]
+
+
+class HostRow(NamedTuple):
+    """A host; site_id may be NULL in old databases."""
+
+    id: int
+    name: str
+    site_id: int | None
+    admin_active: bool
+    user_active: bool
+    country: str | None
+    bandwidth_int: int | None
+    private: bool
+    asn: int | None
+    asn_clients: bool
+
+
+class SiteRow(NamedTuple):
+    """A site with the flags that hold for all its hosts."""
+
+    id: int
+    name: str
+    private: bool
+    admin_active: bool
+    user_active: bool
+
+
+class CategoryRow(NamedTuple):
+    """A category and the directory that is its topdir."""
+
+    id: int
+    name: str
+    topdir_id: int | None
+
+
+class HostCategoryRow(NamedTuple):
+    """A host carrying a category."""
+
+    id: int
+    host_id: int | None
+    category_id: int | None
+    always_up2date: bool
+
+
+class UrlRow(NamedTuple):
+    """A public or private URL of a host category."""
+
+    id: int
+    host_category_id: int
+    url: str | None
+    private: bool
+
+
+class DirectoryRow(NamedTuple):
+    """A directory; ctime in seconds since 1970, UTC."""
+
+    id: int
+    name: str
+    readable: bool
+    ctime: int | None
+
+
+class CategoryDirectoryRow(NamedTuple):
+    """A directory being in a category."""
+
+    category_id: int
+    directory_id: int
+
+
+class Up2dateRow(NamedTuple):
+    """All host categories that have a directory up to date: ids joined by commas.
+
+    One row stands for many: `rows` of them, `first_id` being the lowest id.
+    """
+
+    directory_id: int | None
+    host_categories: str
+    rows: int
+    first_id: int
+
+
+class RepositoryRow(NamedTuple):
+    """A repository; only with prefix, version, arch and directory can it be asked for."""
+
+    id: int
+    prefix: str | None
+    version_id: int | None
+    arch_id: int | None
+    directory_id: int | None
+    disabled: bool
+
+
+class ArchRow(NamedTuple):
+    """An arch's name."""
+
+    id: int
+    name: str
+
+
+class FileDetailRow(NamedTuple):
+    """One version of a file; hashes are hexadecimal text."""
+
+    id: int
+    directory_id: int
+    filename: str
+    timestamp: int | None
+    size: int | None
+    md5: str | None
+    sha1: str | None
+    sha256: str | None
+    sha512: str | None
+
+
+class NetblockRow(NamedTuple):
+    """Free text that should name a network, an address or a DNS name."""
+
+    id: int
+    host_id: int | None
+    netblock: str | None
+
+
+class CountryAllowedRow(NamedTuple):
+    """A country whose clients may be offered a host."""
+
+    id: int
+    host_id: int | None
+    country: str
+
+
+class PeerAsnRow(NamedTuple):
+    """A further ASN that a host serves."""
+
+    id: int
+    host_id: int | None
+    asn: int
+
+
+class RedirectRow(NamedTuple):
+    """A prefix that stands for another."""
+
+    id: int
+    from_repo: str
+    to_repo: str | None
+
+
+class ContinentRow(NamedTuple):
+    """A country that counts for another continent."""
+
+    id: int
+    country: str
+    continent: str
+
+
+class NetblockCountryRow(NamedTuple):
+    """A network whose clients count for a country, whatever GeoIP says."""
+
+    id: int
+    netblock: str
+    country: str
+
+
+class Rows(NamedTuple):
+    """Everything the exporter reads, from one moment."""
+
+    sites: list[SiteRow]
+    hosts: list[HostRow]
+    categories: list[CategoryRow]
+    host_categories: list[HostCategoryRow]
+    urls: list[UrlRow]
+    directories: list[DirectoryRow]
+    category_directories: list[CategoryDirectoryRow]
+    up2date: list[Up2dateRow]
+    repositories: list[RepositoryRow]
+    arches: list[ArchRow]
+    file_details: list[FileDetailRow]
+    netblocks: list[NetblockRow]
+    countries_allowed: list[CountryAllowedRow]
+    peer_asns: list[PeerAsnRow]
+    redirects: list[RedirectRow]
+    continents: list[ContinentRow]
+    netblock_countries: list[NetblockCountryRow]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows read, by table."""
+        counts = {source.table.name: len(getattr(self, source.field)) for source in _SOURCES}
+        counts["host_category_dir"] = sum(row.rows for row in self.up2date)
+        return dict(sorted(counts.items()))
+
+
+class _Source(NamedTuple):
+    field: str
+    table: Table
+    row: Callable[..., object]
+    fields: tuple[str, ...]
+
+    @property
+    def keys(self) -> set[str]:
+        """The columns that the rows are sorted by, and so must be numbers."""
+        return _KEYS.get(self.row, {"id"})
+
+
+# Tables without an id of their own: a directory may be missing in the grouped one.
+_KEYS: dict[object, set[str]] = {
+    CategoryDirectoryRow: {"category_id", "directory_id"},
+    Up2dateRow: {"first_id"},
+}
+
+_SOURCES = [
+    _Source(field, table, row, row._fields)
+    for field, table, row in (
+        ("sites", schema.site, SiteRow),
+        ("hosts", schema.host, HostRow),
+        ("categories", schema.category, CategoryRow),
+        ("host_categories", schema.host_category, HostCategoryRow),
+        ("urls", schema.host_category_url, UrlRow),
+        ("directories", schema.directory, DirectoryRow),
+        ("category_directories", schema.category_directory, CategoryDirectoryRow),
+        ("up2date", schema.host_category_dir, Up2dateRow),
+        ("repositories", schema.repository, RepositoryRow),
+        ("arches", schema.arch, ArchRow),
+        ("file_details", schema.file_detail, FileDetailRow),
+        ("netblocks", schema.host_netblock, NetblockRow),
+        ("countries_allowed", schema.host_country_allowed, CountryAllowedRow),
+        ("peer_asns", schema.host_peer_asn, PeerAsnRow),
+        ("redirects", schema.repository_redirect, RedirectRow),
+        ("continents", schema.country_continent_redirect, ContinentRow),
+        ("netblock_countries", schema.netblock_country, NetblockCountryRow),
+    )
+]
+
+TABLES = tuple(source.table.name for source in _SOURCES)
+"""The names of the tables that an export reads."""
+
+# The incumbent never reads it, so trimmed copies of a database may lack it.
+_OPTIONAL = {"host_peer_asn"}
+
+
+def read_rows(connection: Connection, progress: Progress, left_out: LeftOutRows) -> Rows:
+    """Read every table once; raises DatabaseError if it is not MirrorManager's database.
+
+    Every row has integers as its own ids: a copy without constraints may hold others.
+    """
+    present = _present_tables(connection)
+    read: dict[str, list[Any]] = {}
+    for step, source in enumerate(_SOURCES):
+        name = source.table.name
+        progress(f"reading {name}", step, len(_SOURCES))
+        read[source.field] = _read(connection, source, left_out) if name in present else []
+    progress("applying the rules", len(_SOURCES), len(_SOURCES))
+    return Rows(**read)
+
+
+def _present_tables(connection: Connection) -> set[str]:
+    inspector = inspect(connection)
+    # Some sites give their exporter views of the tables, without the passwords.
+    present = {*inspector.get_table_names(), *inspector.get_view_names()}
+    missing = [
+        source.table.name for source in _SOURCES if source.table.name not in present | _OPTIONAL
+    ]
+    if missing:
+        raise DatabaseError(
+            "not a MirrorManager database: it has no table"
+            f" {', '.join(missing[:3])}{' ...' if missing[3:] else ''}; check the URL"
+        )
+    return present
+
+
+def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> list[object]:
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = _up2date(is_sqlite) if source.row is Up2dateRow else _columns(source)
+    keys = [place for place, name in enumerate(source.fields) if name in source.keys]
+    make = _shared_up2date() if source.row is Up2dateRow else source.row
+    values = _Values(source)
+    table = str(source.table.name)
+    rows = []
+    for found in connection.execute(statement):
+        try:
+            row = values.of(found)
+        except ValueError as error:
+            id = found[keys[0]]
+            left_out.add(table, id if type(id) is int else None, str(error))
+            continue
+        if all(type(row[place]) is int for place in keys):
+            rows.append(make(*row))
+        else:
+            left_out.add(table, None, f"an id that is no number: {found[0]!r:.40}")
+    return rows
+
+
+class _Values:
+    """Brings the values of rows to the types of their columns; most have these already."""
+
+    def __init__(self, source: _Source) -> None:
+        hints = source.row.__annotations__
+        self._names = source.fields
+        self._readers = [reader_of(name, hints[name]) for name in source.fields]
+        self._types = [{*get_args(hints[name]), hints[name], NoneType} for name in source.fields]
+        self._fit: dict[tuple[type, ...], bool] = {}
+
+    def of(self, found: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of a row; ValueError names the column of one that cannot be read."""
+        types = tuple(map(type, found))
+        fit = self._fit.get(types)
+        if fit is None:
+            pairs = zip(types, self._types, strict=True)
+            fit = self._fit[types] = all(one in those for one, those in pairs)
+        return found if fit else self._converted(found)
+
+    def _converted(self, found: Sequence[Any]) -> list[object]:
+        values = []
+        for name, read, value in zip(self._names, self._readers, found, strict=True):
+            try:
+                values.append(read(value))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return values
+
+
+def _shared_up2date() -> Callable[..., Up2dateRow]:
+    """Make rows whose equal lists are one object: whole subtrees have the same long one."""
+    lists: dict[str, str] = {}
+
+    def make(directory: int | None, host_categories: str, rows: int, first_id: int) -> Up2dateRow:
+        shared = lists.setdefault(host_categories, host_categories)
+        return Up2dateRow(directory, shared, rows, first_id)
+
+    return make
+
+
+def _columns(source: _Source) -> Select[Any]:
+    return select(*(_raw(source.table.c[name]) for name in source.fields))
+
+
+def _raw(column: Column[Any]) -> ColumnElement[Any]:
+    # SQLAlchemy takes each text in a boolean column for true.
+    return type_coerce(column, NullType()) if isinstance(column.type, Boolean) else column
+
+
+def _up2date(is_sqlite: bool) -> Select[Any]:
+    # The giant table: the database groups it, so that Python sees one row a directory.
+    table = schema.host_category_dir
+    host_category: ColumnElement[Any] = table.c.host_category_id
+    up2date: ColumnElement[Any] = table.c.up2date
+    if is_sqlite:
+        # Where nothing says of which type a value is.
+        flag = _raw(table.c.up2date)
+        words = func.lower(func.trim(flag)).in_(TRUE)
+        up2date = or_(flag == 1, and_(func.typeof(flag) == "text", words))
+        host_category = sql_cast(host_category, Integer)
+    return (
+        select(
+            table.c.directory_id,
+            func.aggregate_strings(sql_cast(host_category, Text), ","),
+            func.count(),
+            func.min(table.c.id),
+        )
+        .where(up2date)
+        .group_by(table.c.directory_id)
+    )

@@ -1,0 +1,110 @@
+"""What makes answers good though everything is there: counted for the question of a new snapshot.
+
+Nobody is missing, and each list has URLs; but all hosts are said to be in one country, all URLs
+lead to one machine, the checksums are those of last year. A database that was restored by half, or
+edited by one UPDATE without its WHERE, looks like this.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from snapshot.export.usable import METADATA, is_web
+from snapshot.file.model import Host
+from snapshot.file.reader import Snapshot
+
+# With fewer hosts one that is behind for a day is a third of all.
+_MANY_HOSTS = 10
+
+
+class Spread(NamedTuple):
+    """How many things there were, how many of these are no more as they were, in words."""
+
+    words: str
+    before: int
+    lost: int
+
+
+def spreads(old: Snapshot, new: Snapshot) -> Iterator[Spread]:
+    """Yield what became of countries, machines, netblocks, mirrors a directory and checksums."""
+    yield _moved(old, new)
+    yield _machines(old, new)
+    before, now = _with_netblocks(old), _with_netblocks(new)
+    yield Spread("active hosts with netblocks", len(before), len(before - now))
+    yield _older(old, new)
+    if len(old.hosts) >= _MANY_HOSTS:
+        yield _mirrors(old, new)
+
+
+def _moved(old: Snapshot, new: Snapshot) -> Spread:
+    now = {host.id: host.country for host in new.hosts}
+    both = [host for host in old.hosts if host.country and not host.inactive and host.id in now]
+    lost = sum(host.country != now[host.id] for host in both)
+    return Spread("hosts in the country where they were", len(both), lost)
+
+
+def _machines(old: Snapshot, new: Snapshot) -> Spread:
+    """Mirrors are renamed, and some are behind one name: so names are counted, not compared."""
+    before, now = _names(old), _names(new)
+    words = "different host names in http and https URLs"
+    return Spread(words, before, max(0, before - now))
+
+
+def _names(snapshot: Snapshot) -> int:
+    return len({
+        url.partition("://")[2].partition("/")[0].lower()
+        for category in snapshot.categories
+        for member in category.hosts
+        if not snapshot.hosts[member.host].inactive
+        for url in member.urls
+        if is_web(url)
+    })  # fmt: skip
+
+
+def _with_netblocks(snapshot: Snapshot) -> set[int]:
+    hosts: list[Host] = snapshot.hosts
+    return {
+        hosts[index].id
+        for chain in snapshot.netblock_chains
+        for netblock in chain
+        for index in netblock.hosts
+    }
+
+
+def _older(old: Snapshot, new: Snapshot) -> Spread:
+    before, now = _moments(old), _moments(new)
+    both = before.keys() & now.keys()
+    lost = sum(now[name] < before[name] for name in both)
+    return Spread("directories whose repomd.xml is as new as it was", len(both), lost)
+
+
+def _moments(snapshot: Snapshot) -> dict[str, int]:
+    """The newest moment of the repomd.xml of each directory that a repository has, by name."""
+    names, found = snapshot.directory_names(), {}
+    for row in snapshot.repositories:
+        name = names[row.directory]
+        if not name.endswith("/repodata"):
+            name += "/repodata"
+        place = snapshot.find_directory(name)
+        details = () if place is None else snapshot.file_details(place).get(METADATA, ())
+        if details:
+            found[name] = max(detail.timestamp for detail in details)
+    return found
+
+
+def _mirrors(old: Snapshot, new: Snapshot) -> Spread:
+    """How many mirrors the directories have, each mirror counted at each directory."""
+    before, now = _carriers(old), _carriers(new)
+    both = before.keys() & now.keys()
+    count = sum(before[name] for name in both)
+    lost = count - sum(now[name] for name in both)
+    return Spread("mirrors of directories, counted at each directory", count, max(0, lost))
+
+
+def _carriers(snapshot: Snapshot) -> dict[str, int]:
+    sizes = {None: 0} | {
+        place: len(snapshot.host_set(place)) for place in range(snapshot.host_set_count)
+    }
+    sets = snapshot.host_sets_of_directories()
+    return {
+        name: sizes[place] for name, place in zip(snapshot.directory_names(), sets, strict=True)
+    }

@@ -1,0 +1,240 @@
+"""What strangers can use of a snapshot: counted for the question whether a new one is worse.
+
+A stranger has no netblock and no ASN of a mirror's: private hosts, those that are for countries
+which do not exist, and URLs that are neither http nor https are nothing to him. Qualities are
+worked out once for each host set with its category, of which there are few, and not for each
+directory.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence, Set
+from enum import IntFlag
+from typing import NamedTuple
+
+from snapshot.export.continents import built_in_continents
+from snapshot.file.model import Host
+from snapshot.file.reader import Snapshot
+
+METADATA = "repomd.xml"
+
+
+class Quality(IntFlag):
+    """What a thing is good for; each includes none of the others."""
+
+    USABLE = 1
+    """An active host has it, private or not."""
+    PUBLIC = 2
+    """A stranger from some country is given an http or https URL."""
+    EVERYWHERE = 4
+    """A stranger from any country is."""
+    CHECKED = 8
+    """Its metalink has a checksum."""
+    STRONG = 16
+    """Its metalink has a SHA-256 or SHA-512."""
+    SECURE = 32
+    """A stranger from some country is given an https URL."""
+
+
+# As plain numbers: flags are slow to join.
+_USABLE, _PUBLIC, _EVERYWHERE, _SECURE = (
+    int(one) for one in (Quality.USABLE, Quality.PUBLIC, Quality.EVERYWHERE, Quality.SECURE)
+)
+
+
+class Things(NamedTuple):
+    """Things of one sort: what makes them the same in two snapshots, their category, qualities."""
+
+    keys: Sequence[Hashable]
+    categories: Sequence[str]
+    qualities: Sequence[int]
+
+
+class Usable(NamedTuple):
+    """Everything that is counted; `carriers` are hosts by category, each once in each."""
+
+    hosts: Things
+    carriers: Things
+    directories: Things
+    repositories: Things
+    redirects: Things
+
+
+class Tally(NamedTuple):
+    """How many things had a quality before, how many of these lack it now, how many have it now."""
+
+    before: int
+    lost: int
+    now: int
+
+
+def usable(snapshot: Snapshot) -> Usable:
+    """Return what clients can use of a snapshot, and how well."""
+    places = _Places(snapshot)
+    directories = places.directories()
+    repositories = _repositories(snapshot, directories)
+    redirects = _redirects(snapshot, repositories)
+    return Usable(places.hosts(), places.carriers(), directories, repositories, redirects)
+
+
+def tallies(old: Things, new: Things, quality: Quality) -> dict[str, Tally]:
+    """Return by category, as the old snapshot has it, what became of the things of a quality."""
+    before, lost, now = Counter[str](), Counter[str](), Counter[str]()
+    # Few combinations, so that the things themselves are counted at C speed.
+    combinations = Counter(zip(old.categories, old.qualities, _found(old, new), strict=True))
+    for (category, had, has), count in combinations.items():
+        before[category] += count if had & quality else 0
+        lost[category] += count if had & quality and not has & quality else 0
+    for (category, has), count in Counter(zip(new.categories, new.qualities, strict=True)).items():
+        now[category] += count if has & quality else 0
+    return {name: Tally(count, lost[name], now[name]) for name, count in before.items() if count}
+
+
+def _found(old: Things, new: Things) -> Iterable[int]:
+    """The qualities that the old one's things have in the new one; 0 for what is gone."""
+    if old.keys == new.keys:
+        return new.qualities
+    by_key = dict(zip(new.keys, new.qualities, strict=True))
+    return [by_key.get(key, 0) for key in old.keys]
+
+
+class _Places:
+    """Which hosts strangers are given, where."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        known = snapshot.continents.keys() | built_in_continents().keys()
+        listed = {index: host for index, host in enumerate(snapshot.hosts) if _listed(host, known)}
+        everywhere = {index for index, host in listed.items() if not host.countries_allowed}
+        web = [
+            {host.host for host in category.hosts if any(map(is_web, host.urls))}
+            for category in snapshot.categories
+        ]
+        secure = [
+            {host.host for host in category.hosts if any(map(_is_https, host.urls))}
+            for category in snapshot.categories
+        ]
+        self._secure = [frozenset(hosts & listed.keys()) for hosts in secure]
+        self._public = [frozenset(hosts & listed.keys()) for hosts in web]
+        self._everywhere = [frozenset(hosts & everywhere) for hosts in web]
+        self._names = [category.name for category in snapshot.categories]
+        self._host_sets = snapshot.host_sets_of_directories()
+        self._categories = snapshot.categories_of_directories()
+        pairs = {*zip(self._categories, self._host_sets, strict=True)}
+        self._carried = {
+            (category, host_set): frozenset(snapshot.host_set(host_set))
+            for category, host_set in pairs
+            if category is not None and host_set is not None
+        }
+        # The hosts that have any directory of a category.
+        self._any: dict[int, set[int]] = {}
+        for (category, _), hosts in self._carried.items():
+            self._any.setdefault(category, set()).update(hosts)
+
+    def directories(self) -> Things:
+        """All directories by name."""
+        qualities: dict[tuple[int | None, int | None], int] = {
+            pair: self._of_hosts(pair[0], hosts) for pair, hosts in self._carried.items()
+        }
+        return Things(
+            self._snapshot.directory_names(),
+            ["" if one is None else self._names[one] for one in self._categories],
+            [
+                qualities.get(pair, 0)
+                for pair in zip(self._categories, self._host_sets, strict=True)
+            ],
+        )
+
+    def carriers(self) -> Things:
+        """Hosts in a category of which they have any directory; the same by its topdir."""
+        found: dict[tuple[int, str], int] = {}
+        names = {}
+        for category, hosts in self._any.items():
+            topdir = self._snapshot.categories[category].topdir
+            names[topdir] = self._names[category]
+            for host in hosts:
+                key = self._snapshot.hosts[host].id, topdir
+                found[key] = found.get(key, 0) | self._of_hosts(category, {host})
+        return Things([*found], [names[topdir] for _, topdir in found], [*found.values()])
+
+    def hosts(self) -> Things:
+        """All hosts by id; they have no category."""
+        qualities = [0 if host.inactive else _USABLE for host in self._snapshot.hosts]
+        for category, hosts in self._any.items():
+            for host in hosts:
+                qualities[host] |= self._of_hosts(category, {host}) & ~_USABLE
+        ids = [host.id for host in self._snapshot.hosts]
+        return Things(ids, [""] * len(ids), qualities)
+
+    def _of_hosts(self, category: int, hosts: Set[int]) -> int:
+        return (
+            (_USABLE if hosts else 0)
+            | (0 if self._public[category].isdisjoint(hosts) else _PUBLIC)
+            | (0 if self._everywhere[category].isdisjoint(hosts) else _EVERYWHERE)
+            | (0 if self._secure[category].isdisjoint(hosts) else _SECURE)
+        )
+
+
+def _listed(host: Host, countries: set[str]) -> bool:
+    """Whether a stranger from any country may be offered a host."""
+    barred = host.countries_allowed and countries.isdisjoint(host.countries_allowed)
+    return not (host.inactive or host.private or barred)
+
+
+def is_web(url: str) -> bool:
+    """Whether a URL is one that package managers and browsers use."""
+    return url.partition(":")[0].lower() in ("http", "https")
+
+
+def _is_https(url: str) -> bool:
+    return url.partition(":")[0].lower() == "https"
+
+
+def by_arch(repositories: Things) -> Things:
+    """Return repositories by their arch instead of their category."""
+    arches = [str(key[1]) if isinstance(key, tuple) else "" for key in repositories.keys]
+    return repositories._replace(categories=arches)
+
+
+def _repositories(snapshot: Snapshot, directories: Things) -> Things:
+    """All repositories by prefix and arch, with the qualities of their directories."""
+    # One disabled arch disables the prefix, for the server too.
+    disabled = {row.prefix for row in snapshot.repositories if row.disabled}
+    qualities = [
+        0
+        if row.prefix in disabled
+        else directories.qualities[row.directory] | _checksums(snapshot, directories, row.directory)
+        for row in snapshot.repositories
+    ]
+    return Things(
+        [(row.prefix, row.arch) for row in snapshot.repositories],
+        [directories.categories[row.directory] for row in snapshot.repositories],
+        qualities,
+    )
+
+
+def _checksums(snapshot: Snapshot, directories: Things, directory: int) -> int:
+    """What is known of the repomd.xml of a repository's directory, if anybody carries that."""
+    name = str(directories.keys[directory])
+    found: int | None = directory
+    if not name.endswith("/repodata"):
+        found = snapshot.find_directory(f"{name}/repodata")
+    if found is None or not directories.qualities[found] & Quality.USABLE:
+        return 0
+    qualities = 0
+    for detail in snapshot.file_details(found).get(METADATA, ()):
+        strong = Quality.STRONG if detail.sha256 or detail.sha512 else 0
+        weak = Quality.CHECKED if strong or detail.sha1 or detail.md5 else 0
+        qualities |= strong | weak
+    return qualities
+
+
+def _redirects(snapshot: Snapshot, repositories: Things) -> Things:
+    """All redirects by what is asked for, with the best qualities of what they lead to."""
+    by_prefix: dict[str, int] = {}
+    for row, qualities in zip(snapshot.repositories, repositories.qualities, strict=True):
+        by_prefix[row.prefix] = by_prefix.get(row.prefix, 0) | qualities
+    return Things(
+        [*snapshot.redirects],
+        [""] * len(snapshot.redirects),
+        [by_prefix.get(target, 0) for target in snapshot.redirects.values()],
+    )

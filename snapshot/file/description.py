@@ -1,0 +1,141 @@
+"""One directory of a snapshot with all that is known of it, for people who look for a fault."""
+
+from msgspec import Struct
+
+from snapshot.file.model import Category, CategoryHost, FileDetail, Host, Inactive
+from snapshot.file.reader import Snapshot
+
+
+class File(Struct, frozen=True):
+    """One accepted version of a file; hashes in hexadecimal, empty when unknown."""
+
+    name: str
+    timestamp: int
+    size: int
+    md5: str
+    sha1: str
+    sha256: str
+    sha512: str
+
+
+class Offered(Struct, frozen=True):
+    """A host that may be offered for the directory, with its URLs of it."""
+
+    id: int
+    name: str
+    country: str
+    bandwidth: int
+    private: bool
+    always_up2date: bool
+    asns: tuple[int, ...]
+    countries_allowed: tuple[str, ...]
+    urls: tuple[str, ...]
+
+
+class NotOffered(Struct, frozen=True):
+    """A host that has the category but is not offered, and why."""
+
+    id: int
+    name: str
+    reason: str
+
+
+class Description(Struct, frozen=True):
+    """A directory; `repositories` as prefix and arch, a disabled one said so.
+
+    `ctime` is in seconds since 1970, UTC.
+    """
+
+    directory: str
+    category: str | None
+    readable: bool
+    ctime: int
+    repositories: list[str]
+    files: list[File]
+    hosts: list[Offered]
+    excluded: list[NotOffered]
+
+
+def describe(snapshot: Snapshot, index: int) -> Description:
+    """Describe the directory of an index; its files include those in its `repodata`."""
+    row = snapshot.directory(index)
+    category = None if row.category is None else snapshot.categories[row.category]
+    offered = set() if row.host_set is None else set(snapshot.host_set(row.host_set))
+    members = category.hosts if category else ()
+    hosts = snapshot.hosts
+    return Description(
+        directory=row.name,
+        category=category.name if category else None,
+        readable=row.readable,
+        ctime=row.ctime,
+        repositories=[
+            f"{one.prefix} {one.arch}{' (disabled)' if one.disabled else ''}"
+            for one in snapshot.repositories
+            if one.directory == index
+        ],
+        files=_files(snapshot, index, row.name),
+        hosts=[
+            _offered(hosts[one.host], one, _below(category, row.name))
+            for one in members
+            if one.host in offered
+        ],
+        excluded=[
+            NotOffered(hosts[one.host].id, hosts[one.host].name, _reason(hosts[one.host], one))
+            for one in members
+            if one.host not in offered
+        ],
+    )
+
+
+def find_repository(snapshot: Snapshot, prefix: str, arch: str) -> int | None:
+    """Return the index of a repository's directory, a redirect followed once; None without it."""
+    target = snapshot.redirects.get(prefix, prefix)
+    for row in snapshot.repositories:
+        if (row.prefix, row.arch) == (target, arch):
+            return row.directory
+    return None
+
+
+def _files(snapshot: Snapshot, index: int, name: str) -> list[File]:
+    found = [_file(one, detail) for one, detail in _details(snapshot, index)]
+    repodata = snapshot.find_directory(f"{name}/repodata")
+    if repodata is not None:
+        found += [_file(f"repodata/{one}", row) for one, row in _details(snapshot, repodata)]
+    return found
+
+
+def _details(snapshot: Snapshot, index: int) -> list[tuple[str, FileDetail]]:
+    details = snapshot.file_details(index)
+    return [(name, version) for name in sorted(details) for version in details[name]]
+
+
+def _file(name: str, detail: FileDetail) -> File:
+    hashes = (detail.md5, detail.sha1, detail.sha256, detail.sha512)
+    return File(name, detail.timestamp, detail.size, *(value.hex() for value in hashes))
+
+
+def _below(category: Category | None, name: str) -> str:
+    """What follows a host's URL of the category's topdir."""
+    return name[len(category.topdir) :].strip("/") if category else ""
+
+
+def _offered(host: Host, member: CategoryHost, below: str) -> Offered:
+    return Offered(
+        id=host.id,
+        name=host.name,
+        country=host.country,
+        bandwidth=host.bandwidth,
+        private=host.private,
+        always_up2date=member.always_up2date,
+        asns=host.asns,
+        countries_allowed=host.countries_allowed,
+        urls=tuple(f"{url.rstrip('/')}/{below}" for url in member.urls),
+    )
+
+
+def _reason(host: Host, member: CategoryHost) -> str:
+    """Why the exporter left a host out of a host set of its category."""
+    if host.inactive:
+        off = (flag.name or "" for flag in Inactive if flag & host.inactive)
+        return f"not active: {', '.join(name.lower().replace('_', ' ') for name in off)}"
+    return "not up to date here" if member.urls else "no public URL"

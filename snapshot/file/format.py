@@ -1,0 +1,237 @@
+"""The container of a snapshot: header, section table, checksum, snapshot id.
+
+Everything here is also in docs/snapshot-format.md, which is enough to write another reader.
+What the sections hold is the business of `sections`; this module only knows their bytes.
+"""
+
+import hashlib
+import hmac
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+from snapshot.file.errors import (
+    DamagedSnapshot,
+    EmptySnapshot,
+    ForeignSnapshot,
+    MalformedSnapshot,
+    NewerSnapshot,
+    NotASnapshot,
+    ObsoleteSnapshot,
+    TruncatedSnapshot,
+    UnreadableSnapshot,
+)
+from snapshot.file.wholefile import open_regular
+
+# The first byte is not ASCII and the last a line feed, so that a transfer as text shows.
+MAGIC = b"\x89MLSNAP\n"
+# A reader of major version N reads N and N-1; a new minor version only adds sections or
+# fields at the end of an array, which older readers pass over.
+MAJOR, MINOR = 1, 1
+HEADER = struct.Struct("<8sHHIQqq16s32s32s8x")
+ENTRY = struct.Struct("<16sQQI4x")
+ALIGNMENT = 8
+# Bit 0 of a section's flags: the section is content, so it counts for the snapshot id.
+CONTENT = 1
+# Far above what is written (15), so that a forged count cannot make the reader work for long.
+MAX_SECTIONS = 1024
+# A hundred times a snapshot of 9.7 million rows of host_category_dir: each worker has it in memory.
+MAX_FILE_BYTES = 256 << 20
+_CHECKSUM = slice(56, 88)
+_SEAL = slice(88, 120)
+NO_SEAL = bytes(32)
+
+
+class Header(NamedTuple):
+    """The fixed first 128 bytes; times in seconds since 1970, UTC."""
+
+    magic: bytes
+    major: int
+    minor: int
+    section_count: int
+    file_size: int
+    built: int
+    read: int
+    id: bytes
+    checksum: bytes
+    seal: bytes
+
+
+class Section(NamedTuple):
+    """One named run of bytes; content sections make up the snapshot id."""
+
+    name: str
+    data: bytes | memoryview
+    content: bool
+
+
+class Container(NamedTuple):
+    """A verified snapshot file: its header and its sections as views of the mapped file."""
+
+    header: Header
+    sections: Mapping[str, memoryview]
+
+
+def snapshot_id(sections: Iterable[Section]) -> bytes:
+    """Return the digest of the content sections, in the order of their names."""
+    digest = hashlib.blake2b(digest_size=16)
+    for section in sorted(section for section in sections if section.content):
+        digest.update(struct.pack("<16sQ", section.name.encode(), len(section.data)))
+        digest.update(section.data)
+    return digest.digest()
+
+
+def checksum(data: bytes | bytearray | memoryview) -> bytes:
+    """Return the digest of the whole file with the checksum's own bytes as zeros."""
+    view = memoryview(data)
+    digest = hashlib.blake2b(view[: _CHECKSUM.start], digest_size=32)
+    digest.update(bytes(32))
+    digest.update(view[_CHECKSUM.stop :])
+    return digest.digest()
+
+
+def make_seal(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
+    """Return the keyed digest of the whole file with checksum and seal as zeros."""
+    view = memoryview(data)
+    digest = hashlib.blake2b(view[: _CHECKSUM.start], digest_size=32, key=key)
+    digest.update(bytes(_SEAL.stop - _CHECKSUM.start))
+    digest.update(view[_SEAL.stop :])
+    return digest.digest()
+
+
+def pack(sections: list[Section], built: int, read: int, key: bytes | None = None) -> bytearray:
+    """Return the bytes of a snapshot file; `built` and `read` are seconds since 1970, UTC.
+
+    With a key (at most 64 bytes) it is sealed.
+    """
+    table = bytearray()
+    offset = _aligned(HEADER.size + ENTRY.size * len(sections))
+    for name, data, content in sections:
+        table += ENTRY.pack(name.encode(), offset, len(data), CONTENT if content else 0)
+        offset = _aligned(offset + len(data))
+    out = bytearray(offset)
+    header = Header(
+        MAGIC, MAJOR, MINOR, len(sections), offset, built, read,
+        snapshot_id(sections), bytes(32), NO_SEAL,
+    )  # fmt: skip
+    HEADER.pack_into(out, 0, *header)
+    out[HEADER.size : HEADER.size + len(table)] = table
+    for index, section in enumerate(sections):
+        _, start, length, _ = ENTRY.unpack_from(table, index * ENTRY.size)
+        out[start : start + length] = section.data
+    if key is not None:
+        out[_SEAL] = make_seal(out, key)
+    out[_CHECKSUM] = checksum(out)
+    return out
+
+
+def open_container(path: str | os.PathLike[str], key: bytes | None = None) -> Container:
+    """Map and verify a snapshot file; every way in which it can be bad has its own error.
+
+    With a key the file must be sealed with it; without one a seal is not looked at.
+
+    What is mapped is an anonymous copy that forked processes share: what was verified stays as
+    it was, even if somebody writes over the file in place, which would end a process that had
+    mapped the file itself.
+    """
+    path = Path(path)
+    header, data = _read(path)
+    if checksum(data) != header.checksum:
+        raise DamagedSnapshot(f"{path}: damaged: the checksum does not match; fetch it again")
+    if key is not None:
+        _verify_seal(header, data, key, path)
+    return Container(header, _read_table(data, header, path))
+
+
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def _read(path: Path) -> tuple[Header, memoryview]:
+    """Return the header and a copy of the whole file, if its first bytes and size are a snapshot's.
+
+    Another kind of file, of whatever size, costs no more than its first bytes.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise EmptySnapshot(f"{path}: empty: a snapshot has at least {HEADER.size} bytes")
+            header = _read_header(file.read(HEADER.size), path)
+            _verify_size(header, size, path)
+            file.seek(0)
+            return header, _copy(file, size, path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableSnapshot(f"{path}: cannot be read: {why}") from error
+
+
+def _copy(file: BufferedReader, size: int, path: Path) -> memoryview:
+    copy = memoryview(mmap.mmap(-1, size))
+    if file.readinto(copy) < size:
+        raise TruncatedSnapshot(f"{path}: cut short while it was read; fetch it again")
+    return copy.toreadonly()
+
+
+def _read_header(data: bytes, path: Path) -> Header:
+    # A cut file may end within the magic, so what is there is compared first.
+    if not MAGIC.startswith(data[: len(MAGIC)]):
+        raise NotASnapshot(f"{path}: not a snapshot: it does not begin like one")
+    if len(data) < HEADER.size:
+        raise TruncatedSnapshot(
+            f"{path}: cut short: {len(data)} bytes, and the header alone has {HEADER.size}"
+        )
+    header = Header(*HEADER.unpack(data))
+    if header.major > MAJOR:
+        raise NewerSnapshot(
+            f"{path}: format version {header.major}.{header.minor} is newer than this program"
+            f" reads ({MAJOR}.x): update mirrorlist"
+        )
+    if header.major < max(1, MAJOR - 1):
+        raise ObsoleteSnapshot(
+            f"{path}: format version {header.major}.{header.minor} is too old: export it again"
+        )
+    return header
+
+
+def _verify_size(header: Header, size: int, path: Path) -> None:
+    if size < header.file_size:
+        raise TruncatedSnapshot(
+            f"{path}: cut short: {size} of {header.file_size} bytes are there; fetch it again"
+        )
+    if size > header.file_size:
+        raise DamagedSnapshot(
+            f"{path}: damaged: {size - header.file_size} bytes follow its end; fetch it again"
+        )
+    if size > MAX_FILE_BYTES:
+        raise MalformedSnapshot(
+            f"{path}: {size:,} bytes: more than the limit of {MAX_FILE_BYTES:,} for a snapshot"
+        )
+
+
+def _verify_seal(header: Header, data: memoryview, key: bytes, path: Path) -> None:
+    if header.seal == NO_SEAL:
+        raise ForeignSnapshot(
+            f"{path}: not sealed: export it with the --snapshot-key that is given here"
+        )
+    if not hmac.compare_digest(header.seal, make_seal(data, key)):
+        raise ForeignSnapshot(f"{path}: foreign: it was not sealed with this --snapshot-key")
+
+
+def _read_table(data: memoryview, header: Header, path: Path) -> dict[str, memoryview]:
+    end = HEADER.size + ENTRY.size * header.section_count
+    if header.section_count > MAX_SECTIONS or end > len(data):
+        raise MalformedSnapshot(f"{path}: malformed: the section table is out of bounds")
+    sections = {}
+    for raw_name, offset, length, _ in ENTRY.iter_unpack(data[HEADER.size : end]):
+        name = raw_name.rstrip(b"\0").decode("ascii", "replace")
+        if offset % ALIGNMENT or offset < end or offset + length > len(data):
+            raise MalformedSnapshot(f"{path}: malformed: section {name!r} is out of bounds")
+        if name in sections:
+            raise MalformedSnapshot(f"{path}: malformed: section {name!r} occurs twice")
+        sections[name] = data[offset : offset + length]
+    return sections

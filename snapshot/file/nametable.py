@@ -1,0 +1,152 @@
+"""The names of directories in bytes: sorted, front-coded in blocks, found by bisection.
+
+Written and read as `sections` does it, whose part it is.
+"""
+
+import struct
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+
+from snapshot.file.integers import integers, little_endian
+from snapshot.file.text import refuse_control
+
+# Names a block: a lookup decodes one block, so smaller is faster and larger is more compact.
+NAMES_PER_BLOCK = 16
+# What a reader takes, so that few bytes cannot stand for many: a path that a system could open, and
+# eight times the names of a block.
+MAX_NAME_BYTES = 4096
+MAX_NAMES_PER_BLOCK = 128
+_ONE_BYTE = 0x7F
+
+
+def pack_names(names: Sequence[bytes]) -> bytes:
+    """Return sorted names front-coded in blocks: the first whole, each next by what differs."""
+    blocks, offsets, previous = bytearray(), array("I"), b""
+    for index, name in enumerate(names):
+        if index % NAMES_PER_BLOCK == 0:
+            offsets.append(len(blocks))
+            previous = b""
+        shared = _shared_prefix(previous, name)
+        blocks += _varint(shared) + _varint(len(name) - shared) + name[shared:]
+        previous = name
+    return struct.pack("<II", len(names), NAMES_PER_BLOCK) + little_endian(offsets) + bytes(blocks)
+
+
+class Names:
+    """The stored, sorted names, decoded a block at a time."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.count: int
+        self._per_block: int
+        self.count, self._per_block = struct.unpack_from("<II", view)
+        if self.count and not 0 < self._per_block <= MAX_NAMES_PER_BLOCK:
+            raise ValueError("a block of too many names, or of none")
+        blocks = -(-self.count // self._per_block) if self.count else 0
+        self._offsets = integers(view[8 : 8 + 4 * blocks], "I")
+        self._blocks = view[8 + 4 * blocks :]
+        if len(self._offsets) != blocks:
+            raise ValueError("the blocks' offsets are cut short")
+
+    def __getitem__(self, index: int) -> bytes:
+        """Return the name of an index."""
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        block, place = divmod(index, self._per_block)
+        return self._block(block, place + 1)[place]
+
+    def find(self, name: bytes) -> int | None:
+        """Return the index of a name, or None: one bisection and one block, about 5 us."""
+        number = bisect_right(self._firsts, name) - 1
+        if number < 0:
+            return None
+        block = self._block(number, self._per_block)
+        return number * self._per_block + block.index(name) if name in block else None
+
+    @cached_property
+    def _firsts(self) -> list[bytes]:
+        return [self._block(number, 1)[0] for number in range(len(self._offsets))]
+
+    def verify(self) -> None:
+        """Raise ValueError unless every name is text, and sorted: about 0.8 us a name."""
+        data, place, last = bytes(self._blocks), 0, b""
+        for block, offset in enumerate(self._offsets):
+            if offset != place:
+                raise ValueError("a block is out of place")
+            names, place = _decoded(data, place, self._in_block(block))
+            # The root has the empty name, and comes first.
+            if (block and names[0] <= last) or sorted(set(names)) != names:
+                raise ValueError("names are not sorted")
+            last = names[-1]
+            verify_text(b"/".join(names).decode())
+        if place != len(data):
+            raise ValueError("bytes follow the last name")
+
+    def all(self) -> list[bytes]:
+        """Return every name, in order."""
+        return [name for b in range(len(self._offsets)) for name in self._block(b, self.count)]
+
+    def _block(self, block: int, most: int) -> list[bytes]:
+        return _decoded(self._blocks, self._offsets[block], min(most, self._in_block(block)))[0]
+
+    def _in_block(self, block: int) -> int:
+        return min(self._per_block, self.count - block * self._per_block)
+
+
+def _decoded(data: bytes | memoryview, place: int, count: int) -> tuple[list[bytes], int]:
+    """Return so many names of a block, and where they end."""
+    name, names = b"", []
+    for _ in range(count):
+        # Nearly all numbers have one byte, and a call for each is half of the time.
+        shared, length = data[place], data[place + 1]
+        place += 2
+        if shared > _ONE_BYTE or length > _ONE_BYTE:
+            shared, place = _read_varint(data, place - 2)
+            length, place = _read_varint(data, place)
+        end = place + length
+        if shared > len(name) or end > len(data) or shared + length > MAX_NAME_BYTES:
+            raise ValueError("a name is out of bounds")
+        name = name[:shared] + bytes(data[place:end])
+        place = end
+        names.append(name)
+    return names, place
+
+
+def verify_text(text: str) -> None:
+    """Raise ValueError if a text has what cannot stand in a list; no ASCII is looked at twice."""
+    if not (text.isascii() and text.isprintable()):
+        refuse_control(text, "a text")
+
+
+def _shared_prefix(one: bytes, other: bytes) -> int:
+    length = min(len(one), len(other))
+    for place in range(length):
+        if one[place] != other[place]:
+            return place
+    return length
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(view: bytes | memoryview, position: int) -> tuple[int, int]:
+    byte = view[position]
+    if byte < 0x80:
+        return byte, position + 1
+    value = shift = 0
+    while True:
+        byte = view[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 28:
+            raise ValueError("a length is out of bounds")

@@ -1,0 +1,148 @@
+"""Writes a snapshot: encodes its sections and puts the file in place whole."""
+
+import errno
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from snapshot.file import sections
+from snapshot.file.errors import OutputError
+from snapshot.file.format import MAGIC, Section, pack
+from snapshot.file.model import SnapshotData
+from snapshot.file.nametable import pack_names
+
+# Readers are other users: rsync, the container's user, a person with `inspect`.
+MODE = 0o644
+_INSTEAD = "move it away or choose another --output (export and import-cache: --force replaces it)"
+
+
+def encode(data: SnapshotData, built: int | None = None, key: bytes | None = None) -> bytearray:
+    """Return the bytes of a snapshot file; equal data gives equal sections and an equal id."""
+    built = int(time.time()) if built is None else built
+    return pack([Section(*section) for section in _sections(data)], built, data.read, key)
+
+
+def followed(path: Path) -> Path:
+    """Return where a symbolic link leads, as the link is to stay; any other path as it is."""
+    # os.path, as pathlib raises for a name that is too long.
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise OutputError if a file is there that is not a snapshot, so not ours to replace.
+
+    A damaged or cut snapshot is one, by its first bytes; an empty file holds nothing to lose.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            head = file.read(len(MAGIC)) if is_file else b"-"
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"{path}: not replaced: whether it is a snapshot cannot be read: {error.strerror};"
+            f" {_INSTEAD}"
+        ) from error
+    if not MAGIC.startswith(head):
+        raise OutputError(f"{path}: not replaced: it is not a snapshot; {_INSTEAD}")
+
+
+def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise OutputError if a file cannot be put in this place, or is one of the inputs.
+
+    For use before long work; whether the disk has room shows at the end only.
+    """
+    try:
+        if not stat.S_ISDIR(path.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # A device or a pipe would be replaced by a file.
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path}: cannot be written: not a regular file")
+        if path.exists() and any(_is_same(path, one) for one in inputs):
+            raise OutputError(f"{path}: cannot be written: it is also read")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    # What cannot be looked at is for those to name who read it.
+    with suppress(OSError):
+        return path.samefile(other)
+    return False
+
+
+def replace_file(
+    path: Path,
+    content: bytes | bytearray,
+    approve: Callable[[Path], None] = lambda written: None,
+) -> None:
+    """Write a file beside `path`, sync it, rename it over `path`, sync the directory.
+
+    `approve` sees the whole new file before it takes its place, and raises to keep the old one.
+    If `path` is a symbolic link, all of this is done where it leads.
+    """
+    path = followed(path)
+    check_output(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(handle, MODE)
+            os.fsync(handle)
+        approve(Path(name))
+        os.replace(name, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
+    # It changes with each export, so it is not content.
+    history = [("history", sections.pack_history(data.history), False)] if data.history else []
+    pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
+    names = [directory.name.encode() for directory in data.directories]
+    return [
+        ("asn_ranges", sections.pack_ranges(data.asn_ranges), True),
+        ("categories", pack_value(data.categories), True),
+        ("continents", pack_value(data.continents), True),
+        ("country_ranges", sections.pack_ranges(data.country_ranges), True),
+        ("directories", sections.pack_directories(data.directories), True),
+        ("directory_names", pack_names(names), True),
+        ("file_details", sections.pack_file_details(data.file_details), True),
+        ("host_sets", sections.pack_host_sets(data.host_sets, len(data.hosts)), True),
+        ("hosts", pack_value(data.hosts), True),
+        ("netblock_chains", pack_value(data.netblock_chains), True),
+        ("netblock_ranges", sections.pack_ranges(data.netblock_ranges), True),
+        ("redirects", pack_value(data.redirects), True),
+        ("repositories", pack_value(data.repositories), True),
+        # What was read and left out does not change an answer, so it is not content.
+        ("report", pack_value(data.report), False),
+        *history,
+    ]
