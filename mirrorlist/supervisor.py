@@ -5,6 +5,7 @@ only waits for signals, and looks now and then whether its workers still answer.
 system refuses, a fork or a line on standard error, ends it: it pauses and tries again.
 """
 
+import ctypes
 import gc
 import os
 import signal
@@ -28,6 +29,8 @@ _KILL_AFTER_SECONDS = GRACEFUL_SECONDS + 5
 _MOST_KILLS = 2
 _LAST_SECONDS = 2.0
 _GLANCE_SECONDS = 0.01
+# Linux only: prctl(2), by which a process asks for a signal at its parent's end.
+_PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 5.0
 """How often a supervisor looks whether its workers still answer."""
 
@@ -137,6 +140,7 @@ class Supervisor:
     def _become(self, work: Work) -> NoReturn:
         status = 1
         try:
+            _be_woken_at_its_end()
             os.close(self._lifeline[1])
             for stop in STOP:
                 signal.signal(stop, signal.SIG_DFL)
@@ -216,3 +220,9 @@ class Supervisor:
         for process in self._born:
             with suppress(OSError):
                 os.kill(process, number)
+
+
+def _be_woken_at_its_end() -> None:
+    """Let the kernel continue this process at its parent's end: a stopped one reads no lifeline."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)

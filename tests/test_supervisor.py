@@ -146,10 +146,15 @@ def test_two_fast_signals(snapshot: Path, tmp_path: Path) -> None:
         assert not any(map(_is_running, workers))
 
 
-def test_no_worker_outlives_the_supervisor(snapshot: Path, tmp_path: Path) -> None:
-    """After kill -9 of the supervisor its workers end and the port is free."""
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_no_worker_outlives_the_supervisor(
+    snapshot: Path, tmp_path: Path, is_stopped: bool
+) -> None:
+    """After kill -9 of the supervisor its workers end and the port is free, stopped ones too."""
     with _running(snapshot, tmp_path, workers=2) as server:
         workers = server.workers()
+        if is_stopped:
+            os.kill(workers[0], signal.SIGSTOP)
         server.end(signal.SIGKILL)
         wait_until("no worker is left", lambda: not any(map(_is_running, workers)))
         assert _refuses(server.port)
