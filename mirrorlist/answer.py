@@ -1,10 +1,9 @@
-"""`answer()`: a query and a client in, status and headers and body out; no I/O.
+"""`answer_plan()`: a plan and a client in, status and headers and body out; no I/O.
 
-The only place that joins query, target, selection and rendering. Clock and random source are
-arguments, so the same seed gives the same bytes.
+All lists are answered here: those that are sent, and those for when something is wrong with us.
+Clock and random source are arguments, so the same seed gives the same bytes.
 """
 
-from collections.abc import Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from random import Random
@@ -13,18 +12,12 @@ from msgspec import Struct
 
 from mirrorlist import metalink, plain
 from mirrorlist.address import Address
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Client
-from mirrorlist.errors import QueryError, Unavailable
-from mirrorlist.nothing import why_nothing
-from mirrorlist.orders import Orders
-from mirrorlist.place import locate
-from mirrorlist.plan import Plan, location_of
-from mirrorlist.query import Query
-from mirrorlist.roster import GLOBAL
-from mirrorlist.selection import Chosen, Selection, Situation, Tier
-from mirrorlist.target import find_details, find_target
-from snapshot.file.model import FileDetail
+from mirrorlist.client import NO_CLIENT, Client
+from mirrorlist.errors import QueryError
+from mirrorlist.orders import Order, Orders
+from mirrorlist.place import NOWHERE, Place
+from mirrorlist.plan import Plan, Refusal
+from mirrorlist.selection import Tier
 
 DEFAULT_MINIMUM = 5
 
@@ -59,72 +52,75 @@ class Answer(Struct, frozen=True):
         return b"".join(self.pieces)
 
 
-def answer(
-    query: Query,
+def answer_plan(
+    plan: Plan | Refusal,
     client: Client,
-    catalog: Catalog,
+    place: Place,
+    orders: Orders | None,
     rng: Random,
     now: float,
-    minimum: int = DEFAULT_MINIMUM,
 ) -> Answer:
-    """Return the answer to a query, drawn anew; `now` is in seconds since 1970, UTC."""
-    return answer_plan(Plan(query, catalog, minimum), client, None, rng, now)
+    """Return a client's answer; with `orders` some are used again.
 
-
-def answer_plan(
-    plan: Plan, client: Client, orders: Orders | None, rng: Random, now: float
-) -> Answer:
-    """Return the answer to a query that was looked into; with `orders` some are used again."""
-    query, log = plan.query, None
-    place = locate(client, plan.catalog)
+    `now` is in seconds since 1970, UTC.
+    """
+    log = None
     if plan.is_resolved:
+        query = plan.query
         log = LogEntry(client.geo, place.country, query.repo or "", query.arch or "")
-    if plan.error is not None:
-        return refuse(plan.error, query.metalink, now, log)
+    if isinstance(plan, Refusal):
+        return _refused(plan.status, plan.text, plan.query.metalink, now, log)
     order, said = plan.order(client, place, orders, rng)
     if not order.hosts:
-        return refuse(plan.nothing(client, place), query.metalink, now, log)
-    if query.metalink:
-        pieces = (_head(int(now)), *plan.metalink(order))
-        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, place.country)
-    status, pieces, location = 200, (), None
-    if query.redirect:
-        status, location = 302, plan.location(order)
-    else:
-        pieces = plan.mirrorlist(order, said)
-    return Answer(status, plain.CONTENT_TYPE, pieces, location, log, order.tier, place.country)
+        return refuse(plan.nothing(client, place), plan.query.metalink, now, log)
+    return _listed(plan, order, said, now, log, place.country)
 
 
-def plain_order(query: Query, catalog: Catalog, now: float) -> Answer:
-    """Return the public hosts of what a query asks for in the order they are stored.
+def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
+    """Return the public hosts of what is asked for in the order they are stored.
 
-    For when something is wrong with us: needs no client and no chance, and never raises.
+    For when something is wrong with us: needs no client and no chance.
     Source: docs/protocol.md#internal-errors.
     """
-    try:
-        target = find_target(query, catalog)
-        nobody = Client(Address(4, 0), Address(4, 0), "none")
-        situation = Situation(query, nobody, locate(nobody, catalog), target, catalog, 0)
-        hosts = situation.allowed(target.carriers.public)
-        urls = situation.urls
-        chosen = [Chosen(host, Tier.GLOBAL, urls[host]) for host in hosts if host in urls]
-        details = find_details(target, catalog) if query.metalink else ()
-        if not chosen:
-            return refuse(why_nothing(situation), query.metalink, now)
-        selection = Selection(chosen, False, None, [GLOBAL])
-        return _render(situation, selection, details, now)
-    except QueryError as error:
-        return refuse(error, query.metalink, now)
-    except Exception:
-        return refuse(Unavailable("# no list can be made at the moment"), query.metalink, now)
+    if isinstance(plan, Refusal):
+        return _refused(plan.status, plan.text, plan.query.metalink, now)
+    order, said = plan.stored_order()
+    if not order.hosts:
+        return refuse(plan.nothing(NO_CLIENT, NOWHERE), plan.query.metalink, now)
+    return _listed(plan, order, said, now)
+
+
+def _listed(
+    plan: Plan,
+    order: Order,
+    said: bytes,
+    now: float,
+    log: LogEntry | None = None,
+    country: str = "",
+) -> Answer:
+    """Return an order as an answer: the one way to make a list."""
+    if plan.query.metalink:
+        pieces = (_head(int(now)), *plan.metalink(order))
+        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country)
+    if plan.query.redirect:
+        location = plan.location(order)
+        return Answer(302, plain.CONTENT_TYPE, (), location, log, order.tier, country)
+    pieces = plan.mirrorlist(order, said)
+    return Answer(200, plain.CONTENT_TYPE, pieces, None, log, order.tier, country)
 
 
 def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:
     """Return a client's mistake as an answer of the kind that was asked for."""
+    return _refused(error.status, str(error), is_metalink, now, log)
+
+
+def _refused(
+    status: int, text: str, is_metalink: bool, now: float, log: LogEntry | None = None
+) -> Answer:
     if is_metalink:
-        body = metalink.render_error(pubdate(now), str(error))
-        return Answer(error.status, metalink.CONTENT_TYPE, (body,), log=log)
-    return Answer(error.status, plain.CONTENT_TYPE, (plain.render_error(str(error)),), log=log)
+        body = metalink.render_error(pubdate(now), text)
+        return Answer(status, metalink.CONTENT_TYPE, (body,), log=log)
+    return Answer(status, plain.CONTENT_TYPE, (plain.render_error(text),), log=log)
 
 
 def pubdate(now: float) -> str:
@@ -136,20 +132,3 @@ def pubdate(now: float) -> str:
 def _head(second: int) -> bytes:
     # All documents of one second begin alike.
     return metalink.head(pubdate(second))
-
-
-def _render(
-    situation: Situation, selection: Selection, details: Sequence[FileDetail], now: float
-) -> Answer:
-    query, target, catalog = situation.query, situation.target, situation.catalog
-    tier = selection.chosen[0].tier
-    if query.metalink:
-        body = metalink.render_metalink(
-            pubdate(now), target.file or "", details, selection.chosen, target.path, catalog.hosts
-        )
-        return Answer(200, metalink.CONTENT_TYPE, (body,), tier=tier)
-    if query.redirect:
-        location = location_of(selection.chosen[0].urls[0].base, target)
-        return Answer(302, plain.CONTENT_TYPE, (), location, tier=tier)
-    body = plain.render_mirrorlist(query, target, selection, catalog.read, catalog.hosts)
-    return Answer(200, plain.CONTENT_TYPE, (body,), tier=tier)

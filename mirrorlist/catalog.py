@@ -43,8 +43,7 @@ class Catalog:
         self.barred = self.roster.barred
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
-        self.named = self.roster.named
-        self.named_countries = self.roster.named_countries
+        self.known = self.roster.known
         self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 2, _size)
         self.redirects = snapshot.redirects
         self.repositories = {

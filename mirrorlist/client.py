@@ -53,7 +53,7 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 
 Network = tuple[int, int, int]
 
-# Where a client is of whom nothing is known: near nobody.
+# The address of a client of whom nothing is known: near nobody.
 _UNKNOWN = Address(4, 0)
 # Who is at the other end of a Unix socket.
 _LOCAL = Address(4, 0x7F000001)
@@ -68,16 +68,17 @@ class Client(Struct, frozen=True):
 
     `near` is the address for the netblock and ASN tiers, `geo` the one for the country; they
     differ when a stranger wishes for another place with `ip=`, and when nothing is known of him.
-    `is_ours`: a trusted proxy or loopback asks for itself, and may see everything. `country` is
-    what GeoIP says.
+    `is_ours`: a trusted proxy or loopback asks for itself, and may see everything.
     """
 
     near: Address
     geo: Address
     source: str
     is_ours: bool = False
-    country: str | None = None
-    country_source: str = "none"
+
+
+NO_CLIENT = Client(_UNKNOWN, _UNKNOWN, "none")
+"""For lists that nobody asked for: near nobody, and nowhere."""
 
 
 class _Peer(Struct, frozen=True):

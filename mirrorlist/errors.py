@@ -6,7 +6,8 @@ MirrorlistError
 │   ├── Unspecified (200)   neither path= nor repo= and arch=, as the incumbent answers
 │   ├── Disabled (200)      a disabled repository, as the incumbent answers
 │   └── NotFound (404)      no such directory or file
-│       └── UnknownRepository   no such repository
+│       ├── UnknownRepository   no such repository
+│       └── NoDetails           nothing is known of the file that a metalink is asked for
 └── OperatorError       stops the start with its exit code
     ├── OptionError (2)     an option's value that cannot be used
     ├── GeoipError (3)      a GeoIP file that cannot be used
@@ -54,6 +55,10 @@ class NotFound(QueryError):
 
 class UnknownRepository(NotFound):
     """A query for a repository and an arch that are not there."""
+
+
+class NoDetails(NotFound):
+    """A query for the metalink of something that is there, and of which there are no checksums."""
 
 
 class OperatorError(MirrorlistError):

@@ -1,8 +1,9 @@
 """Why these mirrors: each host of an answer with its tier, each other host with the reason.
 
-Reads the same rules as the answer itself: target, place, selection.
+Takes the plan that the answer is made of, and draws its hosts by the same functions.
 """
 
+from collections.abc import Sequence
 from random import Random
 
 from msgspec import structs
@@ -12,10 +13,11 @@ from mirrorlist.client import Client
 from mirrorlist.errors import NotFound
 from mirrorlist.explanation import ClientSeen, Excluded, Explanation, Listed, SnapshotUsed
 from mirrorlist.nothing import protocols_asked, why_nothing
-from mirrorlist.place import Place, locate
+from mirrorlist.place import Place
+from mirrorlist.plan import Plan
 from mirrorlist.query import Query
-from mirrorlist.selection import Selection, Situation, select
-from mirrorlist.target import find_details, find_target
+from mirrorlist.selection import Offer, Situation, draw, offer
+from mirrorlist.urls import Path
 from snapshot.file.model import Host, Inactive
 
 # Behind a longer path each host is shown with its first URL alone.
@@ -29,50 +31,48 @@ _SWITCHED_OFF = {
 }
 
 
-def explain(
-    query: Query, client: Client, catalog: Catalog, rng: Random, now: float, minimum: int
-) -> Explanation:
-    """Return an answer with its reasons; raises QueryError where the answer would be an error."""
-    target = find_target(query, catalog)
-    if query.metalink:
-        find_details(target, catalog)
-    place = locate(client, catalog)
-    situation = Situation(query, client, place, target, catalog, minimum)
-    selection = select(situation, rng)
-    # What a client thinks up is not repeated for each URL.
-    most = 1 if len(target.path.encoded) > MOST_PATH else None
+def explain(plan: Plan, client: Client, place: Place, rng: Random, now: float) -> Explanation:
+    """Return an answer with its reasons: with the same chance the hosts are those that are sent."""
+    catalog, target = plan.catalog, plan.target
+    situation = plan.situation(client, place)
+    found = offer(situation)
     return Explanation(
         snapshot=SnapshotUsed(catalog.id, catalog.age(now)),
         client=_client_seen(client, place),
         directory=target.name,
         file=target.file,
-        hosts=[
-            Listed(
-                catalog.hosts[one.host].id,
-                catalog.hosts[one.host].name,
-                one.tier,
-                [target.path.behind(url) for url in one.urls[:most]],
-                catalog.hosts[one.host].country,
-            )
-            for one in selection.chosen
-        ],
-        excluded=_excluded(situation, selection),
-        error=None if selection.chosen else str(why_nothing(situation)),
+        hosts=_listed(draw(found, catalog.weights, rng), found, target.path, catalog),
+        excluded=_excluded(situation, found),
+        error=None if found.parts else str(why_nothing(situation)),
     )
 
 
-def explain_any(
-    query: Query, client: Client, catalog: Catalog, rng: Random, now: float, minimum: int
-) -> Explanation:
-    """Explain the metalink of a query, or its mirrorlist if there are no checksums for one.
+def plan_any(query: Query, catalog: Catalog, minimum: int) -> Plan:
+    """Plan the metalink of a query, or its mirrorlist if there are no checksums for one.
 
-    For a question that does not say which of the two it means, as `/explain` and `ask`.
+    For a question that does not say which of the two it means, as `/explain` and `ask`. Raises
+    QueryError where the answer would be an error.
     """
     try:
-        return explain(structs.replace(query, metalink=True), client, catalog, rng, now, minimum)
+        return Plan(structs.replace(query, metalink=True), catalog, minimum)
     except NotFound:
-        query = structs.replace(query, metalink=False)
-        return explain(query, client, catalog, rng, now, minimum)
+        return Plan(structs.replace(query, metalink=False), catalog, minimum)
+
+
+def _listed(hosts: Sequence[int], found: Offer, path: Path, catalog: Catalog) -> list[Listed]:
+    # What a client thinks up is not repeated for each URL.
+    most = 1 if len(path.encoded) > MOST_PATH else None
+    tiers = found.tiers
+    return [
+        Listed(
+            catalog.hosts[host].id,
+            catalog.hosts[host].name,
+            tiers[host],
+            [path.behind(url) for url in found.urls[host][:most]],
+            catalog.hosts[host].country,
+        )
+        for host in hosts
+    ]
 
 
 def _client_seen(client: Client, place: Place) -> ClientSeen:
@@ -88,11 +88,11 @@ def _client_seen(client: Client, place: Place) -> ClientSeen:
     )
 
 
-def _excluded(situation: Situation, selection: Selection) -> list[Excluded]:
-    chosen = {one.host for one in selection.chosen}
+def _excluded(situation: Situation, found: Offer) -> list[Excluded]:
+    chosen = found.tiers
     sees_all = situation.client.is_ours
     return [
-        _make_excluded(host, reason(index, host, situation, selection))
+        _make_excluded(host, reason(index, host, situation, found))
         for reason in (_reason if sees_all else _public_reason,)
         for index, host in enumerate(situation.catalog.hosts)
         if index not in chosen and (sees_all or _is_public(index, host, situation.catalog))
@@ -111,12 +111,12 @@ def _is_public(index: int, host: Host, catalog: Catalog) -> bool:
     )
 
 
-def _public_reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:
+def _public_reason(index: int, host: Host, situation: Situation, found: Offer) -> str:
     """The reason for a stranger: what a host has beside its public URLs is not said."""
     catalog, category = situation.catalog, situation.target.category
     if not catalog.urls(category, index):
         return f"does not carry the category {catalog.categories[category].name}"
-    return _reason(index, host, situation, selection)
+    return _reason(index, host, situation, found)
 
 
 def _make_excluded(host: Host, reason: str) -> Excluded:
@@ -125,7 +125,7 @@ def _make_excluded(host: Host, reason: str) -> Excluded:
     return Excluded(host.id, host.name, reason, country if is_of_country else "")
 
 
-def _reason(index: int, host: Host, situation: Situation, selection: Selection) -> str:
+def _reason(index: int, host: Host, situation: Situation, found: Offer) -> str:
     """The first rule on the way from the database to the list that stops a host."""
     catalog, target = situation.catalog, situation.target
     if host.inactive:
@@ -139,16 +139,16 @@ def _reason(index: int, host: Host, situation: Situation, selection: Selection) 
         return "not up to date in this directory"
     if index not in situation.urls:
         return f"has no URL {protocols_asked(situation.query)}"
-    return _not_offered(host, situation, selection)
+    return _not_offered(host, situation, found)
 
 
-def _not_offered(host: Host, situation: Situation, selection: Selection) -> str:
+def _not_offered(host: Host, situation: Situation, found: Offer) -> str:
     if host.private:
         return "private: only for clients of its own netblocks and ASNs"
     if host.countries_allowed and situation.place.country not in host.countries_allowed:
         return f"only for clients from {', '.join(host.countries_allowed)}"
     country = host.country or "no country"
-    if selection.asked_found:
+    if found.asked_found:
         return f"in {country}, which was not asked for"
     return (
         f"in {country}: at least {situation.enough} nearer hosts are listed, so the global tier was"

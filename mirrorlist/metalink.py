@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import quoteattr
 
-from mirrorlist.listing import Kind, Listing, filling, metalink_template
-from mirrorlist.selection import Chosen
-from mirrorlist.urls import Path
-from snapshot.file.model import FileDetail, Host
+from snapshot.file.model import FileDetail
 
 CONTENT_TYPE = "application/metalink+xml"
 CLOSING = b"   </resources>\n  </file>\n </files>\n</metalink>\n"
@@ -27,20 +24,6 @@ _HASHES = ("md5", "sha1", "sha256", "sha512")
 # XML 1.0 has no way at all to write these.
 _TWO_HYPHENS = re.compile("-(?=-)")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
-
-def render_metalink(
-    pubdate: str,
-    file: str,
-    details: Sequence[FileDetail],
-    chosen: Iterable[Chosen],
-    path: Path,
-    hosts: Sequence[Host],
-) -> bytes:
-    """Return the document; `details` are newest first, `path` follows each host's URL."""
-    template = metalink_template([Listing(one.urls, hosts[one.host], 0) for one in chosen])
-    resources = filling(path, Kind.METALINK).of(template)
-    return b"".join((head(pubdate), opening(file, details), resources, CLOSING))
 
 
 def head(pubdate: str) -> bytes:

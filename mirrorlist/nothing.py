@@ -22,14 +22,14 @@ def why_nothing(situation: Situation) -> NotFound:
 def protocols_asked(query: Query) -> str:
     """Return what a URL must be to stand in a list, as a part of a sentence about one."""
     if query.redirect and not query.metalink:
-        also = "" if query.protocols is None else f" and {_named(query)}"
+        also = "" if query.wish.protocols is None else f" and {_named(query)}"
         return f"with protocol http or https, which a redirect needs{also}"
-    if query.protocols is not None:
+    if query.wish.protocols is not None:
         return f"with {_named(query)}"
     return "with protocol https, http or ftp"
 
 
 def _named(query: Query) -> str:
-    if not query.protocols:
+    if not query.wish.protocols:
         return "one of no protocols (protocol=)"
     return f"protocol {echo(query.protocol_text)} (protocol=)"

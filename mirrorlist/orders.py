@@ -200,9 +200,7 @@ class Orders:
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
         is_global = any(part.tier is Tier.GLOBAL for part in offer.parts)
         tier = offer.first
-        content = _content(
-            *parts, rest=b"%d%d,%d%b " % (kind, is_global, offer.nearer, _name(tier)) + said
-        )
+        content = _content(*parts, rest=repr((kind, said, _but_hosts(offer))).encode())
         choice = self._choices.get(content)
         if choice is None:
             region = self._region([one for part in parts for one in part])
@@ -318,8 +316,10 @@ def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:
     return digest.digest()
 
 
-def _name(tier: Tier | None) -> bytes:
-    return b"" if tier is None else tier.encode()
+def _but_hosts(offer: Offer) -> list[object]:
+    """Return all that an offer says beside its hosts and URLs, which listings stand for."""
+    names = [name for name in Offer.__struct_fields__ if name not in ("parts", "urls")]
+    return [[part.tier for part in offer.parts], *[getattr(offer, name) for name in names]]
 
 
 def rendered(hosts: list[Listing], kind: Kind, tier: Tier | None = None) -> Order:
@@ -327,11 +327,15 @@ def rendered(hosts: list[Listing], kind: Kind, tier: Tier | None = None) -> Orde
     return Order(hosts, make_template(hosts, kind), tier)
 
 
-def drawn(
-    offer: Offer, catalog: Catalog, kind: Kind, rng: Random, orders: "Orders | None"
+def drawn(offer: Offer, catalog: Catalog, kind: Kind, rng: Random, orders: Orders | None) -> Order:
+    """Return an order of an offer that nobody keeps."""
+    return of_hosts(draw(offer, catalog.weights, rng), offer, catalog, kind, orders)
+
+
+def of_hosts(
+    hosts: Sequence[int], offer: Offer, catalog: Catalog, kind: Kind, orders: Orders | None
 ) -> Order:
-    """Return an order of an offer that nobody keeps, drawn as `select` draws it."""
-    hosts = [host for part in offer.parts for host in draw(part, catalog.weights, rng)]
+    """Return an order of hosts of an offer as they are."""
     if orders is not None:
         return rendered(list(orders.listings(hosts, offer, catalog)), kind, offer.first)
     listings = [Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts]

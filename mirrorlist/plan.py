@@ -7,17 +7,19 @@ same one.
 from random import Random
 from urllib.parse import quote
 
+from msgspec import Struct, structs
+
 from mirrorlist import metalink, plain
 from mirrorlist.catalog import Catalog
-from mirrorlist.client import Client
-from mirrorlist.errors import QueryError, UnknownRepository
+from mirrorlist.client import NO_CLIENT, Client
+from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.listing import Kind, filling, first_lines
 from mirrorlist.nothing import why_nothing
-from mirrorlist.orders import Choice, Order, Orders, before, drawn
-from mirrorlist.place import Place
+from mirrorlist.orders import Choice, Order, Orders, before, drawn, of_hosts
+from mirrorlist.place import NOWHERE, Place
 from mirrorlist.query import Query
-from mirrorlist.selection import Offer, Situation, draw, geo_offer, near_offer, offer
-from mirrorlist.target import Target, find_details, find_target
+from mirrorlist.selection import Offer, Situation, draw, geo_offer, near_offer, offer, stored_offer
+from mirrorlist.target import find_details, find_target
 from mirrorlist.urls import writable
 
 # What RFC 3986 allows in a whole URL; a Location header must be ASCII.
@@ -29,61 +31,75 @@ LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
 _PLAN_BYTES = 2500
 
 
+class Refusal(Struct, frozen=True, weakref=True):
+    """What the answer to a query is instead of a list, for every client.
+
+    `is_resolved` says that the repository was found all the same, so that the request log counts
+    it; `is_unknown` that the catalog does not have the repository and arch.
+    """
+
+    query: Query
+    status: int
+    text: str
+    is_unknown: bool
+    is_resolved: bool
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return _PLAN_BYTES + len(self.text)
+
+
 class Plan:
     """What a query asks for, found and rendered as far as it is known.
 
-    `error` is what the answer is instead of a list; `is_resolved` says that the repository was
-    found all the same, so that the request log counts it. Only what `is_repeated` is worth that
-    its orders are kept. `size`: about how many bytes it takes.
+    Only what `is_repeated` is worth that its orders are kept; `is_resolved` says that it is a
+    repository that was found, so that the request log counts it. `size`: about how many bytes it
+    takes.
     """
 
-    def __init__(self, query: Query, catalog: Catalog, minimum: int) -> None:
-        """Find the target; a client's mistake is kept, not raised."""
+    def __init__(
+        self,
+        query: Query,
+        catalog: Catalog,
+        minimum: int,
+        is_repeated: bool = False,
+    ) -> None:
+        """Find what is asked for; raises QueryError."""
+        target = find_target(query, catalog)
+        details = find_details(target, catalog) if query.metalink else ()
+        path = target.path
         self.query = query
         self.catalog = catalog
-        self.error: QueryError | None = None
-        self.is_resolved = False
-        self.is_repeated = False
-        self.size = _PLAN_BYTES
+        self.target = target
+        self.is_repeated = is_repeated
+        self.is_resolved = query.has_repository
         self._minimum = minimum
         self._kind = _kind(query)
-        try:
-            self._target = find_target(query, catalog)
-            self.is_resolved = query.has_repository
-            details = find_details(self._target, catalog) if query.metalink else ()
-        except QueryError as error:
-            self.error = error
-            return
-        path = self._target.path
         self._path = filling(path, self._kind)
         # A path that a client made long is not repeated for hundreds of hosts.
         self._most_lines = len(path.encoded) > LONG_PATH and MOST_LONG_BYTES // len(path.encoded)
         if query.metalink:
-            self._opening = metalink.opening(self._target.file or "", details)
+            self._opening = metalink.opening(target.file or "", details)
         else:
-            self._opening = self._target.heading.encode()
+            self._opening = target.heading.encode()
         self._closing = plain.after_heading(query, catalog.read)
-        self._number = catalog.number_of(
-            (
-                *(
-                    self._target.category,
-                    self._target.carriers.number,
-                    minimum,
-                    self._kind,
-                    query.near,
-                ),
-                catalog.named_countries(query.countries),
-                *catalog.named(self._target.category, writable(query.protocols, path)),
-                # A text list without protocol= gives one URL a host.
-                query.protocols is None,
-            )
-        )
-        self.size += len(self._opening) + 3 * len(path.encoded)
+        self._number = catalog.number_of(self._content())
+        self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
 
-    @property
-    def is_unknown(self) -> bool:
-        """Whether it asks for a repository and an arch that the catalog does not have."""
-        return isinstance(self.error, UnknownRepository)
+    def _content(self) -> tuple[object, ...]:
+        """Return all that decides about orders, but the client and chance."""
+        target, wish = self.target, self.query.wish
+        shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
+        return (
+            target.category,
+            target.carriers.number,
+            self._minimum,
+            self._kind,
+            self.catalog.known(shown, target.category),
+            # A text list without protocol= gives one URL a host.
+            wish.protocols is None,
+        )
 
     def order(
         self, client: Client, place: Place, orders: Orders | None, rng: Random
@@ -97,24 +113,33 @@ class Plan:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
             choice = self._keep(key, client, place, orders, rng)
-        if self.query.near and self._is_near(client, place):
-            near = near_offer(self._situation(client, place))
+        if self.query.wish.near and self._is_near(client, place):
+            near = near_offer(self.situation(client, place))
             # One that has no URL for this list is still told of in its heading.
             if near.parts or near.netblock:
                 return self._near_first(near, choice, client, place, orders, rng)
         return orders.next(choice, rng), choice.said
 
+    def stored_order(self) -> tuple[Order, bytes]:
+        """Return the public hosts in the order they are stored, and what a heading says was used.
+
+        For when something is wrong with us: needs no client and no chance.
+        """
+        found = stored_offer(self.situation(NO_CLIENT, NOWHERE))
+        hosts = [host for part in found.parts for host in part.hosts]
+        return of_hosts(hosts, found, self.catalog, self._kind, None), plain.used(found)
+
     def _key(self, place: Place) -> tuple[int, object]:
         """Return by what the choice for a place is known: countries without hosts share theirs."""
         country = place.country
-        if country in self._target.carriers.by_country:
+        if country in self.target.carriers.by_country:
             return self._number, country
         return self._number, self.catalog.surroundings(country)
 
     def _is_near(self, client: Client, place: Place) -> bool:
         """Return whether the near tiers may have a host: nearly always none, so found out first."""
         if place.asn is not None:
-            carriers = self._target.carriers
+            carriers = self.target.carriers
             if any(host in carriers for host in self.catalog.of_asn(place.asn)):
                 return True
         return self.catalog.has_netblock(client.near)
@@ -122,14 +147,14 @@ class Plan:
     def _keep(
         self, key: object, client: Client, place: Place, orders: Orders, rng: Random
     ) -> Choice:
-        found = geo_offer(self._situation(client, place))
+        found = geo_offer(self.situation(client, place))
         said = b"" if self.query.metalink else plain.used(found)
         return orders.add(key, found, self.catalog, self._kind, said, rng)
 
     def _drawn(
         self, client: Client, place: Place, rng: Random, orders: Orders | None
     ) -> tuple[Order, bytes]:
-        found = offer(self._situation(client, place))
+        found = offer(self.situation(client, place))
         order = drawn(found, self.catalog, self._kind, rng, orders)
         return order, plain.used(found)
 
@@ -140,7 +165,7 @@ class Plan:
         if choice.is_global and not self._is_too_few(near, choice):
             # With the near hosts there may be enough without that tier.
             return self._drawn(client, place, rng, orders)
-        hosts = [host for part in near.parts for host in draw(part, self.catalog.weights, rng)]
+        hosts = draw(near, self.catalog.weights, rng)
         listings = orders.listings(hosts, near, self.catalog)
         order = before(listings, orders.next(choice, rng), self._kind, near.first)
         return order, plain.used(near) + choice.said
@@ -154,7 +179,7 @@ class Plan:
 
     def nothing(self, client: Client, place: Place) -> QueryError:
         """Return why a client's order is empty."""
-        return why_nothing(self._situation(client, place))
+        return why_nothing(self.situation(client, place))
 
     def metalink(self, order: Order) -> tuple[bytes, ...]:
         """Return the document of an order, but for the lines that say when it was made."""
@@ -169,15 +194,27 @@ class Plan:
 
     def location(self, order: Order) -> str:
         """Return where a redirect leads; the order has a host."""
-        return location_of(order.first, self._target)
+        return quote(order.first + self.target.path.encoded, safe=_URL_SAFE)
 
-    def _situation(self, client: Client, place: Place) -> Situation:
-        return Situation(self.query, client, place, self._target, self.catalog, self._minimum)
+    def situation(self, client: Client, place: Place) -> Situation:
+        """Return all that decides about a client's order, but chance."""
+        return Situation(self.query, client, place, self.target, self.catalog, self._minimum)
 
 
-def location_of(base: str, target: Target) -> str:
-    """Return where a redirect to a host's URL leads."""
-    return quote(base + target.path.encoded, safe=_URL_SAFE)
+def make_plan(
+    query: Query, catalog: Catalog, minimum: int, is_repeated: bool = False
+) -> Plan | Refusal:
+    """Return what is known of a query; a client's mistake is a value too."""
+    try:
+        return Plan(query, catalog, minimum, is_repeated)
+    except QueryError as error:
+        return Refusal(
+            query,
+            error.status,
+            str(error),
+            is_unknown=isinstance(error, UnknownRepository),
+            is_resolved=isinstance(error, NoDetails) and query.has_repository,
+        )
 
 
 def _kind(query: Query) -> Kind:

@@ -35,22 +35,30 @@ _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 _NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
 
 
+class Wish(Struct, frozen=True):
+    """All that a query says about which hosts it gets, and nothing else: used whole in cache keys.
+
+    `countries` are upper case, sorted and unique; `protocols` are distinct and lower case.
+    """
+
+    countries: tuple[str, ...] = ()
+    protocols: frozenset[str] | None = None
+    near: bool = True
+
+
 class Query(Struct, frozen=True):
     """What a client asks for; None and empty mean that it did not say.
 
-    `arch` is after the source rule; `countries` are upper case, sorted and unique;
-    `protocols` are distinct and lower case, `protocol_text` is as asked.
+    `arch` is after the source rule; `protocol_text` is `wish.protocols` as asked.
     """
 
     metalink: bool
     repo: str | None = None
     arch: str | None = None
     path: str | None = None
-    countries: tuple[str, ...] = ()
-    protocols: frozenset[str] | None = None
+    wish: Wish = Wish()
     protocol_text: str = ""
     ip: str = ""
-    near: bool = True
     redirect: bool = False
     time: bool = False
 
@@ -64,20 +72,26 @@ def parse_query(raw: bytes, metalink: bool) -> Query:
     """Return the query of a raw query string; raises BadQuery."""
     values = _values(raw)
     repo, arch = values.get("repo"), values.get("arch")
-    protocol = values.get("protocol")
     return Query(
         metalink=metalink,
         repo=repo,
         # Source packages have one tree for all arches.
         arch="source" if repo and arch is not None and "source" in repo else arch,
         path=values.get("path"),
-        countries=_countries(values.get("country", "")),
-        protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
-        protocol_text=protocol or "",
+        wish=_wish(values),
+        protocol_text=values.get("protocol", ""),
         ip=values.get("ip", ""),
-        near=values.get("netblock", "1") == "1",
         redirect="redirect" in values,
         time="time" in values,
+    )
+
+
+def _wish(values: dict[str, str]) -> Wish:
+    protocol = values.get("protocol")
+    return Wish(
+        countries=_countries(values.get("country", "")),
+        protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
+        near=values.get("netblock", "1") == "1",
     )
 
 

@@ -9,7 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count
 
+from msgspec import structs
+
 from mirrorlist.kept import Kept
+from mirrorlist.query import MAX_LIST_ELEMENTS, Wish
 from mirrorlist.urls import Url, first, make_url, offered
 from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
@@ -26,6 +29,8 @@ _NUMBERS = count(1)
 GLOBAL = "GLOBAL"
 # Stands for countries that were asked for and that nobody knows.
 _NOWHERE = "--"
+# Stand for protocols that were asked for and that no URL has.
+_NO_PROTOCOLS = tuple([f"?{number}" for number in range(MAX_LIST_ELEMENTS)])
 
 Kind = tuple[int, frozenset[str] | None, int, frozenset[str] | None]
 Offered = dict[int, tuple[Url, ...]]
@@ -151,6 +156,19 @@ class Roster:
             most = self._most.keep((category, known), max(counts, default=0))
         return known, min(len(protocols), most)
 
+    def known(self, wish: Wish, category: int) -> Wish:
+        """Return the wish that leads to the same lists of a category with what is known alone.
+
+        Wishes that lead to the same lists are equal then, so it stands in keys; whatever clients
+        think up is not in it. Fields that need no such care are carried as they are.
+        """
+        protocols, most = self.named(category, wish.protocols)
+        if protocols is not None:
+            # How many are named decides how many URLs of a host are listed.
+            protocols |= frozenset(_NO_PROTOCOLS[: max(0, most - len(protocols))])
+        countries = self.named_countries(wish.countries)
+        return structs.replace(wish, protocols=protocols, countries=countries)
+
     def named_countries(self, countries: Sequence[str]) -> tuple[str, ...]:
         """Return those of the countries asked for that anything is known of.
 
@@ -225,5 +243,6 @@ def _carriers_size(key: tuple[int, ...], value: Carriers) -> int:
 
 
 def _number_size(key: tuple[object, ...], value: int) -> int:
-    # The countries in it are the roster's own.
-    return 700 + sum([8 * len(one) for one in key if isinstance(one, tuple)])
+    # The names in its wish are the roster's own.
+    wishes = [one for one in key if isinstance(one, Wish)]
+    return 900 + sum([8 * len(one.countries) + 64 * len(one.protocols or ()) for one in wishes])

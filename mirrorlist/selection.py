@@ -1,8 +1,8 @@
-"""The tiers: which hosts are offered, in which order, and why a host is not.
+"""The tiers: which hosts are offered, and in which order.
 
 Source: docs/protocol.md#which-hosts-in-which-order. Reading order: `_STEPS` is the
 rule; each step's function names the candidates; `offer` walks the steps, and leaves to chance
-the order within each part; `select` draws it.
+the order within each part; `draw` draws it.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Situation(Struct, frozen=True):
         elif query.redirect:
             only = REDIRECT_PROTOCOLS
         else:
-            only = PLAIN_PROTOCOLS if query.protocols is None else None
+            only = PLAIN_PROTOCOLS if query.wish.protocols is None else None
         return self.catalog.listed(self.target.category, self.protocols, only)
 
     @property
@@ -73,7 +73,7 @@ class Situation(Struct, frozen=True):
     @property
     def protocols(self) -> frozenset[str] | None:
         """The protocols asked for, None for all; without rsync if no list can show it the path."""
-        return writable(self.query.protocols, self.target.path)
+        return writable(self.query.wish.protocols, self.target.path)
 
     def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
         """Return the hosts that may be offered to clients of this country."""
@@ -81,14 +81,6 @@ class Situation(Struct, frozen=True):
         if barred.isdisjoint(hosts):
             return hosts
         return tuple(host for host in hosts if host not in barred)
-
-
-class Chosen(Struct, frozen=True):
-    """A host of the answer and the first tier that it is in."""
-
-    host: int
-    tier: Tier
-    urls: Sequence[Url]
 
 
 class Part(Struct, frozen=True):
@@ -102,8 +94,10 @@ class Part(Struct, frozen=True):
 class Offer(Struct, frozen=True):
     """All that chance does not decide: the parts in order, each host in one, with its URLs.
 
-    `nearer`: how many hosts before the global tier count as enough. The others are as in
-    `Selection`.
+    `nearer`: how many hosts before the global tier count as enough. What a heading says was used:
+    `netblock`: the netblock tier had a host; `asn`: the ASN if a listed host has it; `countries`:
+    those that had hosts in a tier of countries, and `GLOBAL` if it was consulted. `asked_found`:
+    country= found a host, so nothing was added after it.
     """
 
     parts: list[Part]
@@ -119,20 +113,10 @@ class Offer(Struct, frozen=True):
         """The first tier that has a host, or None."""
         return self.parts[0].tier if self.parts else None
 
-
-class Selection(Struct, frozen=True):
-    """The hosts of an answer in order, and what its heading says was used.
-
-    `netblock`: the netblock tier had a host; `asn`: the ASN if a listed host has it;
-    `countries`: those that had hosts in a tier of countries, and `GLOBAL` if it was consulted;
-    `asked_found`: country= found a host, so nothing was added after it.
-    """
-
-    chosen: list[Chosen]
-    netblock: bool
-    asn: int | None
-    countries: list[str]
-    asked_found: bool = False
+    @property
+    def tiers(self) -> dict[int, Tier]:
+        """The tier of each host."""
+        return {host: part.tier for part in self.parts for host in part.hosts}
 
 
 # Candidates by what the heading may name: a country. Other tiers leave that empty.
@@ -170,25 +154,27 @@ class _Step(Struct, frozen=True):
     by_bandwidth: bool
 
 
-def select(situation: Situation, rng: Random) -> Selection:
-    """Draw an offer; a host stands in the first tier that has it."""
-    found = offer(situation)
-    chosen = [
-        Chosen(host, part.tier, found.urls[host])
-        for part in found.parts
-        for host in draw(part, situation.catalog.weights, rng)
-    ]
-    return Selection(chosen, found.netblock, found.asn, found.countries, found.asked_found)
+def draw(found: Offer, weights: Sequence[int], rng: Random) -> list[int]:
+    """Return the hosts of an offer, part after part, each part in an order by chance."""
+    return [host for part in found.parts for host in _draw(part, weights, rng)]
 
 
-def draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
-    """Return the hosts of a part in an order by chance."""
+def _draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
     return weighted(part.hosts, weights, rng) if part.by_bandwidth else shuffled(part.hosts, rng)
 
 
 def offer(situation: Situation) -> Offer:
     """Walk the tiers."""
     return _offer(situation, _STEPS)
+
+
+def stored_offer(situation: Situation) -> Offer:
+    """Offer all public hosts as they are stored, whatever the tiers are: nothing to draw."""
+    urls = situation.urls
+    public = situation.allowed(situation.target.carriers.public)
+    hosts = tuple([host for host in public if host in urls])
+    parts = [Part(Tier.GLOBAL, hosts, by_bandwidth=False)] if hosts else []
+    return Offer(parts, urls, nearer=0, netblock=False, asn=None, countries=[GLOBAL])
 
 
 def near_offer(situation: Situation) -> Offer:
@@ -238,15 +224,15 @@ def _parts(
 
 
 def _near(situation: Situation, progress: _Progress) -> bool:
-    return situation.query.near and not situation.query.countries
+    return situation.query.wish.near and not situation.query.wish.countries
 
 
 def _asked(situation: Situation, progress: _Progress) -> bool:
-    return bool(situation.query.countries)
+    return bool(situation.query.wish.countries)
 
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
-    return bool(situation.query.countries) and not progress.has(Tier.COUNTRY_ASKED)
+    return bool(situation.query.wish.countries) and not progress.has(Tier.COUNTRY_ASKED)
 
 
 def _own(situation: Situation, progress: _Progress) -> bool:
@@ -289,11 +275,11 @@ def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
 
 
 def _by_country_asked(situation: Situation) -> Groups:
-    return _by_countries(situation, situation.query.countries)
+    return _by_countries(situation, situation.query.wish.countries)
 
 
 def _by_continent_asked(situation: Situation) -> Groups:
-    asked = situation.query.countries
+    asked = situation.query.wish.countries
     around = [other for country in asked for other in situation.catalog.neighbours(country)]
     return _by_countries(situation, dict.fromkeys(around))
 

@@ -1,6 +1,6 @@
 """What a worker does for a list request, apart from HTTP: believe, locate, answer, log.
 
-The ASGI app calls it, and so will any faster door: the answers are the same.
+The ASGI app and the faster door both call it, so their answers are the same.
 """
 
 import hashlib
@@ -12,28 +12,30 @@ from random import Random
 import msgspec
 
 from mirrorlist.accesslog import AccessLog
-from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer_plan, plain_order, refuse
-from mirrorlist.catalog import Catalog
+from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
 from mirrorlist.client import Client, Trust
 from mirrorlist.counts import Count, Slot
-from mirrorlist.errors import QueryError
-from mirrorlist.explain import explain, explain_any
+from mirrorlist.errors import QueryError, Unavailable
+from mirrorlist.explain import explain, plan_any
 from mirrorlist.explanation import Explanation
 from mirrorlist.geo import Geo
-from mirrorlist.kept import Kept
 from mirrorlist.orders import DEFAULT_REUSE, Orders, room
-from mirrorlist.plan import Plan
+from mirrorlist.place import locate
+from mirrorlist.plan import Plan, Refusal, make_plan
+from mirrorlist.plans import Plans
 from mirrorlist.query import Query, parse_query
 from mirrorlist.saying import print_trouble
 from mirrorlist.store import Store
 
-# Plans that are kept: each repository has one or two.
-PLANS_BYTES = 8 << 20
-MOST_ASKED = 16_384
-_KEPT_QUERY_BYTES = 512
 # Of so many lists one is timed, which costs more than counting. Not a divisor or a multiple of how
 # often a list is used again, or those that are drawn anew would be timed always or never.
 TIMED_EVERY = 17
+# What a seed takes of every query, in this order; of what queries may say since, it takes only what
+# a client did say, so that the others still get the same list by the same seed.
+_IN_EVERY_SEED = (
+    *("metalink", "repo", "arch", "path", "countries", "protocols"),
+    *("protocol_text", "ip", "near", "redirect", "time"),
+)
 # Between two reports of errors of ours.
 _SILENT_SECONDS = 10.0
 
@@ -62,7 +64,7 @@ class Service:
         self.geo = geo
         self.clock = clock
         self.trust = trust
-        self._minimum = minimum
+        self.plans = Plans(minimum)
         self._seed = seed
         self.log = log
         self.stale = stale
@@ -72,11 +74,6 @@ class Service:
         # With a seed an answer must depend on its request alone.
         keep = room(len(store.catalog.hosts))
         self._orders = Orders(max(1, reuse), keep) if seed is None else None
-        self._plans = _kept_plans()
-        self._plans_of: Catalog | None = None
-        self._retired = _kept_plans()
-        self._asked: set[int] = set()
-        self._asked_before: set[int] = set()
         self._silent_until = 0.0
         self._untimed = 0
         # Until it gets one that others read.
@@ -118,74 +115,42 @@ class Service:
         forwarded: Sequence[bytes],
         is_head: bool,
     ) -> Answer:
-        now = self.clock()
+        now, catalog = self.clock(), self.store.catalog
         try:
-            plan = self._plan(is_metalink, raw_query)
-            client = self.identify(peer, forwarded, plan.query.ip)
+            plan = self.plans.find(catalog, is_metalink, raw_query)
+            client = self.trust.believe(peer, forwarded, plan.query.ip)
+            place = locate(client, catalog, self.geo)
+            rng = self._draw(plan.query, client)
+            found = answer_plan(plan, client, place, self._orders, rng, now)
         except QueryError as error:
             return refuse(error, is_metalink, now)
         except Exception:
-            return self._plain_order(is_metalink, raw_query, now)
-        try:
-            rng = self._draw(plan.query, client)
-            found = answer_plan(plan, client, self._orders, rng, now)
-        except Exception:
-            return self._plain_order(is_metalink, raw_query, now)
+            return self._stored_order(is_metalink, raw_query, now)
         if self.log and found.log and not is_head:
             try:
                 self.log.write(found.log, now)
             except Exception:
                 # Whatever is wrong with a line, its list is not.
                 self._trouble(now)
-        if plan.error is not None and plan.is_unknown:
+        if isinstance(plan, Refusal) and plan.is_unknown:
             self.slot.add(Count.UNKNOWN_REPOSITORIES)
         return found
 
-    def _plan(self, is_metalink: bool, raw_query: bytes) -> Plan:
-        """Return what a query string asks of the catalog in use; raises BadQuery."""
-        catalog = self.store.catalog
-        if self._plans_of is not catalog:
-            # Letting go of them takes milliseconds, which `forget` has.
-            self._retired, self._plans, self._plans_of = self._plans, _kept_plans(), catalog
-        key = is_metalink, raw_query
-        # Nearly always it is among the young ones.
-        plan = self._plans.young.get(key) or self._plans.find(key)
-        if plan is None:
-            plan = Plan(parse_query(raw_query, is_metalink), catalog, self._minimum)
-            if plan.error is not None:
-                # It leads back to the plan, and nobody looks for circles among what lives long.
-                plan.error.__traceback__ = None
-            # One that names an address comes only once, but is like others.
-            if plan.query.ip:
-                plan.is_repeated = True
-            elif self._was_asked(is_metalink, raw_query):
-                plan.is_repeated = True
-                self._plans.keep((is_metalink, raw_query), plan)
-        return plan
-
     def forget(self) -> None:
         """Let go of what was known of the last catalog; to be called by another thread."""
-        retired, self._retired = self._retired, _kept_plans()
-        retired.let_go()
+        self.plans.forget()
 
-    def _was_asked(self, is_metalink: bool, raw_query: bytes) -> bool:
-        """Return whether a query string came lately, so that one that never does costs nothing."""
-        if len(self._asked) >= MOST_ASKED // 2:
-            self._asked_before, self._asked = self._asked, set()
-        asked = hash((is_metalink, raw_query))
-        if asked in self._asked or asked in self._asked_before:
-            return len(raw_query) <= _KEPT_QUERY_BYTES
-        self._asked.add(asked)
-        return False
-
-    def _plain_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
+    def _stored_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
         # An error of ours: a client that gets a 5xx asks twelve times more, so it gets a list.
         self._trouble(now)
         try:
+            # What was known of the query may be what is wrong.
             query = parse_query(raw_query, is_metalink)
+            return answer_stored(make_plan(query, self.store.catalog, self.plans.minimum), now)
         except QueryError as error:
             return refuse(error, is_metalink, now)
-        return plain_order(query, self.store.catalog, now)
+        except Exception:
+            return refuse(Unavailable("# no list can be made at the moment"), is_metalink, now)
 
     def _trouble(self, now: float) -> None:
         self.slot.add(Count.ERRORS)
@@ -206,34 +171,30 @@ class Service:
         Without a kind it is the metalink, or the mirrorlist if there are no checksums for one.
         """
         query = parse_query(raw_query, is_metalink is not False)
-        client = self.identify(peer, forwarded, query.ip)
-        explainer = explain_any if is_metalink is None else explain
-        return explainer(
-            query, client, self.store.catalog, self._draw(query, client), self.clock(),
-            self._minimum,
-        )  # fmt: skip
+        client, catalog = self.trust.believe(peer, forwarded, query.ip), self.store.catalog
+        planned = plan_any if is_metalink is None else Plan
+        plan = planned(query, catalog, self.plans.minimum)
+        place = locate(client, catalog, self.geo)
+        return explain(plan, client, place, self._draw(plan.query, client), self.clock())
 
     def _draw(self, query: Query, client: Client) -> Random:
         return self._rng if self._seed is None else seeded(self._seed, query, client)
 
-    def identify(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
-        """Return the believed client with its GeoIP country; raises BadQuery."""
-        return located(self.trust.believe(peer, forwarded, wish), self.geo)
-
-
-def _kept_plans() -> Kept[tuple[bool, bytes], Plan]:
-    return Kept(PLANS_BYTES, lambda key, plan: plan.size + 3 * len(key[1]))
-
-
-def located(client: Client, geo: Geo) -> Client:
-    """Return a client with the country that GeoIP gives its address."""
-    country = geo.country(client.geo)
-    return Client(client.near, client.geo, client.source, client.is_ours, country, geo.name)
-
 
 def seeded(seed: int, query: Query, client: Client) -> Random:
     """Return a random source that only the seed, the query and the client decide."""
-    # The countries come with the addresses, so they need not count.
-    asked = msgspec.to_builtins(query, order="deterministic")
-    key = msgspec.json.encode((seed, asked, str(client.near), str(client.geo)))
+    # The country comes with the addresses, so it need not count.
+    asked = _asked(query)
+    defaults = _asked(Query(metalink=query.metalink))
+    counts = {name: asked.pop(name) for name in _IN_EVERY_SEED}
+    counts |= {name: value for name, value in asked.items() if value != defaults[name]}
+    key = msgspec.json.encode((seed, counts, str(client.near), str(client.geo)))
     return Random(hashlib.blake2b(key, digest_size=16).digest())
+
+
+def _asked(query: Query) -> dict[str, object]:
+    """Return all fields of a query by name, those of its wish among them."""
+    fields: dict[str, object] = msgspec.to_builtins(query, order="deterministic")
+    wish: dict[str, object] = msgspec.to_builtins(query.wish, order="deterministic")
+    del fields["wish"]
+    return fields | wish

@@ -8,7 +8,7 @@ import re
 from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.errors import Disabled, NotFound, UnknownRepository, Unspecified
+from mirrorlist.errors import Disabled, NoDetails, NotFound, UnknownRepository, Unspecified
 from mirrorlist.query import Query, echo, spelling
 from mirrorlist.roster import Carriers
 from mirrorlist.urls import Path, path_below
@@ -49,11 +49,11 @@ def find_target(query: Query, catalog: Catalog) -> Target:
 
 
 def find_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
-    """Return the versions of a target's file, newest first; raises NotFound if it has none."""
+    """Return the versions of a target's file, newest first; raises NoDetails if it has none."""
     details = catalog.file_details(target.directory, target.file or "")
     if not details:
         file = f"{echo(target.name)}/{echo(target.file or '')}"
-        raise NotFound(f"{file} not found or has not metalink")
+        raise NoDetails(f"{file} not found or has not metalink")
     return details
 
 

@@ -7,16 +7,15 @@ worker that is ready while every list fails is worse than one that refuses a sna
 from contextlib import suppress
 from random import Random
 
-from mirrorlist.address import Address
-from mirrorlist.answer import DEFAULT_MINIMUM, answer
+from mirrorlist.answer import DEFAULT_MINIMUM, answer_plan
 from mirrorlist.catalog import Catalog
-from mirrorlist.client import Client
+from mirrorlist.client import NO_CLIENT
 from mirrorlist.errors import QueryError
-from mirrorlist.explain import explain_any
+from mirrorlist.explain import explain, plan_any
+from mirrorlist.place import NOWHERE
+from mirrorlist.plan import make_plan
 from mirrorlist.query import Query
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
-
-_NOBODY = Client(Address(4, 0), Address(4, 0), "none")
 
 
 def try_out(catalog: Catalog) -> None:
@@ -25,7 +24,8 @@ def try_out(catalog: Catalog) -> None:
         for prefix, arch in _repositories(catalog):
             for is_metalink in (True, False):
                 query = Query(repo=prefix, arch=arch, metalink=is_metalink)
-                answer(query, _NOBODY, catalog, Random(0), catalog.read)
+                plan = make_plan(query, catalog, DEFAULT_MINIMUM)
+                answer_plan(plan, NO_CLIENT, NOWHERE, None, Random(0), catalog.read)
             _explain(query, catalog)
     except SnapshotError:
         raise
@@ -38,7 +38,8 @@ def try_out(catalog: Catalog) -> None:
 def _explain(query: Query, catalog: Catalog) -> None:
     # No host carries it, say; the answer was that too.
     with suppress(QueryError):
-        explain_any(query, _NOBODY, catalog, Random(0), catalog.read, DEFAULT_MINIMUM)
+        plan = plan_any(query, catalog, DEFAULT_MINIMUM)
+        explain(plan, NO_CLIENT, NOWHERE, Random(0), catalog.read)
 
 
 def _repositories(catalog: Catalog) -> list[tuple[str, str]]:

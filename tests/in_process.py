@@ -1,12 +1,16 @@
 """Asks a snapshot without a server: the service with a fixed clock, seed and GeoIP."""
 
 from collections.abc import Mapping, Sequence
+from random import Random
 
 from mirrorlist.accesslog import AccessLog
 from mirrorlist.address import Address
-from mirrorlist.answer import Answer, LogEntry
+from mirrorlist.answer import DEFAULT_MINIMUM, Answer, LogEntry, answer_plan
 from mirrorlist.catalog import Catalog
-from mirrorlist.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.client import DEFAULT_TRUSTED, Client, Trust
+from mirrorlist.place import CountrySource, locate
+from mirrorlist.plan import make_plan
+from mirrorlist.query import Query
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.file.reader import Snapshot
@@ -36,6 +40,22 @@ class TableGeo:
     def country(self, address: Address) -> str | None:
         """Return the table's country."""
         return self._countries.get(str(address.tunnelled))
+
+
+NO_GEO = TableGeo({})
+
+
+def answered(
+    query: Query,
+    client: Client,
+    catalog: Catalog,
+    seed: int = 1,
+    geo: CountrySource = NO_GEO,
+    minimum: int = DEFAULT_MINIMUM,
+) -> Answer:
+    """Return the answer to a query, with nothing kept before or after it."""
+    plan, place = make_plan(query, catalog, minimum), locate(client, catalog, geo)
+    return answer_plan(plan, client, place, None, Random(seed), NOW)
 
 
 class LoadedStore(Store):

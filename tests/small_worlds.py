@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirrorlist.address import parse_address
+from mirrorlist.address import Address, parse_address
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Client
 from mirrorlist.place import locate
@@ -52,18 +52,36 @@ class Mirror:
     netblocks: tuple[str, ...] = ()
     carries: bool = True
     has_category: bool = True
+    urls: tuple[str, ...] = ()
 
     @property
     def offerable(self) -> bool:
         """Whether it may stand in the directory's host set."""
         ready = self.carries and self.has_category and not self.inactive
-        return ready and bool(self.protocols)
+        return ready and bool(self.urls or self.protocols)
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """GeoIP by which all addresses are in one country, or None is known."""
+
+    here: str | None
+    name: str = "test"
+
+    def country(self, address: Address) -> str | None:
+        """Return that country."""
+        return self.here
 
 
 def small_catalog(*mirrors: Mirror, asns: dict[str, int] | None = None) -> Catalog:
     """Return a catalog of mirrors, whose ids and names are 1 and `host1.example`, and so on."""
+    return catalog_of(small_data(mirrors, asns or {}))
+
+
+def catalog_of(data: SnapshotData) -> Catalog:
+    """Return a catalog of a snapshot's data."""
     with tempfile.NamedTemporaryFile(suffix=".snap") as file:
-        Path(file.name).write_bytes(encode(small_data(mirrors, asns or {})))
+        Path(file.name).write_bytes(encode(data))
         return Catalog(Snapshot(file.name))
 
 
@@ -102,8 +120,8 @@ def small_situation(
     parsed = parse_query(f"path={path}&{query}".encode(), metalink)
     near = parse_address(address)
     assert near is not None
-    client = Client(near, near, "peer", country=country, country_source="test")
-    target, place = find_target(parsed, catalog), locate(client, catalog)
+    client = Client(near, near, "peer")
+    target, place = find_target(parsed, catalog), locate(client, catalog, Everywhere(country))
     return Situation(parsed, client, place, target, catalog, minimum)
 
 
@@ -124,7 +142,9 @@ def _host(index: int, mirror: Mirror) -> Host:
 def _category_hosts(mirrors: tuple[Mirror, ...]) -> tuple[CategoryHost, ...]:
     return tuple(
         CategoryHost(
-            index, False, tuple(f"{p}://host{index + 1}.example/top" for p in mirror.protocols)
+            index,
+            False,
+            mirror.urls or tuple(f"{p}://host{index + 1}.example/top" for p in mirror.protocols),
         )
         for index, mirror in enumerate(mirrors)
         if mirror.has_category

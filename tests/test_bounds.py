@@ -10,10 +10,10 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist import orders, roster, rsyncfilter, service
+from mirrorlist import orders, plans, roster, rsyncfilter
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
-from mirrorlist.query import MAX_LIST_ELEMENTS
+from mirrorlist.query import MAX_LIST_ELEMENTS, Wish
 from mirrorlist.roster import Roster
 from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.service import Service
@@ -29,7 +29,7 @@ REPO = f"path={DIRECTORY}".encode()
 NOBODY = "192.0.2.1"
 BOUNDS = [
     (roster, "KINDS_BYTES"), (roster, "NUMBERS_BYTES"), (roster, "PROTOCOLS_BYTES"),
-    (roster, "BARRED_BYTES"), (roster, "CARRIERS_BYTES"), (service, "PLANS_BYTES"),
+    (roster, "BARRED_BYTES"), (roster, "CARRIERS_BYTES"), (plans, "PLANS_BYTES"),
     (orders, "FEWEST_BYTES"), (rsyncfilter, "KEPT_BYTES"),
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
         monkeypatch.setattr(module, name, FEW)
     monkeypatch.setattr(roster, "KINDS_BYTES_A_HOST", 0)
     monkeypatch.setattr(orders, "BYTES_A_HOST", 0)
-    monkeypatch.setattr(service, "MOST_ASKED", 400)
+    monkeypatch.setattr(plans, "MOST_ASKED", 400)
     mirrors = tuple(Mirror(bandwidth=1 + one, protocols=PROTOCOLS) for one in range(30))
     path = tmp_path / "mm.snap"
     path.write_bytes(encode(small_data(mirrors, {})))
@@ -96,7 +96,7 @@ def _kept(asked: Service) -> dict[str, int]:
     return {
         "listed": held._listed.bytes, "numbers": held._numbers.bytes, "most": held._most.bytes,
         "barred": held._barred.bytes, "carriers": held._carriers.bytes,
-        "plans": asked._plans.bytes, "urls": asked._orders._by_urls_bytes,
+        "plans": asked.plans.size, "urls": asked._orders._by_urls_bytes,
         "orders": asked._orders.size,
     }  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_each_cache_stays_within_its_bytes(
     _attack(asked, [kind] if kind else KINDS, 500)
     for name, size in _kept(asked).items():
         assert size <= FEW, name
-    assert len(asked._asked) + len(asked._asked_before) <= service.MOST_ASKED
+    assert asked.plans.remembered <= plans.MOST_ASKED
 
 
 def test_memory_is_what_the_caches_say(asked: Service) -> None:
@@ -129,9 +129,9 @@ def test_nobody_else_pays(asked: Service) -> None:
     for _ in range(3):
         before = asked.respond(False, REPO, NOBODY, []).pieces
     catalog = asked.store.catalog
-    plan, listed = asked._plan(False, REPO), catalog.listed(0, None, None)
+    plan, listed = asked.plans.find(catalog, False, REPO), catalog.listed(0, None, None)
     _attack(asked, KINDS, 500)
-    assert asked._plan(False, REPO) is plan
+    assert asked.plans.find(catalog, False, REPO) is plan
     assert asked.respond(False, REPO, NOBODY, []).pieces[-1] == before[-1]
     # Only what is in use: text lists that name no protocol look into another kind of it.
     assert catalog.listed(0, None, None) == listed
@@ -163,6 +163,25 @@ def test_countries_that_nobody_knows(asked: Service) -> None:
     assert named(()) == ()
     assert named(("QQ", "QZ")) == named(("Q1",)) != ()
     assert named(("GLOBAL", "QQ")) == ("GLOBAL",)
+
+
+def test_wishes_that_lead_to_the_same_lists_are_equal(asked: Service) -> None:
+    """What is unknown leaves a wish, but how many protocols it names, as far as that matters."""
+    known = asked.store.catalog.known
+    plain, dice = Wish(), Random(3)
+    assert known(plain, 0) == plain
+    assert known(Wish(near=False), 0) == Wish(near=False)
+    for field in Wish.__struct_fields__:
+        assert field in ("countries", "protocols", "near"), f"{field}: bounded, or normalised?"
+    unknown = [frozenset(f"{dice.randrange(99)}x" for _ in range(20)) for _ in range(9)]
+    assert len({known(Wish(protocols=one), 0) for one in unknown}) == 1
+    assert known(Wish(protocols=frozenset(["https", "x"])), 0) == known(
+        Wish(protocols=frozenset(["https", "y", "z"])), 0
+    )
+    assert known(Wish(protocols=unknown[0]), 0) != known(plain, 0)
+    assert known(Wish(countries=("QQ",)), 0) == known(Wish(countries=("QX", "QZ")), 0)
+    once = known(Wish(protocols=frozenset(["https", "http", "x"]), countries=("DE", "QQ")), 0)
+    assert known(once, 0) == once
 
 
 def _dated(folder: Path) -> Catalog:

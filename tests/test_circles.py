@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from mirrorlist.app import App
 from mirrorlist.door import make_door
-from mirrorlist.plan import Plan
+from mirrorlist.plan import Plan, Refusal
 from mirrorlist.protocol import LimitedProtocol
 from mirrorlist.query import parse_query
 from mirrorlist.service import Service
@@ -92,14 +92,14 @@ def test_connections(service: Service, fast: bool, sent: list[bytes], whole: boo
 @pytest.mark.usefixtures("uncollected")
 def test_plans(service: Service) -> None:
     """A plan that nobody has is gone at once, also one whose answer is an error."""
-    alive = WeakSet[Plan]()
+    alive = WeakSet[Plan | Refusal]()
     for query in (b"repo=linux-40&arch=x86_64", b"repo=no&arch=x"):
-        service._plans.clear()
+        service.plans.clear()
         for _ in range(2):
             service.respond(False, query, "192.0.2.1", [])
-        alive.update(service._plans.values())
+        alive.update(service.plans.kept)
         assert len(alive) == 1
-        service._plans.clear()
+        service.plans.clear()
         assert not alive
 
 

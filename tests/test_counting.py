@@ -132,7 +132,7 @@ def test_an_error_of_ours(
     def broken(*anything: object) -> None:
         raise ZeroDivisionError
 
-    service.identify = broken  # type: ignore[assignment,method-assign]
+    service.trust.believe = broken  # type: ignore[assignment,method-assign]
     service.respond(False, REPO.encode(), "198.51.100.1", ())
     totals = counts.totals()
     assert totals.counts[Count.ERRORS] == 1

@@ -7,19 +7,22 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from mirrorlist.answer import answer_plan
 from mirrorlist.catalog import Catalog
-from mirrorlist.client import SIGNED, Client, Trust
+from mirrorlist.client import SIGNED, Trust
 from mirrorlist.errors import Disabled, NotFound, QueryError, Unspecified
 from mirrorlist.explain import explain
 from mirrorlist.explanation import Explanation
+from mirrorlist.place import NOWHERE, locate
+from mirrorlist.plan import Plan
 from mirrorlist.query import parse_query
-from mirrorlist.service import located
 from snapshot.file.model import Inactive
 from tests.contract_world import AMERICAN, COUNTRIES, GERMAN, JAPANESE, NOBODY, contract_world
 from tests.in_process import TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog
 
 NOW = 2_000_000_000.5
+GEO = TableGeo(COUNTRIES)
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +35,20 @@ def _explain(
     catalog: Catalog, query: str, address: str = NOBODY, minimum: int = 5, metalink: bool = False
 ) -> Explanation:
     parsed = parse_query(query.encode(), metalink)
-    client = located(Trust().believe(address, [], parsed.ip), TableGeo(COUNTRIES))
+    client = Trust().believe(address, [], parsed.ip)
     # As `ask` does: who has the snapshot may see all of it.
     client = structs.replace(client, is_ours=True)
-    return explain(parsed, client, catalog, Random(1), NOW, minimum)
+    place = locate(client, catalog, GEO)
+    return explain(Plan(parsed, catalog, minimum), client, place, Random(1), NOW)
 
 
 @pytest.mark.parametrize("lines", [[b"junk"], [b""], SIGNED])
 def test_whoever_is_unknown_has_not_wished(catalog: Catalog, lines: list[bytes]) -> None:
     """What decided about the country is said; ip= only where there was one."""
     parsed = parse_query(b"path=pub/linux/near", False)
-    client = located(Trust().believe("10.0.0.1", lines, ""), TableGeo(COUNTRIES))
-    seen = explain(parsed, client, catalog, Random(1), NOW, 5).client
+    client = Trust().believe("10.0.0.1", lines, "")
+    place = locate(client, catalog, GEO)
+    seen = explain(Plan(parsed, catalog, 5), client, place, Random(1), NOW).client
     assert (seen.source, seen.country_source) == ("unknown", "none")
 
 
@@ -221,15 +226,15 @@ def test_errors(catalog: Catalog, query: str, metalink: bool, error: type[QueryE
 @pytest.mark.parametrize("query", QUERIES)
 def test_like_the_answer(catalog: Catalog, query: str) -> None:
     """The hosts and URLs are those of the answer with the same chance."""
-    from mirrorlist.answer import answer
-
     parsed = parse_query(query.encode(), False)
-    client: Client = located(Trust().believe(AMERICAN, [], ""), TableGeo(COUNTRIES))
-    explained = explain(parsed, client, catalog, Random(7), NOW, 5)
-    body = answer(parsed, client, catalog, Random(7), NOW, 5).body.decode()
-    if not parsed.redirect:
-        urls = [url for host in explained.hosts for url in host.urls]
-        assert body.splitlines()[1:] == urls
+    client = Trust().believe(AMERICAN, [], "")
+    plan, place = Plan(parsed, catalog, 5), locate(client, catalog, GEO)
+    urls = [url for host in explain(plan, client, place, Random(7), NOW).hosts for url in host.urls]
+    sent = answer_plan(plan, client, place, None, Random(7), NOW)
+    if parsed.redirect:
+        assert sent.location == urls[0]
+    else:
+        assert sent.body.decode().splitlines()[1:] == urls
 
 
 def test_age_is_never_negative(tmp_path: Path) -> None:
@@ -237,4 +242,5 @@ def test_age_is_never_negative(tmp_path: Path) -> None:
     catalog = small_catalog(Mirror())
     parsed = parse_query(f"path={DIRECTORY}".encode(), False)
     client = Trust().believe(NOBODY, [], "")
-    assert explain(parsed, client, catalog, Random(1), 5.0, 5).snapshot.age == 0
+    plan = Plan(parsed, catalog, 5)
+    assert explain(plan, client, NOWHERE, Random(1), 5.0).snapshot.age == 0

@@ -201,11 +201,11 @@ def test_clients_by_mapped_addresses(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().startswith("IP: 192.0.2.5; DATE: 2027-01-15; COUNTRY: FR")
     # Trust: a proxy is one by either spelling, and a stranger is none.
     for peer, is_ours in (("::ffff:127.0.0.1", True), ("::ffff:192.0.2.5", False)):
-        assert service.identify(peer, [], "").is_ours is is_ours
-    forwarded = service.identify("::ffff:10.0.0.1", [b"::ffff:192.0.2.5"], "")
+        assert service.trust.believe(peer, [], "").is_ours is is_ours
+    forwarded = service.trust.believe("::ffff:10.0.0.1", [b"::ffff:192.0.2.5"], "")
     assert (str(forwarded.geo), forwarded.source) == ("192.0.2.5", "x-forwarded-for")
     spelt = make_service(snapshot, trusted=["::ffff:203.0.113.0/120"])
-    found_client = spelt.identify("203.0.113.9", [b"192.0.2.5"], "")
+    found_client = spelt.trust.believe("203.0.113.9", [b"192.0.2.5"], "")
     assert str(found_client.near) == "192.0.2.5"
     assert service.clock() == NOW
 

@@ -1,56 +1,49 @@
 """The metalink document: its form, escaping, preferences, and errors as comments."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from mirrorlist.metalink import render_error, render_metalink
-from mirrorlist.query import echo
-from mirrorlist.selection import Chosen, Tier
-from mirrorlist.urls import Path, make_url, path_below
-from snapshot.file.model import FileDetail, Host
-from tests.metalink_document import Document, Version, assert_preferences_fall, read_metalink
+from mirrorlist.client import Trust
+from mirrorlist.metalink import CONTENT_TYPE, render_error
+from mirrorlist.query import Query, echo
+from mirrorlist.target import MOST_NAME_BYTES
+from mirrorlist.urls import path_below
+from snapshot.file.model import FileDetail
+from tests.contract_world import GERMAN, NOBODY
+from tests.in_process import answered
+from tests.metalink_document import Version, assert_preferences_fall, read_metalink
+from tests.small_worlds import DIRECTORY, Mirror, catalog_of, small_data
 
 PUBDATE = "Sat, 21 Nov 2026 01:02:03 GMT"
 NEWEST = FileDetail(3000, 30, b"\x0a" * 16, b"\x1b" * 20, b"\x2c" * 32, b"\x3d" * 64)
 
 
-def _host(country: str = "DE", private: bool = False) -> Host:
-    return Host(1, "h", "s", country, 100, private, 0, (), ())
-
-
-def _chosen(host: int, *urls: str) -> Chosen:
-    return Chosen(host, Tier.GLOBAL, [make_url(url) for url in urls])
-
-
-def _render(
+def _sent(
     *details: FileDetail,
     file: str = "repomd.xml",
-    chosen: tuple[Chosen, ...] = (),
-    path: str = "/os/repodata/repomd.xml",
-    hosts: tuple[Host, ...] = (),
-) -> Document:
-    return read_metalink(
-        render_metalink(
-            PUBDATE, file, details or (NEWEST,), chosen, Path(path, path), hosts or (_host(),)
-        )
-    )
+    mirrors: tuple[Mirror, ...] = (Mirror(),),
+    address: str = NOBODY,
+) -> bytes:
+    """Return the document that a client gets of a file in `top/dir` of these mirrors."""
+    data = replace(small_data(mirrors, {}), file_details={1: {file: details or (NEWEST,)}})
+    query = Query(metalink=True, path=f"{DIRECTORY}/{file}")
+    answer = answered(query, Trust().believe(address, [], ""), catalog_of(data))
+    assert (answer.status, answer.content_type) == (200, CONTENT_TYPE)
+    return answer.body
 
 
 def test_whole_document() -> None:
     """A small document is what yum, dnf and zypper have read for years, byte for byte."""
-    hosts = (_host("DE"), _host("", private=True))
-    chosen = (
-        _chosen(1, "http://b.example/x"),
-        _chosen(0, "https://a.example", "rsync://a.example"),
-    )
+    near = Mirror("", private=True, urls=("http://b.example/x",), netblocks=(f"{GERMAN}/32",))
+    other = Mirror("DE", urls=("https://a.example", "rsync://a.example"))
     older = FileDetail(0, 0, b"", b"", b"\xab" * 32, b"")
-    path = path_below("os", "repomd.xml")
-    body = render_metalink(PUBDATE, "repomd.xml", (NEWEST, older), chosen, path, hosts)
+    body = _sent(NEWEST, older, mirrors=(other, near), address=GERMAN)
     assert body.decode() == (
         '<?xml version="1.0" encoding="utf-8"?>\n'
         '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic"'
-        ' pubdate="Sat, 21 Nov 2026 01:02:03 GMT" generator="mirrormanager"'
+        ' pubdate="Fri, 15 Jan 2027 08:00:00 GMT" generator="mirrormanager"'
         ' xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
         " <files>\n"
         '  <file name="repomd.xml">\n'
@@ -71,11 +64,11 @@ def test_whole_document() -> None:
         "   </mm0:alternates>\n"
         '   <resources maxconnections="1">\n'
         '    <url protocol="http" type="http" location="" preference="100" mm0:private="True">'
-        "http://b.example/x/os/repomd.xml</url>\n"
+        "http://b.example/x/dir/repomd.xml</url>\n"
         '    <url protocol="https" type="https" location="DE" preference="99">'
-        "https://a.example/os/repomd.xml</url>\n"
+        "https://a.example/dir/repomd.xml</url>\n"
         '    <url protocol="rsync" type="rsync" location="DE" preference="99">'
-        "rsync://a.example/os/repomd.xml</url>\n"
+        "rsync://a.example/dir/repomd.xml</url>\n"
         "   </resources>\n"
         "  </file>\n"
         " </files>\n"
@@ -87,7 +80,7 @@ def test_versions() -> None:
     """The first version is the file's, the others are alternates in their order."""
     second = FileDetail(2000, 0, b"", b"", b"\x02" * 32, b"")
     third = FileDetail(0, 10, b"\x03" * 16, b"", b"", b"\x03" * 64)
-    document = _render(NEWEST, second, third)
+    document = read_metalink(_sent(NEWEST, second, third))
     assert document.versions[1:] == (
         Version("2000", None, (("sha256", "02" * 32),)),
         Version(None, "10", (("md5", "03" * 16), ("sha512", "03" * 64))),
@@ -97,20 +90,15 @@ def test_versions() -> None:
 
 def test_no_hash_at_all() -> None:
     """A version of which nothing is known is still a well-formed document."""
-    (version,) = _render(FileDetail(0, 0, b"", b"", b"", b"")).versions
+    (version,) = read_metalink(_sent(FileDetail(0, 0, b"", b"", b"", b""))).versions
     assert version == Version(None, None, ())
-
-
-def test_no_host() -> None:
-    """Without a host the resources are empty."""
-    assert _render().links == ()
 
 
 def test_preferences() -> None:
     """100 for the first host, one less for each further one, never below 1; shared in a host."""
-    chosen = tuple(_chosen(0, f"http://{n}.example", f"https://{n}.example") for n in range(130))
-    links = _render(chosen=chosen).links
-    assert_preferences_fall([number for number in range(130) for _ in range(2)], links)
+    mirrors = (Mirror(protocols=("http", "https")),) * 130
+    links = read_metalink(_sent(mirrors=mirrors)).links
+    assert_preferences_fall([link.url.partition("://")[2] for link in links], links)
     assert [link.preference for link in links][-2 * 31 :] == [1] * 2 * 31
     assert links[2 * 98].preference == 2
 
@@ -130,29 +118,30 @@ def test_preferences() -> None:
 def test_escaping(text: str) -> None:
     """Markup in names, countries and URLs is text."""
     url = f"http://a.example/{text}".replace(" ", "")
-    hosts = (_host(country=text),)
-    document = _render(
-        file=text, chosen=(_chosen(0, url),), path=f"/{text}/".replace(" ", ""), hosts=hosts
-    )
-    assert document.name == text
+    mirrors = (Mirror(country=text, urls=(url,)),)
+    document = read_metalink(_sent(file=text.replace(" ", ""), mirrors=mirrors))
+    assert document.name == text.replace(" ", "")
     assert document.links[0].location == text
-    assert document.links[0].url == f"{url}/{text}/".replace(" ", "")
+    assert document.links[0].url == url + path_below("dir", text.replace(" ", "")).encoded
 
 
 XML_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=30)
+DIGESTS = st.just(b"") | st.binary(min_size=16, max_size=16)
+FILES = XML_TEXT.filter(lambda text: "/" not in text and 0 < len(text.encode()) <= MOST_NAME_BYTES)
 
 
-@given(XML_TEXT, XML_TEXT, XML_TEXT, st.integers(0, 1 << 62), st.binary(max_size=64))
+@settings(max_examples=50, deadline=None)
+@given(FILES, XML_TEXT, XML_TEXT, st.integers(0, 1 << 62), DIGESTS)
 def test_any_text_is_well_formed(
     file: str, country: str, path: str, number: int, digest: bytes
 ) -> None:
     """Whatever text is in names and URLs, a parser gets it back as it was."""
     detail = FileDetail(number, number, digest, b"", b"", b"")
-    chosen = (_chosen(0, "http://a.example/" + path),)
-    document = _render(detail, file=file, chosen=chosen, path="/" + file, hosts=(_host(country),))
+    mirrors = (Mirror(country=country, urls=("http://a.example/" + path,)),)
+    document = read_metalink(_sent(detail, file=file, mirrors=mirrors))
     assert document.name == file
     assert document.links[0].location == country
-    assert document.links[0].url == f"http://a.example/{path}/{file}"
+    assert document.links[0].url == f"http://a.example/{path}" + path_below("dir", file).encoded
     assert document.versions[0].size == (str(number) if number else None)
 
 

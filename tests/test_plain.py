@@ -1,92 +1,87 @@
 """The text list: its first line, and a URL a line."""
 
+from random import Random
+
 import pytest
 
-from mirrorlist.plain import render_error, render_mirrorlist
-from mirrorlist.query import Query, parse_query
-from mirrorlist.roster import Carriers
-from mirrorlist.selection import Chosen, Selection, Tier
-from mirrorlist.target import Target
-from mirrorlist.urls import make_url, path_below
-from snapshot.file.model import Host
+from mirrorlist.answer import Answer, answer_plan
+from mirrorlist.plain import CONTENT_TYPE, render_error
+from mirrorlist.plan import make_plan
+from tests.in_process import NOW
+from tests.small_worlds import Mirror, small_catalog, small_situation
 
-TARGET = Target(
-    directory=0,
-    name="pub/linux",
-    file=None,
-    category=0,
-    host_set=0,
-    carriers=Carriers((), []),
-    path=path_below("40/os", None),
-    heading="# repo = r arch = a ",
-)
-HOSTS = [Host(id, "h", "s", "DE", 100, False, 0, (), ()) for id in (1, 2)]
+NEAR = "20.30.40.50"
+NEAR_BLOCK = Mirror(netblocks=("20.0.0.0/8",))
+ASNS = {"20.0.0.0/8": 64500}
+GERMAN, FRENCH, JAPANESE = Mirror("DE"), Mirror("FR"), Mirror("JP")
 
 
-def _query(raw: bytes = b"") -> Query:
-    return parse_query(raw, False)
-
-
-def _selection(
-    *chosen: Chosen, netblock: bool = False, asn: int | None = None, countries: str = ""
-) -> Selection:
-    return Selection(list(chosen), netblock, asn, countries.split())
+def _sent(
+    mirrors: list[Mirror],
+    query: str = "",
+    address: str = "203.0.113.1",
+    country: str | None = None,
+    minimum: int = 1,
+) -> Answer:
+    """Return the text list that a client gets of `top/dir`."""
+    catalog = small_catalog(*mirrors, asns=ASNS)
+    asked = small_situation(catalog, query, address, country, minimum)
+    plan = make_plan(asked.query, catalog, minimum)
+    return answer_plan(plan, asked.client, asked.place, None, Random(1), NOW)
 
 
 @pytest.mark.parametrize(
-    ("query", "selection", "expected"),
+    ("mirrors", "query", "country", "expected"),
     [
-        pytest.param(b"", _selection(), "", id="nothing used"),
-        pytest.param(b"", _selection(netblock=True), "Using preferred netblock ", id="netblock"),
-        pytest.param(b"", _selection(asn=64500), "Using ASN 64500 ", id="ASN"),
-        pytest.param(
-            b"", _selection(countries="DE FR"), "country = DE country = FR ", id="countries"
-        ),
-        pytest.param(b"", _selection(countries="GLOBAL"), "country = global ", id="global"),
-        pytest.param(b"protocol=", _selection(), "protocol = ", id="protocol empty"),
-        pytest.param(
-            b"protocol=HTTP,http", _selection(), "protocol = HTTP,http", id="protocol as asked"
-        ),
-        pytest.param(b"protocol=%3C%26", _selection(), "protocol = ??", id="protocol limited"),
-        pytest.param(b"", _selection(countries="Q;"), "country = Q? ", id="country limited"),
-        pytest.param(
-            b"protocol=https",
-            _selection(netblock=True, asn=1, countries="DE GLOBAL"),
-            "Using preferred netblock Using ASN 1 country = DE country = global protocol = https",
-            id="everything",
-        ),
+        pytest.param([NEAR_BLOCK], "", None, "Using preferred netblock ", id="netblock"),
+        pytest.param([Mirror(asns=(64500,))], "", None, "Using ASN 64500 ", id="ASN"),
+        pytest.param([GERMAN, FRENCH], "country=fr,de", None,
+                     "country = DE country = FR ", id="countries"),
+        pytest.param([GERMAN], "", None, "country = global ", id="global"),
+        pytest.param([GERMAN], "protocol=HTTPS,https", "DE",
+                     "country = DE protocol = HTTPS,https", id="protocol as asked"),
+        pytest.param([GERMAN], "protocol=https,%3C%26", "DE",
+                     "country = DE protocol = https,??", id="protocol limited"),
+        pytest.param([Mirror("Q;")], "", "Q;", "country = Q? ", id="country limited"),
+        pytest.param([Mirror("DE", netblocks=("20.0.0.0/8",), asns=(64500,)), JAPANESE],
+                     "protocol=https", "DE",
+                     "Using preferred netblock Using ASN 64500 country = DE country = global"
+                     " protocol = https", id="everything"),
     ],
-)
-def test_heading(query: bytes, selection: Selection, expected: str) -> None:
+)  # fmt: skip
+def test_heading(mirrors: list[Mirror], query: str, country: str | None, expected: str) -> None:
     """The first line says what was used, in a fixed order."""
-    body = render_mirrorlist(_query(query), TARGET, selection, 0, HOSTS)
-    assert body.decode() == f"# repo = r arch = a {expected}\n"
+    minimum = 2 if len(mirrors) == 2 else 1
+    body = _sent(mirrors, query, NEAR, country, minimum).body.decode()
+    assert body.partition("\n")[0] == f"# path = top/dir {expected}"
 
 
-FIRST = Chosen(1, Tier.COUNTRY, [make_url("http://a.example"), make_url("https://a.example")])
-SECOND = Chosen(0, Tier.GLOBAL, [make_url("http://b.example/x")])
+NEARER = Mirror("DE", urls=("http://a.example", "ftp://a.example"))
+FURTHER = Mirror("JP", urls=("http://b.example/x",))
 
 
 def test_list() -> None:
     """Each URL has a line of its own, with the path behind it."""
-    body = render_mirrorlist(_query(), TARGET, _selection(FIRST, SECOND), 1700, HOSTS)
-    assert body == (
-        b"# repo = r arch = a \n"
-        b"http://a.example/40/os/\nhttps://a.example/40/os/\nhttp://b.example/x/40/os/\n"
+    found = _sent([FURTHER, NEARER], "protocol=http,ftp", country="DE", minimum=2)
+    assert (found.status, found.content_type) == (200, CONTENT_TYPE)
+    assert found.body == (
+        b"# path = top/dir country = DE country = global protocol = http,ftp\n"
+        b"http://a.example/dir/\nftp://a.example/dir/\nhttp://b.example/x/dir/\n"
     )
 
 
 def test_time() -> None:
     """With time the second line is the time of the database read."""
-    body = render_mirrorlist(_query(b"time"), TARGET, _selection(SECOND), 1700, HOSTS)
-    assert body == (
-        b"# repo = r arch = a \n# database creation time: 1700\nhttp://b.example/x/40/os/\n"
+    assert _sent([FURTHER], "time", country="JP").body == (
+        b"# path = top/dir country = JP \n# database creation time: 1000\nhttp://b.example/x/dir/\n"
     )
 
 
-def test_empty_list() -> None:
-    """A list without hosts is its first line alone."""
-    assert render_mirrorlist(_query(), TARGET, _selection(), 0, HOSTS) == b"# repo = r arch = a \n"
+def test_no_protocol() -> None:
+    """A list of no protocols would be its first line alone: it is an error that says so."""
+    found = _sent([GERMAN], "protocol=")
+    assert found.status == 404
+    assert found.body.endswith(b"with one of no protocols (protocol=)")
 
 
 def test_error() -> None:

@@ -15,6 +15,7 @@ from mirrorlist.query import (
     MAX_VALUE_BYTES,
     PARAMETERS,
     Query,
+    Wish,
     echo,
     parse_query,
 )
@@ -23,7 +24,8 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _query(**fields: object) -> Query:
-    return Query(metalink=False, **fields)  # type: ignore[arg-type]
+    wish = {name: fields.pop(name) for name in Wish.__struct_fields__ if name in fields}
+    return Query(metalink=False, wish=Wish(**wish), **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -201,10 +203,10 @@ def test_any_bytes_are_a_query_or_refused(raw: bytes, metalink: bool) -> None:
     for text in (query.repo, query.arch, query.ip, query.protocol_text):
         assert _is_clean(text, MAX_VALUE_BYTES)
     assert _is_clean(query.path, MAX_PATH_BYTES)
-    assert list(query.countries) == sorted(set(query.countries))
-    assert all(country and country == country.upper() for country in query.countries)
-    assert len(query.countries) <= MAX_LIST_ELEMENTS
-    assert query.protocols is None or len(query.protocols) <= MAX_LIST_ELEMENTS
+    assert list(query.wish.countries) == sorted(set(query.wish.countries))
+    assert all(country and country == country.upper() for country in query.wish.countries)
+    assert len(query.wish.countries) <= MAX_LIST_ELEMENTS
+    assert query.wish.protocols is None or len(query.wish.protocols) <= MAX_LIST_ELEMENTS
 
 
 @given(RAW)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mirrorlist.client import Trust
 from mirrorlist.counts import Slot
 from mirrorlist.geo import MmdbGeo
+from mirrorlist.place import locate
 from mirrorlist.refresh import Refresher, look_at_files
 from mirrorlist.service import Service
 from mirrorlist.store import Store
@@ -246,8 +247,10 @@ def located(tmp_path: Path) -> Worker:
     return Worker(tmp_path, geoip=geoip)
 
 
-def _country(worker: Worker) -> str | None:
-    return worker.service.identify("192.0.2.1", [], "").country
+def _country(worker: Worker) -> str:
+    service = worker.service
+    client = service.trust.believe("192.0.2.1", [], "")
+    return locate(client, service.store.catalog, service.geo).country
 
 
 def test_a_changed_geoip_file_is_taken(located: Worker, tmp_path: Path) -> None:
@@ -280,9 +283,9 @@ def test_plans_are_let_go(worker: Worker) -> None:
     put(worker.path, encode(world(2)))
     worker.refresher.look()
     worker.service.respond(False, QUERY, "192.0.2.1", [])
-    assert len(worker.service._retired) == 1
+    assert worker.service.plans.retired == 1
     worker.service.forget()
-    assert not worker.service._retired
+    assert not worker.service.plans.retired
 
 
 mirrors = st.lists(

@@ -8,15 +8,17 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from mirrorlist.answer import answer, plain_order
+from mirrorlist.answer import answer_stored
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
 from mirrorlist.explain import explain
+from mirrorlist.place import NOWHERE
+from mirrorlist.plan import Plan
 from mirrorlist.query import parse_query
 from snapshot.file.reader import Snapshot
 from tests.clients.rsync import run_daemon
 from tests.factories import edited, export_tables, file_detail
-from tests.in_process import NOW, respond
+from tests.in_process import NOW, answered, respond
 from tests.system import need_program
 
 NAMES = ["passt-0^20250503-1.rpm", "a b.iso", "ünï.iso", "x%41.iso", "q?&<#>.iso"]
@@ -48,11 +50,12 @@ def _urls(catalog: Catalog, name: str, kind: str, protocol: str) -> dict[str, st
     """What each maker of lists gives, as text."""
     raw = f"path={FOLDER}/{quote(name)}&protocol={protocol}".encode()
     query, client = parse_query(raw, kind == "metalink"), Trust().believe("192.0.2.99", [], "")
-    explained = explain(query, client, catalog, Random(1), NOW, 5)
+    plan = Plan(query, catalog, 5)
+    explained = explain(plan, client, NOWHERE, Random(1), NOW)
     kept = respond(catalog.snapshot, f"/{kind}?{raw.decode()}")
     return {
-        "answer": answer(query, client, catalog, Random(1), NOW, 5).body.decode(),
-        "plain order": plain_order(query, catalog, NOW).body.decode(),
+        "answer": answered(query, client, catalog).body.decode(),
+        "stored order": answer_stored(plan, NOW).body.decode(),
         "service": kept.body.decode(),
         "explain": "\n".join(f">{url}<\n{url}\n" for host in explained.hosts for url in host.urls),
     }

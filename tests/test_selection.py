@@ -1,16 +1,23 @@
 """The tiers: rules that hold in any small world, against a plain second statement of them."""
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from mirrorlist.answer import answer_plan
 from mirrorlist.catalog import Catalog
-from mirrorlist.selection import Selection, Situation, Tier, select
-from tests.small_worlds import CONTINENTS, Mirror, small_catalog, small_situation
+from mirrorlist.explain import explain
+from mirrorlist.plan import Plan
+from mirrorlist.selection import Situation, Tier
+from tests.in_process import NOW
+from tests.small_worlds import CONTINENTS, FILE, Mirror, small_catalog, small_situation
 
 ORDER = list(Tier)
 NEAR = (Tier.NETBLOCK, Tier.ASN)
@@ -84,7 +91,7 @@ def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[
         return {one for one, continent in CONTINENTS.items() if continent in continents} - countries
 
     tiers: dict[Tier, list[set[int]]] = {}
-    if query.near and not query.countries:
+    if query.wish.near and not query.wish.countries:
         address = ipaddress.ip_address(str(client.near))
         tiers[Tier.NETBLOCK] = []
         for length in range(128, -1, -1):
@@ -99,7 +106,7 @@ def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[
         asn = {number for text, number in ASNS.items() if address in ipaddress.ip_network(text)}
         tiers[Tier.ASN] = [{index for index in carriers if asn & set(mirrors[index].asns)}]
     counted = {index for index in carriers if usable(mirrors[index], situation)}
-    asked = set(query.countries)
+    asked = set(query.wish.countries)
     if asked:
         found = public if "GLOBAL" in asked else within(asked)
         tiers[Tier.COUNTRY_ASKED] = [found]
@@ -118,7 +125,7 @@ def _stated(mirrors: Sequence[Mirror], situation: Situation) -> dict[Tier, list[
 
 def usable(mirror: Mirror, situation: Situation) -> bool:
     """Whether a host counts as found and as enough: dnf passes over rsync in a metalink."""
-    if situation.query.metalink and situation.query.protocols is None:
+    if situation.query.metalink and situation.query.wish.protocols is None:
         return set(mirror.protocols) != {"rsync"}
     return listable(mirror, situation)
 
@@ -126,13 +133,35 @@ def usable(mirror: Mirror, situation: Situation) -> bool:
 def listable(mirror: Mirror, situation: Situation) -> bool:
     """Whether a host has a URL that may stand in the answer."""
     query, protocols = situation.query, set(mirror.protocols)
-    if query.protocols is not None:
-        protocols &= query.protocols
+    if query.wish.protocols is not None:
+        protocols &= query.wish.protocols
     if query.redirect and not query.metalink:
         protocols &= {"https", "http"}
-    elif query.protocols is None and not query.metalink:
+    elif query.wish.protocols is None and not query.metalink:
         protocols &= {"https", "http", "ftp"}
     return bool(protocols)
+
+
+class Sent(NamedTuple):
+    """A host of an answer: what was sent of it, and in which tier it is."""
+
+    host: int
+    tier: Tier
+    urls: list[str]
+
+
+def sent(situation: Situation, seed: int) -> list[Sent]:
+    """Return the hosts that are sent, in order; their tiers are those that `/explain` tells."""
+    client, place = situation.client, situation.place
+    plan = Plan(situation.query, situation.catalog, situation.minimum)
+    told = explain(plan, client, place, Random(seed), NOW)
+    answer = answer_plan(plan, client, place, None, Random(seed), NOW)
+    urls = [url for host in told.hosts for url in host.urls]
+    if answer.location is not None:
+        assert answer.location == urls[0]
+    else:
+        assert re.findall(r"(?:^|>)([a-z]+://[^<>]*?)(?:<|$)", answer.body.decode(), re.M) == urls
+    return [Sent(host.id - 1, host.tier, host.urls) for host in told.hosts]
 
 
 @settings(max_examples=250, deadline=None)
@@ -140,7 +169,7 @@ def listable(mirror: Mirror, situation: Situation) -> bool:
 def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """In any world the hosts are those of the table, each in its first tier, tier after tier."""
     mirrors, situation = world
-    chosen = select(situation, Random(seed)).chosen
+    chosen = sent(situation, seed)
     place = 0
     seen: set[int] = set()
     for tier, groups in _stated(mirrors, situation).items():
@@ -159,15 +188,16 @@ def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], see
 def test_invariants(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """No host twice, tiers in order, URLs of the host itself, private ones in near tiers only."""
     mirrors, situation = world
-    chosen = select(situation, Random(seed)).chosen
+    chosen = sent(situation, seed)
     hosts = [one.host for one in chosen]
     assert len(hosts) == len(set(hosts))
     places = [ORDER.index(one.tier) for one in chosen]
     assert places == sorted(places)
     for one in chosen:
         assert one.urls
-        assert {url.base for url in one.urls} <= {
-            f"{protocol}://host{one.host + 1}.example/top"
+        path = f"/dir/{FILE}" if situation.query.metalink else "/dir/"
+        assert {*one.urls} <= {
+            f"{protocol}://host{one.host + 1}.example/top{path}"
             for protocol in mirrors[one.host].protocols
         }
         assert one.tier in NEAR or not mirrors[one.host].private
@@ -179,34 +209,44 @@ def test_invariants(world: tuple[list[Mirror], Situation], seed: int) -> None:
 def test_what_the_heading_says(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """What is said to have been used was used: the ASN, the countries, the global tier."""
     mirrors, situation = world
-    selection = select(situation, Random(seed))
+    query = structs.replace(situation.query, metalink=False, redirect=False)
+    situation = structs.replace(situation, query=query)
+    chosen, heading = sent(situation, seed), _heading(situation)
+    if not chosen:
+        assert heading.startswith("error: ")
+        return
     tiers = _stated(mirrors, situation)
-    carriers = {one.host for one in selection.chosen}
     by_asn = set().union(*tiers.get(Tier.ASN, [set()]))
-    assert (selection.asn is not None) == bool(by_asn & carriers)
-    assert selection.netblock == any(tiers.get(Tier.NETBLOCK, []))
-    named = set(selection.countries)
-    assert len(named) == len(selection.countries)
+    assert ("Using ASN" in heading) == bool(by_asn & {one.host for one in chosen})
+    assert ("Using preferred netblock" in heading) == any(tiers.get(Tier.NETBLOCK, []))
+    countries = re.findall(r"country = (\w*) ", heading.replace("= global ", "= GLOBAL "))
+    named = set(countries)
+    assert len(named) == len(countries)
     geo = [hosts for tier, groups in tiers.items() if tier not in NEAR for hosts in groups]
-    if "GLOBAL" not in situation.query.countries:
+    if "GLOBAL" not in situation.query.wish.countries:
         assert ("GLOBAL" in named) == (Tier.GLOBAL in tiers)
         in_geo = {mirrors[host].country for hosts in geo for host in hosts}
         assert named - {"GLOBAL"} <= in_geo
-        for one in selection.chosen:
+        for one in chosen:
             if one.tier not in (*NEAR, Tier.GLOBAL):
                 assert mirrors[one.host].country in named
+
+
+def _heading(situation: Situation) -> str:
+    plan = Plan(situation.query, situation.catalog, situation.minimum)
+    answer = answer_plan(plan, situation.client, situation.place, None, Random(1), NOW)
+    return answer.body.decode().partition("\n")[0]
 
 
 def _firsts(
     catalog: Catalog, query: str = "", address: str = "203.0.113.1", country: str | None = None
 ) -> Counter[int]:
     situation = small_situation(catalog, query, address, country)
-    rng = Random(1)
-    return Counter(_first(select(situation, rng)) for _ in range(3000))
-
-
-def _first(selection: Selection) -> int:
-    return selection.chosen[0].host
+    plan, rng = Plan(situation.query, catalog, situation.minimum), Random(1)
+    sent = (
+        answer_plan(plan, situation.client, situation.place, None, rng, NOW) for _ in range(3000)
+    )
+    return Counter(int(one.body.partition(b"://host")[2].partition(b".")[0]) - 1 for one in sent)
 
 
 def test_geo_tiers_are_weighted() -> None:

@@ -9,8 +9,11 @@ from mirrorlist.accesslog import AccessLog
 from mirrorlist.answer import LogEntry
 from mirrorlist.catalog import Catalog
 from mirrorlist.client import Trust
+from mirrorlist.place import locate
+from mirrorlist.plan import Plan
+from mirrorlist.plans import MOST_ASKED
 from mirrorlist.query import parse_query
-from mirrorlist.service import MOST_ASKED, Service, located, seeded
+from mirrorlist.service import Service, seeded
 from snapshot.file.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
 from tests.in_process import NOW, LoadedStore, TableGeo, make_service
@@ -163,6 +166,9 @@ def test_a_line_that_cannot_be_made(snapshot: Snapshot, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
+SEEDS = (0.3634691253321989, 0.13193927227634783, 0.3131630739235328)
+
+
 def test_seeded() -> None:
     """A random source depends on the seed, the query and both addresses, and on nothing else."""
 
@@ -176,10 +182,25 @@ def test_seeded() -> None:
     assert number(wish=NOBODY) not in (number(), number(near=NOBODY))
 
 
-def test_located() -> None:
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        pytest.param(b"repo=r&arch=a", SEEDS[0], id="nothing else"),
+        pytest.param(b"path=a&country=us,de&protocol=HTTPS,rsync", SEEDS[1], id="lists"),
+        pytest.param(b"path=a&netblock=0&redirect&time&ip=192.0.2.9", SEEDS[2], id="all others"),
+    ],
+)
+def test_seeds_stay(raw: bytes, number: float) -> None:
+    """A seed gives the numbers that it gave before queries could say more."""
+    client = Trust().believe(NOBODY, [], "")
+    assert seeded(1, parse_query(raw, False), client).random() == number
+
+
+def test_located(snapshot: Snapshot) -> None:
     """The country is that of the address wished for, with the source's name."""
-    client = located(Trust().believe(NOBODY, [], GERMAN), TableGeo(COUNTRIES))
-    assert (client.country, client.country_source) == ("DE", "table")
+    client = Trust().believe(NOBODY, [], GERMAN)
+    place = locate(client, Catalog(snapshot), TableGeo(COUNTRIES))
+    assert (place.country, place.country_source) == ("DE", "table")
 
 
 def test_plans_are_kept_when_they_come_again(snapshot: Snapshot) -> None:
@@ -189,7 +210,7 @@ def test_plans_are_kept_when_they_come_again(snapshot: Snapshot) -> None:
         counts = []
         for _ in kept:
             service.respond(True, query, NOBODY, [])
-            counts.append(len(service._plans))
+            counts.append(len(service.plans.kept))
         assert counts == kept
 
 
@@ -198,25 +219,25 @@ def test_plans_are_bounded(snapshot: Snapshot) -> None:
     service = _seeded(snapshot, None)
     for number in range(20_000):
         for _ in range(2):
-            service._was_asked(True, b"repo=%d" % number)
-    assert len(service._asked) + len(service._asked_before) <= MOST_ASKED
+            service.plans.find(service.store.catalog, True, b"repo=%d" % number)
+    assert service.plans.remembered <= MOST_ASKED
 
 
 def test_plans_in_use_stay(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many query strings come twice, what is asked for now and then is looked into once."""
-    monkeypatch.setattr("mirrorlist.service.PLANS_BYTES", 200_000)
+    monkeypatch.setattr("mirrorlist.plans.PLANS_BYTES", 200_000)
     service = _seeded(snapshot, None)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])
-    plan = service._plan(True, REPO)
+    plan = service.plans.find(service.store.catalog, True, REPO)
     for number in range(600):
         for _ in range(2):
             service.respond(False, b"repo=%d&arch=x" % number, NOBODY, [])
         if not number % 20:
             service.respond(True, REPO, NOBODY, [])
-        assert service._plans.bytes <= 200_000
-    assert service._plan(True, REPO) is plan
-    assert len(service._plans) < 100
+        assert service.plans.size <= 200_000
+    assert service.plans.find(service.store.catalog, True, REPO) is plan
+    assert len(service.plans.kept) < 100
 
 
 def test_a_new_catalog_drops_the_plans(snapshot: Snapshot) -> None:
@@ -225,10 +246,11 @@ def test_a_new_catalog_drops_the_plans(snapshot: Snapshot) -> None:
     service = Service(store, TableGeo(COUNTRIES), Trust(), lambda: NOW)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])
-    before = [*service._plans.values()]
+    before = service.plans.kept
     store.catalog = Catalog(snapshot)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])
-    (plan,) = service._plans.values()
+    (plan,) = service.plans.kept
+    assert isinstance(plan, Plan)
     assert plan.catalog is store.catalog
     assert plan not in before

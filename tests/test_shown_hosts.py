@@ -6,11 +6,10 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 
-from mirrorlist.answer import Answer, answer_plan, plain_order
+from mirrorlist.answer import Answer, answer_plan, answer_stored
 from mirrorlist.explain import explain
 from mirrorlist.orders import Orders
-from mirrorlist.place import locate
-from mirrorlist.plan import Plan
+from mirrorlist.plan import Plan, make_plan
 from mirrorlist.selection import Situation, Tier
 from tests.in_process import NOW
 from tests.small_worlds import Mirror, small_catalog, small_situation
@@ -25,9 +24,8 @@ def _answers(situation: Situation) -> dict[str, Answer]:
     found = {}
     orders = Orders()
     for name, kept in (("drawn", None), ("kept", orders), ("kept again", orders)):
-        plan = Plan(situation.query, catalog, situation.minimum)
-        plan.is_repeated = True
-        found[name] = answer_plan(plan, client, kept, Random(1), NOW)
+        plan = make_plan(situation.query, catalog, situation.minimum, is_repeated=True)
+        found[name] = answer_plan(plan, client, situation.place, kept, Random(1), NOW)
     return found
 
 
@@ -65,9 +63,9 @@ def test_nobody_is_sent_away(world: tuple[list[Mirror], Situation]) -> None:
             assert re.search(rb"error: no (active )?host ", answer.body), name
         if not is_redirect and hosts and any(usable(mirrors[one], situation) for one in could):
             assert any(usable(mirrors[one], situation) for one in hosts), name
-    plain = plain_order(situation.query, situation.catalog, NOW)
-    assert bool(_hosts(plain)) == bool(_could_be_shown(mirrors, situation, "N/A"))
-    assert plain.status in ((200, 302) if _hosts(plain) else (404,))
+    stored = answer_stored(make_plan(situation.query, situation.catalog, 0), NOW)
+    assert bool(_hosts(stored)) == bool(_could_be_shown(mirrors, situation, "N/A"))
+    assert stored.status in ((200, 302) if _hosts(stored) else (404,))
 
 
 @settings(max_examples=100, deadline=None)
@@ -76,7 +74,8 @@ def test_reasons_count_what_is_shown(world: tuple[list[Mirror], Situation]) -> N
     """The hosts explained are those answered, and what is said of enough and found is true."""
     mirrors, situation = world
     query, client, catalog = situation.query, situation.client, situation.catalog
-    found = explain(query, client, catalog, Random(1), NOW, situation.minimum)
+    plan = Plan(query, catalog, situation.minimum)
+    found = explain(plan, client, situation.place, Random(1), NOW)
     listed = {host.id - 1: host.tier for host in found.hosts}
     counted = {one for one in listed if usable(mirrors[one], situation)}
     enough = max(1, situation.minimum)
@@ -143,7 +142,7 @@ def test_at_least_one_whatever_the_minimum() -> None:
         situation = small_situation(catalog, country=country, minimum=0)
         for answer in _answers(situation).values():
             assert _hosts(answer) == shown
-        assert locate(situation.client, catalog).country == country
+        assert situation.place.country == country
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,13 @@ def test_suggested_options_are_accepted() -> None:
 def test_lists_in_queries(query: str, countries: tuple[str, ...], protocols: set[str]) -> None:
     """Blanks around elements and empty elements do not count."""
     found = parse_query(query.encode(), False)
-    assert found.countries == countries
-    assert found.protocols == frozenset(protocols)
+    assert found.wish.countries == countries
+    assert found.wish.protocols == frozenset(protocols)
 
 
 def test_a_list_with_blanks_is_answered() -> None:
     """Both countries of a list with a blank are asked for."""
     catalog = small_catalog(Mirror("DE"), Mirror("FR"), Mirror("US"))
     situation = small_situation(catalog, "country=de,%20fr&protocol=https,+http")
-    assert situation.query.countries == ("DE", "FR")
+    assert situation.query.wish.countries == ("DE", "FR")
     assert set(situation.urls) == {0, 1, 2}

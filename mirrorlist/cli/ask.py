@@ -16,11 +16,13 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.unanswered import Unanswered, unknown_repository
 from mirrorlist.client import Client, Trust
 from mirrorlist.errors import OptionError, QueryError, UnknownRepository, Unspecified
-from mirrorlist.explain import explain, explain_any
+from mirrorlist.explain import explain, plan_any
 from mirrorlist.explanation import DEFAULT_WIDTH, as_text
 from mirrorlist.geo import open_geo
+from mirrorlist.place import locate
+from mirrorlist.plan import Plan
 from mirrorlist.query import Query, parse_query
-from mirrorlist.service import located, seeded
+from mirrorlist.service import seeded
 from mirrorlist.store import Store
 from snapshot.file.seal import read_key
 
@@ -51,13 +53,13 @@ def ask(
     key = read_key(snapshot_key) if snapshot_key else None
     store, geo = Store(snapshot, key), open_geo(geoip)
     parsed = _parse(query)
-    client = located(_client(ip, parsed), geo)
-    rng = Random() if seed is None else seeded(seed, parsed, client)
-    explainer = explain if "?" in query else explain_any
+    client, planned = _client(ip, parsed), Plan if "?" in query else plan_any
     try:
-        found = explainer(parsed, client, store.catalog, rng, time.time(), minimum)
+        plan = planned(parsed, store.catalog, minimum)
     except (UnknownRepository, Unspecified) as error:
         raise _for_people(error, parsed, store.catalog) from error
+    rng = Random() if seed is None else seeded(seed, plan.query, client)
+    found = explain(plan, client, locate(client, store.catalog, geo), rng, time.time())
     if json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from mirrorlist import answer as answers
+from mirrorlist import plan as plans
 from mirrorlist import service as services
-from mirrorlist.answer import Answer, plain_order
+from mirrorlist.answer import Answer, answer_stored
 from mirrorlist.catalog import Catalog
+from mirrorlist.plan import make_plan
 from mirrorlist.query import parse_query
 from snapshot.file.reader import Snapshot
 from tests.factories import export_tables, world
@@ -32,7 +33,7 @@ def _hosts(found: Answer) -> list[int]:
 def test_the_stored_order(snapshot: Snapshot, kind: str) -> None:
     """The public hosts that carry it stand in the order of their ids, private ones do not."""
     query = parse_query(REPO.encode(), kind == "metalink")
-    found = plain_order(query, Catalog(snapshot), NOW)
+    found = answer_stored(make_plan(query, Catalog(snapshot), 5), NOW)
     assert found.status == 200
     assert _hosts(found) == PUBLIC
 
@@ -40,7 +41,7 @@ def test_the_stored_order(snapshot: Snapshot, kind: str) -> None:
 def test_errors_stay_errors(snapshot: Snapshot) -> None:
     """A client's mistake is still told as such."""
     query = parse_query(b"repo=x&arch=y", False)
-    assert plain_order(query, Catalog(snapshot), NOW).status == 404
+    assert answer_stored(make_plan(query, Catalog(snapshot), 5), NOW).status == 404
 
 
 def _broken(*arguments: object, **options: object) -> Answer:
@@ -64,7 +65,7 @@ def test_even_if_no_list_can_be_made(
 ) -> None:
     """If that fails too, it is a 200 without hosts, which librepo asks for once, not 12 times."""
     monkeypatch.setattr(services, "answer_plan", _broken)
-    monkeypatch.setattr(answers, "find_target", _broken)
+    monkeypatch.setattr(plans, "find_target", _broken)
     found = respond(snapshot, f"/{kind}?{REPO}")
     assert found.status == 200
     assert b"no list can be made at the moment" in found.body
