@@ -147,6 +147,32 @@ def test_every_module_has_its_place(module: str) -> None:
     assert f"`{module}`" in _read("ARCHITECTURE.md") or f"`{name}`" in _read("ARCHITECTURE.md")
 
 
+def _tests_of(row: str) -> Iterator[tuple[str, str]]:
+    """Yield the file and the name of each test in a row's last column; "" for a whole file."""
+    file = ""
+    for part in re.split(r"[,;]", row.strip(" |").rpartition("|")[2]):
+        named = re.fullmatch(r"(tests/[\w/]+\.py)?(?:::)?(test_\w+)?", part.strip())
+        assert named, f"not a test: {part.strip()}"
+        file = named[1] or file
+        yield file, named[2] or ""
+
+
+def _rows_of_reviews() -> list[str]:
+    section = _read("docs/threat-model.md").partition("## What reviews and field reports found")[2]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def test_every_row_of_the_reviews_has_its_test() -> None:
+    """docs/threat-model.md has four columns for each finding, and its tests exist."""
+    assert len(_rows_of_reviews()) > 50
+    for row in _rows_of_reviews():
+        assert row.count(" | ") == 3, row
+        for file, name in _tests_of(row):
+            assert (ROOT / file).is_file(), row
+            assert re.search(rf"^(async )?def {name}\b", _read(file), re.MULTILINE), (file, name)
+
+
 @pytest.mark.parametrize("page", _pages())
 def test_make_targets_exist(page: str) -> None:
     """Each `make target` that a page tells to run is in the Makefile."""
