@@ -5,6 +5,7 @@ a TOML file (`--config`), the file over the default.
 """
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -346,7 +347,8 @@ def read_file(path: Path) -> dict[str, object]:
     settings = {name.replace("-", "_"): value for name, value in found.items()}
     unknown = sorted(settings.keys() - {setting.name for setting in SETTINGS})
     if unknown:
-        shown = ", ".join(map(_with_nearest, unknown))
+        known = [setting.name for setting in SETTINGS]
+        shown = ", ".join(with_nearest(name, known) for name in unknown)
         raise OptionError(f"{path}: no such setting: {shown}; see mirrorlist --help")
     for setting in SETTINGS:
         if setting.name in settings and not _fits(setting, settings[setting.name]):
@@ -360,8 +362,9 @@ def read_file(path: Path) -> dict[str, object]:
     return settings
 
 
-def _with_nearest(name: str) -> str:
-    near = get_close_matches(name, [setting.name for setting in SETTINGS], 1)
+def with_nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
+    """Return an unknown name with the known one that is meant, if one is so much alike (0 to 1)."""
+    near = get_close_matches(name, known, 1, likeness)
     return f"{name} (perhaps {near[0]}?)" if near else name
 
 

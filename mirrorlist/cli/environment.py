@@ -1,28 +1,24 @@
 """Variables of the environment that look like settings and are not: told, never passed over."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
-from mirrorlist.settings import PREFIX, SETTINGS
+from mirrorlist.settings import PREFIX, SETTINGS, with_nearest
 
 KNOWN = (f"{PREFIX}CONFIG", *(setting.variable for setting in SETTINGS))
 # Kubernetes sets a dozen for a service called mirrorlist.
 _MOST_SHOWN = 4
+# All names share the prefix, which makes any two of them alike.
+_LIKENESS = 0.75
 
 
 def warning_of_variables(environment: Mapping[str, str]) -> str | None:
-    """Return what to tell whoever has set a variable that means nothing, in one line; or None."""
+    """Return one line about the variables that mean nothing, or None."""
     names = sorted(name for name in environment if name.startswith(PREFIX))
-    unknown = [_with_nearest(name) for name in names if name not in KNOWN]
+    unknown = [with_nearest(name, KNOWN, _LIKENESS) for name in names if name not in KNOWN]
     empty = [name for name in names if name in KNOWN and not environment[name]]
     told = [f"no such setting: {_listed(unknown)}"] if unknown else []
     told += [f"empty, so as if not set: {_listed(empty)}"] if empty else []
     return f"warning: in the environment: {'; '.join(told)}" if told else None
-
-
-def _with_nearest(name: str) -> str:
-    near = get_close_matches(name, KNOWN, 1, 0.75)
-    return f"{name} (perhaps {near[0]}?)" if near else name
 
 
 def _listed(names: Iterable[str]) -> str:
