@@ -9,7 +9,7 @@ def _nothing() -> None:
 
 
 class Deadline:
-    """Calls something at a time that can be moved; there is never none before its end.
+    """Calls something at a time that can be moved; until `end` there always is such a time.
 
     Moving it on is two additions: most deadlines are moved before they come, so the timer is
     left where it is if that is earlier, and looks again when it fires.

@@ -42,7 +42,7 @@ class Door(LimitedProtocol):
         self._begin_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer of a body is none."""
+        """Take a header; a trailer of a body is not a header."""
         if self._in_head:
             name = name.lower()
             self.headers.append((name, value))

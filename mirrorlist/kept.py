@@ -1,4 +1,4 @@
-"""Things that are kept by a key, bounded in bytes, whoever thinks up keys.
+"""Things that are kept by a key, bounded in bytes even if strangers think up the keys.
 
 Two generations: what is not asked for while the younger one fills goes with the older one. So what
 is in use stays, however many keys a stranger makes up, and whatever he makes up goes.

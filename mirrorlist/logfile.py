@@ -30,13 +30,13 @@ Appended = tuple[int, OSError | None]
 
 
 class LogFile:
-    """Appends whole lines, so that nobody ever reads half of one, whoever else appends."""
+    """Appends whole lines, so that nobody reads half of one, though others append too."""
 
     def __init__(self, path: str) -> None:
         """Take a path, or `-` for standard output; raises OSError if it cannot be written.
 
-        A path is opened by the first `append` or `reopen`: whoever forks must not keep the
-        file that its children have rotated away.
+        A path is opened by the first `append` or `reopen`: a supervisor that forks must not keep
+        the file that its children have rotated away.
         """
         self._path = path
         self._file = -1

@@ -1,4 +1,4 @@
-"""Writes to a file, pipe, terminal or socket without ever waiting for whoever should read it.
+"""Writes to a file, pipe, terminal or socket without ever waiting for its reader.
 
 Standard output and standard error are shared with other programs, so they may not be made
 non-blocking for all: a pipe or terminal is opened once more instead, for us alone.

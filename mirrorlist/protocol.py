@@ -223,7 +223,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer of a body is none."""
+        """Take a header; a trailer of a body is not a header."""
         if self._in_head:
             super().on_header(name, value)
 

@@ -1,7 +1,7 @@
 """What a process that stays says to people: it can neither fail nor wait.
 
 Standard error may be closed, on a full disk, or a pipe that nobody reads. A line that cannot be
-written now is lost and counted, and whoever wanted to say it goes on.
+written now is lost and counted, and the program that wanted to say it goes on.
 """
 
 import io

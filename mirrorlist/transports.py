@@ -15,7 +15,7 @@ class Flow(FlowControl):
     _is_held = False
 
     def hold(self) -> None:
-        """Read nothing, whoever wants to, until some time after `release`."""
+        """Read nothing, even if uvicorn wants to, until some time after `release`."""
         self._is_held = True
         self.pause_reading()
 

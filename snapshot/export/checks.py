@@ -88,7 +88,7 @@ def check_publishable(
 
 
 def _check_first(new: Usable) -> None:
-    # Later ones are compared: whoever forced one that is for nobody but himself goes on with it.
+    # Later ones are compared: an operator who forced one for private hosts alone goes on with it.
     if not any(one & Quality.PUBLIC for one in new.directories.qualities):
         raise RefusedSnapshot(
             "the new snapshot is empty: it has no directory of which an active, public host has an"
