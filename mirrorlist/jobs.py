@@ -60,6 +60,7 @@ class Jobs:
         self, name: str, seconds: float = MOST_SECONDS, most_waiting: int = MOST_WAITING
     ) -> None:
         """Take the seconds after which nobody waits any more, whatever the connection says."""
+        self._name = name
         self._thread = ThreadPoolExecutor(1, name)
         self._seconds = seconds
         self._most = most_waiting + 1
@@ -92,6 +93,8 @@ class Jobs:
     def _begun(self, begin: Callable[[], T]) -> "asyncio.Future[T]":
         try:
             return asyncio.get_running_loop().run_in_executor(self._thread, begin)
-        # The system refuses the thread for now.
+        # The system refuses the thread for now. The work is queued all the same, so the queue goes.
         except RuntimeError as error:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = ThreadPoolExecutor(1, self._name)
             raise Busy from error

@@ -106,6 +106,29 @@ def test_a_half_closed_connection_alone() -> None:
     assert asyncio.run(run()) == "done"
 
 
+def test_a_refused_thread_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the system refuses threads all are told to come again, and none of it is done later."""
+    done: list[str] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask(jobs: Jobs, name: str) -> None:
+        await jobs.do(lambda check: done.append(name))
+
+    async def run() -> None:
+        jobs = Jobs("refused")
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(100):
+                with pytest.raises(Busy):
+                    await ask(jobs, "refused")
+        await ask(jobs, "taken")
+
+    asyncio.run(run())
+    assert done == ["taken"]
+
+
 def test_what_waited_too_long() -> None:
     """Work is not begun when its time is over."""
 
