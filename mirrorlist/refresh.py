@@ -9,7 +9,6 @@ answered from the new one alone. What cannot be used is refused, and the old one
 import gc
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from mirrorlist.errors import GeoipError
 from mirrorlist.geo import MmdbGeo
 from mirrorlist.saying import Say, print_trouble, safely
 from mirrorlist.service import Service
+from mirrorlist.signals import Flag
 from mirrorlist.steady import Threads
 from mirrorlist.worker_state import Source, Teller
 from snapshot.file.errors import SnapshotError
@@ -52,7 +52,7 @@ class Refresher:
         """
         self._service = service
         self._say, self._teller = safely(say), teller
-        self._woken = threading.Event()
+        self._woken = Flag()
         snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
         self._watched = [_Watched(Source.SNAPSHOT, *snapshot)]
         if files.geoip:

@@ -4,6 +4,7 @@ What one process obeys, another is sent by mistake: it says so in a line and goe
 """
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from signal import Signals
 
@@ -18,6 +19,8 @@ UNKNOWN = frozenset({Signals.SIGUSR1})
 
 HELD = frozenset({Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2})
 """What would end a process by the system's default, and is held back until somebody obeys."""
+
+_LOOK_SECONDS = 0.05
 
 IGNORED = "ignored, and said so"
 
@@ -78,6 +81,36 @@ def explained(process: str, number: int) -> str:
     ]
     others = "; ".join(known) if known else "signal the server itself"
     return f"{Signals(number).name} means nothing to this process ({process}): {others}"
+
+
+class Flag:
+    """An event that a signal handler may set, however many signals come at once.
+
+    `threading.Event` takes a lock, for which a handler would wait for ever if the signal came while
+    its own thread had it.
+    """
+
+    def __init__(self) -> None:
+        """Begin unset."""
+        self._is_set = False
+
+    def set(self) -> None:
+        """Set it; takes no lock."""
+        self._is_set = True
+
+    def clear(self) -> None:
+        """Unset it."""
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Return whether it is set."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> None:
+        """Return once it is set, within 50 ms, or after some seconds."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(_LOOK_SECONDS, left))
 
 
 def pass_over(process: str, numbers: Iterable[Signals], say: Say) -> None:

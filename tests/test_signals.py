@@ -13,7 +13,7 @@ from signal import Signals
 
 import pytest
 
-from mirrorlist.signals import HELD, IGNORED, MEANINGS, explained
+from mirrorlist.signals import HELD, IGNORED, MEANINGS, Flag, explained
 from tests.cache_file import write_cache
 from tests.factories import export_tables, make_database, world
 from tests.live import ROOT, wait_until
@@ -187,3 +187,20 @@ def test_the_table_is_the_code() -> None:
     for process, meanings in MEANINGS.items():
         row = next(line for line in page.splitlines() if line.startswith(f"| `{process}`"))
         assert [cell.strip() for cell in row.split("|")[2:-1]] == list(meanings.values())
+
+
+def test_no_handler_takes_a_lock() -> None:
+    """A signal that comes while its handler runs, thousands of times, holds nobody up."""
+    flag = Flag()
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: flag.set())
+    try:
+        for _ in range(2000):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            flag.clear()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        flag.wait(5)
+        assert flag.is_set()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    modules = [ROOT / "mirrorlist/refresh.py", ROOT / "mirrorlist/cli/import_cache.py"]
+    assert not [one for one in modules if "threading.Event" in one.read_text()]

@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from mirrorlist.saying import print_trouble, stay
-from mirrorlist.signals import do_now, release
+from mirrorlist.signals import Flag, do_now, release
 from snapshot.file.changes import changes, mounted
 from snapshot.file.errors import BackendError
 from snapshot.file.seal import read_key
@@ -93,9 +92,9 @@ def import_cache(
         gc.collect()
 
 
-def _begin(files: Sequence[Path], watch: bool) -> threading.Event:
+def _begin(files: Sequence[Path], watch: bool) -> Flag:
     """Return what tells that somebody wants an import now."""
-    asked = threading.Event()
+    asked = Flag()
     if not watch:
         release()
         return asked
@@ -106,7 +105,7 @@ def _begin(files: Sequence[Path], watch: bool) -> threading.Event:
     return asked
 
 
-def _survive(error: Exception, asked: threading.Event) -> None:
+def _survive(error: Exception, asked: Flag) -> None:
     # No memory, no more open files, or a fault of ours: none of them ends a watch.
     print_trouble()
     say(f"error: {error!r}; what was published stays; trying again")
