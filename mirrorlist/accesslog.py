@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 
 from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
-from mirrorlist.logfile import LogFile
-from mirrorlist.logline import MakeLine, make_line_maker
+from mirrorlist.logfile import STANDARD_OUTPUT, LogFile, first_and_last
+from mirrorlist.logline import MakeLine, begins_a_line, make_line_maker
 from mirrorlist.saying import Say, safely
 from mirrorlist.steady import Threads
 
@@ -68,6 +68,7 @@ class AccessLog:
         # When the write under way began, on the monotonic clock.
         self._began: float | None = None
         self._has_thread, self._ended = False, threading.Event()
+        _refuse_foreign(path)
         try:
             self._file = LogFile(path)
         except OSError as error:
@@ -208,6 +209,22 @@ class AccessLog:
                 f"warning: {self._file.name}: the request log cannot be opened anew:"
                 f" {error.strerror}; the old file is still written"
             )
+
+
+def _refuse_foreign(path: str) -> None:
+    """Raise StartError for a file that is somebody's, but not a log: lines would spoil it."""
+    if path == STANDARD_OUTPUT:
+        return
+    try:
+        first, last = first_and_last(path)
+    except OSError:
+        # It is not there yet; or it may be written and not read, as a log may be.
+        return
+    if (first or last) and not begins_a_line(first) and not begins_a_line(last):
+        raise StartError(
+            f"{path}: not written to: it is not a request log, as its lines begin otherwise;"
+            " move it away or choose another --log"
+        )
 
 
 def _tell(text: str) -> None:

@@ -24,6 +24,9 @@ _LOCK_SECONDS, _LOCK_LOOK_SECONDS = 1.0, 0.005
 # The statistics may run as somebody else; the umask or logrotate's `create` narrow it.
 _MODE = 0o644
 
+# No line of ours is longer, whatever a client asks for.
+_LINE_BYTES = 64 << 10
+
 _FLAGS = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 Appended = tuple[int, OSError | None]
@@ -125,6 +128,25 @@ class LogFile:
             with suppress(BlockingIOError):
                 return self._outlet.push(piece) if self._outlet else os.write(self._file, piece)
         raise OSError(errno.EAGAIN, "nobody reads it")
+
+
+def first_and_last(path: str) -> tuple[bytes, bytes]:
+    """Return how the first and the last line of a file begin; nothing if it has no bytes.
+
+    Raises OSError. What is no regular file has no bytes here, as reading would take them away.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return b"", b""
+        # Somebody who truncates it under a writer that does not append leaves zeros.
+        first = file.read(_LINE_BYTES).lstrip(b"\0\n")
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _LINE_BYTES))
+        last = file.read(_LINE_BYTES).rstrip(b"\n").rpartition(b"\n")[2].lstrip(b"\0")
+    return first, last
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _open(path: str) -> int:

@@ -27,6 +27,8 @@ _6TO4 = 0x2002
 # Repositories, archs and countries that are kept as text.
 _KEPT_NAMES = 2048
 
+_BEGINNINGS = (b"IP: ", b'{"time":"')
+
 MakeLine = Callable[[LogEntry, float], str]
 """Returns an entry's line with its line feed, in ASCII; the time is in seconds since 1970, UTC."""
 
@@ -41,6 +43,11 @@ def make_line_maker(kind: str, addresses: str) -> MakeLine:
     if kind == "classic":
         return _Classic(show).line
     return _Json(None if addresses == "none" else show).line
+
+
+def begins_a_line(text: bytes) -> bool:
+    """Return whether a text begins as a line of any of the formats does."""
+    return text.startswith(_BEGINNINGS)
 
 
 def cut_text(address: Address) -> str:

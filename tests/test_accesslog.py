@@ -68,7 +68,7 @@ def started(log: AccessLog) -> Iterator[AccessLog]:
 
 def test_is_written_by_a_flush(path: Path) -> None:
     """Lines wait for a flush, then stand in the file in their order; both are counted."""
-    path.write_bytes(b"before\n")
+    path.write_bytes(LINE)
     log = AccessLog(str(path))
     other = msgspec.structs.replace(ENTRY, repo="other")
     log.write(ENTRY, NOW)
@@ -76,7 +76,7 @@ def test_is_written_by_a_flush(path: Path) -> None:
     assert (log.queued, log.written, log.lost) == (2 * len(LINE) - 2, 0, 0)
     log.flush()
     assert (log.queued, log.written, log.lost) == (0, 2, 0)
-    assert path.read_bytes() == b"before\n" + LINE + LINE.replace(b"rawhide", b"other")
+    assert path.read_bytes() == LINE + LINE + LINE.replace(b"rawhide", b"other")
 
 
 def test_is_written_each_second(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,6 +250,40 @@ def test_unwritable(tmp_path: Path, name: str) -> None:
         AccessLog(path)
     assert str(error.value).startswith(f"{path}: ")
     assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"precious\n", b"\x7fELF\x00\x01", b"SQLite format 3\x00" + bytes(99), b"64496 x\n"]
+)
+def test_a_foreign_file_gets_no_lines(path: Path, content: bytes) -> None:
+    """What is somebody's file, and not a log, stops the start by its name and stays as it is."""
+    path.write_bytes(content)
+    with pytest.raises(StartError, match="it is not a request log") as error:
+        AccessLog(str(path))
+    assert str(error.value).startswith(f"{path}: ")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        LINE,
+        b'{"time":"2026-11-21T00:00:00Z"}\n',
+        b"cut in half\n" + LINE,
+        LINE + b"IP: 19",
+        LINE + b"\xff noise\n",
+        bytes(100_000) + LINE,
+        b"\n",
+    ],
+)
+def test_a_log_gets_more_lines(path: Path, content: bytes) -> None:
+    """An empty file, and a log of either format that is spoilt somewhere, is written on."""
+    path.write_bytes(content)
+    log = AccessLog(str(path))
+    log.write(ENTRY, NOW)
+    log.flush()
+    assert path.read_bytes() == content + LINE
 
 
 def test_standard_output() -> None:
