@@ -363,9 +363,13 @@ def read_file(path: Path) -> dict[str, object]:
 
 
 def with_nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
-    """Return an unknown name with the known one that is meant, if one is so much alike (0 to 1)."""
-    near = get_close_matches(name, known, 1, likeness)
-    return f"{name} (perhaps {near[0]}?)" if near else name
+    """Return an unknown name with the known one that is meant, if one is so much alike (0 to 1).
+
+    Large and small letters are alike.
+    """
+    folded = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), folded, 1, likeness)
+    return f"{name} (perhaps {folded[near[0]]}?)" if near else name
 
 
 def _fits(setting: Setting, value: object) -> bool:

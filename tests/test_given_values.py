@@ -77,6 +77,7 @@ def test_where_a_value_stands(tmp_path: Path) -> None:
         ({"MIRRORLIST_XYZQ": "3"}, "no such setting: MIRRORLIST_XYZQ"),
         ({"MIRRORLIST_PORT": ""}, "empty, so as if not set: MIRRORLIST_PORT"),
         ({f"MIRRORLIST_Q{n}": "" for n in range(9)}, " and 5 more"),
+        ({"mirrorlist_port": "1"}, "mirrorlist_port (perhaps MIRRORLIST_PORT?)"),
         ({"MIRRORLIST_CONFIG": "x", "MIRRORLIST_PORT": "1", "PATH": ""}, None),
     ],
 )
@@ -150,6 +151,17 @@ def test_nothing_is_written_over_what_is_read(folder: Path, tmp_path: Path, opti
     assert key.read_text() == "k" * 64
 
 
+def test_the_file_of_a_url_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    """The file that --database names by @ is read, too: not even --force replaces it."""
+    url = tmp_path / "url"
+    url.write_text(f"sqlite:///{folder}/mm.sqlite\n")
+    (tmp_path / "other").hardlink_to(url)
+    for output in ("url", "other"):
+        done = run("export", "--database", f"@{url}", "--output", tmp_path / output, "--force")
+        assert_refused(done, 1, "it is also read")
+    assert url.read_text() == f"sqlite:///{folder}/mm.sqlite\n"
+
+
 def test_a_database_that_is_no_url(folder: Path) -> None:
     """A file, a folder, three slashes and a text without a file each explain themselves."""
     cases = [
@@ -158,6 +170,7 @@ def test_a_database_that_is_no_url(folder: Path) -> None:
         ("sqlite://", 2, "without a file"),
         ("mm.sqlite", 2, "mm.sqlite: not a database URL"),
         ("@", 2, "without a file"),
+        ("sqlite://mm.sqlite", 2, "a slash too few; write sqlite:///mm.sqlite"),
     ]
     for url, code, words in cases:
         assert_refused(run("export", "--database", url, "--output", folder / "o"), code, words)

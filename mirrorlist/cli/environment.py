@@ -13,7 +13,7 @@ _LIKENESS = 0.75
 
 def warning_of_variables(environment: Mapping[str, str]) -> str | None:
     """Return one line about the variables that mean nothing, or None."""
-    names = sorted(name for name in environment if name.startswith(PREFIX))
+    names = sorted(name for name in environment if name.upper().startswith(PREFIX))
     unknown = [with_nearest(name, KNOWN, _LIKENESS) for name in names if name not in KNOWN]
     empty = [name for name in names if name in KNOWN and not environment[name]]
     told = [f"no such setting: {_listed(unknown)}"] if unknown else []

@@ -100,12 +100,20 @@ def _apart(command: str, function: F) -> F:
         written = [given[name] for name, kind in names.items() if kind is Kind.OUTPUT]
         read = [given[name] for name, kind in names.items() if kind is Kind.FILE]
         read.append(click.get_current_context().meta.get(_CONFIG))
+        read.append(_file_of_url(given.get("database")))
         for path in filter(None, written):
             if any(_is_same(path, one) for one in read if one):
                 raise OutputError(f"{path}: cannot be written: it is also read")
         return function(*arguments, **given)
 
     return cast(F, guarded)
+
+
+def _file_of_url(database: str | None) -> Path | None:
+    """Return the file that holds the database URL, if it stands in one."""
+    if database is None or database[:1] != "@":
+        return None
+    return Path(os.path.expanduser(database[1:]))
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -47,8 +47,16 @@ def parse_url(text: str) -> URL:
     if kind in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if kind == "sqlite":
-        raise DatabaseURLError(f"a database URL without a file; use {_KNOWN}")
+        raise DatabaseURLError(_without_a_file(url))
     raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def _without_a_file(url: URL) -> str:
+    """Return what is wrong with an URL of SQLite that names no file: two slashes, as a rule."""
+    # With a user or a port it is not a path.
+    if url.host and url.username is None and url.port is None:
+        return f"sqlite://{url.host}: a slash too few; write sqlite:///{url.host}"
+    return f"a database URL without a file; use {_KNOWN}"
 
 
 def _is_split(text: str) -> bool:
