@@ -36,6 +36,34 @@ def test_a_signal(program: str) -> None:
     assert done.stderr == b""
 
 
+INTERRUPTED = """
+import os, signal, sys
+sys.argv = [{program!r}, "inspect"]
+import {early}
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/mirrorlist", "-m"])
+def test_ctrl_c_while_it_loads(program: str) -> None:
+    """Before a command has begun, Ctrl-C ends it without a traceback, and with its code."""
+    text = INTERRUPTED.format(program=program, early="mirrorlist.cli.begin")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_of_somebody_else() -> None:
+    """A program that only imports the command keeps its own Ctrl-C, and so does a command."""
+    text = INTERRUPTED.format(program="pytest", early="mirrorlist.cli.begin")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, timeout=20)
+    assert b"KeyboardInterrupt" in done.stderr
+    begun = text.replace("'pytest'", "'mirrorlist'").replace(
+        "signal.raise", "mirrorlist.cli.begin.begun(); signal.raise"
+    )
+    done = subprocess.run([sys.executable, "-c", begun], capture_output=True, timeout=20)
+    assert b"KeyboardInterrupt" in done.stderr
+
+
 def test_other_dropped_exceptions_are_still_told() -> None:
     """What else goes wrong while an object is cleared away is told as ever."""
     program = DROPPED.replace("signal.raise_signal(signal.SIGTERM)", "1 / 0").replace(

@@ -5,7 +5,7 @@ loads a database driver.
 """
 
 # Before all else is loaded, which takes a while.
-import mirrorlist.cli.begin  # noqa: F401
+from mirrorlist.cli.begin import begun
 
 # isort: split
 
@@ -67,4 +67,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     if warning := warning_of_variables(os.environ):
         say(warning)
-    sys.exit(guarded(lambda: cli.main(standalone_mode=False)))
+    sys.exit(guarded(_run))
+
+
+def _run() -> object:
+    begun()
+    return cli.main(standalone_mode=False)
