@@ -52,6 +52,7 @@ class Supervisor:
         refused: Callable[[], object] = lambda: None,
         hung: Hung = tuple,
         ends: frozenset[signal.Signals] = STOP,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take what a worker does, given the lifeline's reading end; `stopping` is called first
         when the end begins, so that this process holds no socket on which clients would wait.
@@ -59,14 +60,14 @@ class Supervisor:
         `beside`: what one more process does, which is no worker, and is killed when all of these
         have ended. `refused` counts forks that the system refused; `hung` names workers that
         have not answered for too long, and is asked every few seconds; `ends` are the signals
-        that mean the end.
+        that mean the end; `over` says, every few seconds, whether it is the end without one.
         """
         self._work = work
         self._beside = beside
         self._workers = workers
         self._stopping = stopping
         self._say = safely(say)
-        self._refused, self._hung, self._ends = refused, hung, ends
+        self._refused, self._hung, self._ends, self._over = refused, hung, ends, over
         self._is_refused = False
         self._born: dict[int, float] = {}
         self._born_beside: dict[int, float] = {}
@@ -88,7 +89,7 @@ class Supervisor:
         # Blocked before the first fork, or a signal in between would be lost or end us at once.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         self._fill()
-        while (number := self._wait()) not in self._ends:
+        while (number := self._wait()) not in self._ends and not self._over():
             if number in UNKNOWN:
                 self._say(explained("serve", number))
             elif number in PASSED_ON:

@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 from collections.abc import Iterator
@@ -28,15 +29,15 @@ pytestmark = pytest.mark.system
 class Terminal:
     """A demo in a terminal of some columns; `text` is what it printed, line feeds as printed."""
 
-    def __init__(self, folder: Path, columns: int) -> None:
-        """Start it in a folder that is not made yet, on free ports."""
+    def __init__(self, folder: Path, columns: int, within: tuple[str, ...] = ()) -> None:
+        """Start it in a folder that is not made yet, on free ports; perhaps by another program."""
         self.folder = folder
         self.port, self.admin, self.watch = (find_free_port() for _ in range(3))
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
             [
-                *(*COMMAND, "demo", "--directory", str(folder), "--port", str(self.port)),
+                *(*within, *COMMAND, "demo", "--directory", str(folder), "--port", str(self.port)),
                 *("--admin", str(self.admin), "--watch-admin", str(self.watch)),
             ],
             env={**PLAIN, "TERM": "xterm"},
@@ -119,9 +120,18 @@ def test_a_second_demo(demo: Terminal, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
-    """When the terminal is closed it ends, and its port is free."""
-    terminal = Terminal(tmp_path / "demo", 80)
+# As make does, which is told of the end of the terminal alone, and waits for its child.
+WAITING = """
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, lambda *_: None)
+sys.exit(subprocess.call(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("within", [(), (sys.executable, "-c", WAITING)])
+def test_it_ends_with_its_terminal(tmp_path: Path, within: tuple[str, ...]) -> None:
+    """When the terminal is closed it ends, whoever started it, and its port is free."""
+    terminal = Terminal(tmp_path / "demo", 80, within)
     try:
         terminal.close()
         assert terminal.process.wait(SECONDS) in (0, -signal.SIGHUP)

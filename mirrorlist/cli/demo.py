@@ -1,6 +1,7 @@
 """`mirrorlist demo`: everything on one machine, from an embedded database."""
 
 import os
+import select
 import shlex
 import signal
 import socket
@@ -49,7 +50,7 @@ def demo(
     stay()
     hold()
     # The terminal may be gone before all is built.
-    ends = _ends()
+    terminal = _terminal()
     # First of all: a port in use must not cost the building of a database.
     bound = _listen(host, port)
     _make_directory(directory)
@@ -69,21 +70,29 @@ def demo(
         admin,
         watch_admin,
         listening=teach,
-        ends=ends,
+        ends=STOP if terminal is None else STOP | {signal.SIGHUP},
+        over=partial(_is_gone, terminal),
         bound=bound,
         tells_status=True,
     )
 
 
-def _ends() -> frozenset[signal.Signals]:
-    """Return the signals that mean the end: SIGHUP, too, for a demo that has a terminal."""
+def _terminal() -> int | None:
+    """Open the terminal that the demo ends with: there may be none, and nohup lets it go."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return None
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return STOP
-    # nohup lets it be ignored.
-    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return STOP if is_ignored else STOP | {signal.SIGHUP}
+        return None
+
+
+def _is_gone(terminal: int | None) -> bool:
+    """Whether the terminal is closed: only its first program is sent SIGHUP, which make keeps."""
+    poll = select.poll()
+    if terminal is not None:
+        poll.register(terminal, 0)
+    return bool(poll.poll(0))
 
 
 def _listen(hosts: Sequence[str], port: int) -> list[socket.socket]:

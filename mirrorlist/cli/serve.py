@@ -127,6 +127,7 @@ def run_server(
     *,
     fast: bool = True,
     ends: frozenset[Signals] = STOP,
+    over: Callable[[], bool] = lambda: False,
     proxied: bool = False,
     bound: Sequence[socket.socket] = (),
     tells_status: bool = False,
@@ -136,8 +137,9 @@ def run_server(
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
     watch may be. `fast`: lists take the fast door, if it fits; `proxied`: trusted proxies send
     PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
-    are the signals that mean the end. `bound`: sockets of the hosts that listen already.
-    `tells_status`: visitors of the public port are told where the status page is.
+    are the signals that mean the end, and `over` says whether it is the end without one. `bound`:
+    sockets of the hosts that listen already. `tells_status`: visitors of the public port are told
+    where the status page is.
     """
     # Here and not above: `--help` need not wait for uvicorn.
     from mirrorlist.admin import open_admin
@@ -169,7 +171,7 @@ def run_server(
 
     refused, hung = partial(counts.supervisor.add, Count.STARTS_REFUSED), _looking(counts)
     supervisor = Supervisor(
-        worker, workers, say, stopping, beside, refused=refused, hung=hung, ends=ends
+        worker, workers, say, stopping, beside, refused=refused, hung=hung, ends=ends, over=over
     )
     supervisor.run()
     say("stopped")
