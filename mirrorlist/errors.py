@@ -6,6 +6,7 @@ MirrorlistError
 │   ├── Unspecified (200)   neither path= nor repo= and arch=, as the incumbent answers
 │   ├── Disabled (200)      a disabled repository, as the incumbent answers
 │   └── NotFound (404)      no such directory or file
+│       ├── UnknownDirectory    no such directory
 │       ├── UnknownRepository   no such repository
 │       └── NoDetails           nothing is known of the file that a metalink is asked for
 └── OperatorError       stops the start with its exit code
@@ -51,6 +52,10 @@ class NotFound(QueryError):
     """A query for something that is not there."""
 
     status = 404
+
+
+class UnknownDirectory(NotFound):
+    """A query for a directory that is not there."""
 
 
 class UnknownRepository(NotFound):

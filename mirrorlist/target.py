@@ -8,7 +8,14 @@ import re
 from msgspec import Struct
 
 from mirrorlist.catalog import Catalog
-from mirrorlist.errors import Disabled, NoDetails, NotFound, UnknownRepository, Unspecified
+from mirrorlist.errors import (
+    Disabled,
+    NoDetails,
+    NotFound,
+    UnknownDirectory,
+    UnknownRepository,
+    Unspecified,
+)
 from mirrorlist.query import Query, echo, spelling
 from mirrorlist.roster import Carriers
 from mirrorlist.urls import Path, path_below
@@ -72,7 +79,7 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
         # A name alone would be a file of the root, which is a directory only if it is stored. One
         # that is longer exists nowhere, and would be repeated for each URL.
         if directory is None or len(file.encode()) > MOST_NAME_BYTES:
-            raise NotFound("error: invalid path")
+            raise UnknownDirectory("error: invalid path")
     return _target(directory, name, file, heading, catalog)
 
 

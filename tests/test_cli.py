@@ -355,3 +355,31 @@ def test_a_mistyped_repository(folder: Path, command: str) -> None:
         "error: the snapshot has no repository linux-4 for x86_64; the closest are:"
     )
     assert "  repo=linux-40&arch=x86_64" in close
+
+
+@pytest.mark.parametrize("command", ["ask", "inspect"])
+def test_a_mistyped_directory(folder: Path, command: str) -> None:
+    """So it is with directories."""
+    arguments = {
+        "ask": ["path=pub/linux/4O/x86_64/os/x", "--snapshot", folder / "mm.snap"],
+        "inspect": [folder / "mm.snap", "--path", "pub/linux/4O/x86_64/os/x"],
+    }
+    done = run(command, *arguments[command])
+    assert done.returncode == 1
+    first, *close = done.stderr.splitlines()
+    assert (
+        "error: the snapshot has no directory pub/linux/4O/x86_64/os/x; the closest are:" in first
+    )
+    assert "  path=pub/linux/40/x86_64/os" in close
+
+
+@pytest.mark.parametrize(
+    ("kind", "same"), [("", ""), ("/metalink", "/metalink?"), ("/mirrorlist", "/mirrorlist?")]
+)
+def test_an_address_of_explain(folder: Path, kind: str, same: str) -> None:
+    """An address of /explain, copied from a browser, asks the same question."""
+    query, rest = "repo=linux-40&arch=x86_64", ["--snapshot", folder / "mm.snap", "--json"]
+    copied = run("ask", f"http://127.0.0.1:3000{kind}/explain?{query}", *rest, "--seed", "1")
+    plain = run("ask", f"{same}{query}", *rest, "--seed", "1")
+    assert copied.returncode == 0, copied.stderr
+    assert copied.stdout.partition('"client"')[2] == plain.stdout.partition('"client"')[2]

@@ -84,7 +84,7 @@ def test_inspect_one(
         pytest.param(
             ["--repo", "a", "--arch", "b"], "no repository a for b", 1, id="unknown repository"
         ),
-        pytest.param(["--path", "c"], "c: not in this snapshot", 1, id="unknown directory"),
+        pytest.param(["--path", "c"], "no directory c", 1, id="unknown directory"),
     ],
 )
 def test_inspect_none(

@@ -13,9 +13,15 @@ from mirrorlist.address import parse_address
 from mirrorlist.catalog import Catalog
 from mirrorlist.cli.console import output
 from mirrorlist.cli.options import options
-from mirrorlist.cli.unanswered import Unanswered, unknown_repository
+from mirrorlist.cli.unanswered import Unanswered, unknown_directory, unknown_repository
 from mirrorlist.client import Client, Trust
-from mirrorlist.errors import OptionError, QueryError, UnknownRepository, Unspecified
+from mirrorlist.errors import (
+    OptionError,
+    QueryError,
+    UnknownDirectory,
+    UnknownRepository,
+    Unspecified,
+)
 from mirrorlist.explain import explain, plan_any
 from mirrorlist.explanation import DEFAULT_WIDTH, as_text
 from mirrorlist.geo import open_geo
@@ -25,6 +31,8 @@ from mirrorlist.query import Query, parse_query
 from mirrorlist.service import seeded
 from mirrorlist.store import Store
 from snapshot.file.seal import read_key
+
+_KINDS = ("metalink", "mirrorlist")
 
 
 @click.command(short_help="Why these mirrors? One answer, each host with its reason.")
@@ -44,7 +52,8 @@ def ask(
     """Explain one answer: each host with its tier, each host left out with the reason.
 
     QUERY is what stands in a repository file: repo=..&arch=.. (its metalink, or its mirrorlist
-    if there are no checksums), or with /metalink? or /mirrorlist? before it, or the whole URL.
+    if there are no checksums), or with /metalink? or /mirrorlist? before it, or the whole URL,
+    also one of /explain.
 
     \b
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
@@ -52,11 +61,12 @@ def ask(
     """
     key = read_key(snapshot_key) if snapshot_key else None
     store, geo = Store(snapshot, key), open_geo(geoip)
+    query = _without_explain(query)
     parsed = _parse(query)
     client, planned = _client(ip, parsed), Plan if "?" in query else plan_any
     try:
         plan = planned(parsed, store.catalog, minimum)
-    except (UnknownRepository, Unspecified) as error:
+    except (UnknownDirectory, UnknownRepository, Unspecified) as error:
         raise _for_people(error, parsed, store.catalog) from error
     rng = Random() if seed is None else seeded(seed, plan.query, client)
     found = explain(plan, client, locate(client, store.catalog, geo), rng, time.time())
@@ -71,10 +81,22 @@ def ask(
 def _for_people(error: QueryError, query: Query, catalog: Catalog) -> Unanswered:
     if isinstance(error, UnknownRepository):
         return unknown_repository(str(query.repo), str(query.arch), catalog)
+    if isinstance(error, UnknownDirectory):
+        return unknown_directory(str(query.path), catalog.snapshot)
     return Unanswered(
         "QUERY says neither path= nor repo= and arch=; its form is 'repo=NAME&arch=ARCH' or"
         " 'path=DIRECTORY', in quotes: & is special in shells"
     )
+
+
+def _without_explain(text: str) -> str:
+    """Return the query that an address of /explain asks about."""
+    before, _, after = text.partition("?")
+    path, mark, rest = before.rstrip("/").rpartition("explain")
+    if not mark or rest:
+        return text
+    kind = path.rstrip("/")
+    return f"{kind}?{after}" if kind.endswith(_KINDS) else after
 
 
 def _parse(text: str) -> Query:
@@ -82,7 +104,7 @@ def _parse(text: str) -> Query:
     if not mark:
         before, after = "", text
     path = before.rstrip("/")
-    if before and not path.endswith(("metalink", "mirrorlist")):
+    if before and not path.endswith(_KINDS):
         raise OptionError(f"QUERY: {before}? is neither /metalink? nor /mirrorlist?")
     return parse_query(os.fsencode(after), not path.endswith("mirrorlist"))
 

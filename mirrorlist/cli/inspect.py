@@ -10,7 +10,7 @@ from rich.text import Text
 from mirrorlist.catalog import Catalog
 from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
-from mirrorlist.cli.unanswered import Unanswered, unknown_repository
+from mirrorlist.cli.unanswered import unknown_directory, unknown_repository
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from snapshot.file.description import Description, File, describe, find_repository
@@ -66,15 +66,15 @@ def inspect(
 
 def _find(snapshot: Snapshot, repo: str | None, arch: str | None, path: str | None) -> int:
     if path is not None and repo is None and arch is None:
-        index, wanted = snapshot.find_directory(path.strip("/")), path
+        index = snapshot.find_directory(path.strip("/"))
     elif path is None and repo is not None and arch is not None:
-        index, wanted = find_repository(snapshot, repo, arch), f"{repo} {arch}"
+        index = find_repository(snapshot, repo, arch)
     else:
         raise OptionError("give --repo and --arch together, or --path alone")
     if index is None and repo is not None and arch is not None:
         raise unknown_repository(repo, arch, Catalog(snapshot))
     if index is None:
-        raise Unanswered(f"{wanted}: not in this snapshot")
+        raise unknown_directory(str(path), snapshot)
     return index
 
 

@@ -1,7 +1,9 @@
 """A question that has no answer, told to the person who asked: not the text that clients get."""
 
-from mirrorlist.catalog import Catalog
+from mirrorlist.catalog import MOST_SUGGESTIONS, Catalog
+from mirrorlist.closest import ClosestNames
 from mirrorlist.errors import OperatorError
+from snapshot.file.reader import Snapshot
 
 
 class Unanswered(OperatorError):
@@ -20,3 +22,12 @@ def unknown_repository(repo: str, arch: str, catalog: Catalog) -> Unanswered:
     if not close:
         return Unanswered(text)
     return Unanswered(f"{text}; the closest are:", tuple(close))
+
+
+def unknown_directory(path: str, snapshot: Snapshot) -> Unanswered:
+    """Return the error for a directory that is not there, with the closest names."""
+    text = f"the snapshot has no directory {path}"
+    close = ClosestNames(snapshot.directory_names()).find(path, MOST_SUGGESTIONS) if path else []
+    if not close:
+        return Unanswered(text)
+    return Unanswered(f"{text}; the closest are:", tuple(f"  path={name}" for name in close))
