@@ -156,7 +156,7 @@ def _make_others(service: Service) -> ASGIApp:
         return _json(state, 200 if state.ready else 503)
 
     async def greet(request: Request) -> Response:
-        # To programs these paths are unknown, as they are to the incumbent.
+        # To programs these paths are unknown, as they are to mirrorlist-server.
         if "text/html" not in request.headers.get("accept", ""):
             return await nothing_here(request, HTTPException(404))
         body = welcome.welcome(service.store.catalog, service.status_page)

@@ -50,7 +50,7 @@ class Catalog:
             (repository.prefix, repository.arch): repository.directory
             for repository in snapshot.repositories
         }
-        # One disabled arch disables the prefix for all, as at the incumbent.
+        # One disabled arch disables the prefix for all, as at mirrorlist-server.
         self.disabled = frozenset(
             repository.prefix for repository in snapshot.repositories if repository.disabled
         )

@@ -3,8 +3,8 @@
 MirrorlistError
 ├── QueryError          the client's mistake: an answer with a status
 │   ├── BadQuery (400)      a value that cannot be understood or is too long
-│   ├── Unspecified (200)   neither path= nor repo= and arch=, as the incumbent answers
-│   ├── Disabled (200)      a disabled repository, as the incumbent answers
+│   ├── Unspecified (200)   neither path= nor repo= and arch=, as mirrorlist-server answers
+│   ├── Disabled (200)      a disabled repository, as mirrorlist-server answers
 │   └── NotFound (404)      no such directory or file
 │       ├── UnknownDirectory    no such directory
 │       ├── UnknownRepository   no such repository

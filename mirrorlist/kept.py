@@ -68,6 +68,7 @@ class Kept(Generic[K, V]):
         for generation in (self.young, self._old):
             while generation:
                 generation.popitem()
+        self._young_bytes = self._old_bytes = 0
 
     def clear(self) -> None:
         """Keep nothing."""

@@ -61,7 +61,7 @@ def cut_text(address: Address) -> str:
 
 
 class _Classic:
-    """Lines as the incumbent writes them."""
+    """Lines as mirrorlist-server writes them."""
 
     def __init__(self, show: Show) -> None:
         self._show = show

@@ -30,5 +30,5 @@ def after_heading(query: Query, read: int) -> bytes:
 
 
 def render_error(text: str) -> bytes:
-    """Return an error as bare text, without a line feed, as the incumbent does."""
+    """Return an error as bare text, without a line feed, as mirrorlist-server does."""
     return text.encode()

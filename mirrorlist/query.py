@@ -26,7 +26,7 @@ PARAMETERS = frozenset(
 )
 
 _NAMES = {name.encode(): name for name in PARAMETERS}
-# A known one, as there may be thousands of others. The incumbent takes what stands between the
+# A known one, as there may be thousands of others. mirrorlist-server takes what stands between the
 # first and the second `=`.
 _PARAMETER = re.compile(
     rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))

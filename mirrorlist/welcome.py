@@ -1,7 +1,7 @@
 """What a person sees who opens the public port in a browser: what this is, and where to go on.
 
-For programs the path stays unknown, as with the incumbent. No address of the admin listener stands
-here, but in the demo, which is its visitor's own.
+For programs the path stays unknown, as with mirrorlist-server. No address of the admin listener
+stands here, but in the demo, which is its visitor's own.
 """
 
 import base64

@@ -57,6 +57,7 @@ def test_letting_go() -> None:
     kept = _kept()
     kept.keep(1, "one")
     kept.let_go()
+    assert kept.bytes == 0
     assert len(kept) == 0
     kept.keep(2, "two")
     kept.clear()

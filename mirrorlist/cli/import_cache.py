@@ -1,4 +1,4 @@
-"""`mirrorlist import-cache`: from the incumbent's cache file to a snapshot file."""
+"""`mirrorlist import-cache`: from mirrorlist-server's cache file to a snapshot file."""
 
 import gc
 import signal

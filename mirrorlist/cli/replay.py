@@ -53,7 +53,7 @@ def replay(
     """Ask two servers what a log asks, and say where the answers differ in meaning.
 
     What chance decides is understood: a random order within a tier is no difference. What
-    differs from the incumbent on purpose (docs/protocol.md) is counted by kind; everything else
+    differs from mirrorlist-server on purpose (docs/protocol.md) is counted by kind; everything else
     is shown with its line. Run it on a machine whose X-Forwarded-For both servers believe. No
     address of the log is shown. Exit code 1 if a difference is unexplained.
 

@@ -1,4 +1,4 @@
-"""Known differences in how an answer is given: the incumbent's answer without the difference.
+"""Known differences in how an answer is given: mirrorlist-server's answer without the difference.
 
 Each function leaves an answer as it is unless it is exactly what the difference says; only one
 takes hosts out, those that ours says are for other countries.
@@ -47,7 +47,7 @@ def unknown_repository(request: Request, theirs: Meaning, ours: Meaning) -> Mean
     first, *suggested = (ours.error or "").split("\n")
     target = their_first.removesuffix(_UNKNOWN)
     is_short = suggested[:1] == [_UNKNOWN] and len(ours.error or "") < 1024
-    # The incumbent's own list leaves out what has a plus sign.
+    # mirrorlist-server's own list leaves out what has a plus sign.
     some = {one for one in suggested if one.startswith("# repo=") and "+" not in one} <= {*known}
     if target != their_first and _repeated(target) == first and is_short and some:
         return replace(theirs, error=ours.error)

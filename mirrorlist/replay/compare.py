@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 class Rewritten(Struct, frozen=True):
-    """A request whose answer by the incumbent has the meaning that ours must have.
+    """A request whose answer by mirrorlist-server has the meaning that ours must have.
 
     `back` are texts of that answer with what stands for them in ours.
     """
@@ -57,7 +57,7 @@ class Rewritten(Struct, frozen=True):
 class Rule(Struct, frozen=True):
     """One known difference: `what` is its row in docs/protocol.md.
 
-    `rewrite` gives a request that the incumbent understands as we understand the original, or
+    `rewrite` gives a request that mirrorlist-server understands as we understand the original, or
     None. `adjust` takes the request, their meaning and ours, and returns theirs without the
     difference, or as it is.
     """

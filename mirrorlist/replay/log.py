@@ -1,4 +1,4 @@
-"""Requests from a log: the incumbent's own lines, or plain `ADDRESS PATH` lines."""
+"""Requests from a log: mirrorlist-server's own lines, or plain `ADDRESS PATH` lines."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ def texts_of(lines: Iterable[bytes]) -> Iterator[str]:
 def requests_of(lines: Iterable[str]) -> Iterator[Line]:
     """Yield the number and the request of each line; None for a line that is no list request.
 
-    The incumbent's log does not say which kind of list was asked for: both, in turn.
+    mirrorlist-server's log does not say which kind of list was asked for: both, in turn.
     """
     kinds = cycle(("/metalink", "/mirrorlist"))
     for number, line in enumerate(lines, 1):

@@ -1,6 +1,6 @@
-"""Known differences in what a request means: the same question in the incumbent's words.
+"""Known differences in what a request means: the same question in mirrorlist-server's words.
 
-Each function gives a request whose answer by the incumbent must be our answer to the original,
+Each function gives a request whose answer by mirrorlist-server must be our answer to the original,
 so a difference of this kind is not waved through but checked against another answer.
 """
 

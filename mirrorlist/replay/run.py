@@ -34,7 +34,7 @@ def replay(
     Raises OptionError if no line can be read as a request.
     """
     first, second = sides
-    # Whoever can explain itself describes; known differences are the incumbent's alone.
+    # Whoever can explain itself describes; known differences are mirrorlist-server's alone.
     swapped = first.is_ours and not second.is_ours
     theirs, ours = (second, first) if swapped else (first, second)
     rules: tuple[Rule, ...] = () if theirs.is_ours else RULES

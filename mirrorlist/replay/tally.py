@@ -37,7 +37,7 @@ class Tally:
     """Counts of a replay, as it goes on."""
 
     def __init__(self, names: tuple[str, str], swapped: bool) -> None:
-        """Take the names of both sides; `swapped` if the second one is the incumbent."""
+        """Take the names of both sides; `swapped` if the second one is mirrorlist-server."""
         self.names = names
         self.outcomes = Counter[str]()
         self.known = Counter[str]()

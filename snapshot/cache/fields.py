@@ -39,7 +39,7 @@ def fields(path: Path) -> Iterator[Field]:
     except OSError as error:
         raise CacheError(f"{path}: cannot be read: {error.strerror}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        # The incumbent's exporter writes over its file in place.
+        # mirrorlist-server's exporter writes over its file in place.
         raise CacheError(f"{path}: was written while it was read; try again when it is done")
 
 

@@ -1,4 +1,4 @@
-"""Turns the incumbent's cache file into a snapshot, by the rules that hold for a database."""
+"""Turns mirrorlist-server's cache file into a snapshot, by the rules that hold for a database."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def import_cache(
         return read_cache(cache, progress, left_out)
 
     origin = Origin("cache", (cache,), read)
-    # The incumbent's exporter has looked up the names already.
+    # mirrorlist-server's exporter has looked up the names already.
     resolve_dns = False
     return publish_rows(
         origin,

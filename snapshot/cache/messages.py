@@ -1,4 +1,4 @@
-"""The messages in the incumbent's cache file, as far as they are read.
+"""The messages in mirrorlist-server's cache file, as far as they are read.
 
 Source: docs/mirrormanager.md#the-cache-file, the fields' numbers and types. Text is taken as
 bytes, so that one name that is not UTF-8 costs one row and not the file.

@@ -42,7 +42,7 @@ class AsnNetblocks:
             # Such clients are IPv4 too.
             packed, prefix_length = packed[12:], prefix_length - 96
         if not prefix_length:
-            # A default route says nothing about anybody (the incumbent skips it too).
+            # A default route says nothing about anybody (mirrorlist-server skips it too).
             return
         family = self._families[len(packed) == 16]
         family.packed += packed

@@ -202,7 +202,7 @@ def _file_details(
             if not key[1]:
                 raise ValueError("no filename")
             detail = _file_detail(row)
-            # Newest first; no timestamp counts as newest, as PostgreSQL sorts it for the incumbent.
+            # Newest first; a row without a timestamp counts as newest, as with mirrorlist-server.
             found[key].append((row.timestamp is None, detail.timestamp, row.id, detail))
     details: dict[int, dict[str, tuple[FileDetail, ...]]] = defaultdict(dict)
     for (directory, filename), versions in found.items():

@@ -38,7 +38,7 @@ def built_in_continents() -> dict[str, str]:
 def read_continents(path: Path) -> dict[str, str]:
     """Return the built-in table with a CSV file of lines `CC,CONT` laid over it.
 
-    Lines whose country is not two characters are passed over, as the incumbent does; `CC,--` is
+    Lines whose country is not two characters are passed over, as mirrorlist-server does; `CC,--` is
     a country without a continent. A file with no usable line raises DataFileError.
     """
     try:

@@ -263,7 +263,7 @@ _SOURCES = [
 TABLES = tuple(source.table.name for source in _SOURCES)
 """The names of the tables that an export reads."""
 
-# The incumbent never reads it, so trimmed copies of a database may lack it.
+# mirrorlist-server never reads it, so trimmed copies of a database may lack it.
 _OPTIONAL = {"host_peer_asn"}
 
 

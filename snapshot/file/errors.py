@@ -14,7 +14,7 @@ BackendError
 │   └── RefusedSnapshot             a new one that had better not replace the old one
 ├── DatabaseURLError (2)        not a database URL that we know
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
-├── CacheError (3)              not a cache of the incumbent, cut short, or being written
+├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
 """
@@ -85,7 +85,7 @@ class DatabaseError(BackendError):
 
 
 class CacheError(BackendError):
-    """A cache file of the incumbent that cannot be used."""
+    """A cache file of mirrorlist-server that cannot be used."""
 
     exit_code = 3
 

@@ -124,7 +124,7 @@ class KnownName(Struct, frozen=True, array_like=True):
 class Report(Struct, frozen=True, array_like=True):
     """What the exporter read: rows a table, and the rows it left out.
 
-    `origin` is `database`, or `cache` for the incumbent's file, which holds less. `notes` are
+    `origin` is `database`, or `cache` for mirrorlist-server's file, which holds less. `notes` are
     lines about what no single row is to blame for; `names` what DNS said of the netblocks' names.
     """
 
