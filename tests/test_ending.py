@@ -38,6 +38,8 @@ def test_a_signal(program: str) -> None:
 
 INTERRUPTED = """
 import os, signal, sys
+# A shell starts what it runs in the background with SIGINT ignored, which is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = [{program!r}, "inspect"]
 import {early}
 signal.raise_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 from hypothesis import given
@@ -191,3 +192,13 @@ def test_the_command(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert '"requests":2,' in done.stdout
     assert '"lines_skipped":4,' in done.stdout
+
+
+def test_its_thread_ends_with_it() -> None:
+    """Nobody looks after connections once nobody asks."""
+    before = set(enumerate_threads())
+    deadlines = Deadlines(1)
+    (thread,) = set(enumerate_threads()) - before
+    del deadlines
+    thread.join(10)
+    assert not thread.is_alive()

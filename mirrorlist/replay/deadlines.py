@@ -6,6 +6,7 @@ A socket's own timeout begins again with each byte.
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,11 +17,17 @@ class Deadlines:
     """Until when each connection may take for what it is doing."""
 
     def __init__(self, seconds: float) -> None:
-        """Take the seconds for each answer; looks ten times a second, in a thread."""
+        """Take the seconds for each answer; looks ten times a second, in a thread of its own.
+
+        The thread ends with this object.
+        """
         self._seconds = seconds
         self._until: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+        gone = threading.Event()
+        weakref.finalize(self, gone.set)
+        work = self._until, self._lock, gone
+        threading.Thread(target=_end_the_late, args=work, name="deadlines", daemon=True).start()
 
     @contextmanager
     def over(self, connection: socket.socket) -> Iterator[None]:
@@ -36,13 +43,15 @@ class Deadlines:
             # What was read until then may look like a whole answer.
             raise TimeoutError(f"no whole answer within {self._seconds:.0f} s")
 
-    def _run(self) -> None:
-        while True:
-            time.sleep(_LOOK_SECONDS)
-            now = time.monotonic()
-            with self._lock:
-                for one in [one for one, until in self._until.items() if now > until]:
-                    del self._until[one]
-                    # Not closed: whoever reads from it sees its end, and closes it.
-                    with suppress(OSError):
-                        one.shutdown(socket.SHUT_RDWR)
+
+def _end_the_late(
+    until: dict[socket.socket, float], lock: threading.Lock, gone: threading.Event
+) -> None:
+    while not gone.wait(_LOOK_SECONDS):
+        now = time.monotonic()
+        with lock:
+            for one in [one for one, end in until.items() if now > end]:
+                del until[one]
+                # Not closed: who reads from it sees its end, and closes it.
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
