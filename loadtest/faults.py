@@ -139,7 +139,8 @@ def _refuse_forks(scene: Scene, rng: Random) -> str:
 
 
 def _no_descriptors(scene: Scene, rng: Random) -> str:
-    """Let the watch open nothing for a while."""
+    """Let the watch open nothing for a while; one that still loads its code could not go on."""
+    scene.until("the watch has begun", scene.watches)
     before = resource.prlimit(scene.watch, resource.RLIMIT_NOFILE)
     resource.prlimit(scene.watch, resource.RLIMIT_NOFILE, (3, before[1]))
     try:

@@ -55,6 +55,7 @@ class Scene:
         self._servers = servers
         self._hosts: list[int] = []
         self._watch: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
         self._mounted = False
 
     def begin(self, scale: float, seed: int, phases: Phases) -> Server:
@@ -174,9 +175,14 @@ class Scene:
         ]
         environment = {**os.environ, "MIRRORLIST_DATABASE": self.url}
         with self.said.open("ab") as file:
+            self._said_before = file.tell()
             self._watch = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
             )
+
+    def watches(self) -> bool:
+        """Return whether the watch has loaded what it needs, and begun."""
+        return b"watching " in self.said.read_bytes()[self._said_before :]
 
     def kill_watch(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End the watch."""

@@ -74,3 +74,22 @@ def test_other_dropped_exceptions_are_still_told() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
     assert b"ZeroDivisionError" in done.stderr
     assert done.returncode == 7
+
+
+NO_DESCRIPTORS = """
+import resource, sys
+from mirrorlist.cli import main
+sys.argv = ["mirrorlist", "watch", "--database", "sqlite:///x", "--output", "x"]
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+main()
+"""
+
+
+def test_no_file_can_be_opened() -> None:
+    """Where nothing can be opened, not even a module, one line says so."""
+    command = [sys.executable, "-c", NO_DESCRIPTORS]
+    done = subprocess.run(command, capture_output=True, timeout=20, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("mirrorlist: error: ")
+    assert done.stderr.endswith(": Too many open files\n")
+    assert done.stderr.count("\n") == 1

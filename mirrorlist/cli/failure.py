@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 from rich.text import Text
@@ -49,7 +50,9 @@ def guarded(work: Callable[[], object]) -> int:
         return 0
     except OSError as error:
         _close_output()
-        return fail(f"the output cannot be written: {error.strerror}", 1)
+        # An error of writing names no file.
+        what = error.filename or "the output cannot be written"
+        return fail(f"{what}: {error.strerror}", 1)
     return code if isinstance(code, int) else 0
 
 
@@ -85,4 +88,6 @@ def _file_hint(error: click.UsageError) -> str:
 
 def _close_output() -> None:
     # Or Python's own flush at the end would fail again, with a traceback.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # Where no file can be opened any more, nothing else is to be done about it.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
