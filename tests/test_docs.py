@@ -27,9 +27,8 @@ def _read(name: str) -> str:
 
 
 def _pages() -> list[str]:
-    return sorted(
-        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-    )
+    paths = [path for glob in ("*.md", "docs/*.md", "contrib/**/*.md") for path in ROOT.glob(glob)]
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 # A row of ARCHITECTURE.md for the whole folder is enough.
@@ -200,7 +199,8 @@ def test_the_glossary_uses_names_of_the_code() -> None:
 def _texts() -> dict[str, str]:
     """Every page, and every module, whose help and errors people read, by name."""
     modules = [path for name in ("mirrorlist", "snapshot") for path in (ROOT / name).rglob("*.py")]
-    others = [ROOT / "Makefile", ROOT / "Containerfile", *ROOT.glob("contrib/*")]
+    contributed = [path for path in ROOT.glob("contrib/**/*") if path.is_file()]
+    others = [ROOT / "Makefile", ROOT / "Containerfile", *contributed]
     return {name: _read(name) for name in _pages()} | {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
         for path in [*modules, *others]

@@ -124,10 +124,16 @@ def test_every_source_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [path for path in PAGES if path.parent == ROOT / "docs"], ids=_name
+    "page",
+    [
+        path
+        for path in PAGES
+        if path.is_relative_to(ROOT / "docs") or path.is_relative_to(ROOT / "contrib")
+    ],
+    ids=_name,
 )
 def test_every_page_is_in_the_table(page: Path) -> None:
-    """README.md links each page of docs/."""
+    """README.md links each page of docs/ and of contrib/."""
     assert f"]({_name(page)})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

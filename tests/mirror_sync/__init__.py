@@ -1,1 +1,1 @@
-"""Tests of contrib/mirror-sync: a real rsync daemon, real sockets, real files."""
+"""Tests of contrib/mirror-sync/: a real rsync daemon, real sockets, real files."""

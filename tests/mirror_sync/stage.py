@@ -24,7 +24,7 @@ from tests.mirror_sync.tree import read_tree
 from tests.system import ROOT
 
 RSYNC = shutil.which("rsync") or "rsync"
-SCRIPT = ROOT / "contrib" / "mirror-sync"
+SCRIPT = ROOT / "contrib" / "mirror-sync" / "mirror-sync"
 SECONDS = 30
 HOUR = 3600
 PREFIX = "pub/test"

@@ -10,9 +10,10 @@ import pytest
 from tests.mirror_sync.stage import SCRIPT, Stage
 from tests.system import ROOT, need_program
 
-PAGE = (ROOT / "docs" / "mirror-sync.md").read_text()
+FOLDER = ROOT / "contrib" / "mirror-sync"
+PAGE = (FOLDER / "README.md").read_text()
 SOURCE = SCRIPT.read_text()
-EXAMPLE = ROOT / "contrib" / "mirror-sync.conf"
+EXAMPLE = FOLDER / "mirror-sync.conf"
 
 
 def settings() -> list[str]:
@@ -58,7 +59,7 @@ def test_exit_codes_are_described() -> None:
 
 def test_the_timer_runs_it() -> None:
     """The systemd unit runs the script with options that it has."""
-    unit = (ROOT / "contrib" / "mirror-sync@.service").read_text()
+    unit = (FOLDER / "mirror-sync@.service").read_text()
     assert "ExecStart=/usr/local/bin/mirror-sync --config /etc/mirror-sync/%i.conf" in unit
     assert "SuccessExitStatus=75" in unit
 
@@ -68,7 +69,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Systemd, where it is, finds nothing wrong with the units."""
     verifier = shutil.which("systemd-analyze")
     for name in ("mirror-sync@.service", "mirror-sync@.timer"):
-        unit = (SCRIPT.parent / name).read_text()
+        unit = (FOLDER / name).read_text()
         (tmp_path / name).write_text(unit.replace("/usr/local/bin/mirror-sync", str(SCRIPT)))
         if verifier is not None:
             command = [verifier, "verify", str(tmp_path / name)]
