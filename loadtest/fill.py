@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from loadtest.coverage import DirRow
 from loadtest.progress import Phases
 from loadtest.tree_rows import Tables
+from snapshot.demo.tables import HEAD_REVISION, alembic_version
 from snapshot.export import schema
-from snapshot.export.schema_more import alembic_version
 from snapshot.file.errors import DatabaseError
 
 GIANT = schema.host_category_dir
@@ -84,7 +84,7 @@ def refuse_rows(shown: str, tables: list[str]) -> None:
 def create_tables(connection: Connection) -> None:
     """Create MirrorManager's tables, with the number of its newest migration."""
     schema.metadata.create_all(connection)
-    connection.execute(insert(alembic_version).values(version_num=schema.HEAD_REVISION))
+    connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))
 
 
 def insert_tables(connection: Connection, tables: Tables, phases: Phases) -> None:

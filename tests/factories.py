@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, StaticPool, Table, create_engine
 
+from snapshot.demo.tables import create_tables
 from snapshot.export import schema
 from snapshot.export.exporter import ExportResult, export
 from snapshot.file.reader import Snapshot
@@ -170,7 +171,7 @@ class _Memory:
         self.engine = create_engine(
             "sqlite://", creator=lambda: self.connection, poolclass=StaticPool
         )
-        schema.create_tables(self.engine)
+        create_tables(self.engine)
         self._empty = self.connection.serialize()
         atexit.register(self.connection.close)
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, insert
 
 from loadtest.coverage import DirRow
 from loadtest.dataset import Dataset, fill, main
+from snapshot.demo.tables import create_tables
 from snapshot.export import schema
 from snapshot.file.errors import BackendError, DatabaseError
 from tests.dataset_rows import QUIET, SMALL, all_rows, fill_small, opened
@@ -41,7 +42,7 @@ def _one_site(path: Path) -> str:
     """A SQLite database of MirrorManager's with a single row."""
     url = f"sqlite:///{path}"
     database = create_engine(url)
-    schema.create_tables(database)
+    create_tables(database)
     with database.begin() as connection:
         connection.execute(insert(schema.site), {"name": "Mine", "created_by": "me"})
     database.dispose()
@@ -52,7 +53,7 @@ def test_sqlite_has_all_definitions(tmp_path: Path) -> None:
     """A filled SQLite database has each table and index that an empty one has."""
     fill_small(f"sqlite:///{tmp_path / 'filled'}")
     database = create_engine(f"sqlite:///{tmp_path / 'empty'}")
-    schema.create_tables(database)
+    create_tables(database)
     database.dispose()
     assert _definitions(tmp_path / "filled") == _definitions(tmp_path / "empty")
 
@@ -109,7 +110,7 @@ def test_replace_replaces(tmp_path: Path) -> None:
 def test_empty_tables_are_filled(tmp_path: Path) -> None:
     """A database that has MirrorManager's tables and no row in them is filled."""
     database = create_engine(f"sqlite:///{tmp_path / 'mm'}")
-    schema.create_tables(database)
+    create_tables(database)
     database.dispose()
     fill_small(f"sqlite:///{tmp_path / 'mm'}")
     assert len(all_rows(f"sqlite:///{tmp_path / 'mm'}")["host"]) == 24
@@ -198,7 +199,7 @@ def test_postgresql_has_all_definitions(server: Server) -> None:
     filled, empty = server.create("filled"), server.create("empty_one")
     fill_small(filled)
     with engine(empty) as database:
-        schema.create_tables(database)
+        create_tables(database)
     assert _query(filled, CONSTRAINTS) == _query(empty, CONSTRAINTS)
     assert _query(filled, INDEXES) == _query(empty, INDEXES)
 

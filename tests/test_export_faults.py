@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export import schema
+from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
 from snapshot.file.errors import SnapshotError
 from snapshot.file.reader import Snapshot
@@ -335,7 +335,7 @@ def test_the_database_goes_away(site: Site, server: Server, break_it: Break) -> 
     name = break_it.__name__
     url = server.create(f"mm_{name}")
     with engine(url) as empty:
-        schema.create_tables(empty)
+        create_tables(empty)
         fill(empty, NEW)
     before = site.files
     site.databases["new"] = url

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from snapshot.demo import build_demo, demo_asn_lines, fill_demo
-from snapshot.export import schema
+from snapshot.demo.tables import create_tables
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.file.errors import DatabaseError
@@ -40,7 +40,7 @@ def make_database(server: Server) -> Iterator[MakeDatabase]:
         names.append(f"mm{len(names)}")
         url = server.create(names[-1], options)
         with engine(url) as empty:
-            schema.create_tables(empty)
+            create_tables(empty)
             fill(empty, tables)
         return url
 

@@ -20,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from snapshot.export import schema, schema_more
+from snapshot.demo import tables
+from snapshot.demo.tables import create_tables
+from snapshot.export import schema
 from tests.mirrormanager_schema import (
     COLUMNS,
     DEFAULTS,
@@ -46,7 +48,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def created() -> Iterator[Inspector]:
     """What SQLite says of the tables that were created."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
-    schema.create_tables(engine)
+    create_tables(engine)
     yield inspect(engine)
     engine.dispose()
 
@@ -103,7 +105,7 @@ def _defaults(table: Table) -> dict[str, object]:
 
 def test_a_site_is_created_now(engine: Engine) -> None:
     """A site inserted without a creation time gets the present in UTC, without a zone."""
-    schema.create_tables(engine)
+    create_tables(engine)
     before = datetime.now(UTC).replace(tzinfo=None)
     with engine.begin() as connection:
         connection.execute(insert(schema.site).values(name="JAIST", created_by="somebody"))
@@ -179,7 +181,7 @@ def test_primary_keys_have_names() -> None:
 def test_tables_are_constants_of_their_module() -> None:
     """Each table is a constant with the table's name: in `schema` what an export reads."""
     for name, table in schema.metadata.tables.items():
-        module = schema if hasattr(schema, name) else schema_more
+        module = schema if hasattr(schema, name) else tables
         assert getattr(module, name) is table
 
 
@@ -192,7 +194,7 @@ def test_id_is_serial_in_postgresql(name: str) -> None:
 
 def test_sqlite_numbers_the_rows(engine: Engine) -> None:
     """SQLite gives each row an id, so `id` is its row number."""
-    schema.create_tables(engine)
+    create_tables(engine)
     with engine.begin() as connection:
         for name in ("x86_64", "aarch64"):
             connection.execute(insert(schema.arch).values(name=name))
@@ -202,19 +204,19 @@ def test_sqlite_numbers_the_rows(engine: Engine) -> None:
 
 def test_creating_again_keeps_rows(engine: Engine) -> None:
     """Creating the tables a second time changes nothing."""
-    schema.create_tables(engine)
+    create_tables(engine)
     with engine.begin() as connection:
         connection.execute(insert(schema.arch).values(name="x86_64"))
-    schema.create_tables(engine)
+    create_tables(engine)
     with engine.connect() as connection:
         assert connection.execute(select(schema.arch.c.name)).scalars().all() == ["x86_64"]
-    assert _revisions(engine) == [schema.HEAD_REVISION]
+    assert _revisions(engine) == [tables.HEAD_REVISION]
 
 
 def test_missing_tables_are_added(engine: Engine) -> None:
     """A database with some tables gets the rest, but no migration number that it has not had."""
     schema.arch.create(engine)
-    schema.create_tables(engine)
+    create_tables(engine)
     assert set(inspect(engine).get_table_names()) == set(COLUMNS)
     assert _revisions(engine) == []
 
@@ -223,12 +225,12 @@ def test_other_tables_do_not_matter(engine: Engine) -> None:
     """Tables of somebody else stay, and do not make a database MirrorManager's."""
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE somebody_elses (id INTEGER)"))
-    schema.create_tables(engine)
+    create_tables(engine)
     assert "somebody_elses" in inspect(engine).get_table_names()
-    assert _revisions(engine) == [schema.HEAD_REVISION]
+    assert _revisions(engine) == [tables.HEAD_REVISION]
 
 
 def _revisions(engine: Engine) -> list[str]:
     with engine.connect() as connection:
-        query = select(schema_more.alembic_version.c.version_num)
+        query = select(tables.alembic_version.c.version_num)
         return list(connection.execute(query).scalars())

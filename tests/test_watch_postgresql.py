@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from snapshot.export import schema
+from snapshot.demo.tables import create_tables
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Look, Verdict, judge
@@ -36,7 +36,7 @@ def server() -> Iterator[Server]:
         server.create("elsewhere")
         server.execute("CREATE TABLE another (id INTEGER)", database="elsewhere")
         with engine(server.create("filled")) as empty:
-            schema.create_tables(empty)
+            create_tables(empty)
             fill(empty, world())
         server.execute(
             "CREATE TABLE another (id INTEGER)",

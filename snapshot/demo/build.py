@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine, StaticPool, create_engine, insert
 
 from snapshot.demo.host_rows import host_rows
+from snapshot.demo.tables import create_tables
 from snapshot.demo.tree_rows import tree_rows
 from snapshot.export import schema
 from snapshot.file.writer import check_output, replace_file
@@ -36,7 +37,7 @@ def fill_demo(engine: Engine, progress: Progress | None = None) -> None:
     """
     say = progress or (lambda text: None)
     say("tables")
-    schema.create_tables(engine)
+    create_tables(engine)
     rows = tree_rows() | host_rows()
     with engine.begin() as connection:
         # Sorted by the foreign keys: each row comes after those that it refers to.

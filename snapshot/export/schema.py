@@ -1,9 +1,10 @@
-"""MirrorManager2's tables as it creates them today; this file has those that an export reads.
+"""The tables of MirrorManager2 that an export reads, as MirrorManager2 creates them today.
 
-The rest are in `schema_more`. A database that grew through MirrorManager's migrations differs in
-nullability and in constraint names: a reader selects columns by name and relies on nothing else.
-`Table` definitions only, no ORM. No column has a default in the database, because upstream has
-none; a `default=` here is filled in by the program that inserts.
+The rest are in `snapshot.demo.tables`, for programs that make a database. A database that grew
+through MirrorManager's migrations differs in nullability and in constraint names: a reader selects
+columns by name and relies on nothing else. `Table` definitions only, no ORM. No column has a
+default in the database, because upstream has none; a `default=` here is filled in by the program
+that inserts.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
-    Engine,
     Float,
     ForeignKey,
     Index,
@@ -22,16 +22,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    insert,
-    inspect,
 )
 
 from snapshot.export.columns import flag, row_id, unique_name
 from snapshot.export.columns import metadata as metadata
-from snapshot.export.schema_more import alembic_version
-
-HEAD_REVISION = "3264c6353b51"
-"""The newest of MirrorManager2's own migrations (April 2025), which these tables equal."""
 
 
 def _utcnow() -> datetime:
@@ -275,15 +269,3 @@ netblock_country = Table(
     Column("netblock", Text, nullable=False, unique=True),
     Column("country", Text, nullable=False),
 )
-
-
-def create_tables(engine: Engine) -> None:
-    """Create all tables that are missing; an empty database also gets the migration number.
-
-    Raises SQLAlchemy's `DBAPIError` if the database cannot be reached or refuses.
-    """
-    with engine.begin() as connection:
-        empty = metadata.tables.keys().isdisjoint(inspect(connection).get_table_names())
-        metadata.create_all(connection)
-        if empty:
-            connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, create_engine, insert
 
+from snapshot.demo.tables import create_tables
 from snapshot.export import schema
 from tests.clients.packages import PACKAGE_FILE, RepositoryFiles, hashes
 
@@ -43,7 +44,7 @@ def write_database(
     fedora-current is another name of fedora-40.
     """
     engine = create_engine(f"sqlite:///{file}")
-    schema.create_tables(engine)
+    create_tables(engine)
     with engine.begin() as connection:
         _insert_tree(connection, details)
         _insert_hosts(connection, hosts)

@@ -16,7 +16,7 @@ from loadtest.data_files import (
 from loadtest.dataset import Dataset
 from loadtest.dataset import fill as fill_large
 from loadtest.progress import show_phases
-from snapshot.export import schema
+from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
 from tests.comparison import data, network
 from tests.factories import fill
@@ -51,7 +51,7 @@ def prepare(database: str, folder: Path) -> None:
     with engine(database) as to:
         if inspect(to).get_table_names():
             raise click.ClickException("the database is not empty; create one for the comparison")
-        schema.create_tables(to)
+        create_tables(to)
         fill(to, data.tables())
     _, asns, continents = network.write_files(folder)
     export(database, folder / SNAPSHOT, asn=asns, country_continent=continents)

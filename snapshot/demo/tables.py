@@ -1,12 +1,14 @@
-"""MirrorManager2's tables that an export does not read: people, places, statistics, login.
+"""The tables of MirrorManager2 that no export reads: people, places, statistics, login.
 
-They are here so that a database made by `schema.create_tables` is complete for MirrorManager.
+They are here for programs that make a database, so that it is complete for MirrorManager. To import
+this module is to add them to `schema.metadata`.
 """
 
 from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Engine,
     Float,
     ForeignKey,
     Integer,
@@ -16,9 +18,15 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
+    inspect,
 )
 
-from snapshot.export.columns import metadata, row_id, unique_name
+from snapshot.export.columns import row_id, unique_name
+from snapshot.export.schema import metadata
+
+HEAD_REVISION = "3264c6353b51"
+"""The newest of MirrorManager2's own migrations (April 2025), which all these tables equal."""
 
 host_acl_ip = Table(
     "host_acl_ip",
@@ -198,3 +206,15 @@ alembic_version = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+
+
+def create_tables(engine: Engine) -> None:
+    """Create all tables that are missing; an empty database also gets the migration number.
+
+    Raises SQLAlchemy's `DBAPIError` if the database cannot be reached or refuses.
+    """
+    with engine.begin() as connection:
+        empty = metadata.tables.keys().isdisjoint(inspect(connection).get_table_names())
+        metadata.create_all(connection)
+        if empty:
+            connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))
