@@ -5,4 +5,4 @@ It is the same at each build: no clock, no chance, no network.
 
 from snapshot.demo.build import build_demo as build_demo
 from snapshot.demo.build import fill_demo as fill_demo
-from snapshot.demo.sites import demo_asn_lines as demo_asn_lines
+from snapshot.demo.hosts import demo_asn_lines as demo_asn_lines
