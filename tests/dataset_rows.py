@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, select
 
-from loadtest.dataset import Dataset, fill
-from loadtest.progress import Phases
+from loadtest.common.progress import Phases
+from loadtest.dataset.dataset import Dataset, fill
 from snapshot.export import schema
 from snapshot.export.database import parse_url
 

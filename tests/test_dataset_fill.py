@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, insert
 
-from loadtest.coverage import DirRow
-from loadtest.dataset import Dataset, fill, main
+from loadtest.dataset.__main__ import main
+from loadtest.dataset.coverage import DirRow
+from loadtest.dataset.dataset import Dataset, fill
 from snapshot.demo.tables import create_tables
 from snapshot.export import schema
 from snapshot.file.errors import BackendError, DatabaseError
@@ -166,7 +167,7 @@ def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> Non
     done = _run(*arguments)
     assert done.exit_code == code
     error = done.stderr.splitlines()[-1]
-    assert error.startswith("dataset: error: ")
+    assert error.startswith("Error: ")
     assert words in error
     assert PASSWORD not in done.output
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.processes import pss_bytes
+from loadtest.common.processes import pss_bytes
 from mirrorlist import door
 from mirrorlist.service import Service
 from snapshot.file.writer import encode

@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import pytest
+from click.testing import CliRunner
 
-from loadtest.machine import figures_file
+from loadtest.bench.__main__ import main as bench
+from loadtest.common.records import holds_figures
 from snapshot.export.exporter import export
 from snapshot.export.publish import publish
 from snapshot.file.errors import BackendError, OutputError
@@ -19,8 +21,6 @@ from tests.factories import make_database, world
 from tests.snapshots import small_data
 
 PRECIOUS = "years of notes\n"
-OPTION = click.Option(["--output"])
-PLACE = click.Context(click.Command("measure"))
 
 
 @pytest.fixture(scope="module")
@@ -193,15 +193,13 @@ def test_the_demo_replaces_nothing(source: Path, tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("content", ["notes\n", b"\xff\x00", '{"other": 1}'])
-def test_figures_replace_nothing(tmp_path: Path, content: str | bytes) -> None:
-    """A measurement that is to write its figures over another file ends before it begins."""
-    (tmp_path / "a").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(click.BadParameter, match="holds no figures"):
-        figures_file(PLACE, OPTION, tmp_path / "a")
-
-
-def test_figures_replace_figures(tmp_path: Path) -> None:
-    """An older run's figures are replaced, and a new file is made."""
-    (tmp_path / "old").write_text('{"machine": {}}')
-    for name in ("old", "new"):
-        assert figures_file(PLACE, OPTION, tmp_path / name) == tmp_path / name
+def test_only_figures_are_replaced(tmp_path: Path, content: str | bytes) -> None:
+    """A measurement whose figures would go over another file ends before it begins."""
+    path = tmp_path / f"{datetime.now(UTC):%Y-%m-%d}-server.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = CliRunner().invoke(bench, ["--record", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "holds no figures" in done.output
+    path.write_text('{"machine": {}}')
+    assert holds_figures(path)
+    assert holds_figures(tmp_path / "new")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.servers import Server as Address
-from loadtest.workers import Worker, all_serve, each_worker
+from loadtest.common.servers import Server as Address
+from loadtest.common.workers import Worker, all_serve, each_worker
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.live import COMMAND, Server, serve, wait_until

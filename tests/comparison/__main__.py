@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.data_files import LOG_FILE
+from loadtest.dataset.data_files import LOG_FILE
 from mirrorlist.replay.compare import judge
 from mirrorlist.replay.request import Request
 from tests.comparison import golden

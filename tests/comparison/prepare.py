@@ -6,16 +6,14 @@ import click
 from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
-from loadtest.data_files import (
+from loadtest.common.progress import show_phases
+from loadtest.dataset.data_files import (
     ASN_FILE,
     CONTINENT_FILE,
     GEOIP_FILE,
-    check_room,
-    write_data_files,
 )
-from loadtest.dataset import Dataset
-from loadtest.dataset import fill as fill_large
-from loadtest.progress import show_phases
+from loadtest.dataset.dataset import Dataset
+from loadtest.dataset.dataset import fill as fill_large
 from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
 from tests.comparison import data, network
@@ -35,8 +33,7 @@ def prepare_large(database: str, folder: Path, scale: float) -> None:
     filling.tables.update(host_country_allowed=[], host_peer_asn=[])
     with show_phases() as phases:
         fill_large(database, filling, True, phases)
-        check_room(folder, replace=True)
-        write_data_files(folder, 1, dataset.internet, dataset.workload, LOG_LINES, phases)
+        dataset.write_files(folder, LOG_LINES, phases)
     # Under the names that the incumbent's programs know.
     (folder / ASN_FILE).rename(folder / NETBLOCKS)
     (folder / GEOIP_FILE).rename(folder / GEOIP)

@@ -1,0 +1,68 @@
+"""What is measured: which server, asked for what, how connected."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import click
+from msgspec import Struct
+
+OURS, FLOOR, INCUMBENT = "ours", "floor", "incumbent"
+FLAVOURS: dict[str, tuple[str, ...]] = {
+    OURS: (),
+    "reuse-0": ("--reuse", "0"),
+    "asgi": ("--door", "asgi"),
+    "log": ("--log",),
+}
+"""Our server's options by how it is told apart; a log's file is the measurement's."""
+
+FLOORS = {FLOOR: "protocol", "floor-asgi": "asgi"}
+"""The floor's kinds, for `loadtest.bench.floor`, by how they are told apart."""
+
+MEMORY, START = "memory", "start"
+"""Cases of their own kind: two workers after many requests; from exec to the first answers."""
+
+
+class Case(Struct, frozen=True):
+    """A server by its flavour, asked for a kind of mix at a scale, a connection each or kept."""
+
+    name: str
+    flavour: str
+    kind: str = "day"
+    close: bool = False
+    scale: float = 1.0
+
+    @property
+    def server(self) -> tuple[str, str, float]:
+        """What tells apart the processes: mixes are kept apart, ways to connect are not."""
+        return self.flavour, self.kind, self.scale
+
+
+SLOW = ("text", "unknown", "redirect", "path", "protocols", "countries")
+"""Kinds of mixes beside a normal day's."""
+
+
+def all_cases(scales: Sequence[float], with_incumbent: bool) -> list[Case]:
+    """Return all cases that fit what there is: the first scale is that of all but a few."""
+    first, *others = scales
+    flavours = [*FLAVOURS, "floor-asgi", FLOOR, *([INCUMBENT] if with_incumbent else [])]
+    found = [
+        Case(f"{flavour}-close" if close else flavour, flavour, close=close, scale=first)
+        for close in (False, True)
+        for flavour in flavours
+    ]
+    found += [Case(kind, OURS, kind, scale=first) for kind in SLOW]
+    if with_incumbent:
+        found += [Case(f"{INCUMBENT}-{kind}", INCUMBENT, kind, scale=first) for kind in SLOW]
+    for scale in others:
+        found += [Case(f"{name}-{scale:g}", name, scale=scale) for name in (OURS, FLOOR)]
+    return found
+
+
+def chosen(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the names that fit a pattern, all without one; refuses a pattern that none fits."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise click.UsageError(f"no case is called {pattern}; there are {', '.join(names)}")
+    return [
+        name for name in names if not patterns or any(fnmatchcase(name, one) for one in patterns)
+    ]

@@ -1,0 +1,102 @@
+"""What measuring gave: raw figures of each round, and their medians."""
+
+from collections.abc import Callable
+from statistics import median
+
+from msgspec import Struct
+
+from loadtest.common.records import Machine
+from loadtest.common.wrk import Load
+
+
+class Round(Struct, frozen=True):
+    """One round of a case: what wrk saw, CPU in microseconds a request, PSS in bytes."""
+
+    load: Load
+    cpu: float
+    pss_before: int
+    pss_after: int
+
+
+class Figures(Struct, frozen=True):
+    """A case's rounds."""
+
+    case: str
+    rounds: list[Round]
+
+    @property
+    def cpu(self) -> float:
+        """CPU time of the server's processes in microseconds a request."""
+        return self._median(lambda one: one.cpu)
+
+    @property
+    def a_second(self) -> float:
+        """Requests a second."""
+        return self._median(lambda one: one.load.a_second)
+
+    @property
+    def p50(self) -> float:
+        """Half of the answers came within this many milliseconds."""
+        return self._median(lambda one: one.load.p50)
+
+    @property
+    def p99(self) -> float:
+        """Of a hundred answers 99 came within this many milliseconds."""
+        return self._median(lambda one: one.load.p99)
+
+    @property
+    def mean_bytes(self) -> float:
+        """The mean length of an answer with its head."""
+        return self._median(lambda one: one.load.mean_bytes)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The least and the most CPU time of a round in microseconds a request."""
+        found = [one.cpu for one in self.rounds]
+        return min(found), max(found)
+
+    def _median(self, figure: Callable[[Round], float]) -> float:
+        return float(median(figure(one) for one in self.rounds))
+
+
+class Start(Struct, frozen=True):
+    """One start, in milliseconds: from exec to `listening`, then the first and second answers."""
+
+    listening: float
+    first: float
+    second: float
+
+    @property
+    def cold(self) -> float:
+        """From exec to the first answer."""
+        return self.listening + self.first
+
+
+class Memory(Struct, frozen=True):
+    """PSS in bytes of a supervisor and its workers, at the start and after so many requests."""
+
+    requests: int
+    supervisor_before: int
+    workers_before: list[int]
+    supervisor: int
+    workers: list[int]
+
+    @property
+    def total(self) -> int:
+        """All of it, after the requests."""
+        return self.supervisor + sum(self.workers)
+
+
+class Run(Struct, frozen=True):
+    """All figures of a run, with where and how they were made."""
+
+    machine: Machine
+    versions: dict[str, str]
+    settings: dict[str, str]
+    figures: list[Figures]
+    starts: list[Start] = []
+    memory: Memory | None = None
+
+    def find(self, case: str) -> Figures | None:
+        """Return the figures of a case, or None if it was not measured."""
+        return next((one for one in self.figures if one.case == case), None)

@@ -1,0 +1,186 @@
+"""Measures the cases: starts their servers, warms them up, loads them, and judges the answers."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import click
+from msgspec import Struct, structs
+
+from loadtest.bench.cases import FLAVOURS, FLOORS, INCUMBENT, OURS, Case
+from loadtest.bench.figures import Memory, Round, Start
+from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
+from loadtest.common.mix import ALL_REFUSED, Data, make_mix
+from loadtest.common.processes import cpu_seconds, pss_bytes, tree
+from loadtest.common.servers import Server, Servers, ask, says_close
+from loadtest.common.workers import worker_pids
+from loadtest.common.wrk import Load, load
+from loadtest.dataset.stage import Stage
+
+# wrk counts the head of an answer too; the floor's is of this length.
+_FLOOR_HEAD = 68
+_TRIED = 200
+# Memory is not looked at while it is measured, so its loads may be longer.
+_LONGER = 4
+_WORKERS = 2
+
+
+class Plan(Struct, frozen=True):
+    """How long and how much: seconds a round and of warming up, lines of a mix, and its seed."""
+
+    seconds: int
+    warm: int
+    seed: int
+    lines: int
+
+
+class Measuring:
+    """The servers and mixes of a run, made when first needed."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        stages: dict[float, Stage],
+        datas: dict[float, Data],
+        plan: Plan,
+        folder: Path,
+        incumbent: Server | None = None,
+    ) -> None:
+        """Take what is measured with; `folder` is for logs, which are thrown away."""
+        self._servers = servers
+        self._stages = stages
+        self._datas = datas
+        self._plan = plan
+        self._folder = folder
+        self._incumbent = incumbent
+        self._running: dict[tuple[str, str, float], Server] = {}
+        self._mixes: dict[tuple[str, float], list[str]] = {}
+        self._means: dict[float, int] = {}
+        self._silent: set[int] = set()
+
+    def measure(self, case: Case) -> Round:
+        """Load a case once; raises an error of one line if an answer was not what it should be."""
+        server = self._server(case)
+        before = pss_bytes(server.pid)
+        used = cpu_seconds(server.pid)
+        found = self._load(server, case, self._plan.seconds)
+        used = cpu_seconds(server.pid) - used
+        self._servers.check()
+        self._judge(found, case, server.pid in self._silent)
+        if not used and found.requests > 1000:
+            raise click.ClickException(
+                f"process {server.pid} used no CPU in {found.requests} requests: is it the one"
+                f" behind {server.url}?"
+            )
+        return Round(found, used * 1e6 / found.requests, before, pss_bytes(server.pid))
+
+    def start(self) -> Start:
+        """Start a server, ask it twice, end it."""
+        scale = next(iter(self._stages))
+        target, address = self._mix("day", scale)[0].split()
+        before = time.perf_counter()
+        server = self._servers.ours(self._stages[scale].snapshot, self._options(OURS, scale))
+        times = [before, time.perf_counter()]
+        for _ in range(2):
+            self._expect(ask(server, target, address), target)
+            times.append(time.perf_counter())
+        self._servers.end(server.pid)
+        return Start(*((two - one) * 1e3 for one, two in pairwise(times)))
+
+    def memory(self, requests: int, done: Callable[[int], None]) -> Memory:
+        """Let two workers answer this many requests; whatever else runs may share their pages."""
+        scale = next(iter(self._stages))
+        mix = self._mix("day", scale)
+        options = [*self._options(OURS, scale), "--workers", str(_WORKERS)]
+        server = self._servers.ours(self._stages[scale].snapshot, options)
+        workers = worker_pids(server, _WORKERS)
+        ask(server, *mix[0].split())
+        before = [pss_bytes(one) for one in workers]
+        supervisor = pss_bytes(server.pid) - sum(before)
+        case, count = Case("memory", OURS, scale=scale), 0
+        while count < requests:
+            found = load(server.url, mix, _LONGER * self._plan.seconds, close=False)
+            self._judge(found, case)
+            count += found.requests
+            done(min(count, requests))
+        after = [pss_bytes(one) for one in workers]
+        total = pss_bytes(server.pid)
+        if tree(server.pid)[1:] != workers:
+            raise click.ClickException("a worker was lost while memory was measured")
+        self._servers.end(server.pid)
+        return Memory(count, supervisor, before, total - sum(after), after)
+
+    def _load(self, server: Server, case: Case, seconds: int) -> Load:
+        return load(server.url, self._mix(case.kind, case.scale), seconds, case.close)
+
+    def _server(self, case: Case) -> Server:
+        found = self._running.get(case.server)
+        if found is None:
+            found = self._running[case.server] = self._new(case)
+            if case.flavour not in FLOORS:
+                self._try(found, case)
+                if not says_close(found):
+                    self._silent.add(found.pid)
+                self._warm(found, case)
+        return found
+
+    def _warm(self, server: Server, case: Case) -> None:
+        if self._plan.warm:
+            found = self._load(server, case, self._plan.warm)
+            self._judge(found, case, server.pid in self._silent)
+
+    def _new(self, case: Case) -> Server:
+        if case.flavour in FLOORS:
+            size = max(0, self._mean(case) - _FLOOR_HEAD)
+            return self._servers.floor(FLOORS[case.flavour], size)
+        if case.flavour == INCUMBENT:
+            assert self._incumbent is not None
+            return self._incumbent
+        options = self._options(case.flavour, case.scale)
+        return self._servers.ours(self._stages[case.scale].snapshot, options)
+
+    def _mean(self, case: Case) -> int:
+        """The mean length of our answers, for the floor's."""
+        if case.scale not in self._means:
+            ours = Case(OURS, OURS, case.kind, scale=case.scale)
+            found = self._load(self._server(ours), ours, 1)
+            self._means[case.scale] = found.mean_bytes
+        return self._means[case.scale]
+
+    def _options(self, flavour: str, scale: float) -> list[str]:
+        options = ["--geoip", str(self._stages[scale].geoip), *FLAVOURS[flavour]]
+        return [*options, str(self._folder / "requests.log")] if flavour == "log" else options
+
+    def _mix(self, kind: str, scale: float) -> list[str]:
+        key = kind, scale
+        if key not in self._mixes:
+            plan = self._plan
+            self._mixes[key] = make_mix(self._datas[scale], kind, plan.seed, plan.lines)
+        return self._mixes[key]
+
+    def _try(self, server: Server, case: Case) -> None:
+        """Ask for some of a mix, and look at what comes."""
+        refused = 0
+        for line in self._mix(case.kind, case.scale)[:_TRIED]:
+            target, address = line.split()
+            status, body = ask(server, target, address)
+            refused += status == 404
+            if status != 404:
+                self._expect((status, body), target)
+        wrong = refused != _TRIED if case.kind in ALL_REFUSED else refused > most_refused(_TRIED)
+        if wrong and len(self._mix(case.kind, case.scale)) >= _TRIED:
+            raise click.ClickException(f"{case.name}: {refused} of {_TRIED} requests are 404")
+
+    def _expect(self, answer: tuple[int, bytes], target: str) -> None:
+        status, body = answer
+        if why := answer_fault(target, status, body):
+            raise click.ClickException(f"{target}: the answer is not a list: {why}")
+
+    def _judge(self, found: Load, case: Case, is_silent: bool = False) -> None:
+        # wrk takes a connection that ends unannounced for a failure, though its answer was whole.
+        if case.close and is_silent:
+            found = structs.replace(found, failed=max(0, found.failed - found.requests))
+        why = load_fault(found, 0.0 if case.flavour in FLOORS else refusals(case.kind))
+        if why:
+            raise click.ClickException(f"{case.name}: {why}")

@@ -1,0 +1,180 @@
+"""Measures `mirrorlist export` at production sizes: wall time, CPU, peak memory, file size.
+
+    python -m loadtest.exports --database postgresql://mm@db/scratch --record
+
+The database is filled again for each scale (`loadtest.dataset`), so it must be one to throw
+away. Each export is a process of its own, timed from its start to its exit; the peak memory is
+what the kernel counts for it (`ru_maxrss`).
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from msgspec import Struct
+
+from loadtest import options
+from loadtest.common.progress import Phases, show_phases
+from loadtest.common.records import Machine, keep, record, this_machine
+from loadtest.common.tables import Sheet, show
+from loadtest.dataset.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE
+from loadtest.dataset.dataset import Dataset, fill
+
+# What a server does between its imports and its first answer.
+_OPEN = """\
+import sys, time
+from pathlib import Path
+from mirrorlist.cli.serve import load_service
+from mirrorlist.client import Trust
+import mirrorlist.server
+snapshot, geoip, query = sys.argv[1:]
+started = time.perf_counter()
+service = load_service(Path(snapshot), Path(geoip), Trust(), 5, None)
+answer = service.respond(True, query.encode(), "192.0.2.1", ())
+print((time.perf_counter() - started) * 1000, answer.status)
+"""
+
+# A small process between, as the kernel lets a child's peak begin with what its parent had.
+_LAUNCH = """\
+import os, sys, time
+started = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
+    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(pid, 0)
+print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+class Figures(Struct, frozen=True):
+    """What one kind of export cost: seconds of the best run, KiB of the worst, bytes.
+
+    `rows` are those of host_category_dir; `open_ms` is the time from a snapshot file to the
+    first answer, with all imports done, best of the runs.
+    """
+
+    scale: float
+    noise: bool
+    asn: bool
+    rows: int
+    directories: int
+    hosts: int
+    wall: list[float]
+    cpu: list[float]
+    peak_kib: int
+    bytes: int
+    open_ms: float
+
+    @property
+    def best(self) -> float:
+        """The shortest wall time in seconds."""
+        return min(self.wall)
+
+
+class Run(Struct, frozen=True):
+    """All figures of a run with where they were made."""
+
+    machine: Machine
+    figures: list[Figures]
+
+
+@options.program
+@options.database()
+@options.scales(1.0, 2.5)
+@options.number("--runs", 5, "Exports of each kind.", 1)
+@options.record("exports")
+def main(database: str, scale: tuple[float, ...], runs: int, path: Path | None) -> None:
+    """Measure exports at several sizes, and once with noise; prints a table."""
+    figures = []
+    with tempfile.TemporaryDirectory() as name, show_phases() as phases:
+        for size, noise in [*((size, False) for size in scale), (min(1.0, max(scale)), True)]:
+            figures += _measure(database, size, noise, runs, Path(name), phases)
+    run = Run(this_machine(), figures)
+    found = sheet(figures)
+    show([found])
+    if path:
+        details = {"exports of each kind": str(runs)}
+        keep(run, path, record(run.machine, "exports", details, [found]))
+
+
+def sheet(figures: list[Figures]) -> Sheet:
+    """Return the figures as a table."""
+    head = ["scale", "rows", "kind", "wall, best", "CPU", "peak memory", "file"]
+    return Sheet("Exports", [*head, "open and first answer"], [_row(one) for one in figures])
+
+
+def _row(one: Figures) -> list[str]:
+    kind = [*(["--noise"] if one.noise else []), "with ASN" if one.asn else "without ASN"]
+    return [
+        f"{one.scale:g}",
+        f"{one.rows:,}",
+        ", ".join(kind),
+        f"{one.best:.2f} s",
+        f"{min(one.cpu):.2f} s",
+        f"{one.peak_kib / 1000:.0f} MB",
+        f"{one.bytes / 1e6:.2f} MB",
+        f"{one.open_ms:.1f} ms",
+    ]
+
+
+def _measure(
+    database: str, scale: float, noise: bool, runs: int, folder: Path, phases: Phases
+) -> list[Figures]:
+    data = folder / f"{scale}{noise}"
+    dataset = Dataset(scale, seed=1)
+    filling = dataset.filling(noise)
+    fill(database, filling, True, phases)
+    dataset.write_files(data, 1, phases)
+    counts = {
+        "rows": filling.giant_count,
+        "directories": len(filling.tables["directory"]),
+        "hosts": len(filling.tables["host"]),
+    }
+    found = []
+    for asn in (True, False):
+        snapshot = data / f"{asn}.snap"
+        command = [
+            *(sys.executable, "-m", "mirrorlist.cli", "export", "--database", database),
+            *("--output", str(snapshot), "--country-continent", str(data / CONTINENT_FILE)),
+            *(("--asn", str(data / ASN_FILE)) if asn else ()),
+        ]
+        costs = [_cost(command) for _ in phases.counted(f"scale {scale:g}", range(runs), runs)]
+        found.append(
+            Figures(
+                scale=scale,
+                noise=noise,
+                asn=asn,
+                **counts,
+                wall=[wall for wall, _, _ in costs],
+                cpu=[cpu for _, cpu, _ in costs],
+                peak_kib=max(peak for _, _, peak in costs),
+                bytes=snapshot.stat().st_size,
+                open_ms=min(_open(snapshot, data / GEOIP_FILE) for _ in range(runs)),
+            )
+        )
+    return found
+
+
+def _cost(command: list[str]) -> tuple[float, float, int]:
+    """Run a command; wall seconds, CPU seconds, peak KiB."""
+    run = subprocess.run([sys.executable, "-c", _LAUNCH, *command], capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f"export failed: {run.stderr}")
+    wall, cpu, peak = run.stdout.split()
+    return round(float(wall), 3), round(float(cpu), 3), int(peak)
+
+
+def _open(snapshot: Path, geoip: Path) -> float:
+    """Milliseconds from a snapshot file to the first answer of a fresh process."""
+    query = "repo=updates-released-f44&arch=x86_64"
+    command = [sys.executable, "-c", _OPEN, str(snapshot), str(geoip), query]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    milliseconds, status = run.stdout.split()
+    if status != "200":
+        raise SystemExit(f"the first answer was {status}")
+    return round(float(milliseconds), 2)
+
+
+if __name__ == "__main__":
+    main()
