@@ -10,8 +10,8 @@ import pytest
 
 from snapshot.export import names as module
 from snapshot.export.addresses import host_netblocks
+from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.mirrors import Mirrors
 from snapshot.export.names import (
     KEPT_SECONDS,
     MOST_ADDRESSES,
@@ -291,7 +291,7 @@ def test_last_known_addresses_that_are_none() -> None:
         netblocks=[NetblockRow(1, 1, "again.example")]
     )
     host = Host(1, "h", "s", "DE", 1, False, 0, (), ())
-    mirrors = Mirrors([host], {1: 0}, [], [], [])
+    host_table = HostTable([host], {1: 0}, [], [], [])
     known = {"again.example": KnownName(1, ("bogus", "192.0.2.1"))}
-    found = host_netblocks(rows, mirrors, True, LeftOutRows(), read=2, known=known)
+    found = host_netblocks(rows, host_table, True, LeftOutRows(), read=2, known=known)
     assert [chain[0].prefix_length for chain in found.chains] == [32]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from snapshot.export.countries import Countries
 from snapshot.export.coverage import check_width, widest_host
+from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.mirrors import Mirrors
 from snapshot.export.names import MOST_ADDRESSES, MOST_NAMES, Resolved, resolve
 from snapshot.export.netblock import Netblock, flatten_both, make_ranges, parse_netblock
 from snapshot.export.source import Rows
@@ -36,7 +36,7 @@ class HostNetblocks(NamedTuple):
 
 def host_netblocks(
     rows: Rows,
-    mirrors: Mirrors,
+    host_table: HostTable,
     resolve_dns: bool,
     left_out: LeftOutRows,
     *,
@@ -52,11 +52,11 @@ def host_netblocks(
     named: dict[Netblock, set[int]] = defaultdict(set)
     names: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted(rows.netblocks, key=lambda row: row.id):
-        host = None if row.host_id is None else mirrors.host_index.get(row.host_id)
+        host = None if row.host_id is None else host_table.host_index.get(row.host_id)
         text = _text(row.netblock)
         if host is None:
             left_out.add("host_netblock", row.id, "no usable host")
-        elif mirrors.hosts[host].inactive:
+        elif host_table.hosts[host].inactive:
             continue
         elif _DNS_NAME.fullmatch(text):
             names[host][text].append(row.id)
@@ -72,7 +72,7 @@ def host_netblocks(
                 # The last known ones are of a file, which somebody may have edited.
                 with suppress(ValueError):
                     named[parse_netblock(address)].add(host)
-    if widest := widest_host(named, mirrors.hosts):
+    if widest := widest_host(named, host_table.hosts):
         left_out.note(widest)
     chains, ranges = _chains(named)
     return HostNetblocks(chains, ranges, resolved.known)

@@ -7,8 +7,8 @@ docs/mirrormanager.md#a-directory-in-several-categories.
 from collections import defaultdict
 from typing import NamedTuple
 
+from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.mirrors import Mirrors
 from snapshot.export.source import DirectoryRow, FileDetailRow, Rows
 from snapshot.file.model import Directory, FileDetail, Repository
 from snapshot.file.nametable import MAX_NAME_BYTES
@@ -49,11 +49,11 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
 
 
 def make_content(
-    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+    rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> Content:
     """Apply the rules for directories and everything that points at them."""
     index = {row.id: place for place, row in enumerate(usable)}
-    host_sets, directories = _directories(rows, usable, mirrors, left_out)
+    host_sets, directories = _directories(rows, usable, host_table, left_out)
     repositories = _repositories(rows, index, left_out)
     return Content(
         host_sets=host_sets,
@@ -65,9 +65,9 @@ def make_content(
 
 
 def _directories(
-    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+    rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> tuple[list[int], list[Directory]]:
-    categories = _categories(rows, usable, mirrors, left_out)
+    categories = _categories(rows, usable, host_table, left_out)
     up2date = _up2date(rows, left_out)
     parsed: dict[tuple[int, str], int] = {}
     host_sets: dict[int, int] = {}  # bits, and their place in order of first use
@@ -79,7 +79,7 @@ def _directories(
             key = category, up2date.get(row.id, "")
             # Whole subtrees share one list of hosts, so most lists were seen before.
             if key not in parsed:
-                parsed[key] = _host_bits(key[1], mirrors, category)
+                parsed[key] = _host_bits(key[1], host_table, category)
             host_set = host_sets.setdefault(parsed[key], len(host_sets))
         directories.append(
             Directory(row.name, category, host_set, bool(row.readable), _ctime(row, left_out))
@@ -98,9 +98,9 @@ def _up2date(rows: Rows, left_out: LeftOutRows) -> dict[int, str]:
     return found
 
 
-def _host_bits(host_categories: str, mirrors: Mirrors, category: int) -> int:
-    offerable = mirrors.offerable[category]
-    bits = mirrors.always_up2date[category]
+def _host_bits(host_categories: str, host_table: HostTable, category: int) -> int:
+    offerable = host_table.offerable[category]
+    bits = host_table.always_up2date[category]
     for host_category in host_categories.split(",") if host_categories else ():
         bits |= offerable.get(host_category, 0)
     return bits
@@ -115,11 +115,11 @@ def _ctime(row: DirectoryRow, left_out: LeftOutRows) -> int:
 
 
 def _categories(
-    rows: Rows, usable: list[DirectoryRow], mirrors: Mirrors, left_out: LeftOutRows
+    rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> dict[int, int]:
     """Map directory ids to category indexes: longest topdir wins, lowest id on a tie."""
     names = {row.id: row.name for row in usable}
-    places = {category.id: place for place, category in enumerate(mirrors.categories)}
+    places = {category.id: place for place, category in enumerate(host_table.categories)}
     best: dict[int, tuple[int, int, int]] = {}
     for category_id, directory_id in sorted(rows.category_directories):
         name, place = names.get(directory_id), places.get(category_id)
@@ -129,7 +129,7 @@ def _categories(
                 "category_directory", directory_id, f"category {category_id}: no usable {missing}"
             )
             continue
-        topdir = mirrors.categories[place].topdir
+        topdir = host_table.categories[place].topdir
         if not _is_within(name, topdir):
             left_out.add(
                 "category_directory", directory_id, f"category {category_id}: outside its topdir"

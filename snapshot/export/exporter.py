@@ -17,8 +17,8 @@ from snapshot.export.continents import built_in_continents, read_continents
 from snapshot.export.countries import Countries, is_own_code
 from snapshot.export.database import database_file, parse_url, read_only
 from snapshot.export.history import continue_history
+from snapshot.export.hosts import make_host_table
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.mirrors import make_mirrors
 from snapshot.export.publish import (
     Last,
     Published,
@@ -275,18 +275,18 @@ def make_snapshot(
     """
     countries, continents = _countries(rows, continents, left_out)
     usable = usable_directories(rows, left_out)
-    mirrors = make_mirrors(rows, {row.id: row.name for row in usable}, left_out, countries)
-    content = make_content(rows, usable, mirrors, left_out)
+    host_table = make_host_table(rows, {row.id: row.name for row in usable}, left_out, countries)
+    content = make_content(rows, usable, host_table, left_out)
     netblocks = host_netblocks(
-        rows, mirrors, resolve_dns, left_out, read=read, known=known, allow_wide=allow_wide
+        rows, host_table, resolve_dns, left_out, read=read, known=known, allow_wide=allow_wide
     )
     for row in sorted(rows.continents, key=lambda row: row.id):
         with left_out.row("country_continent_redirect", row.id):
             continents = {**continents, **_redirect(row, countries)}
     return SnapshotData(
         read=read,
-        hosts=mirrors.hosts,
-        categories=mirrors.categories,
+        hosts=host_table.hosts,
+        categories=host_table.categories,
         host_sets=content.host_sets,
         directories=content.directories,
         repositories=content.repositories,
@@ -296,7 +296,7 @@ def make_snapshot(
         netblock_chains=netblocks.chains,
         netblock_ranges=netblocks.ranges,
         country_ranges=country_ranges(rows, left_out, countries, allow_wide),
-        asn_ranges=_asn_ranges(mirrors.hosts, asn, left_out),
+        asn_ranges=_asn_ranges(host_table.hosts, asn, left_out),
         report=Report(rows.counts(), left_out.sorted(), origin, left_out.notes, netblocks.names),
     )
 

@@ -1,4 +1,4 @@
-"""Hosts and categories: who is active, private, how wide, and under which URLs.
+"""Hosts and categories: which are active, private, how fast, and under which URLs.
 
 The rules are those of docs/mirrormanager.md#hosts and docs/mirrormanager.md#what-hosts-carry.
 """
@@ -23,8 +23,8 @@ _AS_TRANS = 23456
 _NOWHERE = "--"
 
 
-class Mirrors(NamedTuple):
-    """The hosts and categories of a snapshot, and where each row of the database went.
+class HostTable(NamedTuple):
+    """The hosts of a snapshot, the categories that they carry, and where each row went.
 
     `host_index` maps host ids to indexes. `offerable` maps a category's index to the host
     bits of its host categories (by host_category id, as text) that may be offered at all;
@@ -38,9 +38,9 @@ class Mirrors(NamedTuple):
     always_up2date: list[int]
 
 
-def make_mirrors(
+def make_host_table(
     rows: Rows, topdirs: dict[int, str], left_out: LeftOutRows, countries: Countries
-) -> Mirrors:
+) -> HostTable:
     """Apply the rules for hosts, categories and URLs; `topdirs` are names by directory id."""
     hosts = _hosts(rows, left_out, countries)
     host_index = {host.id: index for index, host in enumerate(hosts)}
@@ -68,7 +68,7 @@ def make_mirrors(
         }
         offerable.append(bits)
         always_up2date.append(sum(bits.get(str(member[1]), 0) for member in members if member[2]))
-    return Mirrors(hosts, host_index, categories, offerable, always_up2date)
+    return HostTable(hosts, host_index, categories, offerable, always_up2date)
 
 
 def _hosts(rows: Rows, left_out: LeftOutRows, countries: Countries) -> list[Host]:
