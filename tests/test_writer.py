@@ -8,7 +8,7 @@ import pytest
 
 from snapshot.file.errors import OutputError
 from snapshot.file.reader import Snapshot
-from snapshot.file.writer import MODE, check_output, encode, replace_file
+from snapshot.file.writer import MODE, check_output, encode, replace_file, staged
 from tests.snapshots import small_data
 
 
@@ -42,12 +42,13 @@ def test_not_approved(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     seen = []
 
-    def refuse(written: Path) -> None:
-        seen.append(written.read_bytes())
-        raise LookupError
+    def refuse() -> None:
+        with staged(path, b"new") as written:
+            seen.append(written.read_bytes())
+            raise LookupError
 
     with pytest.raises(LookupError):
-        replace_file(path, b"new", refuse)
+        refuse()
     assert seen == [b"new"]
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,7 @@ from snapshot.file.errors import OutputError, SnapshotError
 from snapshot.file.format import HEADER, Header
 from snapshot.file.model import KnownName
 from snapshot.file.reader import Snapshot
-from snapshot.file.writer import check_replaceable, replace_file
+from snapshot.file.writer import check_replaceable, staged
 
 # How long to wait for another export to the same file: far longer than one takes.
 _LOCK_SECONDS = 60.0
@@ -94,9 +94,7 @@ def publish(
     old = _published(path, key)
     if old is not None and refresh and _is_young(old, content, refresh):
         return Published(old, changed=False, written=False)
-    done: list[Published] = []
-
-    def approve(written: Path) -> None:
+    with staged(path, content) as written:
         new = Snapshot(written, key)
         if max_loss is not None:
             own = old is not None and last == (old.id, old.read)
@@ -107,10 +105,7 @@ def publish(
             check_places(path)
         if old is not None and changed:
             _keep(path)
-        done.append(Published(new, changed, written=True))
-
-    replace_file(path, content, approve)
-    return done[0]
+    return Published(new, changed, written=True)
 
 
 def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:

@@ -5,8 +5,8 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -82,15 +82,19 @@ def _is_same(path: Path, other: Path) -> bool:
     return False
 
 
-def replace_file(
-    path: Path,
-    content: bytes | bytearray,
-    approve: Callable[[Path], None] = lambda written: None,
-) -> None:
-    """Write a file beside `path`, sync it, rename it over `path`, sync the directory.
+def replace_file(path: Path, content: bytes | bytearray) -> None:
+    """Write a file whole or not at all, in the place of an older one; raises OutputError."""
+    with staged(path, content):
+        pass
 
-    `approve` sees the whole new file before it takes its place, and raises to keep the old one.
-    If `path` is a symbolic link, all of this is done where it leads.
+
+@contextmanager
+def staged(path: Path, content: bytes | bytearray) -> Iterator[Path]:
+    """Write a file beside `path` and sync it; as the block ends, rename it over `path`.
+
+    The block is given the whole new file; if it raises, the new file goes and the old one stays.
+    The directory is synced last. If `path` is a symbolic link, all of this is done where it leads.
+    Raises OutputError for what the system refuses, in the block too.
     """
     path = followed(path)
     check_output(path)
@@ -104,7 +108,7 @@ def replace_file(
             file.flush()
             os.fchmod(handle, MODE)
             os.fsync(handle)
-        approve(Path(name))
+        yield Path(name)
         os.replace(name, path)
         _sync_directory(path.parent)
     except OSError as error:
