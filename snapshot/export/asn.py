@@ -31,10 +31,10 @@ class AsnNetblocks:
     """
 
     def __init__(self) -> None:
-        self._families = (_Family(4), _Family(6))
+        self._ipv4, self._ipv6 = _Family(4), _Family(6)
 
     def __len__(self) -> int:
-        return sum(len(family.asns) for family in self._families)
+        return len(self._ipv4.asns) + len(self._ipv6.asns)
 
     def add(self, packed: bytes, prefix_length: int, asn: int) -> None:
         """Add a network: an address of it, 4 or 16 bytes, and its prefix length."""
@@ -44,16 +44,15 @@ class AsnNetblocks:
         if not prefix_length:
             # A default route says nothing about anybody (mirrorlist-server skips it too).
             return
-        family = self._families[len(packed) == 16]
+        family = self._ipv6 if len(packed) == 16 else self._ipv4
         family.packed += packed
         family.prefix_lengths.append(prefix_length)
         family.asns.append(asn)
 
     def ranges(self, needed: set[int]) -> Ranges:
         """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes."""
-        netblocks: dict[Netblock, int] = {}
-        for family in self._families:
-            netblocks.update(family.needed(needed))
+        netblocks = dict(self._ipv4.needed(needed))
+        netblocks.update(self._ipv6.needed(needed))
         # The innermost prefix decides alone, so what is around it does not matter.
         return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
 

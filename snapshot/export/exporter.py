@@ -182,16 +182,16 @@ def _result(
     phases: tuple[Phase, ...],
 ) -> ExportResult:
     return ExportResult(
-        counts,
-        report.left_out,
-        report.notes,
-        seconds,
-        size,
-        phases,
-        published.snapshot.id,
-        published.snapshot.read,
-        published.changed,
-        published.written,
+        counts=counts,
+        left_out=report.left_out,
+        notes=report.notes,
+        seconds=seconds,
+        bytes=size,
+        phases=phases,
+        id=published.snapshot.id,
+        read=published.snapshot.read,
+        changed=published.changed,
+        written=published.written,
     )
 
 

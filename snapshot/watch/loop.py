@@ -231,13 +231,14 @@ class Watch:
     def _succeed(self, reasons: list[str], result: ExportResult, taken: int) -> None:
         progress, now = self.progress, self._clock()
         self._surprised = result.changed and not reasons and progress.exports > 0
-        if result.written:
-            self._last = Last(result.id, result.read)
         self._told.clear()
         progress.processed, progress.waiting_since = taken, None
         progress.exports += 1
-        progress.published += result.written
-        progress.unchanged += not result.changed
+        if result.written:
+            self._last = Last(result.id, result.read)
+            progress.published += 1
+        if not result.changed:
+            progress.unchanged += 1
         progress.last_seconds = result.seconds
         progress.all_seconds += result.seconds
         progress.success_since, progress.success_at = now, time.time()
