@@ -8,6 +8,7 @@ little-endian. A view that contradicts itself raises ValueError, IndexError or s
 
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -189,22 +190,17 @@ class FileDetailTable:
         (self.count,) = struct.unpack_from("<Q", view)
         if len(view) < 8 + 8 * self.count:
             raise ValueError("the index is cut short")
-        self._index = integers(view[8 : 8 + 8 * self.count], "I")
+        index = integers(view[8 : 8 + 8 * self.count], "I")
+        self._numbers, self._offsets = index[::2], index[1::2]
         self._maps = view[8 + 8 * self.count :]
 
     def get(self, directory: int) -> FileDetails:
         """Return the files of a directory with their details, newest first."""
-        low, high = 0, self.count
-        while low < high:
-            middle = (low + high) // 2
-            if self._index[2 * middle] < directory:
-                low = middle + 1
-            else:
-                high = middle
-        if low == self.count or self._index[2 * low] != directory:
+        place = bisect_left(self._numbers, directory)
+        if place == self.count or self._numbers[place] != directory:
             return {}
-        start = self._index[2 * low + 1]
-        end = self._index[2 * low + 3] if low + 1 < self.count else len(self._maps)
+        start = self._offsets[place]
+        end = self._offsets[place + 1] if place + 1 < self.count else len(self._maps)
         return _file_details_decoder.decode(self._maps[start:end])
 
     def verify(self, directories: int) -> None:
@@ -212,7 +208,7 @@ class FileDetailTable:
 
         About 3 us a directory that has some.
         """
-        numbers, offsets = list(self._index[::2]), list(self._index[1::2])
+        numbers, offsets = list(self._numbers), list(self._offsets)
         if sorted(set(numbers)) != numbers or (numbers and numbers[-1] >= directories):
             raise ValueError("a directory that does not exist")
         # Or few bytes could stand for the details of many.
@@ -225,7 +221,7 @@ class FileDetailTable:
 
     def directories(self) -> Iterable[int]:
         """Return the indexes of the directories that have file details, rising."""
-        return (self._index[2 * place] for place in range(self.count))
+        return self._numbers
 
 
 def _verify_versions(versions: Sequence[FileDetail]) -> None:
