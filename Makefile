@@ -25,7 +25,7 @@ check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/test_docs.py tests/test_sources.py tests/test_contracts.py
+	$(BIN)/pytest tests/test_docs.py tests/test_sources.py tests/test_habits.py
 
 hostile: dev ## 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)

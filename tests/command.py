@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import pytest
+
+from mirrorlist.cli import main
 from tests.forked import template
 
 COMMAND = [str(Path(sys.executable).parent / "mirrorlist")]
@@ -17,6 +20,15 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     command = [*COMMAND, *map(str, arguments)]
     is_for_python = any(name.startswith("PYTHON") for name in environment)
     return (_started if is_for_python else _forked)(command, {**PLAIN, **environment})
+
+
+def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """Run a subcommand in this process; return its exit code."""
+    monkeypatch.setattr("sys.argv", ["mirrorlist", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 def _started(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -139,3 +139,15 @@ class Connection:
             task.cancel()
         self.turn(2)
         self.loop.close()
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer, or never, or with much."""
+    if scope["path"] == "/slow":
+        await receive()
+        await receive()
+        return
+    body = b"x" * (500_000 if scope["path"] == "/large" else 2)
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})

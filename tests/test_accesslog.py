@@ -18,17 +18,13 @@ import pytest
 
 from mirrorlist import accesslog, logfile
 from mirrorlist.accesslog import MOST_QUEUED, AccessLog
-from mirrorlist.address import Address
-from mirrorlist.answer import LogEntry
 from mirrorlist.errors import StartError
 from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.live import ROOT, Server, exchange, request, serve, take_log, wait_until
+from tests.logged import ENTRY, LINE, NOW
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
-NOW = 1795305599.9
-ENTRY = LogEntry(Address(4, 0xC0000201), "DE", "rawhide", "x86_64")
-LINE = b"IP: 192.0.2.1; DATE: 2026-11-21; COUNTRY: DE; REPO: rawhide; ARCH: x86_64\n"
 ROOM = 4 * len(LINE)
 CANNOT, BEYOND = "warning: {}: the request log cannot be written:", "beyond 0 MiB lines are lost"
 WHOLE = re.compile(
@@ -289,7 +285,8 @@ def test_a_log_gets_more_lines(path: Path, content: bytes) -> None:
 def test_standard_output() -> None:
     """A hyphen is standard output; trouble is told on standard error."""
     code = (
-        "from tests.test_accesslog import ENTRY, NOW, AccessLog;"
+        "from mirrorlist.accesslog import AccessLog;"
+        "from tests.logged import ENTRY, NOW;"
         "log = AccessLog('-'); log.write(ENTRY, NOW); log.close();"
         "log = AccessLog('/dev/full'); log.write(ENTRY, NOW); log.flush()"
     )

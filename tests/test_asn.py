@@ -11,7 +11,7 @@ from snapshot.export.leftout import LeftOutRows
 from snapshot.file.errors import DataFileError
 from snapshot.file.model import LeftOut, Ranges
 from tests.mmdb import write_mmdb
-from tests.test_addresses import value_at
+from tests.ranges import value_at
 
 NEEDED = {64500, 64501, 4200000000}
 NETWORKS = [

@@ -6,7 +6,7 @@ import pytest
 
 from snapshot.file.model import LeftOut
 from tests.factories import Row, edited, export_tables
-from tests.test_addresses import chain
+from tests.ranges import chain
 
 Edit = tuple[str, int | None, Row]
 

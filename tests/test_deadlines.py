@@ -9,7 +9,7 @@ import pytest
 from mirrorlist.door import make_door
 from mirrorlist.protocol import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LimitedProtocol
 from mirrorlist.proxied import make_proxied
-from tests.connection import KEEP_ALIVE, Connection, Wire
+from tests.connection import KEEP_ALIVE, Connection, Wire, app
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 
@@ -29,18 +29,6 @@ DRIPS = {
 }
 # These begin something, or go on with it: what they begin has its own end.
 BEGINNINGS = {"a letter": b"G", "a header": b"X: y\r\n", "junk": b"\0", "a chunk": b"1\r\na\r\n"}
-
-
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer, or never, or with much."""
-    if scope["path"] == "/slow":
-        await receive()
-        await receive()
-        return
-    body = b"x" * (500_000 if scope["path"] == "/large" else 2)
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": 200, "headers": [length]})
-    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture(scope="module")

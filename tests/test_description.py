@@ -7,8 +7,8 @@ import pytest
 
 from snapshot.file.description import NotOffered, describe, find_repository
 from snapshot.file.reader import Snapshot
+from tests.command import run_here
 from tests.factories import SHA256, edited, export_tables
-from tests.test_difference import _run
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_inspect_one(
 ) -> None:
     """The command shows it to people, and to programs as JSON."""
     words = ("inspect", snapshot.path, "--path", "/pub/linux/40/x86_64/os/")
-    assert _run(monkeypatch, *words) == 0
+    assert run_here(monkeypatch, *words) == 0
     text = capsys.readouterr().out
     for expected in (
         "directory     pub/linux/40/x86_64/os",
@@ -71,7 +71,7 @@ def test_inspect_one(
         "host8.example (8)  not up to date here",
     ):
         assert expected in text
-    assert _run(monkeypatch, *words, "--json") == 0
+    assert run_here(monkeypatch, *words, "--json") == 0
     assert json.loads(capsys.readouterr().out)["directory"] == "pub/linux/40/x86_64/os"
 
 
@@ -96,5 +96,5 @@ def test_inspect_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What cannot be shown is one line that says why, and exit code 1, or 2 for wrong options."""
-    assert _run(monkeypatch, "inspect", snapshot.path, *words) == code
+    assert run_here(monkeypatch, "inspect", snapshot.path, *words) == code
     assert said in capsys.readouterr().err

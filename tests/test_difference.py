@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.cli import main
 from snapshot.file.difference import Carried, Changes, Difference, compare
+from tests.command import run_here
 from tests.factories import Row, edited, export_tables, host, world
 
 KINDS = ("hosts", "urls", "repositories", "redirects", "directories")
@@ -132,25 +132,17 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "old" / "mm.snap", tmp_path / "new" / "mm.snap"
 
 
-def _run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr("sys.argv", ["mirrorlist", *map(str, words)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
 def test_for_people(
     two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command shows times as people write them, and says when nothing differs."""
-    assert _run(monkeypatch, "diff", *two) == 0
+    assert run_here(monkeypatch, "diff", *two) == 0
     text = capsys.readouterr().out
     assert "hosts  0 added, 0 removed, 1 changed" in text
     assert "~ host3.example (3): country FR -> US" in text
     assert "~ pub/linux: ctime 1970-01-01 00:01:40 UTC -> 2023-11-14 22:13:20 UTC" in text
     assert "sections that differ: directories, hosts" in text
-    assert _run(monkeypatch, "diff", two[0], two[0]) == 0
+    assert run_here(monkeypatch, "diff", two[0], two[0]) == 0
     assert "equal: every answer made from the two is the same" in capsys.readouterr().out
 
 
@@ -158,7 +150,7 @@ def test_for_programs(
     two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With --json it is one object with everything in it."""
-    assert _run(monkeypatch, "diff", "--json", *two) == 0
+    assert run_here(monkeypatch, "diff", "--json", *two) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["hosts"]["changed"] == [
         {"name": "host3.example (3)", "fields": {"country": ["FR", "US"]}}
@@ -174,7 +166,10 @@ def test_many_changes_are_counted(
     tables = world()
     export_tables(tmp_path / "old", tables)
     export_tables(tmp_path / "new", {**tables, "directory": tables["directory"] + many})
-    assert _run(monkeypatch, "diff", *(tmp_path / name / "mm.snap" for name in ("old", "new"))) == 0
+    assert (
+        run_here(monkeypatch, "diff", *(tmp_path / name / "mm.snap" for name in ("old", "new")))
+        == 0
+    )
     text = capsys.readouterr().out
     assert "directories  15 added, 0 removed, 0 changed" in text
     assert "  ... and 5 more; --json names them all" in text
@@ -190,5 +185,5 @@ def test_a_file_that_is_none(
 ) -> None:
     """A file that cannot be read is one line and exit code 3, whichever of the two it is."""
     two[place].write_text("nothing")
-    assert _run(monkeypatch, "diff", *two) == 3
+    assert run_here(monkeypatch, "diff", *two) == 3
     assert capsys.readouterr().err.count("\n") == 1

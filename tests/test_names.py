@@ -23,7 +23,7 @@ from snapshot.export.names import (
 from snapshot.export.source import NetblockRow, Rows
 from snapshot.file.model import Host, KnownName, LeftOut
 from tests.factories import edited, export_tables, world
-from tests.test_addresses import chain, netblocks
+from tests.ranges import chain, netblocks
 
 
 @pytest.fixture

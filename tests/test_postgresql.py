@@ -17,7 +17,7 @@ from tests.command import assert_refused, run
 from tests.factories import Row, Tables, edited, export_tables, fill, world
 from tests.postgresql import PASSWORD, Server, engine, run_server
 from tests.snapshots import sections_of
-from tests.test_source import statements
+from tests.statements import statements
 
 pytestmark = pytest.mark.system
 

@@ -18,28 +18,16 @@ from mirrorlist.refresh import Refresher, look_at_files
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from mirrorlist.worker_state import Refusal, Teller
-from snapshot.file.model import SnapshotData
 from snapshot.file.writer import encode
 from tests.in_process import NOW, TableGeo
 from tests.mmdb import write_countries
+from tests.published import put, world
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 KEY = b"k" * 32
 COUNTRIES = {"203.0.113.9": "FR"}
 _PREFERENCE = re.compile(rb' preference="\d+"')
 QUERY = f"path={DIRECTORY}".encode()
-
-
-def world(number: int, read: int = 1000) -> SnapshotData:
-    """Return a world of its own for each number."""
-    return msgspec.structs.replace(small_data((Mirror(bandwidth=number),), {}), read=read)
-
-
-def put(path: Path, content: bytes | bytearray) -> None:
-    """Publish a file: written beside, renamed."""
-    part = path.with_name("part")
-    part.write_bytes(content)
-    part.rename(path)
 
 
 class Worker:

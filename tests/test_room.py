@@ -15,10 +15,9 @@ import pytest
 from mirrorlist.protocol import UNKNOWN_CLIENT, LimitedProtocol
 from mirrorlist.room import MOST_CONNECTIONS, RESERVE, make_room, most_connections
 from snapshot.file.writer import encode
-from tests.connection import Connection, Wire
+from tests.connection import Connection, Wire, app
 from tests.live import Server, exchange, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
-from tests.test_deadlines import app
 
 TARGET = f"/mirrorlist?path={DIRECTORY}".encode()
 

@@ -12,8 +12,8 @@ from mirrorlist.orders import Orders
 from mirrorlist.plan import Plan, make_plan
 from mirrorlist.selection import Situation, Tier
 from tests.in_process import NOW
+from tests.situations import listable, situations, usable
 from tests.small_worlds import Mirror, small_catalog, small_situation
-from tests.test_selection import listable, situations, usable
 
 ASKED = (Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
 

@@ -2,13 +2,10 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from snapshot.export import schema
 from snapshot.export.exporter import export
@@ -24,6 +21,7 @@ from tests.factories import (
     site,
     world,
 )
+from tests.statements import statements
 
 READ_TABLES = {
     *("site", "host", "category", "host_category", "host_category_url", "directory"),
@@ -31,21 +29,6 @@ READ_TABLES = {
     *("host_netblock", "host_country_allowed", "host_peer_asn", "repository_redirect"),
     *("country_continent_redirect", "netblock_country"),
 }
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect every SQL statement that any engine sends."""
-    sent: list[str] = []
-
-    def keep(*arguments: Any) -> None:
-        sent.append(arguments[2])
-
-    event.listen(Engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", keep)
 
 
 def _large() -> Tables:

@@ -16,8 +16,8 @@ from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.live import COMMAND, Server, serve, wait_until
 from tests.mmdb import write_countries
+from tests.published import put, world
 from tests.small_worlds import DIRECTORY
-from tests.test_refresh import put, world
 
 pytestmark = pytest.mark.system
 

@@ -353,3 +353,6 @@ def close_at_once() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+NOTED = f'echo "$*" >>"$0.calls"\nexec {RSYNC} "$@"'

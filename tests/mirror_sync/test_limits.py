@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from tests.mirror_sync.stage import Stage, answer
-from tests.mirror_sync.test_runs import NOTED
+from tests.mirror_sync.stage import NOTED, Stage, answer
 from tests.mirror_sync.tree import write
 
 pytestmark = pytest.mark.system

@@ -9,13 +9,12 @@ import pytest
 
 from tests.mirror_sync.conftest import Network
 from tests.mirror_sync.origin import Origin, run_origin
-from tests.mirror_sync.stage import RSYNC, Mirror, Run
+from tests.mirror_sync.stage import NOTED, Mirror, Run
 from tests.mirror_sync.tree import publish, read_tree, write
 
 pytestmark = pytest.mark.system
 
 SPECIAL = ("a*b", "wh?t", "[x]", "back\\slash", "#comment", ";other", " blank ", "née")
-NOTED = f'echo "$*" >>"$0.calls"\nexec {RSYNC} "$@"'
 _numbers = count()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mirror_sync.stage import HOUR, RSYNC, Mirror, Stage
+from tests.mirror_sync.stage import HOUR, NOTED, RSYNC, Mirror, Stage
 from tests.mirror_sync.tree import packages_of, publish, read_tree, write
 
 pytestmark = pytest.mark.system
@@ -196,7 +196,6 @@ def test_the_overlap_is_asked_for(synced: Stage) -> None:
     assert "categories=Test%20Linux,Test%20EPEL&" in asked[0]
 
 
-NOTED = f'echo "$*" >>"$0.calls"\nexec {RSYNC} "$@"'
 OLDER = f"{RSYNC} --help | grep -v trust-sender"
 
 

@@ -1,7 +1,8 @@
 """The habits that a tool can hold us to, beyond ruff, mypy and import-linter."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,33 +70,56 @@ def _backend_imports(source: str, *, in_commands: bool) -> set[str]:
     return {name for name in found if not f"{name}.".startswith(f"{FILE}.")}
 
 
+def _test_imports(source: str) -> list[str]:
+    """The test modules that a module imports, or that code in a string of its own does."""
+    whole = re.findall(r"\b(?:from|import) (tests(?:\.\w+)*\.test_\w+)", source)
+    return whole + re.findall(r"\bfrom tests[.\w]* import .*\b(test_\w+)", source)
+
+
 def _is_command_line(path: Path) -> bool:
     return path.relative_to(ROOT / "mirrorlist").parts[0].removesuffix(".py") == "cli"
 
 
-@pytest.mark.parametrize("path", _files("mirrorlist", "snapshot"), ids=_name)
-def test_lengths(path: Path) -> None:
+def _wrong(find: Callable[[Path, str], Iterable[str]], *packages: str) -> str:
+    """Return a line for each thing that is wrong in the files of some packages."""
+    files = _files(*packages)
+    assert len(files) > 50
+    found = ((path, wrong) for path in files for wrong in find(path, path.read_text()))
+    return "\n".join(f"{_name(path)}: {wrong}" for path, wrong in found)
+
+
+def test_lengths() -> None:
     """No file has more than 400 lines and no function more than 60."""
-    assert _too_long(path.read_text()) == []
+    assert not _wrong(lambda path, source: _too_long(source), "mirrorlist", "snapshot")
 
 
-@pytest.mark.parametrize("path", _files("mirrorlist", "snapshot"), ids=_name)
-def test_public_names_are_documented(path: Path) -> None:
+def test_public_names_are_documented() -> None:
     """Every public module, class, method and function says in a sentence what it is."""
-    assert _undocumented(path.read_text()) == []
+    assert not _wrong(lambda path, source: _undocumented(source), "mirrorlist", "snapshot")
 
 
-@pytest.mark.parametrize("path", _files("tests"), ids=_name)
-def test_tests_say_what_holds(path: Path) -> None:
+def test_tests_say_what_holds() -> None:
     """Every test has a sentence that says what holds."""
-    tests = [name for name in _undocumented(path.read_text()) if "test" in name.lower()]
-    assert tests == []
+    assert not _wrong(
+        lambda path, source: [one for one in _undocumented(source) if "test" in one.lower()],
+        "tests",
+    )
 
 
-@pytest.mark.parametrize("path", _files("mirrorlist"), ids=_name)
-def test_server_imports_the_file_alone(path: Path) -> None:
+def test_no_test_module_is_imported() -> None:
+    """Tests share what stands in helper modules, never in a test module."""
+    assert not _wrong(
+        lambda path, source: _test_imports(source) if path != Path(__file__) else (),
+        *("tests", "loadtest"),
+    )
+
+
+def test_server_imports_the_file_alone() -> None:
     """The server imports of the backend the room of the file; commands may import more."""
-    assert _backend_imports(path.read_text(), in_commands=_is_command_line(path)) == set()
+    assert not _wrong(
+        lambda path, source: _backend_imports(source, in_commands=_is_command_line(path)),
+        "mirrorlist",
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,3 +166,18 @@ def test_a_public_name_without_a_sentence_is_found(source: str, found: list[str]
 def test_an_import_of_the_backend_is_found(source: str, in_commands: bool, found: set[str]) -> None:
     """However the server imports what writes snapshots, it is found."""
     assert _backend_imports(source, in_commands=in_commands) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("from tests.test_x import y", ["tests.test_x"], id="from"),
+        pytest.param("import tests.clients.test_x", ["tests.clients.test_x"], id="import"),
+        pytest.param("'from tests.test_x import y'", ["tests.test_x"], id="in a string"),
+        pytest.param("from tests import system, test_x", ["test_x"], id="by its name"),
+        pytest.param("from tests.system import y", [], id="a helper"),
+    ],
+)
+def test_an_import_of_a_test_module_is_found(source: str, found: list[str]) -> None:
+    """However a test module is imported, it is found."""
+    assert _test_imports(source) == found
