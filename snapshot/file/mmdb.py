@@ -187,8 +187,14 @@ def _columns(tree: bytes, size: int) -> "array[int]":
 _LAYOUT: dict[int, tuple[tuple[int | None, int, bytes | None], ...]] = {
     24: ((None, 3, None), (0, 3, None), (1, 3, None), (2, 3, None)),
     28: (
-        *((3, 7, _HIGH), (0, 7, None), (1, 7, None), (2, 7, None)),
-        *((3, 7, _LOW), (4, 7, None), (5, 7, None), (6, 7, None)),
+        (3, 7, _HIGH),
+        (0, 7, None),
+        (1, 7, None),
+        (2, 7, None),
+        (3, 7, _LOW),
+        (4, 7, None),
+        (5, 7, None),
+        (6, 7, None),
     ),
     32: ((0, 4, None), (1, 4, None), (2, 4, None), (3, 4, None)),
 }

@@ -42,8 +42,12 @@ _NO_CONTENT = frozenset(("report", "history"))
 
 # What decoding bytes that were not meant so may raise.
 _CONTRADICTIONS = (
-    *(ValueError, TypeError, IndexError, RecursionError),
-    *(struct.error, msgspec.MsgspecError),
+    ValueError,
+    TypeError,
+    IndexError,
+    RecursionError,
+    struct.error,
+    msgspec.MsgspecError,
 )
 
 
