@@ -6,26 +6,14 @@ Nothing here is random: what has to vary (times, sizes, hashes) is taken from a 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from functools import cache
 
-from snapshot.demo.tree import (
-    CATEGORIES,
-    COMPOSES,
-    FAMILIES,
-    IMAGES,
-    NOW,
-    OUTSIDE,
-    UNREADABLE,
-    VERSIONS,
-    Family,
-    Image,
-)
+from snapshot.demo.tree import NOW, DemoFamily, DemoImage, demo_tree, families, images
 
 HOUR = 3600
 DAY = 24 * HOUR
 
-_TOPDIRS = {category.name: category.topdir for category in CATEGORIES}
-_RELEASED = {version.name: int(version.day.timestamp()) for version in VERSIONS}
 _DAILY_SPREAD = 21 * DAY
 _FREEZE = 6 * DAY  # a release is composed some days before it is announced
 
@@ -84,13 +72,14 @@ def file_details() -> tuple[DemoFileDetail, ...]:
 @cache
 def directories() -> tuple[DemoDirectory, ...]:
     """Return all directories by name, parents up to the topdir included."""
-    ctimes = dict.fromkeys(OUTSIDE, _RELEASED["38"])
+    ctimes = dict.fromkeys(demo_tree().outside, _released()["38"])
+    unreadable = demo_tree().unreadable
     for name, ctime in _leaves():
         ctimes[name] = ctime
     for name in sorted(ctimes, reverse=True):
         _add_parents(name, ctimes)
     return tuple(
-        DemoDirectory(name, ctime, not is_below_any(name, UNREADABLE), _categories(name))
+        DemoDirectory(name, ctime, not is_below_any(name, unreadable), _categories(name))
         for name, ctime in sorted(ctimes.items())
     )
 
@@ -111,26 +100,36 @@ def vary(name: str, below: int) -> int:
 
 
 @cache
-def _repositories() -> tuple[tuple[DemoRepository, Family], ...]:
+def _repositories() -> tuple[tuple[DemoRepository, DemoFamily], ...]:
     return tuple(
         (_repository(family, version, arch), family)
-        for family in FAMILIES
+        for family in families()
         for version in family.versions
         for arch in family.arches
     )
 
 
-def _repository(family: Family, version: str, arch: str) -> DemoRepository:
+def _repository(family: DemoFamily, version: str, arch: str) -> DemoRepository:
     prefix = family.prefix and family.prefix.format(v=version)
-    path = _full_path(family.category, family.path).format(v=version, a=arch)
+    path = family.path.format(v=version, a=arch)
     return DemoRepository(prefix, family.category, version, arch, path, family.disabled)
 
 
-def _full_path(category: str | None, path: str) -> str:
-    return path if category is None else f"{_TOPDIRS[category]}/{path}"
+@cache
+def _released() -> dict[str, int]:
+    """When each version was released, in Unix seconds."""
+    return {
+        version.name: int(datetime.combine(version.day, time(), UTC).timestamp())
+        for version in demo_tree().versions
+    }
 
 
-def _repomd(repository: DemoRepository, family: Family) -> Iterator[DemoFileDetail]:
+@cache
+def _topdirs() -> dict[str, str]:
+    return {category.name: category.topdir for category in demo_tree().categories}
+
+
+def _repomd(repository: DemoRepository, family: DemoFamily) -> Iterator[DemoFileDetail]:
     """The current repomd.xml and its alternates, oldest first, a day apart."""
     for age in range(family.alternates, -1, -1):
         timestamp = _composed(repository, family) - age * DAY
@@ -147,10 +146,10 @@ def _repomd(repository: DemoRepository, family: Family) -> Iterator[DemoFileDeta
         )
 
 
-def _composed(repository: DemoRepository, family: Family) -> int:
+def _composed(repository: DemoRepository, family: DemoFamily) -> int:
     if family.alternates:
         return NOW - HOUR - vary(repository.directory, 8 * HOUR)
-    return _RELEASED[repository.version] - _FREEZE + vary(repository.directory, 6 * HOUR)
+    return _released()[repository.version] - _FREEZE + vary(repository.directory, 6 * HOUR)
 
 
 @cache
@@ -158,19 +157,19 @@ def _images() -> tuple[DemoFileDetail, ...]:
     """The images' file details."""
     return tuple(
         _image_detail(image, version, arch)
-        for image in IMAGES
+        for image in images()
         for version in image.versions
         for arch in image.arches
     )
 
 
-def _image_detail(image: Image, version: str, arch: str) -> DemoFileDetail:
-    filename = image.filename.format(a=arch, v=version, c=COMPOSES[version])
-    directory = _full_path(image.category, image.path).format(v=version, a=arch)
+def _image_detail(image: DemoImage, version: str, arch: str) -> DemoFileDetail:
+    filename = image.filename.format(a=arch, v=version, c=demo_tree().composes[version])
+    directory = image.path.format(v=version, a=arch)
     return DemoFileDetail(
         directory=directory,
         filename=filename,
-        timestamp=_RELEASED[version] - _FREEZE + vary(directory, 6 * HOUR),
+        timestamp=_released()[version] - _FREEZE + vary(directory, 6 * HOUR),
         size=(image.size << 20) + vary(filename, 1 << 14) * 2048,
         # All that a checksum file says.
         sha256=_digest("sha256", filename),
@@ -186,26 +185,27 @@ def _leaves() -> Iterator[tuple[str, int]]:
 
 
 def _repository_directories(
-    repository: DemoRepository, family: Family
+    repository: DemoRepository, family: DemoFamily
 ) -> Iterator[tuple[str, int]]:
     top, composed = repository.directory, _composed(repository, family)
     spread = _DAILY_SPREAD if family.alternates else HOUR
+    letters = demo_tree().letters[family.letters]
     # The scanner sees repodata a little after the compose; packages changed at any time before.
     yield f"{top}/repodata", composed + HOUR // 2
-    for path in (top, f"{top}/Packages", *(f"{top}/Packages/{x}" for x in family.letters)):
+    for path in (top, f"{top}/Packages", *(f"{top}/Packages/{x}" for x in letters)):
         yield path, composed - vary(path, spread)
 
 
 def _add_parents(name: str, ctimes: dict[str, int]) -> None:
     """Add what lies between a directory and its topdir, as old as its oldest child."""
-    topdirs = _TOPDIRS.values()
+    topdirs = _topdirs().values()
     while name not in topdirs and "/" in name:
         child, name = name, name.rpartition("/")[0]
         ctimes[name] = min(ctimes.get(name, ctimes[child]), ctimes[child])
 
 
 def _categories(name: str) -> tuple[str, ...]:
-    return tuple(category for category, topdir in _TOPDIRS.items() if is_below(name, topdir))
+    return tuple(category for category, topdir in _topdirs().items() if is_below(name, topdir))
 
 
 def _digest(algorithm: str, text: str) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 
 from snapshot.demo.expand import DAY, HOUR, DemoDirectory, directories, is_below_any, vary
 from snapshot.demo.hosts import DemoHost, OddSite, demo_hosts
-from snapshot.demo.tree import CATEGORIES, NOW, DemoCategory
+from snapshot.demo.tree import NOW, DemoCategory, demo_tree
 from snapshot.demo.tree_rows import Row, Tables, category_ids, directory_ids
 
 
@@ -76,7 +76,7 @@ def _carried() -> list[_Carried]:
     pairs = (
         (host, category)
         for host in _hosts()
-        for category in CATEGORIES
+        for category in demo_tree().categories
         if category.name in demo_hosts().carried[host.says.carries]
     )
     return [_Carried(id, *pair) for id, pair in enumerate(pairs, 1)]

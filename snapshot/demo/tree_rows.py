@@ -13,7 +13,7 @@ from snapshot.demo.expand import (
     file_details,
     repositories,
 )
-from snapshot.demo.tree import ARCHES, CATEGORIES, CODECS, PRODUCTS, REDIRECTS, VERSIONS
+from snapshot.demo.tree import demo_tree
 
 Row = dict[str, object]
 Tables = dict[str, list[Row]]
@@ -22,14 +22,16 @@ Tables = dict[str, list[Row]]
 def tree_rows() -> Tables:
     """Return the rows of all tables that say what there is to mirror, by table name."""
     return {
-        "product": [{"id": id, "name": name} for id, name in enumerate(PRODUCTS, 1)],
+        "product": [{"id": id, "name": name} for id, name in enumerate(demo_tree().products, 1)],
         "arch": _arch_rows(),
         "version": _version_rows(),
         "directory": _directory_rows(),
         "category": _category_rows(),
         "category_directory": _category_directory_rows(),
         "repository": [_repository_row(*item) for item in enumerate(repositories(), 1)],
-        "repository_redirect": [{"from_repo": old, "to_repo": new} for old, new in REDIRECTS],
+        "repository_redirect": [
+            {"from_repo": old, "to_repo": new} for old, new in demo_tree().redirects.items()
+        ],
         "file_detail": [_file_detail_row(detail) for detail in file_details()],
     }
 
@@ -43,7 +45,7 @@ def directory_ids() -> dict[str, int]:
 @cache
 def category_ids() -> dict[str, int]:
     """Return each category's id by its name."""
-    return _ids(category.name for category in CATEGORIES)
+    return _ids(category.name for category in demo_tree().categories)
 
 
 def _ids(names: Iterable[str]) -> dict[str, int]:
@@ -53,12 +55,12 @@ def _ids(names: Iterable[str]) -> dict[str, int]:
 def _arch_rows() -> list[Row]:
     return [
         {"id": id, "name": name, "publiclist": name != "source", "primary_arch": name != "ppc64le"}
-        for name, id in _ids(ARCHES).items()
+        for name, id in _ids(demo_tree().arches).items()
     ]
 
 
 def _version_rows() -> list[Row]:
-    products = _ids(PRODUCTS)
+    products = _ids(demo_tree().products)
     return [
         {
             "id": id,
@@ -69,23 +71,22 @@ def _version_rows() -> list[Row]:
             "sortorder": id,
             "product_id": products[version.product],
         }
-        for id, version in enumerate(VERSIONS, 1)
+        for id, version in enumerate(demo_tree().versions, 1)
     ]
 
 
 def _category_rows() -> list[Row]:
-    products = _ids(PRODUCTS)
+    products = _ids(demo_tree().products)
     return [
         {
             "id": id,
             "name": category.name,
             "canonicalhost": "https://dl.fedora.example",
-            # Its files may be given out by one company only.
-            "admin_only": category.name == CODECS,
+            "admin_only": category.admin_only,
             "product_id": products[category.product],
             "topdir_id": directory_ids()[category.topdir],
         }
-        for id, category in enumerate(CATEGORIES, 1)
+        for id, category in enumerate(demo_tree().categories, 1)
     ]
 
 
@@ -128,8 +129,8 @@ def _repository_row(id: int, repository: DemoRepository) -> Row:
         "name": repository.directory,
         "prefix": repository.prefix,
         "category_id": repository.category and category_ids()[repository.category],
-        "version_id": _ids(version.name for version in VERSIONS)[repository.version],
-        "arch_id": _ids(ARCHES)[repository.arch],
+        "version_id": _ids(version.name for version in demo_tree().versions)[repository.version],
+        "arch_id": _ids(demo_tree().arches)[repository.arch],
         "directory_id": directory_ids()[repository.directory],
         "disabled": repository.disabled,
     }
