@@ -1,4 +1,4 @@
-"""The client matrix: one row a client, one column a case, made from the test run itself.
+"""The client matrix: one row a case, one column a client, made from the test run itself.
 
 A test says with `@case("dnf", 6)` which cell it stands for. After a run the matrix is printed;
 when every cell was run, the page `docs/client-matrix.md` must say the same, and is written
@@ -110,25 +110,25 @@ def _verdict(outcomes: set[str]) -> str:
 
 def make_page(cells: Cells) -> str:
     """The text of docs/client-matrix.md."""
-    cases = "\n".join(f"{number}. {text}" for number, text in CASES.items())
     table = "\n".join(_table(cells, set(CLIENTS)))
     return f"""\
 # Clients against the server
 
 Real programs from Debian against a running server and mirrors on loopback. A cell is `ok` when
 every test behind it passed, and empty where the case does not concern the client. The test run
-makes this page: `make test ARGS=tests/clients UPDATE_DOCS=1`.
+makes this page: `make test ARGS=tests/clients UPDATE_DOCS=1`. The numbers are those of
+`CASES` in `tests/clients/matrix.py`, which the tests use too.
 
 {table}
-
-{cases}
 """
 
 
 def _table(cells: Cells, clients: Iterable[str]) -> list[str]:
-    """The matrix as lines of a Markdown table, clients and cases in their fixed order."""
-    rows = [["client", *map(str, CASES)], ["---"] * (len(CASES) + 1)]
-    for client in CLIENTS:
-        if client in clients:
-            rows.append([client, *(cells.get((client, number), "") for number in CASES)])
+    """The matrix as lines of a Markdown table, cases and clients in their fixed order."""
+    columns = [client for client in CLIENTS if client in clients]
+    rows = [["", "case", *columns], ["---"] * (len(columns) + 2)]
+    rows += [
+        [str(number), text, *(cells.get((client, number), "") for client in columns)]
+        for number, text in CASES.items()
+    ]
     return [f"| {' | '.join(row)} |" for row in rows]
