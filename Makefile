@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test check hostile bench loadtest soak lock clean
+.PHONY: help install dev demo test check docs hostile bench loadtest soak lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
@@ -25,7 +25,10 @@ check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/test_docs.py tests/test_sources.py tests/test_habits.py
+	$(BIN)/pytest $(DOCS) tests/test_sources.py tests/test_habits.py
+
+docs: dev ## write what stands in docs/ and comes from the code: settings, metrics, commands
+	UPDATE_DOCS=1 $(BIN)/pytest $(DOCS)
 
 hostile: dev ## 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)
@@ -46,6 +49,8 @@ clean: ## remove .venv and caches
 	rm -rf .venv .*_cache .cache .hypothesis dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+# Tests that hold what stands in docs/, and write it with UPDATE_DOCS=1.
+DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_metrics.py
 PROJECT := pyproject.toml mirrorlist/__init__.py
 
 .venv/installed: requirements.lock $(PROJECT)

@@ -1,6 +1,5 @@
 """The docs say what the code does: parameters, settings, error texts, exit codes, modules."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,9 @@ from mirrorlist.rsyncfilter import Held, RsyncFilter
 from mirrorlist.settings import SETTINGS, Setting
 from tests.factories import export_tables, world
 from tests.in_process import respond
+from tests.pages import hold, table
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- settings:", "<!-- end of settings -->"
 
 
 def _read(name: str) -> str:
@@ -44,13 +43,7 @@ def _modules() -> list[str]:
     )
 
 
-def _settings_table() -> str:
-    rows = ["| flag | environment | of | default | |", "|---|---|---|---|---|"]
-    rows += [_settings_row(setting) for setting in SETTINGS]
-    return "\n".join(rows)
-
-
-def _settings_row(setting: Setting) -> str:
+def _settings_row(setting: Setting) -> list[str]:
     if setting.required:
         shown = "required"
     elif isinstance(setting.default, bool):
@@ -58,17 +51,13 @@ def _settings_row(setting: Setting) -> str:
     else:
         shown = "" if setting.default is None else f"`{setting.default}`"
     of = ", ".join(setting.commands)
-    return f"| `{setting.flag}` | `{setting.variable}` | {of} | {shown} | {setting.help} |"
+    return [f"`{setting.flag}`", f"`{setting.variable}`", of, shown, setting.help]
 
 
 def test_the_settings_table_is_the_code() -> None:
     """docs/operations.md shows every setting as the code has it."""
-    page = _read("docs/operations.md")
-    begin = page.index("\n", page.index(BEGIN)) + 1
-    written = f"{page[:begin]}{_settings_table()}\n{page[page.index(END) :]}"
-    if os.environ.get("UPDATE_DOCS"):
-        (ROOT / "docs/operations.md").write_text(written, encoding="utf-8")
-    assert page == written, "run it with UPDATE_DOCS=1"
+    heading = ["flag", "environment", "of", "default", ""]
+    hold("docs/operations.md", "settings", table(heading, *map(_settings_row, SETTINGS)))
 
 
 @pytest.mark.parametrize("parameter", sorted(PARAMETERS))
