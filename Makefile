@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test check docs hostile bench loadtest soak lock clean
+.PHONY: help install dev demo test quick check fix docs hostile bench loadtest soak lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
@@ -20,12 +20,19 @@ test: dev ## all tests; as root on Debian, with the programs they need
 	@scripts/system-packages
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
+quick: dev ## the plain tests alone: nothing is installed by apt, and Python is all they need
+	$(BIN)/pytest -m "not system" -n 2 --dist loadfile $(ARGS)
+
 check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(DOCS) tests/test_sources.py tests/test_habits.py
+
+fix: dev ## mend what ruff can mend: lint, then format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 docs: dev ## write what stands in docs/ and comes from the code: settings, metrics, commands
 	UPDATE_DOCS=1 $(BIN)/pytest $(DOCS)
