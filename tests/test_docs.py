@@ -1,6 +1,7 @@
 """The docs say what the code does: parameters, settings, error texts, exit codes, modules."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import mirrorlist.errors
 import snapshot.file.errors
+from mirrorlist import __version__
 from mirrorlist.catalog import Catalog
 from mirrorlist.cli import cli
 from mirrorlist.filterquery import FILTER_PARAMETERS, FORMS
@@ -225,3 +227,22 @@ def test_a_port_means_one_thing() -> None:
             if re.search(r"\b300[12]/", line):
                 assert re.search(r"300[12]/(status|health|metrics)", line), (name, line)
             assert not re.search(r"--(port|against)[ =\"]\S*300[12]", line), (name, line)
+
+
+def _changes() -> list[str]:
+    return [line for line in _read("CHANGELOG.md").splitlines() if line.startswith(("- ", "  "))]
+
+
+def test_the_version_is_one() -> None:
+    """README and the changelog's newest dated version are the version of the code."""
+    heads = re.findall(r"^## (.+)$", _read("CHANGELOG.md"), re.MULTILINE)
+    assert heads[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", heads[1])
+    assert re.findall(r"\b[Vv]ersion (\d+\.\d+\.\d+)", _read("README.md")) == [__version__]
+
+
+def test_the_changelog_has_a_line_a_change() -> None:
+    """A change is one line that fits a screen, and stands once."""
+    changes = _changes()
+    assert [line for line in changes if not re.fullmatch(r"- .{10,118}", line)] == []
+    assert [line for line, count in Counter(changes).items() if count > 1] == []
