@@ -22,7 +22,6 @@ from loadtest.bench.cases import MEMORY, START, Case, all_cases, chosen
 from loadtest.bench.figures import Figures, Memory, Round, Run, Start
 from loadtest.bench.measuring import Measuring, Plan
 from loadtest.bench.report import sheets, text
-from loadtest.common.mix import read_data
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import keep, this_machine
 from loadtest.common.servers import Server, Servers, running
@@ -120,8 +119,7 @@ def _measuring(
     stages = {
         scale: prepare(wanted.directory, scale, wanted.seed, phases) for scale in wanted.scale
     }
-    datas = {scale: read_data(stage.log, stage.snapshot) for scale, stage in stages.items()}
-    return Measuring(servers, stages, datas, wanted.plan, folder, theirs)
+    return Measuring(servers, stages, wanted.plan, folder, theirs)
 
 
 def _memory(measuring: Measuring, requests: int, phases: Phases) -> Memory:
@@ -149,16 +147,10 @@ def _figures(
 
 
 def _settings(wanted: Wanted) -> dict[str, str]:
-    return {
-        "connections": str(CONNECTIONS),
-        "workers": "1",
-        "seconds a round": str(wanted.seconds),
-        "warm-up seconds": str(wanted.warm),
-        "rounds": str(wanted.rounds),
-        "scales": " and ".join(f"{scale:g}" for scale in wanted.scale),
-        "requests of a mix": f"{wanted.lines:,}",
-        "seed": str(wanted.seed),
-    }
+    scales = " and ".join(f"{scale:g}" for scale in wanted.scale)
+    names = ("seconds", "warm", "rounds", "lines", "seed")
+    asked = {name: str(getattr(wanted, name)) for name in names}
+    return {"connections": str(CONNECTIONS), "workers": "1", **asked, "scales": scales}
 
 
 if __name__ == "__main__":

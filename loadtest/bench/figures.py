@@ -24,39 +24,20 @@ class Figures(Struct, frozen=True):
     case: str
     rounds: list[Round]
 
+    def median(self, figure: Callable[[Load], float]) -> float:
+        """Return the median of a figure of wrk's."""
+        return float(median(figure(one.load) for one in self.rounds))
+
     @property
     def cpu(self) -> float:
         """CPU time of the server's processes in microseconds a request."""
-        return self._median(lambda one: one.cpu)
-
-    @property
-    def a_second(self) -> float:
-        """Requests a second."""
-        return self._median(lambda one: one.load.a_second)
-
-    @property
-    def p50(self) -> float:
-        """Half of the answers came within this many milliseconds."""
-        return self._median(lambda one: one.load.p50)
-
-    @property
-    def p99(self) -> float:
-        """Of a hundred answers 99 came within this many milliseconds."""
-        return self._median(lambda one: one.load.p99)
-
-    @property
-    def mean_bytes(self) -> float:
-        """The mean length of an answer with its head."""
-        return self._median(lambda one: one.load.mean_bytes)
+        return median(one.cpu for one in self.rounds)
 
     @property
     def spread(self) -> tuple[float, float]:
         """The least and the most CPU time of a round in microseconds a request."""
         found = [one.cpu for one in self.rounds]
         return min(found), max(found)
-
-    def _median(self, figure: Callable[[Round], float]) -> float:
-        return float(median(figure(one) for one in self.rounds))
 
 
 class Start(Struct, frozen=True):
@@ -73,7 +54,7 @@ class Start(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """PSS in bytes of a supervisor and its workers, at the start and after so many requests."""
+    """PSS in bytes of a supervisor and its workers, at the start and after this many requests."""
 
     requests: int
     supervisor_before: int

@@ -68,7 +68,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     kind, size = sys.argv[1], int(sys.argv[2])
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.write(f"listening on http://127.0.0.1:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     config = uvicorn.Config(
         FixedApp(size),

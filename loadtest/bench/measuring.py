@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from loadtest.bench.cases import FLAVOURS, FLOORS, INCUMBENT, OURS, Case
 from loadtest.bench.figures import Memory, Round, Start
 from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
-from loadtest.common.mix import ALL_REFUSED, Data, make_mix
+from loadtest.common.mix import ALL_REFUSED, make_mix, read_data
 from loadtest.common.processes import cpu_seconds, pss_bytes, tree
 from loadtest.common.servers import Server, Servers, ask, says_close
 from loadtest.common.workers import worker_pids
@@ -42,7 +42,6 @@ class Measuring:
         self,
         servers: Servers,
         stages: dict[float, Stage],
-        datas: dict[float, Data],
         plan: Plan,
         folder: Path,
         incumbent: Server | None = None,
@@ -50,7 +49,7 @@ class Measuring:
         """Take what is measured with; `folder` is for logs, which are thrown away."""
         self._servers = servers
         self._stages = stages
-        self._datas = datas
+        self._datas = {scale: read_data(one.log, one.snapshot) for scale, one in stages.items()}
         self._plan = plan
         self._folder = folder
         self._incumbent = incumbent

@@ -3,10 +3,10 @@
 from statistics import median
 
 from loadtest.bench.cases import INCUMBENT, OURS
-from loadtest.bench.figures import Figures, Run
+from loadtest.bench.figures import Run
 from loadtest.bench.goals import verdicts
 from loadtest.common.records import record
-from loadtest.common.tables import MEGABYTE, Sheet
+from loadtest.common.tables import MEGABYTE, Sheet, goals_sheet, sheet
 
 _NOTE = (
     "CPU is user and system time of the server's whole process tree, divided by the requests;"
@@ -17,7 +17,8 @@ _NOTE = (
 
 def sheets(run: Run) -> list[Sheet]:
     """Return all tables of a run that have a row."""
-    found = [_costs(run), _beside(run), _starts(run), _memory(run), _goals(run)]
+    found = [_costs(run), _beside(run), _starts(run), _memory(run)]
+    found.append(goals_sheet("Goals, at scale 1", verdicts(run)))
     return [one for one in found if one.rows]
 
 
@@ -28,25 +29,22 @@ def text(run: Run) -> str:
 
 
 def _costs(run: Run) -> Sheet:
-    head = ["case", "CPU us", "least-most", "requests/s", "p50 ms", "p99 ms", "mean bytes"]
-    return Sheet(
-        "CPU a request", [*head, "PSS MB, before-after"], [_cost(one) for one in run.figures]
-    )
+    return sheet("CPU a request", run.figures, {
+        "case": lambda one: one.case,
+        "CPU us": lambda one: f"{one.cpu:.1f}",
+        "least-most": lambda one: "-".join(f"{cpu:.1f}" for cpu in one.spread),
+        "requests/s": lambda one: f"{one.median(lambda load: load.a_second):,.0f}",
+        "p50 ms": lambda one: f"{one.median(lambda load: load.p50):.2f}",
+        "p99 ms": lambda one: f"{one.median(lambda load: load.p99):.2f}",
+        "mean bytes": lambda one: f"{one.median(lambda load: load.mean_bytes):,.0f}",
+        "PSS MB, before-after": lambda one: (
+            f"{_mb(one.rounds[0].pss_before)}-{_mb(one.rounds[-1].pss_after)}"
+        ),
+    })  # fmt: skip
 
 
-def _cost(one: Figures) -> list[str]:
-    least, most = one.spread
-    before, after = one.rounds[0].pss_before, one.rounds[-1].pss_after
-    return [
-        one.case,
-        f"{one.cpu:.1f}",
-        f"{least:.1f}-{most:.1f}",
-        f"{one.a_second:,.0f}",
-        f"{one.p50:.2f}",
-        f"{one.p99:.2f}",
-        f"{one.mean_bytes:,.0f}",
-        f"{before / MEGABYTE:.1f}-{after / MEGABYTE:.1f}",
-    ]
+def _mb(size: int) -> str:
+    return f"{size / MEGABYTE:.1f}"
 
 
 def _beside(run: Run) -> Sheet:
@@ -68,36 +66,25 @@ def _starts(run: Run) -> Sheet:
         "the second answer": [one.second for one in run.starts],
         "from exec to the first answer": [one.cold for one in run.starts],
     }
-    rows = [
-        [name, f"{median(found):.1f}", f"{min(found):.1f}-{max(found):.1f}"]
-        for name, found in kinds.items()
-        if found
-    ]
-    return Sheet("Start", ["", "ms", "least-most"], rows)
+    return sheet("Start", kinds.items() if run.starts else (), {
+        "": lambda one: one[0],
+        "ms": lambda one: f"{median(one[1]):.1f}",
+        "least-most": lambda one: f"{min(one[1]):.1f}-{max(one[1]):.1f}",
+    })  # fmt: skip
 
 
 def _memory(run: Run) -> Sheet:
-    found = run.memory
     title = "PSS with two workers, MB"
-    if found is None:
+    if (found := run.memory) is None:
         return Sheet(title, [], [])
+    workers = enumerate(zip(found.workers_before, found.workers, strict=True), 1)
     pairs = [
         ("supervisor", found.supervisor_before, found.supervisor),
-        *(
-            (f"worker {number}", before, after)
-            for number, (before, after) in enumerate(
-                zip(found.workers_before, found.workers, strict=True), 1
-            )
-        ),
+        *((f"worker {number}", *pair) for number, pair in workers),
         ("all", found.supervisor_before + sum(found.workers_before), found.total),
     ]
-    rows = [[name, f"{one / MEGABYTE:.1f}", f"{two / MEGABYTE:.1f}"] for name, one, two in pairs]
-    return Sheet(title, ["", "at the start", f"after {found.requests:,} requests"], rows)
-
-
-def _goals(run: Run) -> Sheet:
-    rows = [
-        [one.name, f"{one.limit:g} {one.unit}", f"{one.measured:.3g} {one.unit}", one.text]
-        for one in verdicts(run)
-    ]
-    return Sheet("Goals, at scale 1", ["figure", "at most", "measured", ""], rows)
+    return sheet(title, pairs, {
+        "": lambda one: one[0],
+        "at the start": lambda one: _mb(one[1]),
+        f"after {found.requests:,} requests": lambda one: _mb(one[2]),
+    })  # fmt: skip

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -25,7 +26,7 @@ import psycopg
 from msgspec import Struct
 
 from loadtest import options
-from loadtest.common.processes import cpu_seconds, pss_bytes
+from loadtest.common.processes import cpu_seconds, pss_bytes, until
 from loadtest.common.progress import show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.servers import Servers
@@ -150,7 +151,7 @@ def _watch(database: str, snapshot: Path, said: Path, words: list[str]) -> Itera
     environment = {**os.environ, "MIRRORLIST_DATABASE": database}
     with said.open("wb") as file, subprocess.Popen(command, env=environment, stderr=file) as watch:
         try:
-            _await(snapshot, None)
+            _await("a first file", snapshot.exists)
             yield watch.pid
         finally:
             watch.terminate()
@@ -158,14 +159,17 @@ def _watch(database: str, snapshot: Path, said: Path, words: list[str]) -> Itera
         raise SystemExit(f"the watch ended with {watch.returncode}:\n{said.read_text()}")
 
 
-def _await(snapshot: Path, before: int | None) -> float:
-    """Wait for another file in the snapshot's place; returns when that was."""
-    deadline = time.monotonic() + _LATE_SECONDS
-    while time.monotonic() < deadline:
-        if _inode(snapshot) not in (None, before):
-            return time.monotonic()
-        time.sleep(_LOOK_SECONDS)
-    raise SystemExit(f"no new snapshot within {_LATE_SECONDS:.0f} s")
+def _await(what: str, holds: Callable[[], bool]) -> float:
+    return until(what, holds, _LATE_SECONDS, _LOOK_SECONDS)
+
+
+def _is_another(snapshot: Path, before: int | None) -> bool:
+    """Say whether there is another file in the snapshot's place."""
+    return _inode(snapshot) not in (None, before)
+
+
+def _all_left(workers: list[Worker], old: str) -> bool:
+    return all(worker.snapshot() != old for worker in workers)
 
 
 def _inode(snapshot: Path) -> int | None:
@@ -186,21 +190,11 @@ def _changes(
         rows = connection.execute(crawl(host, DIRECTORIES)).rowcount
         connection.commit()
         committed = time.monotonic()
-        written = _await(snapshot, before)
-        served = _await_workers(workers, old)
+        written = _await("a new file", partial(_is_another, snapshot, before))
+        served = _await("a new snapshot in every worker", partial(_all_left, workers, old))
         yield Change(host, rows, round(written - committed, 3), round(served - committed, 3))
         if not all_serve(workers, Snapshot(snapshot).id):
             raise SystemExit("a worker answers from another snapshot than the published one")
-
-
-def _await_workers(workers: list[Worker], old: str) -> float:
-    """Wait until no worker answers from the old snapshot any more; returns when that was."""
-    deadline = time.monotonic() + _LATE_SECONDS
-    while time.monotonic() < deadline:
-        if all(worker.snapshot() != old for worker in workers):
-            return time.monotonic()
-        time.sleep(_LOOK_SECONDS)
-    raise SystemExit(f"not every worker has the new snapshot within {_LATE_SECONDS:.0f} s")
 
 
 def _idle(database: str, snapshot: Path, said: Path, words: list[str], seconds: float) -> Idle:

@@ -30,7 +30,7 @@ from loadtest.common.processes import cpu_seconds, pss_bytes
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.servers import Servers
-from loadtest.common.tables import MEGABYTE, Sheet, percentile, show
+from loadtest.common.tables import MEGABYTE, Goal, Sheet, goals_sheet, percentile, sheet, show
 from loadtest.common.workers import Worker, all_serve, each_worker, worker_pids
 from loadtest.common.wrk import CONNECTIONS, Load, load
 from loadtest.dataset.stage import Stage
@@ -42,7 +42,6 @@ _KIND, _SEED, _LINES = "day", 1, 200_000
 _LATE_SECONDS = 10.0
 # Between two questions of ours: wrk makes the load.
 _ASK_SECONDS = 0.005
-MOST_CPU, MOST_P99, MOST_SLOWEST = 1.3, 10.0, 25.0
 
 
 class Spell(Struct, frozen=True):
@@ -236,44 +235,38 @@ def _run(versions: Versions, wanted: Wanted, phases: Phases) -> Run:
 
 def sheets(run: Run) -> list[Sheet]:
     """Return the figures of a run as tables."""
-    loads = [_load_row(one) for one in run.spells]
-    swaps = [_swap_row(one) for one in run.spells]
-    head = ["wrk", "requests", "failed", "a second", "p50 ms", "p99 ms", "slowest ms", "CPU us"]
-    ours = ["each worker asked", "swaps", "p50 s", "slowest s", "lists", "p99 ms", "slowest ms"]
+    loads = sheet("Loads", run.spells, {
+        "wrk": lambda one: one.name,
+        "requests": lambda one: f"{one.load.requests:,}",
+        "failed": lambda one: one.load.failed,
+        "a second": lambda one: f"{one.load.a_second:,.0f}",
+        "p50 ms": lambda one: f"{one.load.p50:.2f}",
+        "p99 ms": lambda one: f"{one.load.p99:.2f}",
+        "slowest ms": lambda one: f"{one.load.slowest:.1f}",
+        "CPU us": lambda one: f"{one.cpu:.1f}",
+    })  # fmt: skip
+    title = f"Swaps, and the lists asked for meanwhile; {run.pss / MEGABYTE:.1f} MB before"
+    swaps = sheet(title, run.spells, {
+        "each worker asked": lambda one: one.name,
+        "swaps": lambda one: len(one.swaps),
+        "p50 s": lambda one: f"{percentile(one.swaps, 50):.3f}" if one.swaps else "",
+        "slowest s": lambda one: f"{max(one.swaps):.3f}" if one.swaps else "",
+        "lists": lambda one: f"{len(one.during):,}",
+        "p99 ms": lambda one: f"{percentile(one.during, 99):.2f}",
+        "slowest ms": lambda one: f"{max(one.during):.1f}",
+        "MB after": lambda one: f"{one.pss / MEGABYTE:.1f}",
+    })  # fmt: skip
+    return [loads, swaps, goals_sheet("Goals", _goals(run))]
+
+
+def _goals(run: Run) -> list[Goal]:
+    rest, each, again, row, _ = run.spells
+    failed = sum(one.load.failed for one in run.spells)
     return [
-        Sheet("Loads", head, loads),
-        Sheet("Swaps, and the lists asked for meanwhile", [*ours, "MB after"], swaps),
-        Sheet("Goals", ["goal", "measured", ""], _goals(run)),
-    ]
-
-
-def _load_row(one: Spell) -> list[str]:
-    load = one.load
-    return [
-        one.name, f"{load.requests:,}", str(load.failed), f"{load.a_second:,.0f}",
-        f"{load.p50:.2f}", f"{load.p99:.2f}", f"{load.slowest:.1f}", f"{one.cpu:.1f}",
-    ]  # fmt: skip
-
-
-def _swap_row(one: Spell) -> list[str]:
-    took = [percentile(one.swaps, 50), max(one.swaps)] if one.swaps else []
-    seconds = [f"{value:.3f}" for value in took] or ["", ""]
-    return [
-        one.name, str(len(one.swaps)), *seconds, f"{len(one.during):,}",
-        f"{percentile(one.during, 99):.2f}", f"{max(one.during):.1f}",
-        f"{one.pss / MEGABYTE:.1f}",
-    ]  # fmt: skip
-
-
-def _goals(run: Run) -> list[list[str]]:
-    rest, each, again, row, after = run.spells
-    steady = min(rest.cpu, again.cpu)
-    return [
-        ["failed requests: 0", str(sum(one.load.failed for one in run.spells)), ""],
-        [f"p99 during a swap: {MOST_P99:g} ms", f"{percentile(row.during, 99):.2f} ms", ""],
-        [f"slowest: {MOST_SLOWEST:g} ms", f"{max(row.load.slowest, *row.during):.1f} ms", ""],
-        [f"CPU with a change each second: {MOST_CPU:g}", f"{each.cpu / steady:.2f}", ""],
-        ["memory before, after", f"{run.pss / MEGABYTE:.1f}", f"{after.pss / MEGABYTE:.1f} MB"],
+        Goal("failed requests", "", 0, failed),
+        Goal("p99 during a swap", "ms", 10, percentile(row.during, 99)),
+        Goal("slowest", "ms", 25, max(row.load.slowest, *row.during)),
+        Goal("CPU with a change each second", "times", 1.3, each.cpu / min(rest.cpu, again.cpu)),
     ]
 
 

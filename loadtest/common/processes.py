@@ -1,37 +1,33 @@
-"""What a running server costs: CPU time and memory of its whole process tree, from /proc."""
+"""What a running server costs: CPU time and memory of its whole process tree."""
 
-import os
-from pathlib import Path
+import time
+from collections.abc import Callable
 
-_PROC = Path("/proc")
-_TICKS = os.sysconf("SC_CLK_TCK")
-# Fields of /proc/PID/stat behind the command's name: utime, stime, and those of reaped children.
-_TIMES = slice(11, 15)
+import click
+import psutil
 
 
 def tree(pid: int) -> list[int]:
     """Return a process and all below it."""
-    found = [pid]
-    for one in found:
-        for task in (_PROC / str(one) / "task").glob("*/children"):
-            found += map(int, task.read_text().split())
-    return found
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time, user and system, that a process tree has used so far."""
-    total = 0
-    for one in tree(pid):
-        fields = (_PROC / str(one) / "stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[_TIMES]))
-    return total / _TICKS
+    """Return the CPU time that a process tree, reaped children included, has used so far."""
+    # Not its wait for disks, which is the last of the figures.
+    return sum(sum(psutil.Process(one).cpu_times()[:4]) for one in tree(pid))
 
 
 def pss_bytes(pid: int) -> int:
     """Return the memory of a process tree, each shared page counted by its share (PSS)."""
-    total = 0
-    for one in tree(pid):
-        for line in (_PROC / str(one) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
+    return sum(psutil.Process(one).memory_full_info().pss for one in tree(pid))
+
+
+def until(what: str, holds: Callable[[], bool], seconds: float, look: float = 0.01) -> float:
+    """Wait until something holds, and return when that was; raises an error of one line."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"not within {seconds:g} s: {what}")
+        time.sleep(look)
+    return time.monotonic()

@@ -7,25 +7,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import click
 from msgspec import Struct
 
-from loadtest.common.ear import Ear
-
 ROOT = Path(__file__).parents[2]
 _SERVE = (sys.executable, "-m", "mirrorlist.cli", "serve", "--port", "0", "--admin", "none")
 _FLOOR = (sys.executable, "-m", "loadtest.bench.floor")
-_OURS_LISTENS = re.compile(r"listening on (http://127\.0\.0\.1:\d+) ")
-_FLOOR_LISTENS = re.compile(r"^(\d+)\n")
+_LISTENS = re.compile(r"listening on (http://127\.0\.0\.1:\d+)\s")
 _START_SECONDS, _STOP_SECONDS = 30.0, 15.0
 _LOOK_SECONDS = 0.001
 _ASK_SECONDS = 10.0
+
+
+class Ear(Protocol):
+    """Where a server's standard error goes, and what was heard of it so far."""
+
+    writer: int
+
+    @property
+    def text(self) -> str:
+        """All that was heard."""
 
 
 class Server(Struct, frozen=True):
@@ -64,14 +72,14 @@ class Servers:
     ) -> Server:
         """Serve a snapshot; raises an error of one line if it does not start.
 
-        `before`: a program that runs it; `ear`: who hears what it says.
+        `before`: a program that runs it; `ear`: what hears it.
         """
         command = [*before, *_SERVE, "--snapshot", str(snapshot), *options]
-        return self._start(command, _OURS_LISTENS, ear)
+        return self._start(command, ear)
 
     def floor(self, kind: str, size: int) -> Server:
         """Answer fixed bytes as `asgi` or by a `protocol` class."""
-        return self._start([*_FLOOR, kind, str(size)], _FLOOR_LISTENS)
+        return self._start([*_FLOOR, kind, str(size)])
 
     def end(self, pid: int) -> None:
         """End a server with SIGTERM, or with SIGKILL if it does not."""
@@ -96,9 +104,7 @@ class Servers:
             if process.poll() is not None:
                 raise click.ClickException(f"ended with {process.returncode}: {command}")
 
-    def _start(
-        self, command: list[str], listens: re.Pattern[str], ear: Ear | None = None
-    ) -> Server:
+    def _start(self, command: list[str], ear: Ear | None = None) -> Server:
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 command,
@@ -114,16 +120,12 @@ class Servers:
             while True:
                 printed = os.pread(output.fileno(), 1 << 16, 0).decode(errors="replace")
                 said = ear.text if ear else printed
-                if found := listens.search(said):
-                    break
+                if found := _LISTENS.search(said):
+                    return Server(found[1], process.pid)
                 if process.poll() is not None or time.monotonic() > deadline:
                     last = said.strip().rpartition("\n")[2] or "it says nothing"
                     raise click.ClickException(f"a server does not start: {last}")
                 time.sleep(_LOOK_SECONDS)
-        address = found[1]
-        return Server(
-            address if address.startswith("http") else f"http://127.0.0.1:{address}", process.pid
-        )
 
 
 def running(url: str, pid: int) -> Server:
@@ -176,9 +178,16 @@ def _is_address(url: str) -> bool:
 def ask(server: Server, target: str, address: str) -> tuple[int, bytes]:
     """Ask a server once, on a connection of its own; returns status and body."""
     with _connection(server) as connection:
-        connection.request("GET", target, headers={"X-Forwarded-For": address})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        return get(connection, target, address)
+
+
+def get(
+    connection: HTTPConnection, target: str, address: str, headers: Mapping[str, str] = {}
+) -> tuple[int, bytes]:
+    """Ask over a connection for a client's address; returns status and body."""
+    connection.request("GET", target, headers={**headers, "X-Forwarded-For": address})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
 
 
 def _environment() -> dict[str, str]:

@@ -1,11 +1,14 @@
 """Figures as tables: by rich on a terminal, as Markdown in a pipe and in the records."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
+
+_T = TypeVar("_T")
 
 MEGABYTE = 1_000_000
 
@@ -16,6 +19,37 @@ class Sheet(Struct, frozen=True):
     title: str
     head: list[str]
     rows: list[list[str]]
+
+
+def sheet(title: str, items: Iterable[_T], columns: dict[str, Callable[[_T], object]]) -> Sheet:
+    """Return a table with a row for each item, whose cells the columns' functions give."""
+    rows = [[str(cell(one)) for cell in columns.values()] for one in items]
+    return Sheet(title, list(columns), rows)
+
+
+class Goal(Struct, frozen=True):
+    """A figure that is not to be above a limit."""
+
+    name: str
+    unit: str
+    limit: float
+    measured: float
+
+    @property
+    def text(self) -> str:
+        """Met, or missed by how much."""
+        missed = self.measured - self.limit
+        return "met" if missed <= 0 else f"missed by {missed:.3g} {self.unit}"
+
+
+def goals_sheet(title: str, goals: Iterable[Goal]) -> Sheet:
+    """Return the table of goals."""
+    return sheet(title, goals, {
+        "figure": lambda one: one.name,
+        "at most": lambda one: f"{one.limit:g} {one.unit}",
+        "measured": lambda one: f"{one.measured:.3g} {one.unit}",
+        "": lambda one: one.text,
+    })  # fmt: skip
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

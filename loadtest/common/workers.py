@@ -1,27 +1,23 @@
 """The workers of a server one by one: a kept connection to each, so that each can be asked.
 
-Which worker has a connection is found in /proc: the client's port leads to the socket, and the
-socket to the process that has it open.
+Which worker has accepted a connection is told by the system, by the client's port.
 """
 
-import os
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import msgspec
+import psutil
 from msgspec import Struct
 
-from loadtest.common.processes import tree
-from loadtest.common.servers import Server
+from loadtest.common.processes import tree, until
+from loadtest.common.servers import Server, get
 
 _AT_ONCE, _MOST = 8, 400
 _START_SECONDS, _ASK_SECONDS = 30.0, 10.0
-_LOOK_SECONDS = 0.01
 
 
 class _Snapshot(Struct):
@@ -42,7 +38,7 @@ class Worker:
 
     def ask(self, target: str, address: str = "192.0.2.1") -> tuple[int, bytes]:
         """Return status and body; raises OSError or HTTPException once the worker is gone."""
-        return _ask(self._connection, target, address)
+        return get(self._connection, target, address)
 
     def snapshot(self) -> str:
         """Return the id of the snapshot that the worker answers from."""
@@ -55,13 +51,11 @@ class Worker:
 
 
 def worker_pids(server: Server, count: int) -> list[int]:
-    """Return the processes of a server's workers, as soon as there are so many."""
-    deadline = time.monotonic() + _START_SECONDS
-    while len(found := tree(server.pid)[1:]) != count:
-        if time.monotonic() > deadline:
-            raise click.ClickException(f"{server.url}: {len(found)} workers, and not {count}")
-        time.sleep(_LOOK_SECONDS)
-    return found
+    """Return the processes of a server's workers, as soon as there are this many."""
+    until(
+        f"{server.url}: {count} workers", lambda: len(tree(server.pid)) == count + 1, _START_SECONDS
+    )
+    return tree(server.pid)[1:]
 
 
 @contextmanager
@@ -74,7 +68,7 @@ def each_worker(server: Server, pids: Sequence[int]) -> Iterator[list[Worker]]:
             if tried >= _MOST:
                 raise click.ClickException(f"{server.url}: a worker takes no connection")
             tried += _AT_ONCE
-            # Those who come at once are shared out more evenly than one after the other.
+            # Connections that come at once are shared out more evenly than one after the other.
             _add(found, _connect(server, _AT_ONCE), pids)
         yield [found[pid] for pid in pids]
     finally:
@@ -95,49 +89,20 @@ def _connect(server: Server, count: int) -> list[HTTPConnection]:
     for one in made:
         # Accepted, and not only in the kernel's queue.
         with suppress(OSError, HTTPException):
-            _ask(one, "/health/live", "192.0.2.1")
+            get(one, "/health/live", "192.0.2.1")
     return made
 
 
 def _add(found: dict[int, Worker], made: list[HTTPConnection], pids: Sequence[int]) -> None:
-    sockets = {pid: _sockets(pid) for pid in pids}
-    inodes = dict(_connections())
+    owners = {
+        socket.raddr.port: pid
+        for pid in pids
+        for socket in psutil.Process(pid).net_connections("tcp4")
+        if socket.status == psutil.CONN_ESTABLISHED
+    }
     for one in made:
-        inode = inodes.get(_own_port(one), "")
-        pid = next((pid for pid in pids if inode in sockets[pid]), None)
+        pid = owners.get(one.sock.getsockname()[1]) if one.sock else None
         if pid is None or pid in found:
             one.close()
         else:
             found[pid] = Worker(pid, one)
-
-
-def _own_port(connection: HTTPConnection) -> int:
-    if connection.sock is None:
-        return 0
-    port: int = connection.sock.getsockname()[1]
-    return port
-
-
-def _connections() -> Iterator[tuple[int, str]]:
-    """The other side's port and the socket's inode of each connection of this machine."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        row = line.split()
-        if row[9] != "0":
-            yield int(row[2].partition(":")[2], 16), row[9]
-
-
-def _sockets(pid: int) -> set[str]:
-    """The inodes of a process's sockets."""
-    found = set()
-    for file in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            target = os.readlink(file)
-            if target.startswith("socket:["):
-                found.add(target[len("socket:[") : -1])
-    return found
-
-
-def _ask(connection: HTTPConnection, target: str, address: str) -> tuple[int, bytes]:
-    connection.request("GET", target, headers={"X-Forwarded-For": address})
-    answer = connection.getresponse()
-    return answer.status, answer.read()

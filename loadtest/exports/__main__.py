@@ -17,7 +17,7 @@ from msgspec import Struct
 from loadtest import options
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
-from loadtest.common.tables import Sheet, show
+from loadtest.common.tables import Sheet, sheet, show
 from loadtest.dataset.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE
 from loadtest.dataset.dataset import Dataset, fill
 
@@ -91,31 +91,25 @@ def main(database: str, scale: tuple[float, ...], runs: int, path: Path | None) 
         for size, noise in [*((size, False) for size in scale), (min(1.0, max(scale)), True)]:
             figures += _measure(database, size, noise, runs, Path(name), phases)
     run = Run(this_machine(), figures)
-    found = sheet(figures)
+    found = table(figures)
     show([found])
     if path:
         details = {"exports of each kind": str(runs)}
         keep(run, path, record(run.machine, "exports", details, [found]))
 
 
-def sheet(figures: list[Figures]) -> Sheet:
+def table(figures: list[Figures]) -> Sheet:
     """Return the figures as a table."""
-    head = ["scale", "rows", "kind", "wall, best", "CPU", "peak memory", "file"]
-    return Sheet("Exports", [*head, "open and first answer"], [_row(one) for one in figures])
-
-
-def _row(one: Figures) -> list[str]:
-    kind = [*(["--noise"] if one.noise else []), "with ASN" if one.asn else "without ASN"]
-    return [
-        f"{one.scale:g}",
-        f"{one.rows:,}",
-        ", ".join(kind),
-        f"{one.best:.2f} s",
-        f"{min(one.cpu):.2f} s",
-        f"{one.peak_kib / 1000:.0f} MB",
-        f"{one.bytes / 1e6:.2f} MB",
-        f"{one.open_ms:.1f} ms",
-    ]
+    return sheet("Exports", figures, {
+        "scale": lambda one: f"{one.scale:g}{', --noise' if one.noise else ''}",
+        "rows": lambda one: f"{one.rows:,}",
+        "kind": lambda one: "with ASN" if one.asn else "without ASN",
+        "wall, best": lambda one: f"{one.best:.2f} s",
+        "CPU": lambda one: f"{min(one.cpu):.2f} s",
+        "peak memory": lambda one: f"{one.peak_kib / 1000:.0f} MB",
+        "file": lambda one: f"{one.bytes / 1e6:.2f} MB",
+        "open and first answer": lambda one: f"{one.open_ms:.1f} ms",
+    })  # fmt: skip
 
 
 def _measure(

@@ -23,9 +23,9 @@ import click
 from msgspec import Struct
 
 from loadtest import options
-from loadtest.common.processes import cpu_seconds, tree
+from loadtest.common.processes import cpu_seconds, tree, until
 from loadtest.common.records import Machine, keep, record, this_machine
-from loadtest.common.tables import Sheet, show
+from loadtest.common.tables import Sheet, sheet, show
 from loadtest.rsync.tree import Tree
 
 _FILES = ["-lptgoD", "-d", "--delete", "--ignore-missing-args", "--files-from=-"]
@@ -95,11 +95,11 @@ def main(
         version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
         counted = bench.tree.count_files()
         run = Run(machine, version.partition("\n")[0], bench.tree.directories, counted, cells)
-    show([sheet(run)])
+    show([table(run)])
     if path:
         some = "" if methods == ",".join(OPTIONS) else f"-{methods.replace(',', '-')}"
         details = {"rsync": run.rsync, "methods": methods}
-        text = record(machine, "rsync with lists and without", details, [sheet(run)])
+        text = record(machine, "rsync with lists and without", details, [table(run)])
         keep(run, path.with_stem(path.stem + some), text)
 
 
@@ -176,7 +176,7 @@ def _daemon(folder: Path, traced: bool) -> Iterator[tuple["subprocess.Popen[byte
         click.echo("no strace (Debian package strace): calls are not counted", err=True)
     process = subprocess.Popen([*trace, *command, f"--port={port}"])
     try:
-        _wait_for(port)
+        until("the daemon answers", lambda: _answers(port), _START_SECONDS)
         yield process, f"rsync://127.0.0.1:{port}"
     finally:
         # Not strace itself, which would leave its table unwritten.
@@ -185,16 +185,12 @@ def _daemon(folder: Path, traced: bool) -> Iterator[tuple["subprocess.Popen[byte
         process.wait()
 
 
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _calls(table: Path) -> dict[str, int]:
@@ -205,21 +201,20 @@ def _calls(table: Path) -> dict[str, int]:
     return {name: int(count) for count, name in rows if name != "total"}
 
 
-def sheet(run: Run) -> Sheet:
+def table(run: Run) -> Sheet:
     """Return the figures as a table."""
-    head = ["changed", "method", "listed", "wall", "CPU upstream", "CPU mirror"]
     title = f"{run.directories:,} directories, {run.files:,} files, {run.rsync}"
-    rows = [_row(cell) for cell in run.cells]
-    return Sheet(title, [*head, "stat calls upstream", "all calls", "same tree"], rows)
-
-
-def _row(cell: Cell) -> list[str]:
-    start = [cell.case, cell.method, f"{cell.directories:,}"]
-    if not cell.wall:
-        return [*start, "no rsync", "", "", "0", "0", "yes"]
-    times = [f"{value:.2f} s" for value in (cell.wall, cell.upstream_cpu, cell.mirror_cpu)]
-    calls = [f"{cell.stats:,}", f"{sum(cell.calls.values()):,}"]
-    return [*start, *times, *calls, "yes" if cell.same_tree else "no"]
+    return sheet(title, run.cells, {
+        "changed": lambda one: one.case,
+        "method": lambda one: one.method,
+        "listed": lambda one: f"{one.directories:,}",
+        "wall": lambda one: f"{one.wall:.2f} s" if one.wall else "no rsync",
+        "CPU upstream": lambda one: f"{one.upstream_cpu:.2f} s" if one.wall else "",
+        "CPU mirror": lambda one: f"{one.mirror_cpu:.2f} s" if one.wall else "",
+        "stat calls upstream": lambda one: f"{one.stats:,}",
+        "all calls": lambda one: f"{sum(one.calls.values()):,}",
+        "same tree": lambda one: "yes" if one.same_tree else "no",
+    })  # fmt: skip
 
 
 if __name__ == "__main__":

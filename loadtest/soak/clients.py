@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from loadtest.common.judging import answer_fault
 from loadtest.common.mix import HEADERS
+from loadtest.common.servers import get
 
 _SECONDS = 10.0
 _LEAST_PAUSE, _MOST_PAUSE = 0.002, 0.03
@@ -90,8 +91,6 @@ class Clients:
     def _ask(self, target: str, address: str) -> str | None:
         connection = HTTPConnection(*self._where, timeout=_SECONDS)
         try:
-            connection.request("GET", target, headers={**_HEADERS, "X-Forwarded-For": address})
-            answer = connection.getresponse()
-            return answer_fault(target, answer.status, answer.read())
+            return answer_fault(target, *get(connection, target, address, _HEADERS))
         finally:
             connection.close()

@@ -13,8 +13,7 @@ from random import Random
 import click
 import psycopg
 
-from loadtest.common.ear import Ear
-from loadtest.common.processes import tree
+from loadtest.common.processes import tree, until
 from loadtest.common.progress import Phases
 from loadtest.common.servers import Server, Servers
 from loadtest.common.workers import worker_pids
@@ -22,6 +21,7 @@ from loadtest.dataset.crawl import crawl, crawled_hosts
 from loadtest.dataset.data_files import GEOIP_FILE, LOG_FILE
 from loadtest.dataset.dataset import Dataset, fill
 from loadtest.dataset.stage import export, export_options
+from loadtest.soak.ear import Ear
 from snapshot.file.errors import SnapshotError
 from snapshot.file.reader import Snapshot
 from tests.postgresql import Server as PostgreSQL
@@ -50,7 +50,6 @@ class Scene:
         self.data = folder / "data"
         self.said = folder / "watch.said"
         self.url = postgresql.create(_NAME)
-        self.changes = 0
         self.ear = Ear(folder / "said")
         self.requests = folder / "log" / "requests.log"
         self._servers = servers
@@ -95,7 +94,7 @@ class Scene:
         return self._watch.pid
 
     def limit_processes(self, most: int) -> None:
-        """Let the server's user have so many processes at most; -1 is no limit."""
+        """Let the server's user have this many processes at most; -1 is no limit."""
         wish = f"--nproc={'unlimited' if most < 0 else most}:"
         command = ["prlimit", f"--pid={self.server.pid}", wish]
         subprocess.run([*_as_nobody(), *command], check=True, capture_output=True)
@@ -125,7 +124,6 @@ class Scene:
         host = rng.choice(self._hosts)
         with self._connect() as connection:
             connection.execute(crawl(host, _DIRECTORIES))
-        self.changes += 1
         return f"host {host}"
 
     def cut_connections(self) -> int:
@@ -211,7 +209,7 @@ class Scene:
         (self.disk / "filler").unlink(missing_ok=True)
 
     def full_export(self) -> str:
-        """Return the id of a snapshot that is exported anew, elsewhere."""
+        """Return the id of a snapshot that is exported again, elsewhere."""
         output = self.folder / "full.snap"
         output.unlink(missing_ok=True)
         export(self.data, self.url, output)
@@ -226,13 +224,12 @@ class Scene:
 
     def until(self, what: str, holds: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
         """Wait until something holds; raises an error of one line if it never does."""
-        deadline = time.monotonic() + seconds
-        while not holds():
+
+        def holds_and_all_run() -> bool:
             self.check()
-            if time.monotonic() > deadline:
-                said = self.said.read_text().strip().rpartition("\n")[2]
-                raise click.ClickException(f"not within {seconds:g} s: {what}; watch: {said}")
-            time.sleep(_LOOK_SECONDS)
+            return holds()
+
+        until(what, holds_and_all_run, seconds, _LOOK_SECONDS)
 
     def _connect(self, database: str = _NAME) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.postgresql.url(database))

@@ -1,4 +1,4 @@
-"""Whoever reads what a server says: one who may stop to read, go away, and come back."""
+"""Reads what a server says to standard error; may stop to read, go away, and come back."""
 
 import os
 import select
