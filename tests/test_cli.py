@@ -1,13 +1,16 @@
 """The command line: what it prints, where, and its exit codes."""
 
 import json
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from mirrorlist.cli import cli
 from snapshot.file.format import MAJOR
 from tests.command import COMMAND, assert_refused, run
 from tests.factories import export_tables, make_database, world
@@ -322,13 +325,14 @@ def test_ask_with_a_seed_is_repeatable(folder: Path) -> None:
     assert first["hosts"] == second["hosts"]
 
 
-@pytest.mark.parametrize("command", ["demo", "export", "serve", "ask", "inspect"])
+@pytest.mark.parametrize("command", sorted(cli.commands))
 def test_help_teaches(command: str) -> None:
-    """Each subcommand's --help says what it does and how to use it."""
+    """Each subcommand's --help shows a line to copy, and says what each option means."""
     done = run(command, "--help")
     assert done.returncode == 0
-    assert "Usage: mirrorlist" in done.stdout
-    assert "--help" in done.stdout
+    assert re.search(rf"^  mirrorlist {command}\b", done.stdout, re.MULTILINE)
+    options = [one for one in cli.commands[command].params if isinstance(one, click.Option)]
+    assert [one.name for one in options if not (one.help or "").endswith(".")] == []
 
 
 def test_a_reader_that_has_enough_is_no_failure(folder: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +13,7 @@ from mirrorlist.catalog import Catalog
 from mirrorlist.listing import PATH, Kind, Listing, make_template, metalink_template
 from mirrorlist.orders import Choice, Order, Orders, Region, before, rendered
 from mirrorlist.plan import Plan
-from mirrorlist.selection import geo_offer, offer
+from mirrorlist.selection import Tier, geo_offer, offer
 from mirrorlist.urls import make_url
 from snapshot.file.model import Host
 from tests.small_worlds import Mirror, small_catalog, small_situation
@@ -108,11 +107,13 @@ def test_the_list_that_nobody_asks_for_goes() -> None:
     wanted, other, new = map(choice, hosts)
     orders, rng = Orders(16), Random(1)
     for found in (wanted, other):
-        orders.next(found, rng), orders.next(found, rng)
+        orders.next(found, rng)
+        orders.next(found, rng)
     orders = Orders(16, most_bytes=2 * orders.size + 1)
     wanted, other = map(choice, hosts[:2])
     for found in (wanted, other, new, new, wanted, new):
-        orders.next(found, rng), orders.next(found, rng)
+        orders.next(found, rng)
+        orders.next(found, rng)
     assert wanted.order is not None
     assert new.order is not None
     assert other.order is None
@@ -248,12 +249,13 @@ def test_memory_is_bounded() -> None:
     assert max(sizes) > 20_000
 
 
-@pytest.mark.parametrize("reuse", [1, 16])
-def test_geo_tiers_alone(reuse: int) -> None:
+def test_geo_tiers_alone() -> None:
     """What is kept is of the tiers of countries: near hosts are drawn for each client."""
-    situation = small_situation(world(), country="DE")
-    assert all(part.by_bandwidth for part in geo_offer(situation).parts)
-    assert Orders(reuse=reuse).find("nothing") is None
+    catalog = small_catalog(Mirror(netblocks=("20.0.0.0/8",)), Mirror(), Mirror("FR"))
+    situation = small_situation(catalog, address="20.30.40.50", country="DE")
+    tiers = [part.tier for part in offer(situation).parts]
+    assert tiers[0] is Tier.NETBLOCK
+    assert [part.tier for part in geo_offer(situation).parts] == tiers[1:]
 
 
 def test_what_is_asked_once_is_not_kept() -> None:

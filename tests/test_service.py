@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from mirrorlist.query import parse_query
 from mirrorlist.service import Service, seeded
 from snapshot.file.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
-from tests.in_process import NOW, LoadedStore, TableGeo, make_service
+from tests.in_process import NOW, FlushedLog, LoadedStore, TableGeo, make_service
 from tests.metalink_document import read_metalink
 
 REPO = b"repo=linux-40&arch=x86_64"
@@ -139,9 +140,12 @@ def test_minimum(snapshot: Snapshot, minimum: int, hosts: int) -> None:
     assert body.count(b"\n") == 1 + hosts
 
 
-def test_no_log(snapshot: Snapshot) -> None:
-    """Without a log an answer is the same and nothing is written."""
-    assert make_service(snapshot).respond(True, REPO, NOBODY, []).log is not None
+def test_no_log(snapshot: Snapshot, tmp_path: Path) -> None:
+    """Without a log an answer is the same as with one, to which a line goes."""
+    logged, unlogged = _seeded(snapshot), _seeded(snapshot)
+    logged.log = FlushedLog(str(tmp_path / "log"))
+    assert _body(unlogged) == _body(logged)
+    assert (tmp_path / "log").read_text().endswith("REPO: linux-40; ARCH: x86_64\n")
 
 
 class _Broken(AccessLog):

@@ -48,8 +48,10 @@ def _written(factory: pytest.TempPathFactory, repositories: list[Repository]) ->
 
 
 @contextmanager
-def _running(snapshot: Path, folder: Path, workers: int = 1) -> Iterator[Server]:
-    with serve(snapshot, folder, "--workers", workers) as server:
+def _running(
+    snapshot: Path, folder: Path, workers: int = 1, options: tuple[object, ...] = ()
+) -> Iterator[Server]:
+    with serve(snapshot, folder, "--workers", workers, *options) as server:
         wait_until("all workers are there", lambda: len(server.workers()) == workers)
         assert server.get(TARGET).status == 200
         yield server
@@ -93,6 +95,18 @@ def test_a_dead_worker_is_replaced(snapshot: Path, tmp_path: Path) -> None:
         os.kill(other, signal.SIGKILL)
         assert server.get(TARGET).status == 200
         assert f"worker {dead} ended unexpectedly" in server.output.read_text()
+
+
+def test_each_worker_draws_for_itself(tmp_path: Path) -> None:
+    """Workers are forked from one process, and yet none draws the orders that another draws."""
+    path = tmp_path / "mm.snap"
+    path.write_bytes(encode(small_data((Mirror(),) * 12, {})))
+    with _running(path, tmp_path, options=("--reuse", 1)) as server:
+        (first,) = server.workers()
+        drawn = {server.get(TARGET).body for _ in range(10)}
+        os.kill(first, signal.SIGKILL)
+        wait_until("a new worker", lambda: bool({*server.workers()} - {first}))
+        assert len(drawn | {server.get(TARGET).body for _ in range(10)}) == 20
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

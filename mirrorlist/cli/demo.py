@@ -46,6 +46,10 @@ def demo(
 
     Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
     database and an asn.txt that are there already are kept, so change them and start again.
+
+    \b
+    mirrorlist demo
+    mirrorlist demo --directory fedora --port 3333
     """
     stay()
     hold()
