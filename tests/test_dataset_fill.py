@@ -59,16 +59,6 @@ def test_sqlite_has_all_definitions(tmp_path: Path) -> None:
     assert _definitions(tmp_path / "filled") == _definitions(tmp_path / "empty")
 
 
-def test_sqlite_is_sound_and_analysed(tmp_path: Path) -> None:
-    """A filled SQLite database is intact, refers to nothing missing, and has statistics."""
-    fill_small(f"sqlite:///{tmp_path / 'mm'}")
-    with opened(tmp_path / "mm") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 10
-    assert [path.name for path in tmp_path.iterdir()] == ["mm"]
-
-
 def test_sqlite_with_rows_is_kept(tmp_path: Path) -> None:
     """A SQLite database with a row stays as it is, to the byte."""
     url = _one_site(tmp_path / "mm")
@@ -108,15 +98,6 @@ def test_replace_replaces(tmp_path: Path) -> None:
     assert all(name != "Mine" for _, name, *_ in all_rows(url)["site"])
 
 
-def test_empty_tables_are_filled(tmp_path: Path) -> None:
-    """A database that has MirrorManager's tables and no row in them is filled."""
-    database = create_engine(f"sqlite:///{tmp_path / 'mm'}")
-    create_tables(database)
-    database.dispose()
-    fill_small(f"sqlite:///{tmp_path / 'mm'}")
-    assert len(all_rows(f"sqlite:///{tmp_path / 'mm'}")["host"]) == 24
-
-
 def _breaking(rows: int) -> Iterator[DirRow]:
     yield from (DirRow(id, 1, f"/{id}", True, 1) for id in range(1, rows))
     raise RuntimeError("power cut")
@@ -130,23 +111,6 @@ def test_failure_keeps_sqlite(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="power cut"):
         fill(url, filling, True, QUIET)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"mm": before}
-
-
-def test_pipe_gets_plain_lines_and_counts(tmp_path: Path) -> None:
-    """In a pipe each phase is a line on standard error, and the counts are standard output."""
-    data = tmp_path / "data"
-    arguments = ["--data", data, "--requests", 10, "--noise"]
-    done = _run("--database", f"sqlite:///{tmp_path / 'mm'}", *arguments)
-    assert done.exit_code == 0, done.stderr
-    assert "\x1b" not in done.output
-    phases = [line.partition(":")[0].partition(" (")[0] for line in done.stderr.splitlines()]
-    assert phases == [
-        *("tree and hosts", "other tables", "host_category_dir", "indexes, analyze"),
-        *("asn.txt", "geoip.mmdb", "requests.log"),
-    ]
-    counts = dict(line.split() for line in done.stdout.splitlines())
-    assert counts["directory"] == "537"
-    assert len((data / "requests.log").read_text().splitlines()) == 10
 
 
 @pytest.mark.parametrize(
@@ -203,17 +167,6 @@ def test_postgresql_has_all_definitions(server: Server) -> None:
         create_tables(database)
     assert _query(filled, CONSTRAINTS) == _query(empty, CONSTRAINTS)
     assert _query(filled, INDEXES) == _query(empty, INDEXES)
-
-
-@pytest.mark.system
-def test_postgresql_goes_on_after_it(server: Server) -> None:
-    """A filled PostgreSQL database has statistics, and takes a new row without an id."""
-    url = server.create("after")
-    fill_small(url)
-    insertion = "INSERT INTO host_category_dir (host_category_id, path, up2date)"
-    assert _query(url, f"{insertion} VALUES (1, 'new', true) RETURNING id > 6000") == [(True,)]
-    analysed = "SELECT count(*) FROM pg_stats WHERE tablename = 'host_category_dir'"
-    assert _query(url, analysed) == [(5,)]
 
 
 @pytest.mark.system

@@ -19,7 +19,8 @@ from loadtest.bench.report import sheets, text
 from loadtest.changes import freshness, swaps
 from loadtest.common.judging import answer_fault, load_fault, refusals
 from loadtest.common.mix import KINDS, Data, Logged, known_only, make_mix
-from loadtest.common.records import Machine
+from loadtest.common.records import Machine, this_machine
+from loadtest.common.servers import ROOT
 from loadtest.common.tables import markdown, percentile
 from loadtest.common.wrk import Load
 from loadtest.crowd.users import newest
@@ -248,6 +249,15 @@ def test_the_record_says_where_it_was_made() -> None:
     changed = structs.replace(found, machine=structs.replace(MACHINE, commit="abcdef0+"))
     assert "commit abcdef0 and changes on top." in text(changed)
     assert json.decode(json.encode(found), type=Run) == found
+
+
+def test_no_record_has_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of a run is kept without the password in its database's URL."""
+    url = "postgresql://mm:s3cr:et/@127.0.0.1:5432/mm"
+    program = ROOT / "loadtest" / "bench" / "__main__.py"
+    monkeypatch.setattr(sys, "argv", [str(program), "--database", url, "--record"])
+    expected = "python -m loadtest.bench --database postgresql://mm:***@127.0.0.1:5432/mm --record"
+    assert this_machine().command == expected
 
 
 def _spell(name: str, cpu: float, swapped: list[float]) -> swaps.Spell:

@@ -33,33 +33,6 @@ _QUICK_LINES, _QUICK_REQUESTS = 2_000, 2_000
 _LIBRARIES = ("uvicorn", "uvloop", "httptools")
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """What a run is asked for, by its options."""
-
-    only: tuple[str, ...]
-    seconds: int
-    warm: int
-    rounds: int
-    scale: tuple[float, ...]
-    lines: int
-    seed: int
-    requests: int
-    directory: Path
-    incumbent: str | None
-    incumbent_pid: int | None
-
-    @property
-    def plan(self) -> Plan:
-        """How long and how much a case is measured."""
-        return Plan(self.seconds, self.warm, self.seed, self.lines)
-
-    def theirs(self) -> Server | None:
-        """Return the running mirrorlist-server; raises an error of one line if it is none."""
-        if self.incumbent is None or self.incumbent_pid is None:
-            return None
-        return running(self.incumbent, self.incumbent_pid)
-
-
 @options.program
 @click.option("--only", multiple=True, metavar="NAME", help="Cases, such as ours or 'floor*'.")
 @options.number("--seconds", 5, "How long a round of a case is.", 1)
@@ -74,52 +47,41 @@ class Wanted(msgspec.Struct, frozen=True):
 @click.option("--incumbent", metavar="URL", help="A running server to measure beside ours.")
 @click.option("--incumbent-pid", type=int, metavar="N", help="The top of its process tree.")
 @options.record("server")
-def main(quick: bool, path: Path | None, **wishes: Any) -> None:
+def main(
+    quick: bool, incumbent: str | None, incumbent_pid: int | None, path: Path | None, **wishes: Any
+) -> None:
     """Measure what a request costs the server: CPU, memory, time."""
-    wanted = Wanted(**wishes)
-    if (wanted.incumbent is None) != (wanted.incumbent_pid is None):
+    if (incumbent is None) != (incumbent_pid is None):
         raise click.UsageError("--incumbent and --incumbent-pid go together")
+    plan = Plan(**wishes)
     if quick:
-        wanted = msgspec.structs.replace(
-            wanted,
-            seconds=1,
-            warm=0,
-            rounds=1,
-            requests=_QUICK_REQUESTS,
-            lines=min(wanted.lines, _QUICK_LINES),
-        )
-    run = _run(wanted)
+        lines = min(plan.lines, _QUICK_LINES)
+        short = {"seconds": 1, "warm": 0, "rounds": 1, "requests": _QUICK_REQUESTS}
+        plan = msgspec.structs.replace(plan, lines=lines, **short)
+    cases = all_cases(plan.scale, incumbent is not None)
+    names = chosen([MEMORY, START, *(case.name for case in cases)], plan.only)
+    theirs = running(incumbent, incumbent_pid) if incumbent and incumbent_pid else None
+    run = _run(plan, [case for case in cases if case.name in names], names, theirs)
     show(sheets(run))
     if path:
         keep(run, path, text(run))
 
 
-def _run(wanted: Wanted) -> Run:
-    cases = all_cases(wanted.scale, wanted.incumbent is not None)
-    names = chosen([MEMORY, START, *(case.name for case in cases)], wanted.only)
-    wrk, theirs, machine = wrk_version(), wanted.theirs(), this_machine()
+def _run(plan: Plan, cases: list[Case], names: list[str], theirs: Server | None) -> Run:
+    versions = {"wrk": wrk_version(), **{name: version(name) for name in _LIBRARIES}}
+    machine = this_machine()
     with (
         tempfile.TemporaryDirectory() as folder,
         show_phases() as phases,
         Servers() as servers,
     ):
-        measuring = _measuring(wanted, Path(folder), servers, theirs, phases)
+        stages = {size: prepare(plan.directory, size, plan.seed, phases) for size in plan.scale}
+        measuring = Measuring(servers, stages, plan, Path(folder), theirs)
         # First, while nothing else runs that would share its pages.
-        memory = _memory(measuring, wanted.requests, phases) if MEMORY in names else None
-        starts = _starts(measuring, wanted.rounds, phases) if START in names else []
-        cases = [case for case in cases if case.name in names]
-        figures = _figures(measuring, cases, wanted.rounds, phases)
-    versions = {"wrk": wrk, **{name: version(name) for name in _LIBRARIES}}
-    return Run(machine, versions, _settings(wanted), figures, starts, memory)
-
-
-def _measuring(
-    wanted: Wanted, folder: Path, servers: Servers, theirs: Server | None, phases: Phases
-) -> Measuring:
-    stages = {
-        scale: prepare(wanted.directory, scale, wanted.seed, phases) for scale in wanted.scale
-    }
-    return Measuring(servers, stages, wanted.plan, folder, theirs)
+        memory = _memory(measuring, plan.requests, phases) if MEMORY in names else None
+        starts = _starts(measuring, plan.rounds, phases) if START in names else []
+        figures = _figures(measuring, cases, plan.rounds, phases)
+    return Run(machine, versions, _settings(plan), figures, starts, memory)
 
 
 def _memory(measuring: Measuring, requests: int, phases: Phases) -> Memory:
@@ -146,10 +108,10 @@ def _figures(
     return [Figures(name, measured) for name, measured in found.items()]
 
 
-def _settings(wanted: Wanted) -> dict[str, str]:
-    scales = " and ".join(f"{scale:g}" for scale in wanted.scale)
+def _settings(plan: Plan) -> dict[str, str]:
+    scales = " and ".join(f"{scale:g}" for scale in plan.scale)
     names = ("seconds", "warm", "rounds", "lines", "seed")
-    asked = {name: str(getattr(wanted, name)) for name in names}
+    asked = {name: str(getattr(plan, name)) for name in names}
     return {"connections": str(CONNECTIONS), "workers": "1", **asked, "scales": scales}
 
 

@@ -27,12 +27,17 @@ _WORKERS = 2
 
 
 class Plan(Struct, frozen=True):
-    """How long and how much: seconds a round and of warming up, lines of a mix, and its seed."""
+    """What a run is asked for, by the options of the bench."""
 
+    only: tuple[str, ...]
     seconds: int
     warm: int
-    seed: int
+    rounds: int
+    scale: tuple[float, ...]
     lines: int
+    seed: int
+    requests: int
+    directory: Path
 
 
 class Measuring:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from msgspec import Struct
 from loadtest.common.tables import Sheet, markdown
 
 _ROOT = Path(__file__).parents[2]
+_PASSWORD = re.compile(r"(://[^:@/\s]*:)[^@\s]*@")
 
 
 class Machine(Struct, frozen=True):
@@ -34,7 +36,7 @@ def this_machine() -> Machine:
     return Machine(
         date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         commit=_git("rev-parse", "--short", "HEAD") + ("+" if _git("diff", "HEAD") else ""),
-        command=f"python -m {_module()} {' '.join(sys.argv[1:])}".strip(),
+        command=_command(sys.argv),
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)),
         system=f"{_distribution()}, Linux {platform.release()}",
@@ -42,9 +44,11 @@ def this_machine() -> Machine:
     )
 
 
-def _module() -> str:
-    path = Path(sys.argv[0]).resolve().relative_to(_ROOT).with_suffix("")
-    return ".".join(path.parts).removesuffix(".__main__")
+def _command(words: list[str]) -> str:
+    """Return the command of a process, without the passwords of its databases."""
+    path = Path(words[0]).resolve().relative_to(_ROOT).with_suffix("")
+    module = ".".join(path.parts).removesuffix(".__main__")
+    return _PASSWORD.sub(r"\1***@", " ".join(["python -m", module, *words[1:]]))
 
 
 def _git(*words: str) -> str:

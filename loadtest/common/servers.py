@@ -130,8 +130,6 @@ class Servers:
 
 def running(url: str, pid: int) -> Server:
     """Return a server that somebody else started; raises an error of one line if it is none."""
-    if not _is_address(url):
-        raise click.ClickException(f"{url}: give it as http://ADDRESS:PORT")
     try:
         Path(f"/proc/{pid}/smaps_rollup").read_bytes()
     except OSError as error:
@@ -155,24 +153,17 @@ def says_close(server: Server) -> bool:
 @contextmanager
 def _connection(server: Server) -> Iterator[HTTPConnection]:
     """Connect; whatever goes wrong in the block is an error of one line."""
-    parts = urlsplit(server.url)
-    connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_ASK_SECONDS)
+    try:
+        parts = urlsplit(server.url)
+        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_ASK_SECONDS)
+    except ValueError:
+        raise click.ClickException(f"{server.url}: give it as http://ADDRESS:PORT") from None
     try:
         yield connection
     except (OSError, HTTPException) as error:
         raise click.ClickException(f"{server.url}: no answer: {error}") from None
     finally:
         connection.close()
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(
-            parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/")
-        )
-    except ValueError:
-        return False
 
 
 def ask(server: Server, target: str, address: str) -> tuple[int, bytes]:
