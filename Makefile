@@ -40,7 +40,7 @@ docs: dev ## write what stands in docs/ and comes from the code: settings, metri
 hostile: dev ## 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)
 
-bench: dev ## what a request costs, beside the floor and an incumbent
+bench: dev ## what a request costs, beside the floor of the machine
 	@$(BIN)/python -m loadtest.bench $(ARGS)
 
 loadtest: dev ## users as dnf makes them: a normal day, a release day, unknown repositories

@@ -78,7 +78,7 @@ def test_other_seed_other_rows() -> None:
     assert list(one.giant()) != list(two.giant())
 
 
-# What the incumbent was measured with.
+# What mirrorlist-server was measured with.
 @pytest.mark.parametrize(
     ("scale", "hosts", "directories", "rows"),
     [
@@ -87,7 +87,7 @@ def test_other_seed_other_rows() -> None:
     ],
 )
 def test_sizes(scale: float, hosts: int, directories: int, rows: int) -> None:
-    """A scale has the incumbent's counts at least, and hardly more."""
+    """A scale has the counts of that measurement at least, and hardly more."""
     made = dataset(scale)
     counts = {
         "hosts": (len(made.hosts), hosts),

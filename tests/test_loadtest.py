@@ -27,7 +27,7 @@ from loadtest.crowd.users import newest
 
 MACHINE = Machine("2026-11-21 10:00 UTC", "abcdef0", "python -m x", "a CPU", 2, "Debian", "3.11.2")
 PROGRAMS = {
-    "dataset": "--database", "bench": "--incumbent-pid", "bench.profiling": "--close",
+    "dataset": "--database", "bench": "--theirs-pid", "bench.profiling": "--close",
     "changes.freshness": "--idle", "changes.swaps": "--pause", "crowd": "--users",
     "exports": "--runs", "rsync": "--methods", "rsync.filter_cost": "--twice", "soak": "--seed",
 }  # fmt: skip
@@ -79,7 +79,7 @@ def test_every_program_explains_itself(name: str, option: str) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        pytest.param(["--incumbent", "http://127.0.0.1:1"], "go together", id="no pid"),
+        pytest.param(["--theirs", "http://127.0.0.1:1"], "go together", id="no pid"),
         pytest.param(["--only", "nothing"], "no case is called nothing", id="no case"),
         pytest.param(["--scale", "3"], "3", id="scale"),
     ],
@@ -228,7 +228,7 @@ def test_tables_of_a_bench() -> None:
     """The tables show each case, the other server beside ours, start, memory and goals."""
     found = run_of(
         *(figures("ours", 30.0, 40.0), figures("redirect", 25.0)),
-        *(figures("incumbent", 320.0), figures("incumbent-redirect", 300.0)),
+        *(figures("theirs", 320.0), figures("theirs-redirect", 300.0)),
         memory=MEMORY,
         starts=[Start(200.0, 50.0, 1.0)],
     )

@@ -59,7 +59,7 @@ def test_bench(directory: Path, tmp_path: Path) -> None:
     shown = rows(run("bench", *options, "--record", tmp_path))
     (path,) = tmp_path.glob("*-server.json")
     found = msgspec.json.decode(path.read_bytes(), type=Run)
-    every = all_cases([SCALE], with_incumbent=False)
+    every = all_cases([SCALE], with_theirs=False)
     cases = {case.name: case for case in every if case.name in CASES}
     assert [one.case for one in found.figures] == list(cases)
     for figures in found.figures:
@@ -86,19 +86,17 @@ def test_bench_of_the_wrong_process(directory: Path, tmp_path: Path) -> None:
     with show_phases() as phases:
         stage = prepare(directory, SCALE, 1, phases)
     options: list[object] = ["--quick", "--scale", SCALE, "--directory", directory]
-    options += ["--only", "incumbent"]
+    options += ["--only", "theirs"]
     with serve(stage.snapshot, tmp_path) as server, subprocess.Popen(["sleep", "60"]) as sleeper:
         url = f"http://127.0.0.1:{server.port}"
         try:
-            wrong = run("bench", *options, "--incumbent", url, "--incumbent-pid", sleeper.pid)
-            right = run(
-                "bench", *options, "--incumbent", url, "--incumbent-pid", server.process.pid
-            )
+            wrong = run("bench", *options, "--theirs", url, "--theirs-pid", sleeper.pid)
+            right = run("bench", *options, "--theirs", url, "--theirs-pid", server.process.pid)
         finally:
             sleeper.terminate()
     assert wrong.returncode == 1
     assert "used no CPU" in wrong.stderr.splitlines()[-1]
-    assert "incumbent" in rows(right)
+    assert "theirs" in rows(right)
 
 
 def test_profile(directory: Path) -> None:

@@ -1,8 +1,8 @@
 """Measures what a request costs, beside the floor of the machine and a running mirrorlist-server.
 
     python -m loadtest.bench --quick
-    python -m loadtest.bench --scale 1 --scale 2.5 --incumbent http://127.0.0.1:3001 \\
-        --incumbent-pid 1234 --record
+    python -m loadtest.bench --scale 1 --scale 2.5 --theirs http://127.0.0.1:3001 \\
+        --theirs-pid 1234 --record
 
 Needs wrk. The data set is made when first asked for, and kept in a folder. The cases take turns
 round after round, because a machine is not equally fast all the time.
@@ -44,23 +44,21 @@ _LIBRARIES = ("uvicorn", "uvloop", "httptools")
 @options.seed()
 @options.number("--requests", 1_000_000, "Memory is looked at after this many.", 1)
 @options.directory()
-@click.option("--incumbent", metavar="URL", help="A running server to measure beside ours.")
-@click.option("--incumbent-pid", type=int, metavar="N", help="The top of its process tree.")
+@click.option("--theirs", "url", metavar="URL", help="A running mirrorlist-server to compare with.")
+@click.option("--theirs-pid", "pid", type=int, metavar="N", help="The top of its process tree.")
 @options.record("server")
-def main(
-    quick: bool, incumbent: str | None, incumbent_pid: int | None, path: Path | None, **wishes: Any
-) -> None:
+def main(quick: bool, url: str | None, pid: int | None, path: Path | None, **wishes: Any) -> None:
     """Measure what a request costs the server: CPU, memory, time."""
-    if (incumbent is None) != (incumbent_pid is None):
-        raise click.UsageError("--incumbent and --incumbent-pid go together")
+    if (url is None) != (pid is None):
+        raise click.UsageError("--theirs and --theirs-pid go together")
     plan = Plan(**wishes)
     if quick:
         lines = min(plan.lines, _QUICK_LINES)
         short = {"seconds": 1, "warm": 0, "rounds": 1, "requests": _QUICK_REQUESTS}
         plan = msgspec.structs.replace(plan, lines=lines, **short)
-    cases = all_cases(plan.scale, incumbent is not None)
+    cases = all_cases(plan.scale, url is not None)
     names = chosen([MEMORY, START, *(case.name for case in cases)], plan.only)
-    theirs = running(incumbent, incumbent_pid) if incumbent and incumbent_pid else None
+    theirs = running(url, pid) if url and pid else None
     run = _run(plan, [case for case in cases if case.name in names], names, theirs)
     show(sheets(run))
     if path:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import click
 from msgspec import Struct
 
-OURS, FLOOR, INCUMBENT = "ours", "floor", "incumbent"
+OURS, FLOOR, THEIRS = "ours", "floor", "theirs"
 FLAVOURS: dict[str, tuple[str, ...]] = {
     OURS: (),
     "reuse-0": ("--reuse", "0"),
@@ -41,18 +41,18 @@ SLOW = ("text", "unknown", "redirect", "path", "protocols", "countries")
 """Kinds of mixes beside a normal day's."""
 
 
-def all_cases(scales: Sequence[float], with_incumbent: bool) -> list[Case]:
+def all_cases(scales: Sequence[float], with_theirs: bool) -> list[Case]:
     """Return all cases that fit what there is: the first scale is that of all but a few."""
     first, *others = scales
-    flavours = [*FLAVOURS, "floor-asgi", FLOOR, *([INCUMBENT] if with_incumbent else [])]
+    flavours = [*FLAVOURS, "floor-asgi", FLOOR, *([THEIRS] if with_theirs else [])]
     found = [
         Case(f"{flavour}-close" if close else flavour, flavour, close=close, scale=first)
         for close in (False, True)
         for flavour in flavours
     ]
     found += [Case(kind, OURS, kind, scale=first) for kind in SLOW]
-    if with_incumbent:
-        found += [Case(f"{INCUMBENT}-{kind}", INCUMBENT, kind, scale=first) for kind in SLOW]
+    if with_theirs:
+        found += [Case(f"{THEIRS}-{kind}", THEIRS, kind, scale=first) for kind in SLOW]
     for scale in others:
         found += [Case(f"{name}-{scale:g}", name, scale=scale) for name in (OURS, FLOOR)]
     return found

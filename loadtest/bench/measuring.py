@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from msgspec import Struct, structs
 
-from loadtest.bench.cases import FLAVOURS, FLOORS, INCUMBENT, OURS, Case
+from loadtest.bench.cases import FLAVOURS, FLOORS, OURS, THEIRS, Case
 from loadtest.bench.figures import Memory, Round, Start
 from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
 from loadtest.common.mix import ALL_REFUSED, make_mix, read_data
@@ -49,7 +49,7 @@ class Measuring:
         stages: dict[float, Stage],
         plan: Plan,
         folder: Path,
-        incumbent: Server | None = None,
+        theirs: Server | None = None,
     ) -> None:
         """Take what is measured with; `folder` is for logs, which are thrown away."""
         self._servers = servers
@@ -57,7 +57,7 @@ class Measuring:
         self._datas = {scale: read_data(one.log, one.snapshot) for scale, one in stages.items()}
         self._plan = plan
         self._folder = folder
-        self._incumbent = incumbent
+        self._theirs = theirs
         self._running: dict[tuple[str, str, float], Server] = {}
         self._mixes: dict[tuple[str, float], list[str]] = {}
         self._means: dict[float, int] = {}
@@ -138,9 +138,9 @@ class Measuring:
         if case.flavour in FLOORS:
             size = max(0, self._mean(case) - _FLOOR_HEAD)
             return self._servers.floor(FLOORS[case.flavour], size)
-        if case.flavour == INCUMBENT:
-            assert self._incumbent is not None
-            return self._incumbent
+        if case.flavour == THEIRS:
+            assert self._theirs is not None
+            return self._theirs
         options = self._options(case.flavour, case.scale)
         return self._servers.ours(self._stages[case.scale].snapshot, options)
 

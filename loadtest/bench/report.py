@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from loadtest.bench.cases import INCUMBENT, OURS
+from loadtest.bench.cases import OURS, THEIRS
 from loadtest.bench.figures import Run
 from loadtest.bench.goals import verdicts
 from loadtest.common.records import record
@@ -48,15 +48,15 @@ def _mb(size: int) -> str:
 
 
 def _beside(run: Run) -> Sheet:
-    """Each case of the incumbent beside ours of the same kind."""
+    """Each case of mirrorlist-server beside ours of the same kind."""
     rows = []
     for theirs in run.figures:
         name, _, kind = theirs.case.partition("-")
         ours = run.find({"": OURS, "close": f"{OURS}-close"}.get(kind, kind))
-        if name == INCUMBENT and ours:
+        if name == THEIRS and ours:
             cells = [f"{ours.cpu:.1f}", f"{theirs.cpu:.1f}", f"{theirs.cpu / ours.cpu:.1f}"]
             rows.append([ours.case, *cells])
-    return Sheet("CPU a request, us", ["case", "ours", "incumbent", "times"], rows)
+    return Sheet("CPU a request, us", ["case", "ours", "theirs", "times"], rows)
 
 
 def _starts(run: Run) -> Sheet:

@@ -83,7 +83,7 @@ def read_data(log: Path, snapshot: Path) -> Data:
 
 
 def known_only(data: Data) -> Data:
-    """Return the data without requests for repositories that nobody has."""
+    """Return the data without requests for repositories that are not there."""
     log = [one for one in data.log if (one.repo, one.arch) in data.homes]
     return Data(log, data.countries, data.directories, data.homes)
 
@@ -92,7 +92,7 @@ Kind = Callable[[Data, Logged, Random], str | None]
 
 
 def make_mix(data: Data, kind: str, seed: int, count: int) -> list[str]:
-    """Return so many lines of a kind; the same seed gives the same lines."""
+    """Return this many lines of a kind; the same seed gives the same lines."""
     rng = Random(f"{seed} {kind}")
     target = KINDS[kind]
     lines: list[str] = []
@@ -178,7 +178,7 @@ KINDS: dict[str, Kind] = {
 """The kinds of mixes by name."""
 
 MOST_REFUSED = 0.03
-"""The share of a log's requests that may be for repositories which nobody has."""
+"""The share of a log's requests that may be for repositories which are not there."""
 
 ALL_REFUSED = frozenset({"unknown"})
 """The kinds whose every request is answered with 404."""

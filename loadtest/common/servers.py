@@ -129,7 +129,7 @@ class Servers:
 
 
 def running(url: str, pid: int) -> Server:
-    """Return a server that somebody else started; raises an error of one line if it is none."""
+    """Return a server that was started elsewhere; raises an error of one line without an answer."""
     try:
         Path(f"/proc/{pid}/smaps_rollup").read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How big a database is at a scale: 1 and 2.5 are the sizes the incumbent was measured at."""
+"""How big a database is at a scale: 1 and 2.5 are the sizes mirrorlist-server was measured at."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,7 +8,7 @@ SMALLEST, BIGGEST = 0.01, 2.5
 
 # A small tree still needs enough hosts to have some of each kind.
 _FEWEST_HOSTS = 24
-# Both chosen so that scale 2.5 has what the incumbent's bigger set has: a project with more
+# Both chosen so that scale 2.5 has what mirrorlist-server's bigger set has: a project with more
 # mirrors has an older archive too, but not in proportion.
 _DIRECTORY_EXPONENT = 0.751
 _ROW_EXPONENT = 1.552

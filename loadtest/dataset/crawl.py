@@ -5,7 +5,7 @@ DIRECTORIES = 5000
 
 
 def crawled_hosts(directories: int) -> str:
-    """Return SQL for the ids of hosts that have so many directories, and whose change is published.
+    """Return SQL for the ids of hosts with this many directories, and whose change is published.
 
     Of the others nothing is published, so there would be no new file to wait for.
     """

@@ -100,7 +100,7 @@ def write_geoip(path: Path, internet: Internet) -> None:
 
 
 def log_lines(seed: int, workload: Workload) -> Iterator[str]:
-    """Yield lines of a request log for ever, in the incumbent's format."""
+    """Yield lines of a request log for ever, in MirrorManager's format."""
     date = datetime.fromtimestamp(NOW, UTC).date()
     for address, country, repo, arch in workload.requests(seed):
         yield f"IP: {address}; DATE: {date}; COUNTRY: {country}; REPO: {repo}; ARCH: {arch}"

@@ -47,7 +47,7 @@ class Filling(NamedTuple):
 
 
 def fill_postgresql(url: URL, filling: Filling, replace: bool, phases: Phases) -> None:
-    """Make MirrorManager's tables anew and fill them, in one transaction.
+    """Make MirrorManager's tables again and fill them, in one transaction.
 
     Raises DatabaseError if it cannot, or if there are rows and `replace` is false.
     """

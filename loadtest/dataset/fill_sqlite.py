@@ -25,7 +25,7 @@ def fill_sqlite(url: URL, filling: Filling, replace: bool, phases: Phases) -> No
     """Write a SQLite database with all rows in place of an older one.
 
     Raises DatabaseError if there are rows and `replace` is false, or if the file that is there
-    is no SQLite database; OutputError if it cannot be written.
+    is not a SQLite database; OutputError if it cannot be written.
     """
     path = Path(url.database or "").absolute()
     filled = _filled_tables(path) if path.exists() and path.stat().st_size else []

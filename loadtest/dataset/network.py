@@ -38,7 +38,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Internet:
-    """All operators; ASNs of nobody else; a block of no operator and so of no country."""
+    """All operators; ASNs without an operator; a block of no operator and so of no country."""
 
     operators: tuple[Operator, ...]
     spare_asns: tuple[int, ...]
@@ -52,7 +52,7 @@ class Internet:
 
     @property
     def undeclared(self) -> IPv4Network:
-        """The part of `nowhere` that nobody knows a country of."""
+        """The part of `nowhere` whose country is not known."""
         return list(self.nowhere.subnets(new_prefix=17))[1]
 
     @cached_property

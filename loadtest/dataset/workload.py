@@ -16,7 +16,7 @@ from loadtest.dataset.tree import Subtree, Tree
 # alike, hundreds of others next to nothing.
 _ZIPF, _OFFSET = 1.5, 3
 _SHARE_V6 = 0.25  # of the clients whose operator has IPv6
-# In a thousand requests: what nobody has, and what stands for something else.
+# In a thousand requests: what is not there, and what stands for something else.
 _UNKNOWN, _REDIRECTED = 10, 10
 _STAGE_DEMAND = {Stage.TESTING: 2.0, Stage.DEVELOPMENT: 2.0, Stage.UPDATES: -0.05}
 _NO_REPOSITORIES = ("fedora-99", "epel-4", "updates-released-f$releasever", "my-repo", "centos-8")

@@ -14,9 +14,9 @@ from matplotlib import pyplot
 
 from loadtest.exports.__main__ import Figures, Run
 
-# The incumbent's exporter (f199d1f) on the same machine and databases, best of five: million
+# MirrorManager's exporter (f199d1f) on the same machine and databases, best of five: million
 # rows, seconds, MB.
-_INCUMBENT = ((2.34, 2.24, 386.0), (9.71, 12.91, 1329.0))
+_THEIRS = ((2.34, 2.24, 386.0), (9.71, 12.91, 1329.0))
 
 
 @click.command()
@@ -33,10 +33,10 @@ def main(run: Path, picture: Path) -> None:
         (axes[1], "peak memory", "MB", 2),
     ):
         axis.plot(
-            *_line([row[0] for row in _INCUMBENT], [row[column] for row in _INCUMBENT]),
+            *_line([row[0] for row in _THEIRS], [row[column] for row in _THEIRS]),
             "s--",
             color="tab:red",
-            label="incumbent",
+            label="MirrorManager",
         )
         for asn, style in ((True, "o-"), (False, "o:")):
             chosen = [one for one in found.figures if one.asn is asn and not one.noise]

@@ -78,7 +78,7 @@ def _corrupt(scene: Scene, rng: Random) -> str:
     in_place = rng.random() < 0.5
     _put(scene, content, in_place)
     if content[:_BEGIN_BYTES] != begin:
-        # A watch replaces no file that is no snapshot: somebody does as it says.
+        # A watch does not replace a file that is not a snapshot, and says to remove it.
         time.sleep(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
         scene.snapshot.unlink(missing_ok=True)
     return f"{kind}, {'written in place' if in_place else 'renamed into place'}"
@@ -112,7 +112,7 @@ def _remove(scene: Scene, rng: Random) -> str:
 
 
 def _quiet(scene: Scene, rng: Random) -> str:
-    """Let nobody hear what the server says, while it has something to say."""
+    """Let no reader hear what the server says, while it has something to say."""
     kind = rng.choice(("is not read", "has no reader"))
     (scene.ear.stop if kind == "is not read" else scene.ear.leave)()
     try:
@@ -153,7 +153,7 @@ def _no_descriptors(scene: Scene, rng: Random) -> str:
 
 
 def _lock_log(scene: Scene, rng: Random) -> str:
-    """Lock the request log as whoever reads it can; lines go on."""
+    """Lock the request log as any reader can; lines go on."""
     with scene.requests.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = os.fstat(file.fileno()).st_size

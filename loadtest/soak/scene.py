@@ -34,12 +34,12 @@ _LOOK_SECONDS = 0.02
 _DISK_BYTES = 32 << 20
 _EVERY_SECONDS = 5
 _NAME = "soak"
-# A user of whom nobody else has processes, not even another soak on this machine.
+# A user without other processes, not even those of another soak on this machine.
 _NOBODY = 60_000 + os.getpid() % 5_000
 
 
 class Scene:
-    """All that runs; what ends is started again by whoever ended it."""
+    """All that runs; the fault that ends a process starts it again."""
 
     def __init__(self, folder: Path, postgresql: PostgreSQL, servers: Servers) -> None:
         """Take an empty folder, a running database server and where to start ours."""
@@ -190,7 +190,7 @@ class Scene:
             self._watch = None
 
     def check(self) -> None:
-        """Raise an error of one line if something has ended that nobody ended."""
+        """Raise an error of one line if something has ended that no fault ended."""
         self._servers.check()
         if self._watch is not None and self._watch.poll() is not None:
             last = self.said.read_text().strip().rpartition("\n")[2]
@@ -216,7 +216,7 @@ class Scene:
         return Snapshot(output).id
 
     def published(self) -> str | None:
-        """Return the id of the published snapshot; None while it is none."""
+        """Return the id of the published snapshot; None while the file is not one."""
         try:
             return Snapshot(self.snapshot).id
         except SnapshotError:
