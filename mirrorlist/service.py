@@ -11,20 +11,20 @@ from random import Random
 
 import msgspec
 
-from mirrorlist.accesslog import AccessLog
-from mirrorlist.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
-from mirrorlist.client import Client, Trust
-from mirrorlist.counts import Count, Slot
 from mirrorlist.errors import QueryError, Unavailable
-from mirrorlist.explain import explain, plan_any
-from mirrorlist.explanation import Explanation
-from mirrorlist.geo import Geo
-from mirrorlist.orders import DEFAULT_REUSE, Orders, room
-from mirrorlist.place import locate
-from mirrorlist.plan import Plan, Refusal, make_plan
-from mirrorlist.plans import Plans
-from mirrorlist.query import Query, parse_query
-from mirrorlist.saying import print_trouble
+from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
+from mirrorlist.lists.explain import explain, plan_any
+from mirrorlist.lists.explanation import Explanation
+from mirrorlist.lists.orders import DEFAULT_REUSE, Orders, room
+from mirrorlist.lists.place import locate
+from mirrorlist.lists.plan import Plan, Refusal, make_plan
+from mirrorlist.lists.plans import Plans
+from mirrorlist.process.messages import print_trouble
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.counts import Count, Slot
+from mirrorlist.request.client import Client, Trust
+from mirrorlist.request.geo import Geo
+from mirrorlist.request.query import Query, parse_query
 from mirrorlist.store import Store
 
 # Of so many lists one is timed, which costs more than counting. Not a divisor or a multiple of how

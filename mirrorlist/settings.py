@@ -12,10 +12,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mirrorlist.answer import DEFAULT_MINIMUM
-from mirrorlist.client import DEFAULT_TRUSTED
 from mirrorlist.errors import OptionError
-from mirrorlist.orders import DEFAULT_REUSE
+from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.orders import DEFAULT_REUSE
+from mirrorlist.request.client import DEFAULT_TRUSTED
 from snapshot.file.difference import DEFAULT_MAX_LOSS
 from snapshot.file.wholefile import read_text
 

@@ -2,8 +2,8 @@
 
 import os
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.trial import try_out
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.trial import try_out
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
 from snapshot.file.reader import Snapshot
 

@@ -7,7 +7,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.web.protocol import LimitedProtocol
 
 KEEP_ALIVE = 75
 HOST = ("198.51.100.7", 4711)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from mirrorlist.accesslog import AccessLog
-from mirrorlist.address import Address
-from mirrorlist.answer import DEFAULT_MINIMUM, Answer, LogEntry, answer_plan
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import DEFAULT_TRUSTED, Client, Trust
-from mirrorlist.place import CountrySource, locate
-from mirrorlist.plan import make_plan
-from mirrorlist.query import Query
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, LogEntry, answer_plan
+from mirrorlist.lists.place import CountrySource, locate
+from mirrorlist.lists.plan import make_plan
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.request.address import Address
+from mirrorlist.request.client import DEFAULT_TRUSTED, Client, Trust
+from mirrorlist.request.query import Query
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.file.reader import Snapshot

@@ -1,7 +1,7 @@
 """A request as the log has it: when, what, and its line."""
 
-from mirrorlist.address import Address
-from mirrorlist.answer import LogEntry
+from mirrorlist.lists.answer import LogEntry
+from mirrorlist.request.address import Address
 
 NOW = 1795305599.9
 

@@ -7,13 +7,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirrorlist.address import Address, parse_address
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Client
-from mirrorlist.place import locate
-from mirrorlist.query import parse_query
-from mirrorlist.selection import Situation
-from mirrorlist.target import find_target
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.place import locate
+from mirrorlist.lists.selection import Situation
+from mirrorlist.lists.target import find_target
+from mirrorlist.request.address import Address, parse_address
+from mirrorlist.request.client import Client
+from mirrorlist.request.query import parse_query
 from snapshot.export.netblock import Netblock, flatten, make_ranges, parse_netblock
 from snapshot.file.model import (
     Category,

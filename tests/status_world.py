@@ -2,12 +2,12 @@
 
 import math
 
-from mirrorlist.counts import ENDPOINTS, TIERS, Count, Counts, Slot
-from mirrorlist.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
-from mirrorlist.selection import Tier
-from mirrorlist.status import Status, status_of
-from mirrorlist.watch_state import Changes, Exports, LastError, Published, WatchState
-from mirrorlist.worker_state import Refusal, Served, Source, WorkerState
+from mirrorlist.lists.selection import Tier
+from mirrorlist.records.counts import ENDPOINTS, TIERS, Count, Counts, Slot
+from mirrorlist.records.worker_state import Refusal, Served, Source, WorkerState
+from mirrorlist.status.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.status.server_state import Status, status_of
+from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
 
 NOW = 1_795_000_000.0
 HOSTILE = "</style><script>document.title=1</script><img src=x onerror=alert(1)>&amp;{{7*7}}"

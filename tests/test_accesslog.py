@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mirrorlist import accesslog, logfile
-from mirrorlist.accesslog import MOST_QUEUED, AccessLog
 from mirrorlist.errors import StartError
+from mirrorlist.records import accesslog, logfile
+from mirrorlist.records.accesslog import MOST_QUEUED, AccessLog
 from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.live import ROOT, Server, exchange, request, serve, take_log, wait_until
@@ -285,7 +285,7 @@ def test_a_log_gets_more_lines(path: Path, content: bytes) -> None:
 def test_standard_output() -> None:
     """A hyphen is standard output; trouble is told on standard error."""
     code = (
-        "from mirrorlist.accesslog import AccessLog;"
+        "from mirrorlist.records.accesslog import AccessLog;"
         "from tests.logged import ENTRY, NOW;"
         "log = AccessLog('-'); log.write(ENTRY, NOW); log.close();"
         "log = AccessLog('/dev/full'); log.write(ENTRY, NOW); log.flush()"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mirrorlist.address import Address, parse_address
+from mirrorlist.request.address import Address, parse_address
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mirrorlist.admin import Admin, Reply, open_admin
 from mirrorlist.errors import OperatorError, OptionError, StartError
-from mirrorlist.listener import host_and_port, listen
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.admin import Admin, Reply, open_admin
+from mirrorlist.web.listener import host_and_port, listen
 from tests.live import Response, exchange, request
 
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from mirrorlist.app import App
-from mirrorlist.catalog import Catalog
-from mirrorlist.jobs import MOST_WAITING
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.process.jobs import MOST_WAITING
+from mirrorlist.rsync.filter import Held, RsyncFilter
+from mirrorlist.web.app import App
 from snapshot.file.reader import Snapshot
 from tests.asgi import call, call_at_once
 from tests.contract_world import contract_world

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.closest import ClosestNames
+from mirrorlist.catalog.closest import ClosestNames
 
 NAMES = ClosestNames(
     [

@@ -8,13 +8,13 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist.app import App
-from mirrorlist.client import Trust
-from mirrorlist.geo import MmdbGeo
 from mirrorlist.replay.compare import Verdict, differences, judge
 from mirrorlist.replay.meaning import Answer, Link, Meaning, Version, parse
 from mirrorlist.replay.request import Request
+from mirrorlist.request.client import Trust
+from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
+from mirrorlist.web.app import App
 from snapshot.cache.importer import import_cache
 from snapshot.file.reader import Snapshot
 from tests.comparison import data, golden, network

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from mirrorlist.app import App
-from mirrorlist.counts import Count, Counts
+from mirrorlist.records.counts import Count, Counts
 from mirrorlist.service import TIMED_EVERY, Service
+from mirrorlist.web.app import App
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.factories import export_tables, world

@@ -8,7 +8,8 @@ from itertools import product
 
 import pytest
 
-from mirrorlist.counts import (
+from mirrorlist.lists.selection import Tier
+from mirrorlist.records.counts import (
     BOUNDS,
     ENDPOINTS,
     STATUSES,
@@ -19,7 +20,6 @@ from mirrorlist.counts import (
     Slot,
     endpoint_place,
 )
-from mirrorlist.selection import Tier
 
 METALINK = ENDPOINTS.index("metalink")
 

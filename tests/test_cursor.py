@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.rsync.filter import Held, RsyncFilter
 from snapshot.export.history import continue_history
 from snapshot.file.model import Category, Directory
 from snapshot.file.reader import Snapshot

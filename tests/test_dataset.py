@@ -17,8 +17,8 @@ from loadtest.dataset.data_files import ASN_FILE, ASN_LINES, GEOIP_FILE, LOG_FIL
 from loadtest.dataset.dataset import Dataset
 from loadtest.dataset.tree import all_subtrees
 from loadtest.dataset.workload import Request
-from mirrorlist.address import parse_address
-from mirrorlist.geo import MmdbGeo
+from mirrorlist.request.address import parse_address
+from mirrorlist.request.geo import MmdbGeo
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.export.exporter import export
 from snapshot.export.leftout import LeftOutRows

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mirrorlist.door import make_door
-from mirrorlist.protocol import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LimitedProtocol
-from mirrorlist.proxied import make_proxied
+from mirrorlist.web.fast import make_door
+from mirrorlist.web.protocol import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LimitedProtocol
+from mirrorlist.web.proxied import make_proxied
 from tests.connection import KEEP_ALIVE, Connection, Wire, app
 from tests.factories import export_tables, world
 from tests.in_process import make_service
@@ -186,7 +186,7 @@ def test_no_timer_is_left(connect: Callable[..., Connection]) -> None:
 
 def test_the_page_of_states_is_the_code() -> None:
     """Each state of the table at the head of the module is one of these tests."""
-    text = Path("mirrorlist/protocol.py").read_text(encoding="utf-8")
+    text = Path("mirrorlist/web/protocol.py").read_text(encoding="utf-8")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     names = {row.partition(",")[0] for row in rows[1:]}
     assert names == {"nothing asked", "in a head", "answering", "idle", "lingering", "closing"}

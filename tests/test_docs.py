@@ -10,11 +10,11 @@ import pytest
 import mirrorlist.errors
 import snapshot.file.errors
 from mirrorlist import __version__
-from mirrorlist.catalog import Catalog
+from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.cli import cli
-from mirrorlist.filterquery import FILTER_PARAMETERS, FORMS
-from mirrorlist.query import PARAMETERS
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.request.query import PARAMETERS
+from mirrorlist.rsync.filter import Held, RsyncFilter
+from mirrorlist.rsync.query import FILTER_PARAMETERS, FORMS
 from mirrorlist.settings import SETTINGS, Setting
 from tests.factories import export_tables, world
 from tests.in_process import respond

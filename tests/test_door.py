@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.common.processes import pss_bytes
-from mirrorlist import door
 from mirrorlist.service import Service
+from mirrorlist.web import fast as door
 from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world

@@ -7,15 +7,15 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from mirrorlist.answer import answer_plan
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import SIGNED, Trust
+from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.errors import Disabled, NotFound, QueryError, Unspecified
-from mirrorlist.explain import explain
-from mirrorlist.explanation import Explanation
-from mirrorlist.place import NOWHERE, locate
-from mirrorlist.plan import Plan
-from mirrorlist.query import parse_query
+from mirrorlist.lists.answer import answer_plan
+from mirrorlist.lists.explain import explain
+from mirrorlist.lists.explanation import Explanation
+from mirrorlist.lists.place import NOWHERE, locate
+from mirrorlist.lists.plan import Plan
+from mirrorlist.request.client import SIGNED, Trust
+from mirrorlist.request.query import parse_query
 from snapshot.file.model import Inactive
 from tests.contract_world import AMERICAN, COUNTRIES, GERMAN, JAPANESE, NOBODY, contract_world
 from tests.in_process import TableGeo

@@ -8,7 +8,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from mirrorlist.app import App
+from mirrorlist.web.app import App
 from snapshot.file.reader import Snapshot
 from tests.factories import edited, export_tables, world
 from tests.in_process import make_service

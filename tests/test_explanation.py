@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirrorlist.explanation import (
+from mirrorlist.lists.explanation import (
     ClientSeen,
     Excluded,
     Explanation,
@@ -10,7 +10,7 @@ from mirrorlist.explanation import (
     SnapshotUsed,
     as_text,
 )
-from mirrorlist.selection import Tier
+from mirrorlist.lists.selection import Tier
 
 PATH = "/linux/development/rawhide/Everything/x86_64/os/repodata/repomd.xml"
 FAR = "at least 5 nearer hosts carry this, so the global tier was not needed"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery
-from mirrorlist.filterquery import FilterQuery, asked_form, parse_filter_query
-from mirrorlist.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES
+from mirrorlist.request.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES
+from mirrorlist.rsync.query import FilterQuery, asked_form, parse_filter_query
 from snapshot.file.model import Category
 
 CATEGORIES = [

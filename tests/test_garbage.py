@@ -11,12 +11,12 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from mirrorlist.app import App
-from mirrorlist.door import make_door
-from mirrorlist.plan import Plan, Refusal
-from mirrorlist.protocol import LimitedProtocol
-from mirrorlist.query import parse_query
+from mirrorlist.lists.plan import Plan, Refusal
+from mirrorlist.request.query import parse_query
 from mirrorlist.service import Service
+from mirrorlist.web.app import App
+from mirrorlist.web.fast import make_door
+from mirrorlist.web.protocol import LimitedProtocol
 from snapshot.file.reader import Snapshot
 from tests.contract_world import contract_world
 from tests.in_process import make_service

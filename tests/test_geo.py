@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.address import Address, parse_address
 from mirrorlist.errors import GeoipError
-from mirrorlist.geo import MmdbGeo, NoGeo, RegistryGeo, open_geo
+from mirrorlist.request.address import Address, parse_address
+from mirrorlist.request.geo import MmdbGeo, NoGeo, RegistryGeo, open_geo
 from tests.live import ROOT
 from tests.mmdb import Records, country, write_countries, write_mmdb
 
@@ -193,7 +193,7 @@ def test_a_damaged_record_that_was_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a file with very many records a sample is looked at: the rest costs no answer."""
-    monkeypatch.setattr("mirrorlist.geo._RECORDS_LOOKED_AT", 1)
+    monkeypatch.setattr("mirrorlist.request.geo._RECORDS_LOOKED_AT", 1)
     path = tmp_path / "geo.mmdb"
     _damage(path, b"\x42FR", b"\xffFR")
     geo = MmdbGeo(path)
@@ -204,9 +204,9 @@ def test_a_damaged_record_that_was_not_looked_at(
 DAMAGE = """
 import sys
 from pathlib import Path
-from mirrorlist.address import parse_address
+from mirrorlist.request.address import parse_address
 from mirrorlist.errors import GeoipError
-from mirrorlist.geo import MmdbGeo
+from mirrorlist.request.geo import MmdbGeo
 
 path, texts = Path(sys.argv[1]), sys.argv[2:]
 content = path.read_bytes()

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist.health import all_ready, fresh
-from mirrorlist.worker_state import SILENT_SECONDS, Refusal, Served, Source, WorkerState
+from mirrorlist.records.worker_state import SILENT_SECONDS, Refusal, Served, Source, WorkerState
+from mirrorlist.web.health import all_ready, fresh
 
 NOW = 10_000.0
 SERVED = Served("new", "1.0", built=9_990, read=9_900, hosts=1, directories=2, repositories=3)

@@ -9,8 +9,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from mirrorlist.jobs import PRESENCE, Abandoned, Busy, Check, Jobs, Presence
-from mirrorlist.protocol import LimitedProtocol
+from mirrorlist.process.jobs import PRESENCE, Abandoned, Busy, Check, Jobs, Presence
+from mirrorlist.web.protocol import LimitedProtocol
 
 FOREVER = 1000.0
 

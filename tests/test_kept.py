@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.kept import Kept
+from mirrorlist.catalog.kept import Kept
 
 MOST = 100
 

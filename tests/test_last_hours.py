@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from mirrorlist.charts import HEIGHT, STEP, bars, nice
-from mirrorlist.counts import TIERS
-from mirrorlist.last_hours import (
+from mirrorlist.records.counts import TIERS
+from mirrorlist.status.charts import HEIGHT, STEP, bars, nice
+from mirrorlist.status.last_hours import (
     BARS,
     LONG_BARS,
     MOST_SAMPLES,
@@ -14,7 +14,7 @@ from mirrorlist.last_hours import (
     LastHours,
     Sample,
 )
-from mirrorlist.watch_state import Changes
+from mirrorlist.status.watch_state import Changes
 
 
 def sample(minute: float, lists: int, watch: Changes | None = None) -> Sample:

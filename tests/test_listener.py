@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mirrorlist.commas import elements
 from mirrorlist.errors import OperatorError
-from mirrorlist.listener import listen, listen_all, shown_of
+from mirrorlist.request.commas import elements
+from mirrorlist.web.listener import listen, listen_all, shown_of
 from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world

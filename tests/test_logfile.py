@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist import logfile
-from mirrorlist.logfile import LogFile
+from mirrorlist.records import logfile
+from mirrorlist.records.logfile import LogFile
 from tests.live import ROOT
 
 LINE = b"a line of thirty-two characters\n"
@@ -122,7 +122,7 @@ def test_nobody_else_can_lock_it(path: Path) -> None:
 
 STOPPED = """
 import fcntl, os, signal, sys
-from mirrorlist.logfile import LogFile
+from mirrorlist.records.logfile import LogFile
 file = LogFile(sys.argv[1])
 begun, told = os.pipe()
 if not (child := os.fork()):
@@ -218,7 +218,7 @@ def test_pieces_of_a_pipe_stay_whole(pipe: Path) -> None:
 # Standard output is a stream, even where a shell has led it into a file.
 SHORT = """
 import resource, sys
-from mirrorlist.logfile import LogFile
+from mirrorlist.records.logfile import LogFile
 line, file = b"0123456789\\n", LogFile("-")
 before = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), before[1]))
@@ -243,7 +243,8 @@ def test_a_line_that_was_begun_is_ended(path: Path, room: int, whole: int) -> No
 def test_standard_output(tmp_path: Path) -> None:
     """A hyphen is standard output, which stays as it is for others who write to it."""
     code = (
-        "import os; from mirrorlist.logfile import LogFile; file = LogFile('-'); file.reopen();"
+        "import os; from mirrorlist.records.logfile import LogFile\n"
+        "file = LogFile('-'); file.reopen();"
         "print(file.name, file.append(b'line\\n'), os.get_blocking(1), flush=True); os.close(1);"
         "file.append(b'last\\n')"
     )

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.address import Address, parse_address
-from mirrorlist.answer import LogEntry
 from mirrorlist.errors import OptionError
-from mirrorlist.logline import ADDRESSES, FORMATS, cut_text, make_line_maker
+from mirrorlist.lists.answer import LogEntry
+from mirrorlist.records.logline import ADDRESSES, FORMATS, cut_text, make_line_maker
 from mirrorlist.replay.log import requests_of
+from mirrorlist.request.address import Address, parse_address
 
 # 2026-11-21 23:59:59 UTC: already the next day in Europe, still the same in America.
 LATE = 1795305599.9

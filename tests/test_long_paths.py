@@ -2,9 +2,9 @@
 
 import pytest
 
-from mirrorlist.client import Trust
-from mirrorlist.listing import first_lines
-from mirrorlist.plan import MOST_LONG_BYTES
+from mirrorlist.lists.listing import first_lines
+from mirrorlist.lists.plan import MOST_LONG_BYTES
+from mirrorlist.request.client import Trust
 from mirrorlist.service import Service
 from tests.in_process import NOW, LoadedStore, TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mirrorlist.client import Trust
-from mirrorlist.metalink import CONTENT_TYPE, render_error
-from mirrorlist.query import Query, echo
-from mirrorlist.target import MOST_NAME_BYTES
-from mirrorlist.urls import path_below
+from mirrorlist.catalog.urls import path_below
+from mirrorlist.lists.metalink import CONTENT_TYPE, render_error
+from mirrorlist.lists.target import MOST_NAME_BYTES
+from mirrorlist.request.client import Trust
+from mirrorlist.request.query import Query, echo
 from snapshot.file.model import FileDetail
 from tests.contract_world import GERMAN, NOBODY
 from tests.in_process import answered

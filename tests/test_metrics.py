@@ -8,9 +8,9 @@ import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from mirrorlist.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
-from mirrorlist.metrics import COUNTERS, LEVELS, METRICS, Metrics, Row, State
-from mirrorlist.selection import Tier
+from mirrorlist.lists.selection import Tier
+from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
+from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, Metrics, Row, State
 from tests.pages import hold, table
 
 ROOT = Path(__file__).parent.parent

@@ -170,9 +170,9 @@ def test_pointers_that_grow(tmp_path: Path) -> None:
 FUZZ = """
 import sys
 from pathlib import Path
-from mirrorlist.address import parse_address
+from mirrorlist.request.address import parse_address
 from mirrorlist.errors import GeoipError
-from mirrorlist.geo import MmdbGeo
+from mirrorlist.request.geo import MmdbGeo
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.file.errors import DataFileError
 from snapshot.export.leftout import LeftOutRows
@@ -228,7 +228,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 from mirrorlist.errors import GeoipError
-from mirrorlist.geo import MmdbGeo
+from mirrorlist.request.geo import MmdbGeo
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.file.errors import DataFileError, SnapshotError
 from snapshot.export.leftout import LeftOutRows

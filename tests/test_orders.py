@@ -9,12 +9,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.listing import PATH, Kind, Listing, make_template, metalink_template
-from mirrorlist.orders import Choice, Order, Orders, Region, before, rendered
-from mirrorlist.plan import Plan
-from mirrorlist.selection import Tier, geo_offer, offer
-from mirrorlist.urls import make_url
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.urls import make_url
+from mirrorlist.lists.listing import PATH, Kind, Listing, make_template, metalink_template
+from mirrorlist.lists.orders import Choice, Order, Orders, Region, before, rendered
+from mirrorlist.lists.plan import Plan
+from mirrorlist.lists.selection import Tier, geo_offer, offer
 from snapshot.file.model import Host
 from tests.small_worlds import Mirror, small_catalog, small_situation
 

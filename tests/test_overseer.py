@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mirrorlist.accesslog import AccessLog
-from mirrorlist.counts import Count, Counts, Level
 from mirrorlist.errors import StartError
-from mirrorlist.listener import listen
-from mirrorlist.server import Carrier
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.counts import Count, Counts, Level
+from mirrorlist.web.listener import listen
+from mirrorlist.workers.server import Carrier
 from snapshot.file.model import Repository
 from snapshot.file.writer import encode
 from tests.chromium import DESKTOP, PHONE, browser

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mirrorlist import pathglob
-from mirrorlist.charset import parse_set
 from mirrorlist.errors import BadQuery
-from mirrorlist.pathglob import PathGlobs
+from mirrorlist.rsync import pathglob
+from mirrorlist.rsync.charset import parse_set
+from mirrorlist.rsync.pathglob import PathGlobs
 
 NAMES = ["", "releases", "releases/44", "releases/44/os", "releases/44/os/x86_64", "updates/44"]
 BELOW_44 = NAMES[2:5]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorlist.door import make_door
-from mirrorlist.protocol import MOST_WAITING, LimitedProtocol
+from mirrorlist.web.fast import make_door
+from mirrorlist.web.protocol import MOST_WAITING, LimitedProtocol
 from tests.connection import Connection
 from tests.factories import export_tables, world
 from tests.in_process import make_service

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from mirrorlist.answer import Answer, answer_plan
-from mirrorlist.plain import CONTENT_TYPE, render_error
-from mirrorlist.plan import make_plan
+from mirrorlist.lists.answer import Answer, answer_plan
+from mirrorlist.lists.plan import make_plan
+from mirrorlist.lists.text import CONTENT_TYPE, render_error
 from tests.in_process import NOW
 from tests.small_worlds import Mirror, small_catalog, small_situation
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.protocol import UNKNOWN_CLIENT, LimitedProtocol
-from mirrorlist.proxied import make_proxied
-from mirrorlist.proxyheader import (
+from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
+from mirrorlist.web.proxied import make_proxied
+from mirrorlist.web.proxyheader import (
     MOST_BYTES,
     MOST_LINE_BYTES,
     SIGNATURE,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mirrorlist.counts import Counts
-from mirrorlist.pulse import Pulse
+from mirrorlist.records.counts import Counts
+from mirrorlist.records.heartbeat import Pulse
 
 
 class World:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery
-from mirrorlist.query import (
+from mirrorlist.request.query import (
     MAX_ECHO,
     MAX_LIST_ELEMENTS,
     MAX_PATH_BYTES,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.address import Address, parse_address
-from mirrorlist.netblock import RangeTable
+from mirrorlist.catalog.ranges import RangeTable
+from mirrorlist.request.address import Address, parse_address
 from snapshot.export.netblock import flatten, make_ranges, parse_netblock
 from snapshot.file.model import Ranges
 

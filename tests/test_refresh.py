@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorlist.client import Trust
-from mirrorlist.counts import Slot
-from mirrorlist.geo import MmdbGeo
-from mirrorlist.place import locate
-from mirrorlist.refresh import Refresher, look_at_files
+from mirrorlist.lists.place import locate
+from mirrorlist.records.counts import Slot
+from mirrorlist.records.worker_state import Refusal, Teller
+from mirrorlist.request.client import Trust
+from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
 from mirrorlist.store import Store
-from mirrorlist.worker_state import Refusal, Teller
+from mirrorlist.workers.refresh import Refresher, look_at_files
 from snapshot.file.writer import encode
 from tests.in_process import NOW, TableGeo
 from tests.mmdb import write_countries

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.protocol import UNKNOWN_CLIENT, LimitedProtocol
-from mirrorlist.room import MOST_CONNECTIONS, RESERVE, make_room, most_connections
+from mirrorlist.web.capacity import MOST_CONNECTIONS, RESERVE, make_room, most_connections
+from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
 from snapshot.file.writer import encode
 from tests.connection import Connection, Wire, app
 from tests.live import Server, exchange, request, serve, wait_until

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Trust
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.request.client import Trust
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.file.errors import ForeignSnapshot, TruncatedSnapshot

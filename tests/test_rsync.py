@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.rsync.filter import Held, RsyncFilter
 from snapshot.file.model import Category, Directory
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode

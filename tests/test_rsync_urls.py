@@ -8,13 +8,13 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from mirrorlist.answer import answer_stored
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Trust
-from mirrorlist.explain import explain
-from mirrorlist.place import NOWHERE
-from mirrorlist.plan import Plan
-from mirrorlist.query import parse_query
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.answer import answer_stored
+from mirrorlist.lists.explain import explain
+from mirrorlist.lists.place import NOWHERE
+from mirrorlist.lists.plan import Plan
+from mirrorlist.request.client import Trust
+from mirrorlist.request.query import parse_query
 from snapshot.file.reader import Snapshot
 from tests.clients.rsync import run_daemon
 from tests.factories import edited, export_tables, file_detail

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist import pathglob, rsyncfilter
-from mirrorlist.catalog import Catalog
-from mirrorlist.jobs import Abandoned
-from mirrorlist.rsyncfilter import FilterAnswer, Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.process.jobs import Abandoned
+from mirrorlist.rsync import filter as rsyncfilter
+from mirrorlist.rsync import pathglob
+from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter
 from snapshot.file.errors import MalformedSnapshot
 from snapshot.file.model import Category, Directory, History
 from snapshot.file.reader import Snapshot

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from mirrorlist.outlet import Outlet
-from mirrorlist.saying import Unfailing, lost_lines, print_trouble, safely
+from mirrorlist.process.messages import Unfailing, lost_lines, print_trouble, safely
+from mirrorlist.process.outlet import Outlet
 from tests.live import ROOT
 
 LONG = "long " * 2000 + "\n"
@@ -150,7 +150,7 @@ def test_a_say_that_fails() -> None:
 
 CLOSED = """
 import os, sys
-from mirrorlist.saying import stay
+from mirrorlist.process.messages import stay
 stay()
 file = os.open("/dev/null", os.O_RDONLY)
 sys.stderr.write("line\\n")

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from mirrorlist.answer import answer_plan
-from mirrorlist.catalog import Catalog
-from mirrorlist.explain import explain
-from mirrorlist.plan import Plan
-from mirrorlist.selection import Situation, Tier
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.answer import answer_plan
+from mirrorlist.lists.explain import explain
+from mirrorlist.lists.plan import Plan
+from mirrorlist.lists.selection import Situation, Tier
 from tests.in_process import NOW
 from tests.situations import ASNS, listable, situations, usable
 from tests.small_worlds import CONTINENTS, FILE, Mirror, small_catalog, small_situation

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.accesslog import AccessLog
-from mirrorlist.answer import LogEntry
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Trust
-from mirrorlist.place import locate
-from mirrorlist.plan import Plan
-from mirrorlist.plans import MOST_ASKED
-from mirrorlist.query import parse_query
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.answer import LogEntry
+from mirrorlist.lists.place import locate
+from mirrorlist.lists.plan import Plan
+from mirrorlist.lists.plans import MOST_ASKED
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.request.client import Trust
+from mirrorlist.request.query import parse_query
 from mirrorlist.service import Service, seeded
 from snapshot.file.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
@@ -229,7 +229,7 @@ def test_plans_are_bounded(snapshot: Snapshot) -> None:
 
 def test_plans_in_use_stay(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many query strings come twice, what is asked for now and then is looked into once."""
-    monkeypatch.setattr("mirrorlist.plans.PLANS_BYTES", 200_000)
+    monkeypatch.setattr("mirrorlist.lists.plans.PLANS_BYTES", 200_000)
     service = _seeded(snapshot, None)
     for _ in range(2):
         service.respond(True, REPO, NOBODY, [])

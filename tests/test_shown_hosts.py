@@ -6,11 +6,11 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 
-from mirrorlist.answer import Answer, answer_plan, answer_stored
-from mirrorlist.explain import explain
-from mirrorlist.orders import Orders
-from mirrorlist.plan import Plan, make_plan
-from mirrorlist.selection import Situation, Tier
+from mirrorlist.lists.answer import Answer, answer_plan, answer_stored
+from mirrorlist.lists.explain import explain
+from mirrorlist.lists.orders import Orders
+from mirrorlist.lists.plan import Plan, make_plan
+from mirrorlist.lists.selection import Situation, Tier
 from tests.in_process import NOW
 from tests.situations import listable, situations, usable
 from tests.small_worlds import Mirror, small_catalog, small_situation

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.shuffle import shuffled, weighted
+from mirrorlist.lists.shuffle import shuffled, weighted
 
 # Chi-square with a chance of one in a thousand, by degrees of freedom (NIST handbook 1.3.6.7.4).
 CRITICAL = {1: 10.828, 3: 16.266, 4: 18.467, 5: 20.515, 9: 27.877, 15: 37.697}

@@ -13,7 +13,7 @@ from signal import Signals
 
 import pytest
 
-from mirrorlist.signals import HELD, IGNORED, MEANINGS, Flag, explained
+from mirrorlist.process.signals import HELD, IGNORED, MEANINGS, Flag, explained
 from tests.cache_file import write_cache
 from tests.factories import export_tables, make_database, world
 from tests.live import ROOT, wait_until
@@ -202,5 +202,5 @@ def test_no_handler_takes_a_lock() -> None:
         assert flag.is_set()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    modules = [ROOT / "mirrorlist/refresh.py", ROOT / "mirrorlist/cli/import_cache.py"]
+    modules = [ROOT / "mirrorlist/workers/refresh.py", ROOT / "mirrorlist/cli/import_cache.py"]
     assert not [one for one in modules if "threading.Event" in one.read_text()]

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mirrorlist.app import App
-from mirrorlist.catalog import Catalog
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.roster import Roster
 from mirrorlist.errors import QueryError
-from mirrorlist.roster import Roster
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.rsync.filter import Held, RsyncFilter
 from mirrorlist.service import Service
 from mirrorlist.store import Store
+from mirrorlist.web.app import App
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
 from snapshot.file.reader import Snapshot
 from tests.asgi import call

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.admin import Admin, Reply
-from mirrorlist.last_hours import LastHours
-from mirrorlist.listener import listen
-from mirrorlist.pages import duration, number, server_page, watch_page
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.admin import Admin, Reply
+from mirrorlist.status.last_hours import LastHours
+from mirrorlist.status.pages import duration, number, server_page, watch_page
+from mirrorlist.web.listener import listen
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
     EMPTY_WATCH,

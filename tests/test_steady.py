@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mirrorlist.steady import Steady, Threads
+from mirrorlist.process.threads import Steady, Threads
 from tests.live import ROOT
 
 
@@ -49,7 +49,7 @@ def test_threads_count() -> None:
 
 REFUSED = """
 import os, resource, threading
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
 if os.getuid() == 0:
     os.setresuid(64977, 64977, 64977)
 hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]

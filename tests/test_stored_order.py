@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from mirrorlist import plan as plans
 from mirrorlist import service as services
-from mirrorlist.answer import Answer, answer_stored
-from mirrorlist.catalog import Catalog
-from mirrorlist.plan import make_plan
-from mirrorlist.query import parse_query
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists import plan as plans
+from mirrorlist.lists.answer import Answer, answer_stored
+from mirrorlist.lists.plan import make_plan
+from mirrorlist.request.query import parse_query
 from snapshot.file.reader import Snapshot
 from tests.factories import export_tables, world
 from tests.in_process import NOW, respond

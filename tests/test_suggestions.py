@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 import pytest
 
-from mirrorlist.address import parse_address
-from mirrorlist.catalog import Catalog
-from mirrorlist.client import Trust
+from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.errors import BadQuery, OptionError, QueryError
-from mirrorlist.filterquery import parse_filter_query
-from mirrorlist.listener import host_and_port
-from mirrorlist.query import parse_query
-from mirrorlist.target import find_target
+from mirrorlist.lists.target import find_target
+from mirrorlist.request.address import parse_address
+from mirrorlist.request.client import Trust
+from mirrorlist.request.query import parse_query
+from mirrorlist.rsync.query import parse_filter_query
+from mirrorlist.web.listener import host_and_port
 from snapshot.file.model import Category
 from tests.factories import edited, export_tables
 from tests.small_worlds import Mirror, small_catalog, small_situation

@@ -217,7 +217,7 @@ def _database_parts(process: int) -> set[str]:
 
 DYING = """
 import sys
-from mirrorlist.supervisor import Supervisor
+from mirrorlist.workers.supervisor import Supervisor
 Supervisor(lambda lifeline: None, 1, lambda text: print(text, flush=True)).run()
 print("stopped")
 """
@@ -240,7 +240,7 @@ def test_a_worker_that_dies_at_once_is_not_forked_in_a_loop() -> None:
 
 PASSING = """
 import signal, sys
-from mirrorlist.supervisor import Supervisor
+from mirrorlist.workers.supervisor import Supervisor
 
 def work(lifeline):
     print("blocked" if signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, []) else "open")
@@ -268,7 +268,7 @@ def test_sigusr2_reaches_a_worker_that_can_obey() -> None:
 
 REFUSED = """
 import os, resource, sys, time
-from mirrorlist.supervisor import Supervisor
+from mirrorlist.workers.supervisor import Supervisor
 if os.getuid() == 0:
     os.setresuid(64978, 64978, 64978)
 hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
@@ -309,7 +309,7 @@ def test_a_refused_fork() -> None:
 
 HUNG = """
 import os, signal, sys, time
-from mirrorlist import supervisor
+from mirrorlist.workers import supervisor
 supervisor.LOOK_SECONDS = 0.05
 reading, writing = os.pipe()
 first = []
@@ -341,7 +341,7 @@ def test_a_worker_that_hangs() -> None:
 
 REAPED = """
 import os, signal
-from mirrorlist.supervisor import Supervisor
+from mirrorlist.workers.supervisor import Supervisor
 
 def work(lifeline):
     os.write(1, b"up\\n")

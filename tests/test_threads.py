@@ -11,13 +11,13 @@ PAGE = ROOT / "docs" / "operations.md"
 # Where a name is given, or as what the code that has none is known: by module.
 _STARTS = {"start", "go_on", "Thread", "ThreadPoolExecutor"}
 _UNNAMED = {
-    "mirrorlist/jobs.py": "rsyncFilter",
+    "mirrorlist/process/jobs.py": "rsyncFilter",
     "snapshot/export/addresses.py": "DNS names",
     "snapshot/export/exporter.py": "ASN file",
     "mirrorlist/replay/run.py": "requests",
 }
 # The one place where threads are made for all others.
-_MAKER = "mirrorlist/steady.py"
+_MAKER = "mirrorlist/process/threads.py"
 
 
 def starts() -> list[tuple[str, str | None]]:
@@ -75,4 +75,4 @@ def test_only_one_place_makes_threads() -> None:
         for path in sorted(Path(ROOT / "mirrorlist").rglob("*.py"))
         if "threading.Thread(" in path.read_text(encoding="utf-8")
     ]
-    assert direct == ["mirrorlist/replay/deadlines.py", _MAKER]
+    assert direct == [_MAKER, "mirrorlist/replay/deadlines.py"]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mirrorlist.admin import Admin, Reply
-from mirrorlist.listener import listen
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.admin import Admin, Reply
+from mirrorlist.web.listener import listen
 from tests.factories import export_tables, world
 from tests.live import Server, read_to_end, serve
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.urls import Url, first, make_url, offered, path_below
+from mirrorlist.catalog.urls import Url, first, make_url, offered, path_below
 
 RSYNC, HTTPS, HTTP = (make_url(f"{p}://a.example/x") for p in ("rsync", "https", "http"))
 HTTPS2 = make_url("https://b.example/x")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from mirrorlist.cli.watch_hook import parse_hook
 from mirrorlist.errors import OperatorError, OptionError
-from mirrorlist.geo import NoGeo
-from mirrorlist.listener import host_and_port
 from mirrorlist.replay.sides import open_side
+from mirrorlist.request.geo import NoGeo
+from mirrorlist.status.watch_hook import parse_hook
+from mirrorlist.web.listener import host_and_port
 from snapshot.file.text import without_userinfo
 
 SECRET = "s3cret"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.cli.watch_hook import parse_hook
 from mirrorlist.errors import OptionError
-from mirrorlist.watch_state import ask_watch
+from mirrorlist.status.watch_hook import parse_hook
+from mirrorlist.status.watch_state import ask_watch
 from tests.clients.server import find_free_port
 from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import make_database, world

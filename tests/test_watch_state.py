@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mirrorlist.admin import Admin, Reply
-from mirrorlist.counts import Counts
-from mirrorlist.last_hours import SAMPLE_SECONDS
-from mirrorlist.listener import listen
-from mirrorlist.overseer import Beside, pages
-from mirrorlist.steady import Threads
-from mirrorlist.watch_state import MOST_BYTES, ask_watch
-from mirrorlist.worker_state import Teller
+from mirrorlist.process.threads import Threads
+from mirrorlist.records.counts import Counts
+from mirrorlist.records.worker_state import Teller
+from mirrorlist.status.admin import Admin, Reply
+from mirrorlist.status.admin_process import Beside, pages
+from mirrorlist.status.last_hours import SAMPLE_SECONDS
+from mirrorlist.status.watch_state import MOST_BYTES, ask_watch
+from mirrorlist.web.listener import listen
 from tests.factories import export_tables, world
 from tests.in_process import LoadedStore, TableGeo
 from tests.status_world import FULL_WATCH, HOSTILE

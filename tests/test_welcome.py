@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from mirrorlist.admin import Admin, Reply
-from mirrorlist.app import App
-from mirrorlist.listener import listen
-from mirrorlist.steady import Threads
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.admin import Admin, Reply
+from mirrorlist.web.app import App
+from mirrorlist.web.listener import listen
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 from tests.live import exchange, request

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorlist.errors import GeoipError, OptionError
-from mirrorlist.geo import MmdbGeo
+from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.settings import read_file
 from snapshot.cache.rows import read_cache
 from snapshot.export.asn import read_asn_netblocks

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.counts import MOST_SAID, Count, Counts, Slot
-from mirrorlist.worker_state import (
+from mirrorlist.records.counts import MOST_SAID, Count, Counts, Slot
+from mirrorlist.records.worker_state import (
     MOST_REFUSALS,
     MOST_TEXT_BYTES,
     Refusal,

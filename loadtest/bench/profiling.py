@@ -24,11 +24,11 @@ from loadtest.common.records import this_machine
 from loadtest.common.wrk import load
 from loadtest.dataset.stage import prepare
 from mirrorlist.cli.serve import load_service
-from mirrorlist.client import Trust
-from mirrorlist.counts import Counts
-from mirrorlist.listener import listen
-from mirrorlist.refresh import look_at_files
-from mirrorlist.server import work
+from mirrorlist.records.counts import Counts
+from mirrorlist.request.client import Trust
+from mirrorlist.web.listener import listen
+from mirrorlist.workers.refresh import look_at_files
+from mirrorlist.workers.server import work
 
 # The kernel counts CPU time in ticks: asked for more often, it comes no more often.
 _SAMPLE_SECONDS = 0.001

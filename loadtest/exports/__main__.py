@@ -26,8 +26,8 @@ _OPEN = """\
 import sys, time
 from pathlib import Path
 from mirrorlist.cli.serve import load_service
-from mirrorlist.client import Trust
-import mirrorlist.server
+from mirrorlist.request.client import Trust
+import mirrorlist.workers.server
 snapshot, geoip, query = sys.argv[1:]
 started = time.perf_counter()
 service = load_service(Path(snapshot), Path(geoip), Trust(), 5, None)

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from loadtest import options
 from loadtest.common.tables import Sheet, show
 from loadtest.rsync.tree import bare_data
-from mirrorlist import rsyncfilter
-from mirrorlist.catalog import Catalog
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.rsync import filter as rsyncfilter
+from mirrorlist.rsync.filter import Held, RsyncFilter
 from snapshot.file.model import Category, Directory, History
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode

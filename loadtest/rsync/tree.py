@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from mirrorlist.catalog import Catalog
-from mirrorlist.rsyncfilter import Held, RsyncFilter
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.rsync.filter import Held, RsyncFilter
 from snapshot.file.model import Category, Directory, History, Ranges, Report, SnapshotData
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode

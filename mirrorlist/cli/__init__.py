@@ -28,7 +28,7 @@ from mirrorlist.cli.inspect import inspect
 from mirrorlist.cli.replay import replay
 from mirrorlist.cli.serve import serve
 from mirrorlist.cli.watch import watch
-from mirrorlist.saying import fill_standard
+from mirrorlist.process.messages import fill_standard
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -9,12 +9,10 @@ import click
 import msgspec
 from rich.text import Text
 
-from mirrorlist.address import parse_address
-from mirrorlist.catalog import Catalog
+from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.cli.console import output
 from mirrorlist.cli.options import options
 from mirrorlist.cli.unanswered import Unanswered, unknown_directory, unknown_repository
-from mirrorlist.client import Client, Trust
 from mirrorlist.errors import (
     OptionError,
     QueryError,
@@ -22,12 +20,14 @@ from mirrorlist.errors import (
     UnknownRepository,
     Unspecified,
 )
-from mirrorlist.explain import explain, plan_any
-from mirrorlist.explanation import DEFAULT_WIDTH, as_text
-from mirrorlist.geo import open_geo
-from mirrorlist.place import locate
-from mirrorlist.plan import Plan
-from mirrorlist.query import Query, parse_query
+from mirrorlist.lists.explain import explain, plan_any
+from mirrorlist.lists.explanation import DEFAULT_WIDTH, as_text
+from mirrorlist.lists.place import locate
+from mirrorlist.lists.plan import Plan
+from mirrorlist.request.address import parse_address
+from mirrorlist.request.client import Client, Trust
+from mirrorlist.request.geo import open_geo
+from mirrorlist.request.query import Query, parse_query
 from mirrorlist.service import seeded
 from mirrorlist.store import Store
 from snapshot.file.seal import read_key

@@ -21,7 +21,7 @@ _is_program = os.path.basename(sys.argv[0]) in ("mirrorlist", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
 
-from mirrorlist.signals import hold  # noqa: E402
+from mirrorlist.process.signals import hold  # noqa: E402
 
 _STAYING = ("serve", "demo", "watch", "import-cache")
 

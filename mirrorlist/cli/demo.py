@@ -13,17 +13,17 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import output, progress_bar, say
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
 from mirrorlist.cli.serve import load_service, run_server
-from mirrorlist.client import Trust
 from mirrorlist.errors import StartError
-from mirrorlist.listener import listen_all
-from mirrorlist.refresh import look_at_files
-from mirrorlist.saying import stay
-from mirrorlist.signals import STOP, hold
+from mirrorlist.process.messages import stay
+from mirrorlist.process.signals import STOP, hold
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.request.client import Trust
+from mirrorlist.web.listener import listen_all
+from mirrorlist.workers.refresh import look_at_files
 
 # In no other example of ours.
 _OTHER_PORT = 3333

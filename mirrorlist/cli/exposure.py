@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from mirrorlist.listener import without_brackets
+from mirrorlist.web.listener import without_brackets
 
 _WARNING = (
     "warning: listening on {host} with the default --trusted-proxy: whoever connects from a private"

@@ -15,8 +15,8 @@ from mirrorlist.cli.export import report
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
-from mirrorlist.saying import print_trouble, stay
-from mirrorlist.signals import Flag, do_now, release
+from mirrorlist.process.messages import print_trouble, stay
+from mirrorlist.process.signals import Flag, do_now, release
 from snapshot.file.changes import changes, mounted
 from snapshot.file.errors import BackendError
 from snapshot.file.seal import read_key

@@ -7,7 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.catalog import Catalog
+from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
 from mirrorlist.cli.unanswered import unknown_directory, unknown_repository

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import click
 
 from mirrorlist.cli.values import FilePath, Number, Switch, Whole
-from mirrorlist.commas import elements
 from mirrorlist.errors import OptionError
+from mirrorlist.request.commas import elements
 from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
 from snapshot.file.errors import OutputError
 

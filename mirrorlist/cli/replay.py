@@ -19,11 +19,11 @@ from mirrorlist.cli.failure import INTERRUPTED
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
-from mirrorlist.geo import open_geo
 from mirrorlist.replay.log import MOST_LINE_BYTES, texts_of
 from mirrorlist.replay.run import replay as replay_log
 from mirrorlist.replay.sides import open_side
 from mirrorlist.replay.tally import Tally, Unexplained
+from mirrorlist.request.geo import open_geo
 from snapshot.file.text import printable
 from snapshot.file.wholefile import lines_of, open_regular
 

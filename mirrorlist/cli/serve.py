@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.accesslog import AccessLog
 from mirrorlist.cli.console import say
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.options import options
-from mirrorlist.client import DEFAULT_TRUSTED, Trust
 from mirrorlist.errors import OptionError
-from mirrorlist.geo import open_geo
-from mirrorlist.logline import make_line_maker
-from mirrorlist.orders import DEFAULT_REUSE
-from mirrorlist.refresh import Files, look_at_files
-from mirrorlist.saying import lost_lines, stay
+from mirrorlist.lists.orders import DEFAULT_REUSE
+from mirrorlist.process.messages import lost_lines, stay
+from mirrorlist.process.signals import STOP, hold
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.logline import make_line_maker
+from mirrorlist.request.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.request.geo import open_geo
 from mirrorlist.service import Service
 from mirrorlist.settings import DEFAULT_STALE, NOWHERE
-from mirrorlist.signals import STOP, hold
 from mirrorlist.store import Store
+from mirrorlist.workers.refresh import Files, look_at_files
 from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
-    from mirrorlist.counts import Counts
+    from mirrorlist.records.counts import Counts
 
 _LOOK_SECONDS = 0.1
 _TELL_SECONDS = 15.0
@@ -142,12 +142,12 @@ def run_server(
     where the status page is.
     """
     # Here and not above: `--help` need not wait for uvicorn.
-    from mirrorlist.admin import open_admin
-    from mirrorlist.counts import Count, Counts
-    from mirrorlist.listener import host_and_port, listen_all, shown_of
-    from mirrorlist.overseer import oversee
-    from mirrorlist.server import work
-    from mirrorlist.supervisor import Supervisor, Work
+    from mirrorlist.records.counts import Count, Counts
+    from mirrorlist.status.admin import open_admin
+    from mirrorlist.status.admin_process import oversee
+    from mirrorlist.web.listener import host_and_port, listen_all, shown_of
+    from mirrorlist.workers.server import work
+    from mirrorlist.workers.supervisor import Supervisor, Work
 
     watch = None if watch_admin == NOWHERE else host_and_port(watch_admin, "--watch-admin")
     listeners, counts = bound or listen_all(hosts, port), Counts(workers)
@@ -189,9 +189,9 @@ def _looking(counts: "Counts") -> Callable[[], list[int]]:
     """Return what the supervisor does now and then: it counts what it could not say, and names
     the workers that hang.
     """
-    from mirrorlist.counts import Count
-    from mirrorlist.pulse import Pulse
-    from mirrorlist.supervisor import LOOK_SECONDS
+    from mirrorlist.records.counts import Count
+    from mirrorlist.records.heartbeat import Pulse
+    from mirrorlist.workers.supervisor import LOOK_SECONDS
 
     pulse, slot = Pulse(counts.beats, LOOK_SECONDS), counts.supervisor
     told = 0
@@ -232,7 +232,7 @@ def _is_fast(door: str) -> bool:
 
 
 def _fits(service: Service) -> bool:
-    from mirrorlist.door import misfit
+    from mirrorlist.web.fast import misfit
 
     why = misfit(service)
     if why:

@@ -1,7 +1,7 @@
 """A question that has no answer, told to the person who asked: not the text that clients get."""
 
-from mirrorlist.catalog import MOST_SUGGESTIONS, Catalog
-from mirrorlist.closest import ClosestNames
+from mirrorlist.catalog.catalog import MOST_SUGGESTIONS, Catalog
+from mirrorlist.catalog.closest import ClosestNames
 from mirrorlist.errors import OperatorError
 from snapshot.file.reader import Snapshot
 

@@ -12,10 +12,10 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.watch_events import teller
-from mirrorlist.cli.watch_hook import parse_hook
-from mirrorlist.saying import stay
-from mirrorlist.signals import do_now
-from mirrorlist.steady import Threads
+from mirrorlist.process.messages import stay
+from mirrorlist.process.signals import do_now
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.watch_hook import parse_hook
 from snapshot.file.changes import mounted
 from snapshot.file.seal import read_key
 
@@ -56,7 +56,7 @@ def watch(
     key = read_key(snapshot_key) if snapshot_key else None
     hooked = parse_hook(hook) if hook else None
     # Here and not above: only a command may load the database's side, and only when it runs.
-    from mirrorlist.cli.watch_pages import pages, shown_on
+    from mirrorlist.status.watch_pages import pages, shown_on
     from snapshot.export.exporter import check_files
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
@@ -82,7 +82,7 @@ def watch(
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)
         shown = pages(loop.progress, stale, threads)
-        with shown_on(admin, shown, hooked, triggers, threads):
+        with shown_on(admin, shown, hooked, triggers, threads, say):
             _tell_begin(probe.shown(), files, every)
             loop.run()
 

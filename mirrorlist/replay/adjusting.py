@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from mirrorlist.answer import DEFAULT_MINIMUM
-from mirrorlist.commas import elements
-from mirrorlist.query import FORM_BLANK
+from mirrorlist.lists.answer import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Link, Meaning, Version
 from mirrorlist.replay.request import Request
+from mirrorlist.request.commas import elements
+from mirrorlist.request.query import FORM_BLANK
 
 Adjust = Callable[[Request, Meaning, Meaning], Meaning]
 

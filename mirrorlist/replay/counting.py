@@ -7,7 +7,7 @@ import re
 
 from msgspec.structs import replace
 
-from mirrorlist.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.answer import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Meaning
 from mirrorlist.replay.request import Request
 

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from msgspec.structs import replace
 
-from mirrorlist.commas import elements
-from mirrorlist.query import FORM_BLANK
 from mirrorlist.replay.compare import Rewritten
 from mirrorlist.replay.request import Request
+from mirrorlist.request.commas import elements
+from mirrorlist.request.query import FORM_BLANK
 
 Rewrite = Callable[[Request], Rewritten | None]
 

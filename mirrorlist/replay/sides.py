@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from mirrorlist.client import Trust
 from mirrorlist.errors import OptionError, QueryError, StartError
-from mirrorlist.explanation import Explanation
-from mirrorlist.geo import Geo
+from mirrorlist.lists.explanation import Explanation
 from mirrorlist.replay.deadlines import Deadlines
 from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
 from mirrorlist.replay.request import Request
+from mirrorlist.request.client import Trust
+from mirrorlist.request.geo import Geo
 from mirrorlist.service import Service
 from mirrorlist.store import Store
 from snapshot.file.text import without_userinfo

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from mirrorlist.app import App
 from mirrorlist.replay.meaning import Answer, Meaning
 from mirrorlist.replay.request import Request
+from mirrorlist.web.app import App
 from tests.asgi import call
 from tests.comparison.piles import Pile
 from tests.live import Server, take_log

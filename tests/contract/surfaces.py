@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mirrorlist.app import App
-from mirrorlist.client import Trust
+from mirrorlist.request.client import Trust
 from mirrorlist.service import Service
+from mirrorlist.web.app import App
 from snapshot.file.reader import Snapshot
 from tests.asgi import call
 from tests.contract.case import LOOPBACK, Case, Got

@@ -1,0 +1,128 @@
+"""A snapshot compiled into serving form: what every answer looks up.
+
+What stays mapped: directories, their names, host sets, file details. What is compiled when a
+snapshot is loaded: repositories, ranges, and the roster of hosts and URLs, unless it is that of the
+snapshot before; and, when first asked for, the hosts of each host set by country (947 host sets on
+a production-size set).
+"""
+
+from collections import defaultdict
+
+from mirrorlist.catalog.closest import ClosestNames
+from mirrorlist.catalog.kept import Kept
+from mirrorlist.catalog.ranges import RangeTable
+from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
+from mirrorlist.request.address import Address
+from snapshot.file.model import FileDetail, NetblockHosts
+from snapshot.file.reader import Snapshot
+
+MOST_SUGGESTIONS = 10
+
+
+class Catalog:
+    """Everything that answers are made from; never changes once it is made."""
+
+    def __init__(self, snapshot: Snapshot, before: "Catalog | None" = None) -> None:
+        """Compile a snapshot; raises MalformedSnapshot if it contradicts itself.
+
+        What did not change since the catalog `before` it is not compiled again.
+        """
+        self.snapshot = snapshot
+        self.id = snapshot.id
+        self.read = snapshot.read
+        self.roster: Roster = _roster(snapshot, before.roster if before else None)
+        self.hosts = self.roster.hosts
+        self.weights = self.roster.weights
+        self.categories = self.roster.categories
+        self.continents = self.roster.continents
+        self.urls = self.roster.urls
+        self.listed = self.roster.listed
+        self.carries_category = self.roster.carries_category
+        self.of_asn = self.roster.of_asn
+        self.neighbours = self.roster.neighbours
+        self.barred = self.roster.barred
+        self.surroundings = self.roster.surroundings
+        self.number_of = self.roster.number_of
+        self.known = self.roster.known
+        self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 2, _size)
+        self.redirects = snapshot.redirects
+        self.repositories = {
+            (repository.prefix, repository.arch): repository.directory
+            for repository in snapshot.repositories
+        }
+        # One disabled arch disables the prefix for all, as at mirrorlist-server.
+        self.disabled = frozenset(
+            repository.prefix for repository in snapshot.repositories if repository.disabled
+        )
+        self._netblocks = RangeTable(snapshot.netblock_ranges)
+        self._chains = snapshot.netblock_chains
+        self._country_ranges = RangeTable(snapshot.country_ranges)
+        self._asns = RangeTable(snapshot.asn_ranges)
+        self._arches: dict[str, list[str]] = defaultdict(list)
+        for prefix, arch in filter(self._is_askable, self.repositories):
+            self._arches[prefix].append(arch)
+        self._closest = ClosestNames(self._arches.keys() - self.disabled)
+
+    def _is_askable(self, repository: tuple[str, str]) -> bool:
+        """Return whether a repository can be asked for by its own name."""
+        prefix, arch = repository
+        target = self.redirects.get(prefix, prefix)
+        # Source packages have one tree for all arches.
+        is_reached = "source" not in prefix or arch == "source"
+        return is_reached and target not in self.disabled and (target, arch) in self.repositories
+
+    def age(self, now: float) -> int:
+        """Return how many seconds ago the database was read; `now` is seconds since 1970."""
+        return max(0, int(now) - self.read)
+
+    def carriers(self, host_set: int) -> Carriers:
+        """Return the hosts of a host set."""
+        found = self._carriers.find(host_set)
+        if found is None:
+            found = self.roster.carriers(self.snapshot.host_set(host_set))
+            self._carriers.keep(host_set, found)
+        return found
+
+    def file_details(self, directory: int, file: str) -> tuple[FileDetail, ...]:
+        """Return a file's versions, newest first; none if there are no details of it."""
+        return self.snapshot.file_details(directory).get(file, ())
+
+    def netblocks(self, address: Address) -> tuple[NetblockHosts, ...]:
+        """Return the netblocks around an address with their hosts, longest prefix first."""
+        found = self._netblocks.find(address)
+        return self._chains[found - 1] if found else ()
+
+    def has_netblock(self, address: Address) -> bool:
+        """Return whether any host named a netblock around an address, or around the one within."""
+        return bool(
+            self._netblocks.find(address)
+            or (address.version == 6 and self._netblocks.find(address.tunnelled))
+        )
+
+    def asn(self, address: Address) -> int | None:
+        """Return the ASN of an address if some host has it."""
+        return self._asns.find(address if address.version == 4 else address.tunnelled) or None
+
+    def netblock_country(self, address: Address) -> str | None:
+        """Return the country that the database gives an address, whatever GeoIP says."""
+        found = self._country_ranges.find(address)
+        if not found and address.version == 6:
+            found = self._country_ranges.find(address.tunnelled)
+        return chr(found >> 8) + chr(found & 0xFF) if found else None
+
+    def closest(self, prefix: str, arch: str) -> list[tuple[str, str]]:
+        """Return the known repositories whose names are closest to one that is unknown."""
+        found: list[tuple[str, str]] = []
+        for known in self._closest.find(prefix, MOST_SUGGESTIONS):
+            arches = self._arches[known]
+            same = [known_arch for known_arch in arches if known_arch == arch]
+            found += [(known, known_arch) for known_arch in same or arches]
+        return found[:MOST_SUGGESTIONS]
+
+
+def _size(host_set: int, carriers: Carriers) -> int:
+    return 200 + carriers.size
+
+
+def _roster(snapshot: Snapshot, before: Roster | None) -> Roster:
+    return before if before is not None and before.is_of(snapshot) else Roster(snapshot)

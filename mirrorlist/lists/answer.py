@@ -1,0 +1,135 @@
+"""`answer_plan()`: a plan and a client in, status and headers and body out; no I/O.
+
+All lists are answered here: those that are sent, and those for when something is wrong with us.
+Clock and random source are arguments, so the same seed gives the same bytes.
+"""
+
+from email.utils import formatdate
+from functools import lru_cache
+from random import Random
+
+from msgspec import Struct
+
+from mirrorlist.errors import QueryError
+from mirrorlist.lists import metalink
+from mirrorlist.lists import text as plain
+from mirrorlist.lists.orders import Order, Orders
+from mirrorlist.lists.place import NOWHERE, Place
+from mirrorlist.lists.plan import Plan, Refusal
+from mirrorlist.lists.selection import Tier
+from mirrorlist.request.address import Address
+from mirrorlist.request.client import NO_CLIENT, Client
+
+DEFAULT_MINIMUM = 5
+
+
+class LogEntry(Struct, frozen=True):
+    """What the request log says of a resolved request for a repository."""
+
+    address: Address
+    country: str
+    repo: str
+    arch: str
+
+
+class Answer(Struct, frozen=True):
+    """A whole answer; its body in pieces, as whoever sends it puts a head before them.
+
+    The log entry is None for what statistics do not count. `tier` is the one of a list's first
+    host, `country` the client's; both are for counting, and empty where there is no list.
+    """
+
+    status: int
+    content_type: str
+    pieces: tuple[bytes, ...]
+    location: str | None = None
+    log: LogEntry | None = None
+    tier: Tier | None = None
+    country: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The body as a whole."""
+        return b"".join(self.pieces)
+
+
+def answer_plan(
+    plan: Plan | Refusal,
+    client: Client,
+    place: Place,
+    orders: Orders | None,
+    rng: Random,
+    now: float,
+) -> Answer:
+    """Return a client's answer; with `orders` some are used again.
+
+    `now` is in seconds since 1970, UTC.
+    """
+    log = None
+    if plan.is_resolved:
+        query = plan.query
+        log = LogEntry(client.geo, place.country, query.repo or "", query.arch or "")
+    if isinstance(plan, Refusal):
+        return _refused(plan.status, plan.text, plan.query.metalink, now, log)
+    order, said = plan.order(client, place, orders, rng)
+    if not order.hosts:
+        return refuse(plan.nothing(client, place), plan.query.metalink, now, log)
+    return _listed(plan, order, said, now, log, place.country)
+
+
+def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
+    """Return the public hosts of what is asked for in the order they are stored.
+
+    For when something is wrong with us: needs no client and no chance.
+    Source: docs/protocol.md#internal-errors.
+    """
+    if isinstance(plan, Refusal):
+        return _refused(plan.status, plan.text, plan.query.metalink, now)
+    order, said = plan.stored_order()
+    if not order.hosts:
+        return refuse(plan.nothing(NO_CLIENT, NOWHERE), plan.query.metalink, now)
+    return _listed(plan, order, said, now)
+
+
+def _listed(
+    plan: Plan,
+    order: Order,
+    said: bytes,
+    now: float,
+    log: LogEntry | None = None,
+    country: str = "",
+) -> Answer:
+    """Return an order as an answer: the one way to make a list."""
+    if plan.query.metalink:
+        pieces = (_head(int(now)), *plan.metalink(order))
+        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country)
+    if plan.query.redirect:
+        location = plan.location(order)
+        return Answer(302, plain.CONTENT_TYPE, (), location, log, order.tier, country)
+    pieces = plan.mirrorlist(order, said)
+    return Answer(200, plain.CONTENT_TYPE, pieces, None, log, order.tier, country)
+
+
+def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:
+    """Return a client's mistake as an answer of the kind that was asked for."""
+    return _refused(error.status, str(error), is_metalink, now, log)
+
+
+def _refused(
+    status: int, text: str, is_metalink: bool, now: float, log: LogEntry | None = None
+) -> Answer:
+    if is_metalink:
+        body = metalink.render_error(pubdate(now), text)
+        return Answer(status, metalink.CONTENT_TYPE, (body,), log=log)
+    return Answer(status, plain.CONTENT_TYPE, (plain.render_error(text),), log=log)
+
+
+def pubdate(now: float) -> str:
+    """Return a time as documents and headers say it."""
+    return formatdate(now, usegmt=True)
+
+
+@lru_cache(2)
+def _head(second: int) -> bytes:
+    # All documents of one second begin alike.
+    return metalink.head(pubdate(second))

@@ -1,0 +1,125 @@
+"""What a list says of a host: its URLs as they are rendered, made once and shared by all lists.
+
+A *template* is the part of a list that names the hosts, with `PATH` wherever the path of what was
+asked for belongs: one template serves every directory that the same hosts carry. It is one piece
+of memory: the same as references to shared pieces is three times slower, as a request then waits
+for memory at a hundred places.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import chain, repeat
+from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct
+
+from mirrorlist.catalog.urls import RSYNC, Path, Url
+from snapshot.file.model import Host
+
+MAX_PREFERENCE = 100
+_LISTING_BYTES = 500
+# Stands for the path; no URL and no path can have it.
+PATH = b"\0"
+_RSYNC = f"{RSYNC}:".encode()
+_PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
+
+
+class Kind(IntEnum):
+    """What is made of the hosts."""
+
+    METALINK = 0
+    TEXT = 1
+    REDIRECT = 2
+
+
+class Listing:
+    """A host under the URLs that a kind of list gives for it; equal ones are one object."""
+
+    __slots__ = ("__weakref__", "around", "inverse", "lines", "number", "urls", "weight")
+
+    def __init__(self, urls: Sequence[Url], host: Host, number: int) -> None:
+        """Take the URLs in their order, and a number by which others know it."""
+        self.number = number
+        self.urls = urls
+        self.weight = host.bandwidth
+        self.inverse = 1.0 / host.bandwidth
+        bases = [url.base.replace("\0", "?") for url in urls]
+        # What a text list says.
+        self.lines = "".join(f"{base}\0\n" for base in bases).encode()
+        # What a metalink says, around the preference, which stands in each URL's element.
+        self.around = _around([url.protocol for url in urls], bases, host)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, with its place among others."""
+        return _LISTING_BYTES + len(self.lines) + sum([40 + len(one) for one in self.around])
+
+
+def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple[bytes, ...]:
+    # yum 3 needs protocol= beside type=: docs/clients.md#both-type-and-protocol.
+    opening = [
+        f'    <url protocol="{protocol}" type="{protocol}" location={quoteattr(host.country)}'
+        ' preference="'
+        for protocol in protocols
+    ]
+    private = ' mm0:private="True"' if host.private else ""
+    closing = [f'"{private}>{escape(base)}\0</url>\n' for base in bases]
+    pieces = zip(["", *closing], [*opening, ""], strict=True)
+    return tuple([f"{before}{after}".encode() for before, after in pieces])
+
+
+class Filling(Struct, frozen=True):
+    """What stands for the path in a list: percent-encoded; `raw` for rsync, None if it is equal.
+
+    `opening` is what stands before each URL.
+    """
+
+    encoded: bytes
+    raw: bytes | None
+    opening: bytes
+
+    def of(self, template: bytes) -> bytes:
+        """Return the list of a template; few paths differ, and only these cost a second look."""
+        if self.raw is None:
+            return template.replace(PATH, self.encoded)
+        *pieces, last = template.split(PATH)
+        return b"".join([*map(self._closed, pieces), last])
+
+    def _closed(self, piece: bytes) -> bytes:
+        url = piece[piece.rindex(self.opening) + 1 :]
+        is_raw = url[: len(_RSYNC)].lower() == _RSYNC
+        return piece + (self.raw or b"" if is_raw else self.encoded)
+
+
+def filling(path: Path, kind: Kind) -> Filling:
+    """Return what stands for a path in lists of a kind."""
+    encoded, raw = path.encoded, path.raw or ""
+    if kind is Kind.METALINK:
+        encoded, raw = escape(encoded), escape(raw)
+    opening = b">" if kind is Kind.METALINK else b"\n"
+    return Filling(encoded.encode(), raw.encode() if raw != encoded else None, opening)
+
+
+def make_template(listings: Sequence[Listing], kind: Kind) -> bytes:
+    """Return the template of a list; a redirect needs none."""
+    if kind is Kind.METALINK:
+        return metalink_template(listings)
+    return text_template(listings) if kind is Kind.TEXT else b""
+
+
+def metalink_template(listings: Sequence[Listing]) -> bytes:
+    """Return the resources of a metalink: about 0.2 us a host."""
+    # The hundredth host and all behind it have the last preference.
+    preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
+    return b"".join(map(bytes.join, preferences, [one.around for one in listings]))
+
+
+def text_template(listings: Sequence[Listing]) -> bytes:
+    """Return the lines of a text list, and the end of the line before them."""
+    return b"\n" + b"".join([one.lines for one in listings])
+
+
+def first_lines(template: bytes, most: int) -> bytes:
+    """Return the template of a text list with so many lines at most."""
+    lines = template.split(b"\n", most + 1)
+    return template if len(lines) < most + 2 else b"\n".join(lines[:-1]) + b"\n"

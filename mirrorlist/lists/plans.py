@@ -1,0 +1,85 @@
+"""The plans of query strings that came twice, kept while their catalog is in use."""
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.kept import Kept
+from mirrorlist.lists.plan import Plan, Refusal, make_plan
+from mirrorlist.request.query import parse_query
+
+# Plans that are kept: each repository has one or two.
+PLANS_BYTES = 8 << 20
+MOST_ASKED = 16_384
+_KEPT_QUERY_BYTES = 512
+
+
+class Plans:
+    """What is known of query strings on the catalog in use, bounded in bytes."""
+
+    def __init__(self, minimum: int) -> None:
+        """Take how many hosts are enough without the global tier."""
+        self.minimum = minimum
+        self._kept = _nothing()
+        self._catalog: Catalog | None = None
+        self._retired = _nothing()
+        self._asked: set[int] = set()
+        self._asked_before: set[int] = set()
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are kept of the catalog in use."""
+        return self._kept.bytes
+
+    @property
+    def kept(self) -> list[Plan | Refusal]:
+        """Those that are kept of the catalog in use."""
+        return [*self._kept.values()]
+
+    @property
+    def retired(self) -> int:
+        """How many of the last catalog wait for `forget`."""
+        return len(self._retired)
+
+    @property
+    def remembered(self) -> int:
+        """How many query strings are known to have come once; their numbers are remembered."""
+        return len(self._asked) + len(self._asked_before)
+
+    def find(self, catalog: Catalog, is_metalink: bool, raw_query: bytes) -> Plan | Refusal:
+        """Return what a query string asks of a catalog; raises BadQuery."""
+        if self._catalog is not catalog:
+            # Freeing the old plans takes milliseconds, so `forget` does it in another thread.
+            self._retired, self._kept, self._catalog = self._kept, _nothing(), catalog
+        key = is_metalink, raw_query
+        # Nearly always it is among the young ones.
+        return self._kept.young.get(key) or self._kept.find(key) or self._make(catalog, key)
+
+    def forget(self) -> None:
+        """Let go of what was known of the last catalog; to be called by another thread."""
+        retired, self._retired = self._retired, _nothing()
+        retired.let_go()
+
+    def clear(self) -> None:
+        """Keep no plan."""
+        self._kept.clear()
+
+    def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
+        query = parse_query(key[1], key[0])
+        # A query with ip= is rarely repeated, but it shares its orders with other queries.
+        if query.ip:
+            return make_plan(query, catalog, self.minimum, is_repeated=True)
+        is_repeated = self._was_asked(key)
+        plan = make_plan(query, catalog, self.minimum, is_repeated)
+        return self._kept.keep(key, plan) if is_repeated else plan
+
+    def _was_asked(self, key: tuple[bool, bytes]) -> bool:
+        """Return whether a query string came lately: one that comes once only is not kept."""
+        if len(self._asked) >= MOST_ASKED // 2:
+            self._asked_before, self._asked = self._asked, set()
+        asked = hash(key)
+        if asked in self._asked or asked in self._asked_before:
+            return len(key[1]) <= _KEPT_QUERY_BYTES
+        self._asked.add(asked)
+        return False
+
+
+def _nothing() -> Kept[tuple[bool, bytes], Plan | Refusal]:
+    return Kept(PLANS_BYTES, lambda key, plan: plan.size + 3 * len(key[1]))

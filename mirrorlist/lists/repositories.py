@@ -1,0 +1,67 @@
+"""All repositories that can be asked for, rendered once for each snapshot."""
+
+import weakref
+from enum import Enum
+
+import orjson
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.process.jobs import Check
+from mirrorlist.request.query import spelling
+
+# Between two looks whether anybody waits.
+_STEP = 256
+
+
+class Form(Enum):
+    """How they are listed."""
+
+    TEXT = "text/plain"
+    JSON = "application/json"
+
+
+class Repositories:
+    """The lists of one catalog's repositories: some 150 bytes for each repository and form."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        # Not to keep a catalog that was swapped out.
+        self._of: weakref.ref[Catalog] | None = None
+        self._bodies: dict[Form, bytes] = {}
+
+    def kept(self, catalog: Catalog, form: Form) -> bytes | None:
+        """Return a list if it is there already."""
+        is_same = self._of is not None and self._of() is catalog
+        return self._bodies.get(form) if is_same else None
+
+    def keep(self, catalog: Catalog, form: Form, body: bytes) -> bytes:
+        """Keep a list in the place of those of another catalog, and return it."""
+        if self._of is None or self._of() is not catalog:
+            self._of, self._bodies = weakref.ref(catalog), {}
+        self._bodies[form] = body
+        return body
+
+
+def render(catalog: Catalog, form: Form, check: Check) -> bytes:
+    """Return a list: takes some milliseconds, and is not to be called where lists are answered."""
+    known = catalog.snapshot.repositories
+    if form is Form.TEXT:
+        lines = [
+            f"repo={spelling(one.prefix)}&arch={spelling(one.arch)}\n"
+            for one in known
+            if one.prefix not in catalog.disabled
+        ]
+        return "".join(lines).encode()
+    rows = []
+    for place, one in enumerate(known):
+        if not place % _STEP:
+            check()
+        rows.append(
+            {
+                "repo": one.prefix,
+                "arch": one.arch,
+                "directory": catalog.snapshot.directory(one.directory).name,
+                "disabled": one.prefix in catalog.disabled,
+            }
+        )
+    return orjson.dumps({"total": len(rows), "repositories": rows})

@@ -1,0 +1,137 @@
+"""What a query asks for: a directory, and perhaps a file in it.
+
+Source: docs/protocol.md#the-target.
+"""
+
+import re
+
+from msgspec import Struct
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.roster import Carriers
+from mirrorlist.catalog.urls import Path, path_below
+from mirrorlist.errors import (
+    Disabled,
+    NoDetails,
+    NotFound,
+    UnknownDirectory,
+    UnknownRepository,
+    Unspecified,
+)
+from mirrorlist.request.query import Query, echo, spelling
+from snapshot.file.model import FileDetail
+
+METADATA = "repomd.xml"
+# librepo asks twelve times (docs/clients.md#twelve-tries); with the frame of a metalink around
+# it, under 1 KiB.
+MOST_ERROR_BYTES = 640
+# Of a name in a directory: what the file systems of mirrors take at most.
+MOST_NAME_BYTES = 255
+_SLASHES = re.compile("/+")
+
+
+class Target(Struct, frozen=True):
+    """A directory that hosts carry, or a file in it.
+
+    `path` is what follows a host's URL; `heading` is how the text list's first line begins.
+    """
+
+    directory: int
+    name: str
+    file: str | None
+    category: int
+    host_set: int
+    carriers: Carriers
+    path: Path
+    heading: str
+
+
+def find_target(query: Query, catalog: Catalog) -> Target:
+    """Return what a query asks for; raises Unspecified, Disabled or NotFound."""
+    if query.path is not None:
+        return _by_path(query, query.path, catalog)
+    if query.repo is None or query.arch is None:
+        raise Unspecified("# either path=, or repo= and arch= must be specified")
+    return _by_repository(query, query.repo, query.arch, catalog)
+
+
+def find_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
+    """Return the versions of a target's file, newest first; raises NoDetails if it has none."""
+    details = catalog.file_details(target.directory, target.file or "")
+    if not details:
+        file = f"{echo(target.name)}/{echo(target.file or '')}"
+        raise NoDetails(f"{file} not found or has not metalink")
+    return details
+
+
+def normalised(path: str) -> str:
+    """Return a path without slashes at its ends and without runs of them."""
+    return _SLASHES.sub("/", path.strip("/"))
+
+
+def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
+    name, file = normalised(path), None
+    heading = f"# path = {echo(name)} "
+    directory = catalog.snapshot.find_directory(name)
+    if directory is None:
+        name, _, file = name.rpartition("/")
+        directory = catalog.snapshot.find_directory(name)
+        # A name alone would be a file of the root, which is a directory only if it is stored. One
+        # that is longer exists nowhere, and would be repeated for each URL.
+        if directory is None or len(file.encode()) > MOST_NAME_BYTES:
+            raise UnknownDirectory("error: invalid path")
+    return _target(directory, name, file, heading, catalog)
+
+
+def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Target:
+    prefix = catalog.redirects.get(repo, repo)
+    heading = f"# repo = {echo(prefix)} arch = {echo(arch)} "
+    if prefix in catalog.disabled:
+        raise Disabled("repo disabled")
+    directory = catalog.repositories.get((prefix, arch))
+    if directory is None:
+        raise UnknownRepository(_unknown_repository(prefix, arch, heading, catalog))
+    name = catalog.snapshot.directory(directory).name
+    if not query.metalink:
+        return _target(directory, name, None, heading, catalog)
+    if not name.endswith("/repodata"):
+        name += "/repodata"
+        found = catalog.snapshot.find_directory(name)
+        if found is None:
+            raise NotFound(f"error: {echo(name)} is not known: the repository has no metadata")
+        directory = found
+    return _target(directory, name, METADATA, heading, catalog)
+
+
+def _target(directory: int, name: str, file: str | None, heading: str, catalog: Catalog) -> Target:
+    category, host_set = catalog.snapshot.place_of(directory)
+    if category is None or host_set is None:
+        raise NotFound(f"error: {echo(name)} is in no category: no host can carry it")
+    carriers = catalog.carriers(host_set)
+    if not carriers:
+        raise NotFound(f"error: no active host carries {echo(name)}")
+    topdir = catalog.categories[category].topdir
+    subpath = name[len(topdir) :].lstrip("/")
+    return Target(
+        directory,
+        name,
+        file,
+        category,
+        host_set,
+        carriers,
+        path_below(subpath, file),
+        heading,
+    )
+
+
+def _unknown_repository(prefix: str, arch: str, heading: str, catalog: Catalog) -> str:
+    lines = [heading, "error: invalid repo or arch"]
+    last = "# all repositories are listed at /repositories"
+    room = MOST_ERROR_BYTES - sum(len(line) + 1 for line in (*lines, last))
+    for close in catalog.closest(prefix, arch):
+        line = f"# repo={spelling(close[0])}&arch={spelling(close[1])}"
+        room -= len(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    return "\n".join([*lines, last])

@@ -1,0 +1,34 @@
+"""The mirrorlist as text: a comment line that says what was used, then a URL a line.
+
+Source: docs/protocol.md#the-text-list, and for clients docs/clients.md#the-text-list.
+"""
+
+from mirrorlist.catalog.roster import GLOBAL
+from mirrorlist.lists.selection import Offer
+from mirrorlist.request.query import Query, echo
+
+CONTENT_TYPE = "text/plain"
+
+
+def used(found: Offer) -> bytes:
+    """Return what the heading says was used, with a blank at its end."""
+    parts = []
+    if found.netblock:
+        parts.append("Using preferred netblock ")
+    if found.asn is not None:
+        parts.append(f"Using ASN {found.asn} ")
+    for country in found.countries:
+        parts.append(f"country = {'global' if country == GLOBAL else echo(country)} ")
+    return "".join(parts).encode()
+
+
+def after_heading(query: Query, read: int) -> bytes:
+    """Return the end of the heading and the line after it, if there is one, without a line feed."""
+    protocol = "" if query.wish.protocols is None else f"protocol = {echo(query.protocol_text)}"
+    time = f"\n# database creation time: {read}" if query.time else ""
+    return f"{protocol}{time}".encode()
+
+
+def render_error(text: str) -> bytes:
+    """Return an error as bare text, without a line feed, as mirrorlist-server does."""
+    return text.encode()

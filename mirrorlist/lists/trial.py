@@ -1,0 +1,52 @@
+"""Tries a catalog out before it is used: a few real lists of each category, and why they are so.
+
+Everything in a snapshot was verified when it was opened; this is for what nobody thought of. A
+worker that is ready while every list fails is worse than one that refuses a snapshot.
+"""
+
+from contextlib import suppress
+from random import Random
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.errors import QueryError
+from mirrorlist.lists.answer import DEFAULT_MINIMUM, answer_plan
+from mirrorlist.lists.explain import explain, plan_any
+from mirrorlist.lists.place import NOWHERE
+from mirrorlist.lists.plan import make_plan
+from mirrorlist.request.client import NO_CLIENT
+from mirrorlist.request.query import Query
+from snapshot.file.errors import MalformedSnapshot, SnapshotError
+
+
+def try_out(catalog: Catalog) -> None:
+    """Raise MalformedSnapshot if a list cannot be made: a few milliseconds a category."""
+    try:
+        for prefix, arch in _repositories(catalog):
+            for is_metalink in (True, False):
+                query = Query(repo=prefix, arch=arch, metalink=is_metalink)
+                plan = make_plan(query, catalog, DEFAULT_MINIMUM)
+                answer_plan(plan, NO_CLIENT, NOWHERE, None, Random(0), catalog.read)
+            _explain(query, catalog)
+    except SnapshotError:
+        raise
+    except Exception as error:
+        raise MalformedSnapshot(
+            f"{catalog.snapshot.path}: malformed: no lists can be made of it: {error!r}"
+        ) from error
+
+
+def _explain(query: Query, catalog: Catalog) -> None:
+    # No host carries it, say; the answer was that too.
+    with suppress(QueryError):
+        plan = plan_any(query, catalog, DEFAULT_MINIMUM)
+        explain(plan, NO_CLIENT, NOWHERE, Random(0), catalog.read)
+
+
+def _repositories(catalog: Catalog) -> list[tuple[str, str]]:
+    """One repository of each category, and of what is in none."""
+    found = {
+        catalog.snapshot.place_of(directory)[0]: key
+        for key, directory in catalog.repositories.items()
+        if key[0] not in catalog.disabled
+    }
+    return list(found.values())

@@ -1,0 +1,128 @@
+"""Which signal means what to which process that stays: the source of docs/operations.md's table.
+
+What one process obeys, another is sent by mistake: it says so in a line and goes on.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from signal import Signals
+
+from mirrorlist.process.messages import Say, safely
+
+STOP = frozenset({Signals.SIGTERM, Signals.SIGINT})
+PASSED_ON = frozenset({Signals.SIGUSR2, Signals.SIGHUP})
+"""What the supervisor passes on to each worker."""
+
+UNKNOWN = frozenset({Signals.SIGUSR1})
+"""What a server says that it does not know."""
+
+HELD = frozenset({Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2})
+"""What would end a process by the system's default, and is held back until somebody obeys."""
+
+_LOOK_SECONDS = 0.05
+
+IGNORED = "ignored, and said so"
+
+_LOOK = "looks at the snapshot and the GeoIP file at once"
+_REOPEN = "opens the request log anew"
+_SERVE = {
+    Signals.SIGTERM: "ends, after the answers under way",
+    Signals.SIGINT: "ends, after the answers under way",
+    Signals.SIGHUP: _LOOK,
+    Signals.SIGUSR1: IGNORED,
+    Signals.SIGUSR2: _REOPEN,
+}
+MEANINGS: Mapping[str, Mapping[Signals, str]] = {
+    "serve": _SERVE,
+    "worker": _SERVE,
+    "admin process": {
+        Signals.SIGTERM: "ignored: it ends with its supervisor",
+        Signals.SIGINT: "ignored: it ends with its supervisor",
+        Signals.SIGHUP: IGNORED,
+        Signals.SIGUSR1: IGNORED,
+        Signals.SIGUSR2: IGNORED,
+    },
+    "demo": {**_SERVE, Signals.SIGHUP: "ends, if it was started in a terminal; else as serve"},
+    "watch": {
+        Signals.SIGTERM: "ends at once",
+        Signals.SIGINT: "ends at once",
+        Signals.SIGHUP: "exports now",
+        Signals.SIGUSR1: "exports now",
+        Signals.SIGUSR2: IGNORED,
+    },
+    "import-cache --watch": {
+        Signals.SIGTERM: "ends at once",
+        Signals.SIGINT: "ends at once, with 130",
+        Signals.SIGHUP: "imports now",
+        Signals.SIGUSR1: "imports now",
+        Signals.SIGUSR2: IGNORED,
+    },
+}
+"""What each signal does, by process."""
+
+
+def hold() -> None:
+    """Hold back what would end this process, until it can obey or say that it does not."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+
+
+def release() -> None:
+    """Take what was held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def explained(process: str, number: int) -> str:
+    """Return the line for a signal that means nothing to a process."""
+    known = [
+        f"{one.name} {what}"
+        for one, what in MEANINGS[process].items()
+        if not what.startswith("ignored") and one is not Signals.SIGINT
+    ]
+    others = "; ".join(known) if known else "signal the server itself"
+    return f"{Signals(number).name} means nothing to this process ({process}): {others}"
+
+
+class Flag:
+    """An event that a signal handler may set, however many signals come at once.
+
+    `threading.Event` takes a lock, for which a handler would wait for ever if the signal came while
+    its own thread had it.
+    """
+
+    def __init__(self) -> None:
+        """Begin unset."""
+        self._is_set = False
+
+    def set(self) -> None:
+        """Set it; takes no lock."""
+        self._is_set = True
+
+    def clear(self) -> None:
+        """Unset it."""
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Return whether it is set."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> None:
+        """Return once it is set, within 50 ms, or after some seconds."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(_LOOK_SECONDS, left))
+
+
+def pass_over(process: str, numbers: Iterable[Signals], say: Say) -> None:
+    """Say a line at each of these signals, and go on."""
+    said = safely(say)
+    for number in numbers:
+        signal.signal(number, lambda number, frame: said(explained(process, number)))
+
+
+def do_now(process: str, do: Callable[[str], object], say: Say) -> None:
+    """Call something with the name of each SIGHUP and SIGUSR1, and pass over SIGUSR2."""
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, lambda number, _: do(Signals(number).name))
+    pass_over(process, [signal.SIGUSR2], say)
+    release()

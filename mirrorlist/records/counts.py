@@ -1,0 +1,296 @@
+"""What all workers have counted, in memory that they share: no lock, no message, no file.
+
+Each process counts in a slot of its own, so none waits for another; whoever asks adds the slots
+up. A slot stays as it is when its process dies, and the next one goes on in it: a total never
+falls. Each row of the labels below stands for a cell; a list costs two additions, one for its
+labels and one for the client's country. Beside its cells a slot has room for what its process says
+of itself, which ends with it.
+"""
+
+import fcntl
+import mmap
+import os
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from enum import IntEnum
+from itertools import product
+from string import ascii_uppercase
+
+from msgspec import Struct
+
+from mirrorlist.lists.selection import Tier
+
+ENDPOINTS = (
+    *("metalink", "mirrorlist", "explain", "repositories", "rsyncFilter", "health"),
+    "other",
+)
+STATUSES = ("200", "302", "400", "404", "405", "408", "414", "431", "500", "503", "other")
+NO_TIER = "none"
+TIERS = (*(str(tier).lower().replace(" ", "_") for tier in Tier), NO_TIER)
+"""The first tier of a list that has hosts; `none` for one without and for all that is no list."""
+
+OTHER_COUNTRY = "other"
+COUNTRIES = (*(a + b for a in ascii_uppercase for b in ascii_uppercase), OTHER_COUNTRY)
+"""Of the clients of lists; `other` is for unknown ones and for all that are not two letters."""
+
+MOST_SAID = 4096
+"""How many bytes a process may say of itself."""
+
+BOUNDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
+"""Up to how many seconds an answer takes in each class of time; the last class has no bound."""
+
+RequestLabels = tuple[str, str, str]
+
+
+class Count(IntEnum):
+    """What else is counted; it only grows."""
+
+    UNKNOWN_REPOSITORIES = 0
+    LOG_LINES_WRITTEN = 1
+    LOG_LINES_LOST = 2
+    SWAPS = 3
+    SWAPS_REFUSED = 4
+    ERRORS = 5
+    STARTS_REFUSED = 6
+    ERRORS_SURVIVED = 7
+    MESSAGES_LOST = 8
+    CONNECTIONS_GAVE_WAY = 9
+
+
+class Level(IntEnum):
+    """What rises and falls, the sum over the processes; a new one in a slot begins with 0."""
+
+    LOG_QUEUED_BYTES = 0
+    LOG_OUTAGES = 1
+
+
+_TIER_OF = {tier: place for place, tier in enumerate((*Tier, None))}
+_STATUS_OF = {int(status): at for at, status in enumerate(STATUSES) if status.isdigit()}
+_ENDPOINT_OF = {endpoint: at for at, endpoint in enumerate(ENDPOINTS)}
+_REQUESTS = len(ENDPOINTS) * len(STATUSES) * len(TIERS)
+# The cells of a slot, each 8 bytes: requests, classes of time, their nanoseconds, counts, levels.
+_TIMES = _REQUESTS
+_NANOSECONDS = _TIMES + len(BOUNDS) + 1
+_COUNTS = _NANOSECONDS + 1
+_LEVELS = _COUNTS + len(Count)
+_COUNTRIES = _LEVELS + len(Level)
+# Not added up: the process and its last beat; how often the text was written twice over, odd
+# meanwhile; its length; itself.
+_PROCESS = _COUNTRIES + len(COUNTRIES)
+_BEAT = _PROCESS + 1
+_SAID = _BEAT + 1
+_CELL_BYTES = 8
+_CELLS = _SAID + 2 + MOST_SAID // _CELL_BYTES
+# Where a list with a status and a first tier is counted, but for its endpoint.
+_LIST_OF = {
+    (status, tier): at * len(TIERS) + place
+    for status, at in _STATUS_OF.items()
+    for tier, place in _TIER_OF.items()
+}
+_ENDPOINT_CELLS = len(STATUSES) * len(TIERS)
+_COUNTRY_OF = {country: _COUNTRIES + at for at, country in enumerate(COUNTRIES)}
+_OTHER = _COUNTRY_OF[OTHER_COUNTRY]
+_LOOKS = 100
+
+
+class Totals(Struct, frozen=True):
+    """The sums over all processes since the start; `times` are requests by class of time."""
+
+    requests: dict[RequestLabels, int]
+    times: list[int]
+    seconds: float
+    counts: dict[Count, int]
+    levels: dict[Level, int]
+    countries: dict[str, int]
+
+
+class Slot:
+    """Where one process counts, and says how it is."""
+
+    def __init__(
+        self,
+        cells: memoryview | None = None,
+        common: memoryview | None = None,
+        number: int | None = None,
+    ) -> None:
+        """Take the cells, which nobody else writes, and those that all share; without, its own.
+
+        `number` is its place among those that are added up.
+        """
+        self.number = number
+        self._cells = _own(_CELLS) if cells is None else cells
+        self._common = _own(1) if common is None else common
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server has begun to end."""
+        return bool(self._common[0])
+
+    def add_list(self, endpoint: int, status: int, tier: Tier | None, country: str) -> None:
+        """Count a list, 0 for a metalink and 1 for a mirrorlist, and its client's country.
+
+        Takes about 0.2 us.
+        """
+        cells = self._cells
+        cells[_LIST_OF[status, tier] + endpoint * _ENDPOINT_CELLS] += 1
+        if country:
+            cells[_COUNTRY_OF.get(country, _OTHER)] += 1
+
+    def add_request(self, endpoint: int, status: int, tier: Tier | None) -> None:
+        """Count a request; `endpoint` is its place in ENDPOINTS (`endpoint_place`).
+
+        A status that is none of STATUSES counts as `other`. Takes about 0.2 us.
+        """
+        kind = endpoint * len(STATUSES) + _STATUS_OF.get(status, len(STATUSES) - 1)
+        self._cells[kind * len(TIERS) + _TIER_OF[tier]] += 1
+
+    def add_time(self, nanoseconds: int) -> None:
+        """Count how long an answer took."""
+        self._cells[_TIMES + bisect_left(_BOUNDS, nanoseconds)] += 1
+        self._cells[_NANOSECONDS] += nanoseconds
+
+    def add(self, count: Count, more: int = 1) -> None:
+        """Count something that happened, perhaps several times."""
+        self._cells[_COUNTS + count] += more
+
+    def set(self, level: Level, value: int) -> None:
+        """Say how much there is of something in this process."""
+        self._cells[_LEVELS + level] = value
+
+    def begin(self, process: int, now: float) -> None:
+        """Tell which process this is, and that it is there."""
+        self._cells[_PROCESS] = process
+        self.beat(now)
+
+    def beat(self, now: float) -> None:
+        """Tell that this process still answers; `now` is in seconds of the monotonic clock."""
+        self._cells[_BEAT] = int(now * 1000)
+
+    def say(self, text: bytes) -> None:
+        """Say how this process is, in place of what it said before; at most MOST_SAID bytes."""
+        cells = self._cells[_SAID:]
+        version = cells[0] | 1
+        cells[0] = version
+        cells[1] = len(text)
+        cells[2:].cast("B")[: len(text)] = text
+        cells[0] = version + 1
+
+
+class Counts:
+    """The shared memory; made before the workers are forked."""
+
+    def __init__(self, processes: int) -> None:
+        """Make a slot for each of the processes that count at the same time."""
+        self._claimed = processes
+        # Beyond those that are claimed, one for the supervisor and one for the process beside.
+        self._slots = processes + 2
+        # After the slots: whether the server ends.
+        size = (self._slots * _CELLS + 1) * _CELL_BYTES
+        # A file without a name, as a file has locks that end with whoever holds them.
+        self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
+        os.ftruncate(self._file, size)
+        self._cells = memoryview(mmap.mmap(self._file, size)).cast("Q")
+
+    def claim(self) -> Slot:
+        """Return a slot that is this process's until it ends; it goes on from its last owner.
+
+        To be called once in a process. Where all slots are taken it is one that nobody adds up.
+        """
+        for number in range(self._claimed):
+            # Freed by the kernel when the process ends, even by kill -9; a fork has it not.
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            except OSError:
+                continue
+            slot = self._slot(number)
+            for level in Level:
+                slot.set(level, 0)
+            slot.say(b"")
+            slot.begin(os.getpid(), time.monotonic())
+            return slot
+        return Slot()
+
+    @property
+    def supervisor(self) -> Slot:
+        """The slot of the process that forks the others."""
+        return self._slot(self._claimed)
+
+    @property
+    def beside(self) -> Slot:
+        """The slot of the process beside the workers."""
+        return self._slot(self._claimed + 1)
+
+    def _slot(self, number: int) -> Slot:
+        cells = self._cells[number * _CELLS : (number + 1) * _CELLS]
+        return Slot(cells, self._cells[self._slots * _CELLS :], number)
+
+    def beats(self) -> dict[int, float]:
+        """Return when each process that claimed a slot last told that it answers.
+
+        In seconds of the monotonic clock; the dead ones' last beats are among them.
+        """
+        slots = (self._cells[at * _CELLS : (at + 1) * _CELLS] for at in range(self._claimed))
+        return {slot[_PROCESS]: slot[_BEAT] / 1000 for slot in slots if slot[_PROCESS]}
+
+    def drain(self) -> None:
+        """Tell all processes that the server has begun to end."""
+        self._cells[self._slots * _CELLS] = 1
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server has begun to end."""
+        return bool(self._cells[self._slots * _CELLS])
+
+    def said(self) -> list[bytes]:
+        """Return what each process says of itself; the dead ones' last words are among them."""
+        ends = range(1, self._claimed + 1)
+        slots = (self._cells[(end - 1) * _CELLS + _SAID : end * _CELLS] for end in ends)
+        return [said for slot in slots if (said := _read(slot))]
+
+    def totals(self) -> Totals:
+        """Return the sums; may be called by any process at any time."""
+        slots = self._cells[: self._slots * _CELLS]
+        cells = [sum(slots[at::_CELLS].tolist()) for at in range(_PROCESS)]
+        counted = zip(_labels(), cells, strict=False)
+        return Totals(
+            requests={labels: count for labels, count in counted if count},
+            times=cells[_TIMES:_NANOSECONDS],
+            seconds=cells[_NANOSECONDS] / 1e9,
+            counts={count: cells[_COUNTS + count] for count in Count},
+            levels={level: cells[_LEVELS + level] for level in Level},
+            countries={
+                country: count
+                for country, count in zip(COUNTRIES, cells[_COUNTRIES:_PROCESS], strict=True)
+                if count
+            },
+        )
+
+
+def _own(cells: int) -> memoryview:
+    return memoryview(bytearray(cells * _CELL_BYTES)).cast("Q")
+
+
+def endpoint_place(path: str) -> int:
+    """Return the place in ENDPOINTS of a request's path, under any prefix."""
+    last = path.rpartition("/")[2]
+    if path.startswith("/health/"):
+        last = "health"
+    return _ENDPOINT_OF.get(last, _ENDPOINT_OF["other"])
+
+
+def _read(slot: memoryview) -> bytes:
+    """Return what was said, whole, or nothing if somebody died over it."""
+    for _ in range(_LOOKS):
+        version, length = slot[0], slot[1]
+        text = bytes(slot[2:].cast("B")[: min(length, MOST_SAID)])
+        if version % 2 == 0 and version == slot[0]:
+            return text
+    return b""
+
+
+_BOUNDS = tuple(round(bound * 1e9) for bound in BOUNDS)
+
+
+def _labels() -> Iterator[RequestLabels]:
+    return product(ENDPOINTS, STATUSES, TIERS)

@@ -1,0 +1,142 @@
+"""The query string of a request: bytes in, a frozen Query or a BadQuery out.
+
+Source: docs/protocol.md#parameters, and docs/protocol.md#values. Values are percent-decoded, `+`
+stays `+`, the last value of a repeated parameter wins, unknown parameters are passed over.
+"""
+
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+from msgspec import Struct
+
+from mirrorlist.errors import BadQuery
+from mirrorlist.request.commas import elements
+from snapshot.file.text import CONTROL
+
+MAX_VALUE_BYTES = 256
+MAX_PATH_BYTES = 2048
+MAX_LIST_ELEMENTS = 32
+MAX_ECHO = 128
+# How forms write a blank; no country and no protocol begins or ends with it.
+FORM_BLANK = "+"
+_IN_URL = "._+/@~^-"
+
+PARAMETERS = frozenset(
+    "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
+)
+
+_NAMES = {name.encode(): name for name in PARAMETERS}
+# A known one, as there may be thousands of others. mirrorlist-server takes what stands between the
+# first and the second `=`.
+_PARAMETER = re.compile(
+    rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))
+)
+_BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
+_NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
+
+
+class Wish(Struct, frozen=True):
+    """All that a query says about which hosts it gets, and nothing else: used whole in cache keys.
+
+    `countries` are upper case, sorted and unique; `protocols` are distinct and lower case.
+    """
+
+    countries: tuple[str, ...] = ()
+    protocols: frozenset[str] | None = None
+    near: bool = True
+
+
+class Query(Struct, frozen=True):
+    """What a client asks for; None and empty mean that it did not say.
+
+    `arch` is after the source rule; `protocol_text` is `wish.protocols` as asked.
+    """
+
+    metalink: bool
+    repo: str | None = None
+    arch: str | None = None
+    path: str | None = None
+    wish: Wish = Wish()
+    protocol_text: str = ""
+    ip: str = ""
+    redirect: bool = False
+    time: bool = False
+
+    @property
+    def has_repository(self) -> bool:
+        """Whether it names a repository and an arch, even beside a path."""
+        return self.repo is not None and self.arch is not None
+
+
+def parse_query(raw: bytes, metalink: bool) -> Query:
+    """Return the query of a raw query string; raises BadQuery."""
+    values = _values(raw)
+    repo, arch = values.get("repo"), values.get("arch")
+    return Query(
+        metalink=metalink,
+        repo=repo,
+        # Source packages have one tree for all arches.
+        arch="source" if repo and arch is not None and "source" in repo else arch,
+        path=values.get("path"),
+        wish=_wish(values),
+        protocol_text=values.get("protocol", ""),
+        ip=values.get("ip", ""),
+        redirect="redirect" in values,
+        time="time" in values,
+    )
+
+
+def _wish(values: dict[str, str]) -> Wish:
+    protocol = values.get("protocol")
+    return Wish(
+        countries=_countries(values.get("country", "")),
+        protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
+        near=values.get("netblock", "1") == "1",
+    )
+
+
+def echo(text: str) -> str:
+    """Return what may be repeated of a client's text in an answer."""
+    return _NOT_ECHOED.sub("?", text[:MAX_ECHO])
+
+
+def _values(raw: bytes) -> dict[str, str]:
+    found: dict[bytes, bytes] = dict(_PARAMETER.findall(raw))
+    return {
+        name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
+        for name, value in ((_NAMES[name], value) for name, value in found.items())
+    }
+
+
+def decode(name: str, raw: bytes, limit: int) -> str:
+    """Return the text of a raw value of at most `limit` bytes; raises BadQuery."""
+    if _BROKEN_ESCAPE.search(raw):
+        raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
+    # Each byte of a value is one of an escape's three at least.
+    value = unquote_to_bytes(raw) if len(raw) <= 3 * limit else raw
+    if len(value) > limit:
+        raise BadQuery(f"# {name}=: longer than {limit} bytes")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise BadQuery(f"# {name}=: not valid UTF-8") from None
+    # A decoded line feed must never put a line into a list.
+    if CONTROL.search(text):
+        raise BadQuery(f"# {name}=: a control character")
+    return text
+
+
+def list_of(name: str, text: str, also_blank: str = FORM_BLANK) -> list[str]:
+    """Return the elements of a parameter's value; raises BadQuery if it has too many."""
+    if text.count(",") >= MAX_LIST_ELEMENTS:
+        raise BadQuery(f"# {name}=: more than {MAX_LIST_ELEMENTS} elements")
+    return elements(text, also_blank)
+
+
+def spelling(text: str) -> str:
+    """Return how a text of ours is asked for in a URL."""
+    return quote(text, safe=_IN_URL)
+
+
+def _countries(text: str) -> tuple[str, ...]:
+    return tuple(sorted(set(list_of("country", text.upper()))))

@@ -1,0 +1,298 @@
+"""What changed since a mirror's last run, as rsync takes it: the classic filter, or directories.
+
+Source: docs/protocol.md#what-changed-for-rsync. A pure function of the catalog and the request:
+it takes as long as there are changed directories to write, and is never to be called where lists
+are answered.
+Between steps of about a millisecond it looks whether anybody still waits, which also lets lists
+be answered meanwhile.
+"""
+
+import re
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from email.utils import formatdate, parsedate_to_datetime
+from heapq import merge
+from itertools import islice
+
+from msgspec import Struct
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.errors import BadQuery
+from mirrorlist.process.jobs import RETRY_SECONDS, Check, nobody_looks
+from mirrorlist.rsync.changed import Changed
+from mirrorlist.rsync.pathglob import PathGlobs
+from mirrorlist.rsync.query import FilterQuery, asked_form, parse_filter_query
+from snapshot.file.errors import SnapshotError
+from snapshot.file.text import is_noise
+
+MAX_AGE = 60
+# Bodies that are kept: mirrors that ran after the same export ask for the same.
+KEPT_BYTES, KEPT_ANSWERS = 8 << 20, 256
+# How often others were asked for is remembered of so many.
+MOST_COUNTED = 4096
+# Directories between two looks whether anybody waits.
+_STEP = 1024
+# Roughly what a kept answer takes beside its body and the texts of its query.
+_KEY_BYTES = 1000
+_WILDCARD = re.compile(r"[*?\[]")
+_SPECIAL = re.compile(r"[*?\[\\]")
+# rsync 3.2.5 and later takes the backslash for an escape where it checks what it is sent, and
+# ends the whole run.
+_UNLISTABLE = re.compile(r"\\[*?\[]")
+_FIRST, _INCLUDES = "# rsync --exclude-from=(this file)\n", "# includes\n"
+_REST = "# excludes\n- *\n# end of list\n"
+# The last second that an HTTP date can say.
+_LAST_DATE = 253_402_300_799
+
+
+class FilterAnswer(Struct, frozen=True):
+    """Status, headers and body of an answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Held(Struct, frozen=True):
+    """What a client says it has: If-None-Match and If-Modified-Since, None if it did not."""
+
+    tag: str | None = None
+    date: str | None = None
+
+
+class _Listed(Struct):
+    """A body, how many changed directories it lists, and how many it cannot.
+
+    Also how many bytes it takes to keep, and how often it was asked for.
+    """
+
+    body: bytes
+    count: int
+    left_out: int
+    size: int = 0
+    uses: int = 1
+
+
+class RsyncFilter:
+    """Answers filter requests; keeps one catalog's changes and the bodies asked for most."""
+
+    def __init__(self) -> None:
+        """Begin with nothing; the first request of a catalog compiles its changes."""
+        # Not to keep a catalog that was swapped out.
+        self._of: weakref.ref[Catalog] | None = None
+        self._changed: Changed | None = None
+        self._kept: OrderedDict[object, _Listed] = OrderedDict()
+        self._asked: dict[int, int] = {}
+        self.kept_bytes = 0
+
+    @property
+    def kept_answers(self) -> int:
+        """How many bodies are kept."""
+        return len(self._kept)
+
+    def answer(
+        self, catalog: Catalog, raw_query: bytes, held: Held, check: Check = nobody_looks
+    ) -> FilterAnswer:
+        """Return the answer to a request; not for two threads at once.
+
+        `check` is called between steps, and may end the work by raising.
+        """
+        try:
+            return self._answer(catalog, raw_query, held, check)
+        except BadQuery as error:
+            return _refusal(error.status, str(error), asked_form(raw_query))
+        except SnapshotError:
+            return _plain(500, "# no changes can be listed at the moment\n")
+
+    def _answer(self, catalog: Catalog, raw_query: bytes, held: Held, check: Check) -> FilterAnswer:
+        query = parse_filter_query(raw_query, catalog.categories)
+        changed = self._compiled(catalog)
+        if not all(changed.has_change_times(one) for one in query.categories):
+            # Without a rule: who uses it all the same makes a full run.
+            return _plain(404, "# no change times are known here: make a full run\n")
+        headers = _headers(catalog, changed)
+        if _is_current(held, headers):
+            return FilterAnswer(304, headers, b"")
+        listed = self._listed(changed, query, check)
+        headers["X-Mirrorlist-Directories"] = str(listed.count)
+        if listed.left_out:
+            headers["X-Mirrorlist-Left-Out"] = str(listed.left_out)
+        return FilterAnswer(200, {"Content-Type": "text/plain", **headers}, listed.body)
+
+    def _compiled(self, catalog: Catalog) -> Changed:
+        if self._changed is None or self._of is None or self._of() is not catalog:
+            self._changed = Changed(catalog.snapshot)
+            self._of = weakref.ref(catalog)
+            self._kept.clear()
+            self._asked.clear()
+            self.kept_bytes = 0
+        return self._changed
+
+    def _listed(self, changed: Changed, query: FilterQuery, check: Check) -> _Listed:
+        places = {one: changed.place(one, query.since) for one in query.categories}
+        # Two times between which nothing changed have the same answer.
+        key = tuple(places.items()), query.prefix, query.form, query.select, query.noise
+        found = self._kept.get(key)
+        if found is not None:
+            found.uses += 1
+            self._kept.move_to_end(key)
+            return found
+        names = [name for one, place in places.items() for name in changed.names(one, place)]
+        found = _write(_chosen(names, query, check), query.form, check)
+        found.size = _KEY_BYTES + len(query.prefix) + sum(map(len, query.select)) + len(found.body)
+        found.uses = self._uses(key)
+        self._keep(key, found)
+        return found
+
+    def _uses(self, key: object) -> int:
+        """Return how often something that is not kept was asked for, this time included."""
+        if len(self._asked) >= MOST_COUNTED:
+            self._asked.clear()
+        asked = hash(key)
+        self._asked[asked] = uses = self._asked.get(asked, 0) + 1
+        return uses
+
+    def _keep(self, key: object, found: _Listed) -> None:
+        """Keep an answer where there is room, or in the place of those asked for less often.
+
+        So nobody can drive out what mirrors use by asking for what nobody uses.
+        """
+        leaving, room = [], KEPT_BYTES - self.kept_bytes - found.size
+        places = KEPT_ANSWERS - len(self._kept) - 1
+        for other, one in sorted(self._kept.items(), key=lambda item: item[1].uses):
+            if room >= 0 and places >= 0:
+                break
+            if one.uses >= found.uses:
+                return
+            leaving.append(other)
+            room, places = room + one.size, places + 1
+        if room < 0 or places < 0:
+            return
+        for other in leaving:
+            self.kept_bytes -= self._kept.pop(other).size
+        self._kept[key] = found
+        self.kept_bytes += found.size
+
+
+def busy(raw_query: bytes) -> FilterAnswer:
+    """Return what a client is told where too many wait already, or it does not wait itself."""
+    text = f"# too many wait for such lists: ask again in {RETRY_SECONDS} s"
+    found = _refusal(503, text, asked_form(raw_query))
+    found.headers["Retry-After"] = str(RETRY_SECONDS)
+    return found
+
+
+def _refusal(status: int, text: str, form: str) -> FilterAnswer:
+    """Say what is wrong in a list that transfers nothing."""
+    listed = f"{text}\n" if form == "files" else f"{_FIRST}{text}\n{_INCLUDES}{_REST}"
+    return _plain(status, listed)
+
+
+def _plain(status: int, text: str) -> FilterAnswer:
+    headers = {"Content-Type": "text/plain", "Cache-Control": "no-store"}
+    return FilterAnswer(status, headers, text.encode())
+
+
+def _headers(catalog: Catalog, changed: Changed) -> dict[str, str]:
+    headers = {
+        "Cache-Control": f"public, max-age={MAX_AGE}",
+        # Of one address the content and the cursor decide everything.
+        "ETag": f'"{catalog.id}-{changed.cursor}"',
+        "X-Mirrorlist-Cursor": str(changed.cursor),
+        "X-Mirrorlist-History": str(changed.since),
+    }
+    if 0 <= changed.cursor <= _LAST_DATE:
+        headers["Last-Modified"] = formatdate(changed.cursor, usegmt=True)
+    return headers
+
+
+def _is_current(held: Held, headers: dict[str, str]) -> bool:
+    """Return whether the client has this very answer (RFC 9110 section 13.2.2)."""
+    if held.tag is not None:
+        # Nearly always not a word of it is ours, however many tags there are.
+        if headers["ETag"] not in held.tag and "*" not in held.tag:
+            return False
+        tags = [tag.strip().removeprefix("W/") for tag in held.tag.split(",")]
+        return "*" in tags or headers["ETag"] in tags
+    if held.date is None or "Last-Modified" not in headers:
+        return False
+    try:
+        date = parsedate_to_datetime(held.date)
+        return parsedate_to_datetime(headers["Last-Modified"]).timestamp() <= date.timestamp()
+    except (ValueError, OverflowError):
+        return False
+
+
+def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]:
+    """Return the names below the prefix, without it, that the query selects, sorted by bytes."""
+    chosen: list[str] = []
+    pieces = []
+    start = query.prefix and query.prefix + "/"
+    for piece in _pieces(names, check):
+        if not query.noise:
+            piece = [name for name in piece if not is_noise(name)]
+        if start:
+            piece = [
+                name[len(start) :]
+                for name in piece
+                if name.startswith(start) or name == query.prefix
+            ]
+        pieces.append(sorted(piece))
+    # Characters sort as their bytes in UTF-8 do; sorted at once, lists would wait for it.
+    ordered = merge(*pieces) if len(pieces) > 1 else iter(pieces[0] if pieces else ())
+    globs = PathGlobs(query.select) if query.select else None
+    while piece := list(islice(ordered, _STEP)):
+        check()
+        chosen += piece if globs is None else filter(globs.matches, piece)
+    return chosen
+
+
+def _pieces(names: Sequence[str], check: Check) -> Iterator[list[str]]:
+    """Yield names in pieces, with a look before each whether anybody waits."""
+    for place in range(0, len(names), _STEP):
+        check()
+        yield list(names[place : place + _STEP])
+
+
+def _write(names: list[str], form: str, check: Check) -> _Listed:
+    if form == "files":
+        lines, count = [], 0
+        for piece in _pieces(names, check):
+            found = [_file_line(name) for name in piece if not _UNLISTABLE.search(name)]
+            lines.append("".join(found).encode())
+            count += len(found)
+        return _Listed(b"".join(lines), count, len(names) - count)
+    rules = [f"{_FIRST}{_INCLUDES}".encode()]
+    for piece in _pieces(_with_parents(names), check):
+        rules.append("".join([_rules(name) for name in piece]).encode())
+    return _Listed(b"".join([*rules, _REST.encode()]), len(names), 0)
+
+
+def _file_line(name: str) -> str:
+    # A first # or ; begins a comment if rsync reads the list on the side that has the files.
+    if not name:
+        return "./\n"
+    return f"./{name}/\n" if name[0] in "#;" else f"{name}/\n"
+
+
+def _with_parents(names: Iterable[str]) -> list[str]:
+    found: set[str] = set()
+    for name in names:
+        found.add(name)
+        parent = name.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return sorted(found)
+
+
+def _rules(name: str) -> str:
+    """Return both rules of a directory; the prefix itself has the empty name.
+
+    rsync takes a backslash for an escape only in a pattern that has a wildcard.
+    """
+    if not _SPECIAL.search(name):
+        return f"+ {name}/\n+ {name}/*\n"
+    escaped = _SPECIAL.sub(r"\\\g<0>", name)
+    return f"+ {escaped if _WILDCARD.search(name) else name}/\n+ {escaped}/*\n"

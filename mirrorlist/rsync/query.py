@@ -1,0 +1,120 @@
+"""The query string of an rsync filter: bytes in, a frozen FilterQuery or a BadQuery out.
+
+Source: docs/protocol.md#what-changed-for-rsync. Values are percent-decoded, the last value of a
+repeated parameter wins but that of `select`, and unknown parameters are passed over, as with the
+lists.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from mirrorlist.errors import BadQuery
+from mirrorlist.request.commas import elements
+from mirrorlist.request.query import (
+    FORM_BLANK,
+    MAX_ECHO,
+    MAX_LIST_ELEMENTS,
+    MAX_PATH_BYTES,
+    decode,
+    echo,
+    list_of,
+    spelling,
+)
+from snapshot.file.model import Category
+
+FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
+_NAMES = {name.encode(): name for name in FILTER_PARAMETERS}
+FORMS = ("classic", "files")
+# Enough until the year 292,277,026,596.
+_SECONDS = re.compile("[0-9]{1,19}")
+_MOST_SHOWN = 20
+
+
+class FilterQuery(Struct, frozen=True):
+    """What changes are asked for: indexes of categories, seconds since 1970, how to list them.
+
+    `prefix` has no outer slashes; without globs in `select` everything counts.
+    """
+
+    categories: tuple[int, ...]
+    since: int
+    prefix: str
+    form: str
+    select: tuple[str, ...]
+    noise: bool
+
+
+def parse_filter_query(raw: bytes, categories: Sequence[Category]) -> FilterQuery:
+    """Return the query of a raw query string; raises BadQuery."""
+    values, select = _values(raw)
+    form = values.get("form") or FORMS[0]
+    if form not in FORMS:
+        raise BadQuery(f"# form=: not one of {', '.join(FORMS)}")
+    if len(select) > MAX_LIST_ELEMENTS:
+        raise BadQuery(f"# select=: more than {MAX_LIST_ELEMENTS} of them")
+    return FilterQuery(
+        categories=_indexes(values.get("categories", ""), categories),
+        since=_seconds(values.get("since", "")),
+        prefix=_tidy(values.get("stripprefix", "")),
+        form=form,
+        select=tuple(sorted({_tidy(glob) for glob in select} - {""})),
+        noise=values.get("noise") == "1",
+    )
+
+
+def asked_form(raw: bytes) -> str:
+    """Return the form that even a query with mistakes asks for; the classic one if none."""
+    return FORMS[b"form=files" in raw.split(b"&")]
+
+
+def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    select = []
+    for parameter in raw.split(b"&"):
+        key, _, value = parameter.partition(b"=")
+        name = _NAMES.get(key)
+        if name is not None:
+            values[name] = decode(name, value, MAX_PATH_BYTES)
+            if name == "select":
+                select.append(values[name])
+    return values, select
+
+
+def _tidy(path: str) -> str:
+    """Return a path without outer slashes and runs of slashes."""
+    return "/".join(part for part in path.split("/") if part)
+
+
+def _seconds(text: str) -> int:
+    if not text:
+        raise BadQuery(
+            "# since=: missing: seconds since 1970, such as the last X-Mirrorlist-Cursor"
+        )
+    if not _SECONDS.fullmatch(text):
+        raise BadQuery("# since=: not a number of seconds since 1970")
+    return int(text)
+
+
+def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
+    places = {category.name: place for place, category in enumerate(categories)}
+    # A plus sign may be of a name, as in C++, or a form's way to write a blank.
+    names = list_of("categories", text, "")
+    if not names:
+        raise BadQuery(f"# categories=: missing: names with commas between; {_known(categories)}")
+    found = set()
+    for name in names:
+        place = places.get(name, places.get(name.replace(FORM_BLANK, " ").strip()))
+        if place is None:
+            raise BadQuery(f"# categories=: no category {echo(name)}; {_known(categories)}")
+        found.add(place)
+    return tuple(sorted(found))
+
+
+def _known(categories: Sequence[Category]) -> str:
+    # Those that can be asked for, spelt as in a URL.
+    askable = [one.name for one in categories if elements(one.name) == [one.name]]
+    names = [spelling(name) for name in askable[:_MOST_SHOWN] if len(name) <= MAX_ECHO]
+    more = ", ..." if len(askable) > _MOST_SHOWN else ""
+    return f"there are {', '.join(names)}{more}" if names else "there are none"

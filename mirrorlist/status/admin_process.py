@@ -1,0 +1,160 @@
+"""The process beside the workers: answers for all of them on the admin listener.
+
+It reads what they count and say of themselves in shared memory, so no worker is asked anything,
+and one that hangs or dies is seen all the same: each tells every second that its event loop runs.
+Whatever this process needs beyond a worker is loaded when somebody first asks for it.
+"""
+
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from mirrorlist.process.messages import Say, lost_lines
+from mirrorlist.process.signals import HELD, pass_over, release
+from mirrorlist.process.threads import Steady, Threads
+from mirrorlist.records.counts import Count, Counts
+from mirrorlist.records.worker_state import worker_states
+from mirrorlist.status.admin import Admin, Reply, Routes
+from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.status.server_state import Status, status_of, tiers_of
+from mirrorlist.status.watch_state import WatchState, ask_watch
+from mirrorlist.web.health import all_ready, fresh
+
+_JSON = "application/json"
+# How old what a page says of the watch can be.
+ASK_EVERY_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+
+
+def oversee(
+    listener: socket.socket,
+    counts: Counts,
+    stale: float,
+    watch: tuple[str, int] | None,
+    say: Say,
+    lifeline: int,
+) -> None:
+    """Answer until killed, or until the supervisor ends, which the lifeline's reading end tells.
+
+    `watch`: where a watch may be, which is asked for its state now and then. A service manager and
+    Ctrl-C signal all processes; this one stays until the last worker ended, as it says meanwhile
+    that the server is draining. This thread waits for nothing but the lifeline: whatever the
+    others wait for, the process ends in time.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    pass_over("admin process", HELD, say)
+    release()
+    beside, slot = Beside(counts, watch), counts.beside
+    threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
+    Admin(listener, pages(counts, stale, beside, time.time)).start(threads)
+    if watch:
+        threads.go_on("watch", beside.ask_and_rest)
+    told = lost_lines(), 0
+
+    def step() -> bool:
+        nonlocal told
+        has_ended = bool(select.select([lifeline], [], [], _LOOK_SECONDS)[0])
+        before, told = told, (lost_lines(), threads.survived + steady.survived)
+        slot.add(Count.MESSAGES_LOST, told[0] - before[0])
+        slot.add(Count.ERRORS_SURVIVED, told[1] - before[1])
+        threads.again()
+        beside.look(time.time())
+        return has_ended
+
+    steady = Steady(step)
+    steady.run()
+
+
+class Beside:
+    """What a server's pages show beyond this moment: its last hours, and the watch beside it."""
+
+    def __init__(
+        self,
+        counts: Counts,
+        address: tuple[str, int] | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the counts and where the watch may be; nothing is known before the first look."""
+        self.hours = LastHours()
+        self._counts, self._address, self._clock = counts, address, clock
+        self._asked: tuple[float, WatchState | None] = 0.0, None
+        self._next = 0.0
+
+    @property
+    def watch(self) -> WatchState | None:
+        """How the watch is, unless it has not been heard of for long."""
+        at, state = self._asked
+        return state if self._clock() - at < 3 * ASK_EVERY_SECONDS else None
+
+    def ask(self) -> None:
+        """Ask the watch, which takes seconds at most."""
+        if self._address:
+            self._asked = self._clock(), ask_watch(*self._address)
+
+    def ask_and_rest(self) -> None:
+        """Ask the watch, and wait until it is time to ask again."""
+        self.ask()
+        time.sleep(ASK_EVERY_SECONDS)
+
+    def look(self, now: float) -> None:
+        """Take a sample if its minute is over; waits for nobody."""
+        # A clock that was set back begins a new minute.
+        if now >= self._next or now < self._next - SAMPLE_SECONDS:
+            self._next = now + SAMPLE_SECONDS
+            totals = self._counts.totals()
+            changes = self.watch.changes if self.watch else None
+            sample = Sample(now, tuple(tiers_of(totals).values()), changes)
+            self.hours.add(sample, totals.countries)
+
+
+def pages(counts: Counts, stale: float, beside: Beside, clock: Callable[[], float]) -> Routes:
+    """Return the pages about all workers; data older than `stale` seconds are not fresh."""
+
+    def is_ready() -> Reply:
+        found = all_ready(worker_states(counts), counts.is_draining, stale, clock())
+        return as_json(found, 200 if found.ready else 503)
+
+    def is_fresh() -> Reply:
+        found = fresh(worker_states(counts), stale, clock())
+        return as_json(found, 200 if found.fresh else 503)
+
+    def metrics() -> Reply:
+        from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, state_of
+
+        page = Metrics(counts.totals, lambda: state_of(worker_states(counts), clock()))
+        return Reply(200, page.render(), CONTENT_TYPE)
+
+    def page() -> Reply:
+        from mirrorlist.status.pages import server_page
+
+        return server_page(status(), beside.hours)
+
+    def status() -> Status:
+        return status_of(
+            worker_states(counts),
+            counts.totals(),
+            beside.watch,
+            is_draining=counts.is_draining,
+            stale=stale,
+            now=clock(),
+        )
+
+    return {
+        ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
+        ("GET", "/health/ready"): is_ready,
+        ("GET", "/health/fresh"): is_fresh,
+        ("GET", "/metrics"): metrics,
+        ("GET", "/status"): page,
+        ("GET", "/status.json"): lambda: as_json(status()),
+    }
+
+
+def as_json(value: object, status: int = 200) -> Reply:
+    """Return a value as a page."""
+    return Reply(status, msgspec.json.encode(value) + b"\n", _JSON)

@@ -1,0 +1,213 @@
+"""`/metrics`: what was counted and how things stand, as Prometheus reads them.
+
+The table below is the source of the names, of the page's text and of docs/operations.md.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from mirrorlist.records.counts import BOUNDS, Count, Level, Totals
+from mirrorlist.records.worker_state import SILENT_SECONDS, WorkerState
+from mirrorlist.service import TIMED_EVERY
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class State(Struct, frozen=True):
+    """How many workers serve which snapshot and GeoIP data, and the age of the oldest in seconds.
+
+    None is what nobody knows.
+    """
+
+    snapshots: Mapping[str, int]
+    snapshot_age: int | None
+    geoips: Mapping[str, int]
+    geoip_age: int | None = None
+    silent: int = 0
+
+
+def state_of(workers: Sequence[WorkerState], now: float) -> State:
+    """Return how things stand by what the workers say; `now` is in seconds since 1970, UTC."""
+    return State(
+        Counter(worker.snapshot.id for worker in workers),
+        _age([worker.snapshot.read for worker in workers], now),
+        Counter(worker.geoip for worker in workers),
+        _age([worker.geoip_built for worker in workers if worker.geoip_built is not None], now),
+        sum(worker.is_silent for worker in workers),
+    )
+
+
+def _age(times: list[int], now: float) -> int | None:
+    return max(0, int(now) - min(times)) if times else None
+
+
+class Row(Struct, frozen=True):
+    """One metric."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = Row(
+    "mirrorlist_requests_total",
+    "counter",
+    "Requests by endpoint, HTTP status and first tier of the list.",
+    ("endpoint", "status", "tier"),
+)
+SECONDS = Row(
+    "mirrorlist_answer_seconds",
+    "histogram",
+    f"How long lists took to make, of every {TIMED_EVERY}th one.",
+    ("le",),
+)
+COUNTERS = {
+    Count.UNKNOWN_REPOSITORIES: Row(
+        "mirrorlist_unknown_repositories_total",
+        "counter",
+        "Requests for a repository and an arch that the snapshot does not have.",
+    ),
+    Count.LOG_LINES_WRITTEN: Row(
+        "mirrorlist_log_lines_written_total", "counter", "Lines written to the request log."
+    ),
+    Count.LOG_LINES_LOST: Row(
+        "mirrorlist_log_lines_lost_total",
+        "counter",
+        "Lines of the request log for which there was no room.",
+    ),
+    Count.SWAPS: Row(
+        "mirrorlist_swaps_total", "counter", "Snapshots that a worker took into use while serving."
+    ),
+    Count.SWAPS_REFUSED: Row(
+        "mirrorlist_swaps_refused_total",
+        "counter",
+        "Snapshots and GeoIP files that a worker refused while the one before went on serving.",
+    ),
+    Count.ERRORS: Row(
+        "mirrorlist_errors_total",
+        "counter",
+        "Errors of ours, where a client got hosts in stored order or none.",
+    ),
+    Count.STARTS_REFUSED: Row(
+        "mirrorlist_starts_refused_total",
+        "counter",
+        "Processes and threads that the system refused to begin; each is tried again.",
+    ),
+    Count.ERRORS_SURVIVED: Row(
+        "mirrorlist_errors_survived_total",
+        "counter",
+        "Errors of ours in threads beside the answers, which went on.",
+    ),
+    Count.MESSAGES_LOST: Row(
+        "mirrorlist_messages_lost_total",
+        "counter",
+        "Lines for standard error that nobody took: it is full, or its reader hangs or is gone.",
+    ),
+    Count.CONNECTIONS_GAVE_WAY: Row(
+        "mirrorlist_connections_gave_way_total",
+        "counter",
+        "Connections that were ended while they waited, as newer ones needed the descriptors.",
+    ),
+}
+LEVELS = {
+    Level.LOG_QUEUED_BYTES: Row(
+        "mirrorlist_log_queue_bytes", "gauge", "Bytes of log lines that wait to be written."
+    ),
+    Level.LOG_OUTAGES: Row(
+        "mirrorlist_log_outages",
+        "gauge",
+        "How many workers cannot write the request log at the moment.",
+    ),
+}
+SNAPSHOT = Row(
+    "mirrorlist_snapshot_info", "gauge", "How many workers serve a snapshot, by its id.", ("id",)
+)
+SNAPSHOT_AGE = Row(
+    "mirrorlist_snapshot_age_seconds",
+    "gauge",
+    "Since the database of the oldest snapshot in use was read.",
+)
+WORKERS_SILENT = Row(
+    "mirrorlist_workers_silent",
+    "gauge",
+    f"How many workers have not answered for {SILENT_SECONDS:g} s, or hang.",
+)
+GEOIP = Row("mirrorlist_geoip_info", "gauge", "How many workers use GeoIP data.", ("source",))
+GEOIP_AGE = Row(
+    "mirrorlist_geoip_age_seconds",
+    "gauge",
+    "Since the GeoIP data were built; absent where that is unknown.",
+)
+
+METRICS = (
+    REQUESTS,
+    SECONDS,
+    *COUNTERS.values(),
+    *LEVELS.values(),
+    SNAPSHOT,
+    SNAPSHOT_AGE,
+    WORKERS_SILENT,
+    GEOIP,
+    GEOIP_AGE,
+)
+
+
+class Metrics(Collector):
+    """All metrics, read anew at each scrape."""
+
+    def __init__(self, totals: Callable[[], Totals], state: Callable[[], State]) -> None:
+        """Take where to read what was counted, and how things stand."""
+        self._totals = totals
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Return each metric with its samples."""
+        totals, state = self._totals(), self._state()
+        requests = CounterMetricFamily(REQUESTS.name, REQUESTS.help, labels=REQUESTS.labels)
+        for labels, count in totals.requests.items():
+            requests.add_metric(labels, count)
+        yield requests
+        yield _histogram(totals)
+        for counter, row in COUNTERS.items():
+            yield CounterMetricFamily(row.name, row.help, totals.counts[counter])
+        for level, row in LEVELS.items():
+            yield GaugeMetricFamily(row.name, row.help, totals.levels[level])
+        yield _info(SNAPSHOT, state.snapshots)
+        if state.snapshot_age is not None:
+            yield GaugeMetricFamily(SNAPSHOT_AGE.name, SNAPSHOT_AGE.help, state.snapshot_age)
+        yield GaugeMetricFamily(WORKERS_SILENT.name, WORKERS_SILENT.help, state.silent)
+        yield _info(GEOIP, state.geoips)
+        if state.geoip_age is not None:
+            yield GaugeMetricFamily(GEOIP_AGE.name, GEOIP_AGE.help, state.geoip_age)
+
+    def render(self) -> bytes:
+        """Return the page, whose media type is CONTENT_TYPE."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
+
+
+def _histogram(totals: Totals) -> HistogramMetricFamily:
+    # Each class has all that are below its bound.
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    classes = list(zip(bounds, map(float, accumulate(totals.times)), strict=True))
+    return HistogramMetricFamily(SECONDS.name, SECONDS.help, classes, totals.seconds)
+
+
+def _info(row: Row, values: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
+    for value, workers in values.items():
+        family.add_metric([value], workers)
+    return family

@@ -1,0 +1,119 @@
+"""Status pages for people: one file of HTML with its style and charts, nothing from elsewhere.
+
+Whatever is shown is escaped by the template engine; no script runs, and the browser is told so.
+"""
+
+import base64
+import hashlib
+import time
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mirrorlist.records.counts import TIERS
+from mirrorlist.status import charts
+from mirrorlist.status.admin import Reply
+from mirrorlist.status.last_hours import LastHours, Past, Sample
+from mirrorlist.status.server_state import Status
+from mirrorlist.status.watch_state import WatchState
+
+REFRESH_SECONDS = 15
+MOST_COUNTRIES = 10
+_HTML = "text/html; charset=utf-8"
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+
+
+def server_page(status: Status, hours: LastHours) -> Reply:
+    """Return the page of a server."""
+    past = hours.past()
+    tiers = tuple(status.requests.tiers[tier] for tier in TIERS)
+    rates = hours.rate(Sample(status.at, tiers))
+    minutes, countries = hours.countries(status.at, dict(status.requests.countries))
+    return _page(
+        "server.html",
+        status=status,
+        past=past,
+        lists=charts.bars([bar.tiers for bar in past.bars], past.room),
+        tiers=list(zip(TIERS, rates, tiers, strict=True)),
+        rate=sum(rates),
+        minutes=max(1, minutes),
+        countries=list(countries.items())[:MOST_COUNTRIES],
+        others=sum(list(countries.values())[MOST_COUNTRIES:]),
+        changes=_changes(past),
+        at=status.at,
+    )
+
+
+def watch_page(watch: WatchState, hours: LastHours, now: float) -> Reply:
+    """Return the page of a watch."""
+    past = hours.past()
+    return _page("watch.html", watch=watch, past=past, changes=_changes(past), at=now)
+
+
+def _changes(past: Past) -> dict[str, charts.Chart]:
+    # What came and what went are to be compared.
+    most = max((max(bar.seen, bar.processed) for bar in past.bars), default=0)
+    return {
+        "Seen": charts.bars([[bar.seen] for bar in past.bars], past.room, most),
+        "Processed": charts.bars([[bar.processed] for bar in past.bars], past.room, most),
+        "Backlog": charts.bars([[bar.backlog] for bar in past.bars], past.room),
+    }
+
+
+def _page(template: str, **values: object) -> Reply:
+    text = _environment().get_template(template).render(refresh=REFRESH_SECONDS, **values)
+    return Reply(200, text.encode(errors="replace"), _HTML, _headers())
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mirrorlist.status"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, number=number, moment=moment)
+    environment.globals["style"] = _style()
+    return environment
+
+
+@cache
+def _style() -> str:
+    return (files("mirrorlist.status") / "templates" / "style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _headers() -> tuple[tuple[str, str], ...]:
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    )
+    return (
+        ("content-security-policy", policy),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people say them: `5 s`, `3 min`, `2 h`, `4 d`."""
+    if seconds is None:
+        return "unknown"
+    for unit, length in _UNITS:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def number(value: float) -> str:
+    """Return a number with groups of digits; one that is not whole and below ten with a decimal."""
+    return f"{value:.1f}" if 0 < value < 10 and value != round(value) else f"{value:,.0f}"
+
+
+def moment(at: float) -> str:
+    """Return a time, in seconds since 1970, with its day, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))

@@ -1,0 +1,154 @@
+"""How a server is, from what its workers count and say, for the status page and programs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mirrorlist.records.counts import TIERS, Count, Level, Totals
+from mirrorlist.records.worker_state import Refusal, Served, WorkerState
+from mirrorlist.status.watch_state import WatchState
+from mirrorlist.web.health import Fresh, Ready, all_ready, fresh
+
+LISTS = ("metalink", "mirrorlist")
+
+
+class Refused(Struct, frozen=True):
+    """A refused file, and how many of the workers that live refused it."""
+
+    refusal: Refusal
+    workers: int
+
+
+class Requests(Struct, frozen=True):
+    """Requests since the start: all, by endpoint, by status; lists by first tier, by country."""
+
+    total: int
+    endpoints: Mapping[str, int]
+    statuses: Mapping[str, int]
+    tiers: Mapping[str, int]
+    countries: Mapping[str, int]
+    unknown_repositories: int
+    errors: int
+
+
+class Log(Struct, frozen=True):
+    """The request log's lines since the start, the bytes that wait now, and how many workers
+    cannot write it.
+    """
+
+    written: int
+    lost: int
+    queued_bytes: int
+    outages: int = 0
+
+
+class Troubles(Struct, frozen=True):
+    """What went wrong beside the answers since the start, and was survived."""
+
+    starts_refused: int = 0
+    errors_survived: int = 0
+    messages_lost: int = 0
+
+
+class Status(Struct, frozen=True):
+    """How a server is; `snapshot` is the oldest in use, `mixed` says that there are several.
+
+    `watch` is the one beside it, if one answers.
+    """
+
+    at: float
+    draining: bool
+    ready: Ready
+    fresh: Fresh
+    snapshot: Served | None
+    mixed: bool
+    workers: Sequence[WorkerState]
+    refused: Sequence[Refused]
+    requests: Requests
+    log: Log
+    swaps: int
+    swaps_refused: int
+    watch: WatchState | None
+    troubles: Troubles = Troubles()
+
+
+def status_of(
+    workers: Sequence[WorkerState],
+    totals: Totals,
+    watch: WatchState | None,
+    *,
+    is_draining: bool,
+    stale: float,
+    now: float,
+) -> Status:
+    """Return how a server is; `stale` in seconds, `now` in seconds since 1970, UTC."""
+    workers = sorted(workers, key=lambda worker: worker.process)
+    served = {worker.snapshot.id: worker.snapshot for worker in workers}
+    return Status(
+        at=now,
+        draining=is_draining,
+        ready=all_ready(workers, is_draining, stale, now),
+        fresh=fresh(workers, stale, now),
+        snapshot=min(served.values(), key=lambda one: one.read, default=None),
+        mixed=len(served) > 1,
+        workers=workers,
+        refused=_refused(workers),
+        requests=_requests(totals),
+        log=Log(
+            totals.counts[Count.LOG_LINES_WRITTEN],
+            totals.counts[Count.LOG_LINES_LOST],
+            totals.levels[Level.LOG_QUEUED_BYTES],
+            totals.levels[Level.LOG_OUTAGES],
+        ),
+        troubles=Troubles(
+            totals.counts[Count.STARTS_REFUSED],
+            totals.counts[Count.ERRORS_SURVIVED],
+            totals.counts[Count.MESSAGES_LOST],
+        ),
+        swaps=totals.counts[Count.SWAPS],
+        swaps_refused=totals.counts[Count.SWAPS_REFUSED],
+        watch=watch,
+    )
+
+
+def tiers_of(totals: Totals) -> dict[str, int]:
+    """Return how many lists had their first host of each tier; `none` is for those without one."""
+    found = dict.fromkeys(TIERS, 0)
+    for (endpoint, _, tier), count in totals.requests.items():
+        if endpoint in LISTS:
+            found[tier] += count
+    return found
+
+
+def _requests(totals: Totals) -> Requests:
+    endpoints, statuses = Counter[str](), Counter[str]()
+    for (endpoint, status, _), count in totals.requests.items():
+        endpoints[endpoint] += count
+        statuses[status] += count
+    return Requests(
+        total=sum(endpoints.values()),
+        endpoints=endpoints,
+        statuses=statuses,
+        tiers=tiers_of(totals),
+        countries=dict(sorted(totals.countries.items(), key=lambda item: -item[1])),
+        unknown_repositories=totals.counts[Count.UNKNOWN_REPOSITORIES],
+        errors=totals.counts[Count.ERRORS],
+    )
+
+
+def _refused(workers: Sequence[WorkerState]) -> list[Refused]:
+    """Return the refused files, newest first; each worker refuses the same one by itself."""
+    found: dict[tuple[str, str], list[Refusal]] = {}
+    for worker in workers:
+        for one in {(one.source, one.reason): one for one in reversed(worker.refusals)}.values():
+            found.setdefault((one.source, one.reason), []).append(one)
+    refused = [
+        Refused(
+            replace(max(same, key=lambda one: one.at), stands=any(one.stands for one in same)),
+            len(same),
+        )
+        for same in found.values()
+    ]
+    return sorted(refused, key=lambda one: -one.refusal.at)

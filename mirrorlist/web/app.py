@@ -1,0 +1,242 @@
+"""The ASGI app: paths, methods, headers. Complete on its own under any ASGI server.
+
+The only module that knows starlette. Source: docs/protocol.md#the-endpoints.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+
+import msgspec
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mirrorlist.errors import QueryError
+from mirrorlist.lists.explanation import as_text
+from mirrorlist.lists.repositories import Form, Repositories, render
+from mirrorlist.process.jobs import (
+    PRESENCE,
+    RETRY_SECONDS,
+    Abandoned,
+    Busy,
+    Check,
+    Jobs,
+    Presence,
+    there,
+)
+from mirrorlist.records.counts import Count, endpoint_place
+from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
+from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter, busy
+from mirrorlist.service import Service
+from mirrorlist.web import welcome
+from mirrorlist.web.health import ready
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+METHODS = ("GET", "HEAD")
+# The answer depends on the client's address, so no shared cache may keep it.
+_CACHE = {"Cache-Control": "private"}
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class App:
+    """Answers list requests itself and hands every other path to starlette's router."""
+
+    def __init__(self, service: Service) -> None:
+        """Take the service that knows the answers."""
+        self._service = service
+        self._others = _make_others(service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the path's ending decides, under any prefix."""
+        response: ASGIApp = self._others
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            is_list = path.endswith(("/metalink", "/mirrorlist"))
+            if is_list and scope["method"] in METHODS:
+                response = self._respond(scope, path.endswith("/metalink"))
+            else:
+                response = _method_not_allowed() if is_list else response
+                # The service counts lists itself.
+                send = self._counting(endpoint_place(path), send)
+        await response(scope, receive, send)
+
+    def _counting(self, endpoint: int, send: Send) -> Send:
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._service.slot.add_request(endpoint, message["status"], None)
+                if message["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                    self._service.slot.add(Count.ERRORS)
+            await send(message)
+
+        return counting
+
+    def _respond(self, scope: Scope, is_metalink: bool) -> Response:
+        peer, forwarded = _sender(scope)
+        query, is_head = scope["query_string"], scope["method"] == "HEAD"
+        answer = self._service.respond(is_metalink, query, peer, forwarded, is_head)
+        headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
+        return _plain(answer.body, answer.status, answer.content_type, headers)
+
+
+def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
+    """The peer's address (None on a Unix socket) and what `Trust.believe` wants of the headers."""
+    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
+    if not forwarded and any(name in SIGNS for name, _ in scope["headers"]):
+        forwarded = SIGNED
+    return scope["client"][0] if scope["client"] else None, forwarded
+
+
+def _plain(body: bytes, status: int, content_type: str, headers: dict[str, str]) -> Response:
+    # Given as a header, the type stays as it is: starlette would add a charset to text.
+    return Response(body, status, {"Content-Type": content_type, **headers})
+
+
+def _method_not_allowed() -> Response:
+    headers = {"Allow": ", ".join(METHODS)}
+    return PlainTextResponse("Only GET and HEAD are answered here.\n", 405, headers)
+
+
+class _Beside:
+    """What takes longer than a list may wait for; each of both threads has one at a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._filter = RsyncFilter()
+        self._changes = Jobs("rsyncFilter")
+        # What people ask for to understand a list: some milliseconds each.
+        self._people = Jobs("explain")
+        self._known = Repositories()
+
+    async def repositories(self, request: Request) -> Response:
+        catalog, form = self._service.store.catalog, _form(request)
+        body = self._known.kept(catalog, form)
+        if body is None:
+            try:
+                body = await self._people.do(partial(render, catalog, form), _presence(request))
+            except (Abandoned, Busy):
+                return _come_again(form is Form.TEXT)
+            self._known.keep(catalog, form, body)
+        headers = {} if form is Form.TEXT else _NO_STORE
+        return _plain(body, 200, form.value, headers)
+
+    async def explanation(self, request: Request) -> Response:
+        work = partial(_explain, self._service, request)
+        try:
+            return await self._people.do(work, _presence(request))
+        except (Abandoned, Busy):
+            return _come_again(_as_plain(request))
+
+    async def changes(self, request: Request) -> Response:
+        query, held = request.scope["query_string"], _held(request)
+
+        def work(check: Check) -> FilterAnswer:
+            return self._filter.answer(self._service.store.catalog, query, held, check)
+
+        try:
+            found = await self._changes.do(work, _presence(request))
+        except (Abandoned, Busy):
+            found = busy(query)
+        return Response(found.body, found.status, found.headers)
+
+
+def _make_others(service: Service) -> ASGIApp:
+    beside = _Beside(service)
+
+    async def live(request: Request) -> Response:
+        return PlainTextResponse("OK\n")
+
+    async def is_ready(request: Request) -> Response:
+        state = ready(service)
+        return _json(state, 200 if state.ready else 503)
+
+    async def greet(request: Request) -> Response:
+        # To programs these paths are unknown, as they are to mirrorlist-server.
+        if "text/html" not in request.headers.get("accept", ""):
+            return await nothing_here(request, HTTPException(404))
+        body = welcome.welcome(service.store.catalog, service.status_page)
+        return _plain(body, 200, "text/html; charset=utf-8", welcome.HEADERS)
+
+    async def nothing_here(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("We don't serve their kind here!", 404)
+
+    async def method_not_allowed(request: Request, error: Exception) -> Response:
+        return _method_not_allowed()
+
+    routes = [
+        *(Route(path, greet) for path in welcome.PATHS),
+        Route("/health/live", live),
+        Route("/health/ready", is_ready),
+        *_anywhere("repositories", beside.repositories),
+        *_anywhere("explain", beside.explanation),
+        *_anywhere("rsyncFilter", beside.changes),
+        # MirrorManager answers with a slash too.
+        *_anywhere("rsyncFilter/", beside.changes),
+    ]
+    handlers = {404: nothing_here, 405: method_not_allowed}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    # Its redirect would lead to whatever the client wrote as its Host.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _anywhere(name: str, endpoint: Endpoint) -> list[Route]:
+    """Routes for a name under any prefix, as haproxy and old configurations use several."""
+    return [Route(f"/{name}", endpoint), Route(f"/{{prefix:path}}/{name}", endpoint)]
+
+
+def _held(request: Request) -> Held:
+    headers = request.headers
+    return Held(headers.get("if-none-match"), headers.get("if-modified-since"))
+
+
+def _presence(request: Request) -> Callable[[], Presence]:
+    """Return what says how the connection is; under another server nobody does."""
+    found: Callable[[], Presence] = request.scope.get(PRESENCE, there)
+    return found
+
+
+def _come_again(as_plain: bool) -> Response:
+    headers = {**_NO_STORE, "Retry-After": str(RETRY_SECONDS)}
+    text = f"too many wait for such answers: ask again in {RETRY_SECONDS} s"
+    if as_plain:
+        return _plain(f"# {text}".encode(), 503, "text/plain", headers)
+    return _plain(orjson.dumps({"error": text}), 503, "application/json", headers)
+
+
+def _form(request: Request) -> Form:
+    wants_json = "application/json" in request.headers.get("accept", "")
+    asked = b"format=json" in request.scope["query_string"].split(b"&")
+    return Form.JSON if wants_json or asked else Form.TEXT
+
+
+def _as_plain(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "text/plain" in accept and "json" not in accept
+
+
+def _explain(service: Service, request: Request, check: Check) -> Response:
+    peer, forwarded = _sender(request.scope)
+    as_plain = _as_plain(request)
+    kind = request.scope["path"].removesuffix("/explain").rpartition("/")[2]
+    is_metalink = kind == "metalink" if kind in ("metalink", "mirrorlist") else None
+    try:
+        found = service.explain(request.scope["query_string"], peer, forwarded, is_metalink)
+    except QueryError as error:
+        status = error.status if error.status >= HTTPStatus.BAD_REQUEST else HTTPStatus.NOT_FOUND
+        if as_plain:
+            return _plain(str(error).encode(), status, "text/plain", _CACHE)
+        return _json({"error": str(error)}, status)
+    if as_plain:
+        return _plain(as_text(found).encode() + b"\n", 200, "text/plain", _CACHE)
+    return _json(found)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    body = orjson.dumps(value, default=msgspec.to_builtins)
+    return _plain(body, status, "application/json", _NO_STORE)

@@ -1,0 +1,194 @@
+"""The fast door: answers lists within the parser's callback, and hands all else to the app.
+
+An answer waits for nothing, so it needs no task, and what ASGI and starlette do around one costs
+more than the answer. It is `Service.respond()` all the same; limits and times are those of
+`protocol`. Whatever is out of the ordinary (a body, another method, an upgrade, an answer under
+way, a client that does not read) takes the way through the app, in its turn.
+"""
+
+import asyncio
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from mirrorlist.lists.answer import Answer
+from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
+from mirrorlist.service import Service
+from mirrorlist.web.protocol import LimitedProtocol, announces_body
+
+# Whose protocol class this was written for; another one may call its methods otherwise.
+KNOWN_UVICORN = ((0, 50), (0, 60))
+# With these a request is more than its head.
+_MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_NOTED = _MORE | SIGNS | {FORWARDED_FOR}
+_LISTS = (b"/metalink", b"/mirrorlist")
+
+
+class Door(LimitedProtocol):
+    """A connection that answers lists itself; `service` is set on a subclass."""
+
+    service: Service
+    _is_answered = False
+
+    def on_message_begin(self) -> None:
+        """Begin with a request that nobody has answered; what the app needs is made for it only."""
+        self.url, self.headers = b"", []
+        self._forwarded: list[bytes] = []
+        self._is_answered = self._has_more = self._is_signed = False
+        self._begin_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer of a body is not a header."""
+        if self._in_head:
+            name = name.lower()
+            self.headers.append((name, value))
+            if name in _NOTED:
+                self._note(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Answer a list, or begin to answer by the app."""
+        self._count_headers()
+        path, _, query = self.url.partition(b"?")
+        if path.endswith(_LISTS) and self._is_plain(path):
+            self._answer(path.endswith(_LISTS[0]), query)
+        else:
+            self._hand_over()
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request."""
+        if not self._is_answered:
+            super().on_message_complete()
+
+    def _is_plain(self, path: bytes) -> bool:
+        """Return whether a request can be answered here and now."""
+        return (
+            self.parser.get_method() in (b"GET", b"HEAD")
+            and path.isascii()
+            and b"#" not in self.url
+            and not self.is_answering
+            and not self.flow.write_paused
+            and not self._has_more
+        )
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == FORWARDED_FOR:
+            self._forwarded.append(value)
+        elif name in SIGNS:
+            self._is_signed = True
+        elif name != b"content-length" or announces_body(name, value):
+            self._has_more = True
+
+    def _hand_over(self) -> None:
+        """Begin again as uvicorn does, for the app."""
+        url, headers = self.url, tuple(self.headers)
+        HttpToolsProtocol.on_message_begin(self)
+        HttpToolsProtocol.on_url(self, url)
+        for name, value in headers:
+            HttpToolsProtocol.on_header(self, name, value)
+
+    def _answer(self, is_metalink: bool, query: bytes) -> None:
+        self._end_head()
+        self._is_answered = True
+        peer = self.client[0] if self.client else None
+        forwarded = self._forwarded or (SIGNED if self._is_signed else [])
+        is_head = self.parser.get_method() == b"HEAD"
+        found = self.service.respond(is_metalink, query, peer, forwarded, is_head)
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        head = self._head(found, keep_alive)
+        self.server_state.total_requests += 1
+        if is_head:
+            self.transport.write(head)
+        else:
+            self.transport.write(b"".join((head, *found.pieces)))
+        if keep_alive:
+            self._deadline.set(self.timeout_keep_alive)
+        else:
+            self._close()
+
+    def _head(self, found: Answer, keep_alive: bool) -> bytes:
+        date = self.server_state.default_headers[0][1]
+        common = _common(found.status, found.content_type, date)
+        location = b"" if found.location is None else b"location: %b\r\n" % found.location.encode()
+        length, close = sum(map(len, found.pieces)), b"" if keep_alive else b"connection: close\r\n"
+        return b"%b%bcontent-length: %d\r\n%b\r\n" % (common, location, length, close)
+
+
+@lru_cache(64)
+def _common(status: int, content_type: str, date: bytes) -> bytes:
+    """Return what the heads of a second have in common."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"date: {date.decode()}",
+        f"content-type: {content_type}",
+        "cache-control: private",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def make_door(service: Service) -> type[Door]:
+    """Return the protocol class of a worker with this service."""
+    return type("ServiceDoor", (Door,), {"service": service})
+
+
+def misfit(service: Service) -> str | None:
+    """Return why the door cannot be used with this uvicorn, or None."""
+    version = tuple(int(part) for part in uvicorn.__version__.split(".")[:2] if part.isdigit())
+    least, beyond = KNOWN_UVICORN
+    if not least <= version < beyond:
+        return f"uvicorn {uvicorn.__version__} is none of those it knows"
+    try:
+        answered = _tried(service)
+    # Whatever another uvicorn may raise, there is still the app.
+    except Exception as error:
+        return f"it does not work with this uvicorn: {error!r}"
+    return None if answered else "it gives no answer with this uvicorn"
+
+
+class _Memory(asyncio.Transport):
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def _tried(service: Service) -> bool:
+    """Ask the door for nothing in particular, and for something of the app, without a network."""
+    asked: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["path"], scope["headers"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    loop = asyncio.new_event_loop()
+    try:
+        state = ServerState()
+        state.default_headers = [(b"date", b"now")]
+        config = uvicorn.Config(app, log_config=None, lifespan="off")
+        connection = make_door(service)(config, state, {}, _loop=loop)
+        transport = _Memory()
+        connection.connection_made(transport)
+        for path in ("/mirrorlist", "/mirrorlist", "/else"):
+            connection.data_received(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        loop.run_until_complete(asyncio.wait(state.tasks))
+        connection.connection_lost(None)
+    finally:
+        loop.close()
+    lists = transport.written.count(b"HTTP/1.1 200 OK\r\ndate: now\r\n")
+    others = transport.written.count(b"HTTP/1.1 204 No Content\r\ndate: now\r\n")
+    return (lists, others, asked) == (2, 1, [("/else", [(b"host", b"a")])])

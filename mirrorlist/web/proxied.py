@@ -1,0 +1,71 @@
+"""Connections of proxies that forward bytes, and say with the PROXY protocol whose they are.
+
+A trusted proxy (`--trusted-proxy`) must begin each connection with a header: what it does not
+say is not guessed. Anybody else speaks plain HTTP, and a header of his is refused as such; which
+of the two it is, his address decides before his first byte.
+"""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
+from mirrorlist.web.proxyheader import Header, NotAHeader, read_header
+
+_TEXT = (
+    "This port takes connections of trusted proxies with a PROXY header only"
+    " (--proxy-protocol, --trusted-proxy)."
+)
+
+
+class Proxied(LimitedProtocol):
+    """A connection that may begin with a PROXY header; `is_proxy` is set on a subclass.
+
+    The client that it names stands in the place of the peer, so an X-Forwarded-For line is
+    believed only if he is a trusted proxy himself.
+    """
+
+    is_proxy: Callable[[str | None], bool]
+
+    # What has come of the header; None where there is none to come.
+    _heard: bytes | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a header, if a trusted proxy connects."""
+        super().connection_made(transport)
+        if self.is_proxy(self.client[0] if self.client else None):
+            self._heard = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Take the header, then what is asked."""
+        if self._heard is None or self._is_deaf:
+            super().data_received(data)
+            return
+        self._heard += data
+        try:
+            header = read_header(self._heard)
+        except NotAHeader:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        if header:
+            rest, self._heard = self._heard[header.size :], None
+            self._take(header)
+            if rest:
+                super().data_received(rest)
+
+    def _take(self, header: Header) -> None:
+        if header.address is not None:
+            self.client = header.address, header.port
+        elif not header.is_local:
+            # Somebody, and not the proxy: who passes for it would be ours.
+            self.client = UNKNOWN_CLIENT
+
+    def _text(self, status: HTTPStatus) -> str:
+        return super()._text(status) if self._heard is None else _TEXT
+
+
+def make_proxied(
+    protocol: type[LimitedProtocol], is_proxy: Callable[[str | None], bool]
+) -> type[LimitedProtocol]:
+    """Return a protocol class whose connections of trusted proxies begin with a header."""
+    return type("ProxiedConnection", (Proxied, protocol), {"is_proxy": staticmethod(is_proxy)})

@@ -1,0 +1,213 @@
+"""Takes a changed snapshot or GeoIP file into use while its worker answers.
+
+In a thread of the worker: told by the file system (watchfiles), and looking every two seconds
+where nothing is told, as on NFS, and when woken by SIGHUP. The new file is opened, verified and
+compiled beside the one in use; then one reference changes, and every request after that is
+answered from the new one alone. What cannot be used is refused, and the old one stays.
+"""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+from watchfiles import watch
+
+from mirrorlist.errors import GeoipError
+from mirrorlist.process.messages import Say, print_trouble, safely
+from mirrorlist.process.signals import Flag
+from mirrorlist.process.threads import Threads
+from mirrorlist.records.worker_state import Source, Teller
+from mirrorlist.request.geo import MmdbGeo
+from mirrorlist.service import Service
+from snapshot.file.errors import SnapshotError
+
+LOOK_SECONDS = 2.0
+# A file that is no good may be half-written: it is refused when it still is after so long.
+AGAIN_SECONDS = 0.5
+_MILLISECONDS = 1000
+
+# How long a thread may hold up the others; Python's 5 ms would be felt in every answer.
+_SWITCH_SECONDS = 0.0005
+# Collections of garbage among what lives for long.
+_NEVER = 1 << 30
+
+Loaded = TypeVar("Loaded")
+Look = tuple[int, int, int, int]
+
+
+class Refresher:
+    """Keeps a worker's snapshot and GeoIP data those of their files."""
+
+    def __init__(
+        self, service: Service, files: "Files", say: Say, teller: Teller | None = None
+    ) -> None:
+        """Take the files as they were before the service read them.
+
+        `say` is for the operator, the teller for the pages and metrics of all workers.
+        """
+        self._service = service
+        self._say, self._teller = safely(say), teller
+        self._woken = Flag()
+        snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
+        self._watched = [_Watched(Source.SNAPSHOT, *snapshot)]
+        if files.geoip:
+            geoip = files.geoip, files.geoip_look, self._load_geoip
+            self._watched.append(_Watched(Source.GEOIP, *geoip))
+
+    def start(self, threads: Threads) -> None:
+        """Look from now on, in a thread that ends with the process; an error is counted."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        # One of all that is kept would take 60 ms; the young ones catch what is garbage in circles.
+        gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
+        threads.go_on("refresher", self._step)
+
+    def wake(self) -> None:
+        """Look at once; may be called from a signal handler."""
+        self._woken.set()
+
+    def look(self) -> bool:
+        """Take every changed file into use or refuse it; returns whether to look again soon."""
+        soon = [self._look_at(one) for one in self._watched]
+        return any(soon)
+
+    def _look_at(self, file: "_Watched") -> bool:
+        now = look_at(file.path)
+        # While there is no file, the last one is used.
+        if now is None or now == file.seen:
+            return False
+        try:
+            said = file.load()
+        except (SnapshotError, GeoipError) as error:
+            if file.failed != now:
+                file.failed = now
+                return True
+            self._refuse(file, str(error))
+            # No fault of the file's: no more files can be opened, or a disk is gone for a while.
+            if isinstance(error.__cause__, OSError):
+                return False
+        except Exception as error:
+            if file.refused is None:
+                print_trouble()
+            self._refuse(file, f"{file.path}: an error of ours: {error!r}")
+            if isinstance(error, OSError | MemoryError | RuntimeError):
+                return False
+        else:
+            if said:
+                self._say(said)
+            elif self._teller:
+                self._teller.settled(file.source)
+        file.seen, file.failed, file.refused = now, None, None
+        return False
+
+    def _load_snapshot(self) -> str | None:
+        store = self._service.store
+        before = store.catalog
+        catalog = _undisturbed(store.load)
+        if (catalog.id, catalog.read) == (before.id, before.read):
+            return None
+        store.catalog = catalog
+        if self._teller:
+            self._teller.swapped(catalog, self._service.clock())
+        age = catalog.age(self._service.clock())
+        return f"snapshot {catalog.id} is in use, read {age} s ago"
+
+    def _load_geoip(self) -> str | None:
+        path = self._watched[1].path
+        self._service.geo = geo = _undisturbed(lambda: MmdbGeo(path))
+        if self._teller:
+            self._teller.swapped_geoip(geo)
+        return f"GeoIP {geo.name} is in use"
+
+    def _refuse(self, file: "_Watched", reason: str) -> None:
+        if file.refused == (file.failed, reason):
+            return
+        file.refused = file.failed, reason
+        if self._teller:
+            self._teller.refused(file.source, reason, self._service.clock())
+        self._say(f"refused, the one before it stays in use: {reason}")
+
+    def _step(self) -> None:
+        self._woken.clear()
+        if self.look():
+            time.sleep(AGAIN_SECONDS)
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Return when something may have changed, but soon enough for what nobody tells."""
+        folders = {file.path.parent for file in self._watched}
+        try:
+            told = watch(
+                *folders,
+                watch_filter=None,
+                debounce=100,
+                step=50,
+                stop_event=self._woken,
+                rust_timeout=int(LOOK_SECONDS * _MILLISECONDS),
+                yield_on_timeout=True,
+                raise_interrupt=False,
+                recursive=False,
+            )
+            for _ in told:
+                self._service.forget()
+                if any(look_at(file.path) != file.seen for file in self._watched):
+                    return
+        # No more watches to be had, or no such folder at the moment.
+        except (OSError, RuntimeError):
+            self._woken.wait(LOOK_SECONDS)
+            self._service.forget()
+
+
+class Files(Struct, frozen=True):
+    """The files of a service, and how they looked before it read them."""
+
+    snapshot: Path
+    geoip: Path | None
+    snapshot_look: Look | None
+    geoip_look: Look | None
+
+
+def look_at_files(snapshot: Path, geoip: Path | None) -> Files:
+    """Return how the files look now: to be called before they are read."""
+    return Files(snapshot, geoip, look_at(snapshot), look_at(geoip) if geoip else None)
+
+
+def look_at(path: Path) -> Look | None:
+    """Return what tells a file from the one before it, or None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    # The change time, too: a file may become readable.
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class _Watched:
+    """A file, how it looked when it was last taken or refused, and when it last failed."""
+
+    def __init__(
+        self, source: Source, path: Path, seen: Look | None, load: Callable[[], str | None]
+    ) -> None:
+        self.source = source
+        self.path = path
+        self.seen = seen
+        self.load = load
+        self.failed: Look | None = None
+        # Why it was refused, while it is tried again.
+        self.refused: tuple[Look | None, str] | None = None
+
+
+def _undisturbed(load: Callable[[], Loaded]) -> Loaded:
+    """Return what is loaded, without collections of garbage, each of which stops all answers."""
+    gc.disable()
+    try:
+        return load()
+    finally:
+        # Thousands of new objects that stay: not even the next collection shall look at them.
+        gc.freeze()
+        gc.enable()

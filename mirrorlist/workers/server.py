@@ -1,0 +1,181 @@
+"""One worker: the listening socket, uvicorn around the app, and its orderly end."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+import uvicorn
+
+from mirrorlist.process.messages import Say, lost_lines
+from mirrorlist.process.threads import Threads
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.counts import ENDPOINTS, Count, Counts, Level, Slot
+from mirrorlist.records.heartbeat import BEAT_SECONDS
+from mirrorlist.records.worker_state import Teller
+from mirrorlist.service import Service
+from mirrorlist.web.app import App
+from mirrorlist.web.capacity import most_connections
+from mirrorlist.web.fast import make_door
+from mirrorlist.web.protocol import LimitedProtocol
+from mirrorlist.web.proxied import make_proxied
+from mirrorlist.workers.refresh import Files, Refresher
+
+_OTHER = ENDPOINTS.index("other")
+# haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
+KEEP_ALIVE_SECONDS = 75
+# Answers take microseconds; what is still open after this is a client that does not read.
+GRACEFUL_SECONDS = 10
+_LAST_SECONDS = 5
+
+
+def work(
+    service: Service,
+    listeners: Sequence[socket.socket],
+    counts: Counts,
+    files: Files,
+    say: Say,
+    lifeline: int,
+    *,
+    fast: bool = True,
+    proxied: bool = False,
+) -> None:
+    """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
+
+    `counts`: where what happens is counted, and how the worker is, is told. `files` are taken
+    anew whenever they change; one worker says so for all. `lifeline` is the reading end of a
+    pipe that the supervisor holds open: its end tells that the supervisor was killed, so no
+    worker stays behind with the port. `fast`: lists are answered by the door, else all by the
+    app. `proxied`: trusted proxies begin their connections with a PROXY header.
+    """
+    service.reseed()
+    slot = service.slot = counts.claim()
+    teller = Teller(slot, service.store.catalog, service.geo, service.clock())
+    # A client's mistake is its own business; only what we did wrong goes to the operator.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
+    threads.start("lifeline", partial(_end_with, lifeline))
+    config = uvicorn.Config(
+        App(service),
+        loop="uvloop",
+        http=_protocol(service, slot, fast, proxied),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    _keep(service.log, threads)
+    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, teller), threads)
+    server = _Server(config, service.log, Carrier(slot, service.log, threads), threads)
+    server.run(sockets=[*listeners])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which tells each second that it runs, and how; and which writes what is
+    left of the request log at its end.
+
+    Not after `run()`, as that ends with the signal that ended it.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, log: AccessLog | None, carrier: "Carrier", threads: Threads
+    ) -> None:
+        super().__init__(config)
+        self._log, self._carrier, self._threads = log, carrier, threads
+        self._next_beat = 0.0
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done ten times a second; returns whether it is time to end."""
+        if (now := time.monotonic()) >= self._next_beat:
+            self._next_beat = now + BEAT_SECONDS
+            self._carrier.carry(now)
+            self._threads.again()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is under way."""
+        await super().shutdown(sockets)
+        if self._log:
+            self._log.close()
+        self._carrier.carry(time.monotonic())
+
+
+def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> type[LimitedProtocol]:
+    """Return the class of this worker's connections; what is not asked for costs nothing."""
+    protocol = make_door(service) if fast else LimitedProtocol
+    if proxied:
+        protocol = make_proxied(protocol, service.trust.is_proxy)
+
+    def refused(status: int) -> None:
+        slot.add_request(_OTHER, status, None)
+
+    own = {
+        "refused": staticmethod(refused),
+        "gave_way": staticmethod(lambda: slot.add(Count.CONNECTIONS_GAVE_WAY)),
+        "most_connections": most_connections(),
+    }
+    return type("Counting", (protocol,), own)
+
+
+class Carrier:
+    """Carries what a worker's threads have counted into its slot, where only one thread writes."""
+
+    def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
+        """Take the worker's slot, its request log, if there is one, and its threads."""
+        self._slot, self._log, self._threads = slot, log, threads
+        self._written = self._lost = self._survived = 0
+        # What was lost before the fork is the supervisor's.
+        self._unsaid = lost_lines()
+
+    def carry(self, now: float) -> None:
+        """Tell that the worker answers, and how it is; `now` is of the monotonic clock."""
+        slot = self._slot
+        slot.beat(now)
+        self._unsaid, more = (unsaid := lost_lines()), unsaid - self._unsaid
+        slot.add(Count.MESSAGES_LOST, more)
+        self._survived, more = (survived := self._threads.survived), survived - self._survived
+        slot.add(Count.ERRORS_SURVIVED, more)
+        if log := self._log:
+            log.look(now)
+            self._written, more = (written := log.written), written - self._written
+            slot.add(Count.LOG_LINES_WRITTEN, more)
+            self._lost, more = (lost := log.lost), lost - self._lost
+            slot.add(Count.LOG_LINES_LOST, more)
+            slot.set(Level.LOG_QUEUED_BYTES, log.queued)
+            slot.set(Level.LOG_OUTAGES, log.is_out)
+
+
+def _keep(log: AccessLog | None, threads: Threads) -> None:
+    if log:
+        log.start(threads)
+    signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen() if log else None)
+    # Held back until there was a handler.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
+
+
+def _refresh(refresher: Refresher, threads: Threads) -> None:
+    refresher.start(threads)
+    signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _silent(text: str) -> None:
+    """Say nothing, as another worker does."""
+
+
+def _end_with(lifeline: int) -> None:
+    # Whatever goes wrong with it: no worker stays behind with the port.
+    with suppress(OSError):
+        os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACEFUL_SECONDS + _LAST_SECONDS)
+    # Its event loop hangs, and nobody is there any more who would kill it.
+    os._exit(1)

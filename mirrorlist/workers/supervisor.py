@@ -1,0 +1,229 @@
+"""Forks the workers, replaces those that die, and ends them in order.
+
+Forked after everything is imported and loaded, so the workers share those pages; the parent
+only waits for signals, and looks now and then whether its workers still answer. Nothing that the
+system refuses, a fork or a line on standard error, ends it: it pauses and tries again.
+"""
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NoReturn
+
+from mirrorlist.errors import StartError
+from mirrorlist.process.messages import Say, print_trouble, safely
+from mirrorlist.process.signals import PASSED_ON, STOP, UNKNOWN, explained, pass_over
+from mirrorlist.workers.server import GRACEFUL_SECONDS
+
+_HANDLED = {*STOP, *PASSED_ON, *UNKNOWN, signal.SIGCHLD}
+# A worker that dies at once would be forked thousands of times a second.
+_SHORT_LIFE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.5
+_KILL_AFTER_SECONDS = GRACEFUL_SECONDS + 5
+# What even SIGKILL does not end hangs in the kernel, on a disk that is gone.
+_MOST_KILLS = 2
+_LAST_SECONDS = 2.0
+_GLANCE_SECONDS = 0.01
+# Linux only: prctl(2), by which a process asks for a signal at its parent's end.
+_PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 5.0
+"""How often a supervisor looks whether its workers still answer."""
+
+Work = Callable[[int], None]
+Hung = Callable[[], Iterable[int]]
+
+
+class Supervisor:
+    """Keeps a number of worker processes running until it is told to stop."""
+
+    def __init__(
+        self,
+        work: Work,
+        workers: int,
+        say: Say,
+        stopping: Callable[[], None] = lambda: None,
+        beside: Work | None = None,
+        *,
+        refused: Callable[[], object] = lambda: None,
+        hung: Hung = tuple,
+        ends: frozenset[signal.Signals] = STOP,
+        over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Take what a worker does, given the lifeline's reading end; `stopping` is called first
+        when the end begins, so that this process holds no socket on which clients would wait.
+
+        `beside`: what one more process does, which is no worker, and is killed when all of these
+        have ended. `refused` counts forks that the system refused; `hung` names workers that
+        have not answered for too long, and is asked every few seconds; `ends` are the signals
+        that mean the end; `over` says, every few seconds, whether it is the end without one.
+        """
+        self._work = work
+        self._beside = beside
+        self._workers = workers
+        self._stopping = stopping
+        self._say = safely(say)
+        self._refused, self._hung, self._ends, self._over = refused, hung, ends, over
+        self._is_refused = False
+        self._born: dict[int, float] = {}
+        self._born_beside: dict[int, float] = {}
+        try:
+            self._lifeline = os.pipe()
+        except OSError as error:
+            raise StartError(f"no pipe to the workers can be made: {error.strerror}") from error
+
+    def run(self) -> None:
+        """Fork, then wait until SIGTERM or SIGINT; returns when every worker has ended.
+
+        SIGUSR2 and SIGHUP go to each worker, where they are blocked at first.
+        """
+        gc.collect()
+        # What is loaded now lives for ever: the collector must not touch (so copy) its pages.
+        gc.freeze()
+        # Whoever started us may ignore it, and then no end of a worker would be told.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # Blocked before the first fork, or a signal in between would be lost or end us at once.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        self._fill()
+        while (number := self._wait()) not in self._ends and not self._over():
+            if number in UNKNOWN:
+                self._say(explained("serve", number))
+            elif number in PASSED_ON:
+                self._signal(signal.Signals(number))
+            self._replace()
+            self._end_hung()
+        self._stop()
+
+    def _wait(self) -> int:
+        # A missing worker is forked after the pause, if no signal comes before.
+        complete = len(self._born) == self._workers and (self._born_beside or not self._beside)
+        arrived = signal.sigtimedwait(_HANDLED, LOOK_SECONDS if complete else _PAUSE_SECONDS)
+        return arrived.si_signo if arrived else 0
+
+    def _fill(self) -> None:
+        missing = [(self._work, self._born)] * (self._workers - len(self._born))
+        if self._beside and not self._born_beside:
+            missing.append((self._beside, self._born_beside))
+        for work, born in missing:
+            if not self._fork(work, born):
+                return
+        if missing and self._is_refused:
+            self._is_refused = False
+            self._say("all processes run now")
+
+    def _fork(self, work: Work, born: dict[int, float]) -> bool:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        try:
+            process = os.fork()
+        except OSError as error:
+            self._refuse(error)
+            return False
+        if not process:
+            self._become(work)
+        born[process] = time.monotonic()
+        return True
+
+    def _refuse(self, error: OSError) -> None:
+        self._refused()
+        if not self._is_refused:
+            self._is_refused = True
+            self._say(
+                f"warning: a process cannot be begun: {error.strerror}; trying again every"
+                f" {_PAUSE_SECONDS:g} s; {len(self._born)} of {self._workers} workers run"
+            )
+
+    def _become(self, work: Work) -> NoReturn:
+        status = 1
+        try:
+            _be_woken_at_its_end()
+            os.close(self._lifeline[1])
+            for stop in STOP:
+                signal.signal(stop, signal.SIG_DFL)
+            pass_over("worker", UNKNOWN, self._say)
+            # What is passed on stays blocked until the worker can handle it.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - PASSED_ON)
+            work(self._lifeline[0])
+            status = 0
+        except BaseException:
+            print_trouble()
+        finally:
+            # Never back into the parent's code: this is a copy of it.
+            os._exit(status)
+
+    def _replace(self) -> None:
+        ended = self._reap()
+        for name, _ in ended:
+            self._say(f"{name} ended unexpectedly; starting another")
+        if not any(lived < _SHORT_LIFE_SECONDS for _, lived in ended):
+            self._fill()
+
+    def _end_hung(self) -> None:
+        for process in self._born.keys() & set(self._hung()):
+            self._say(f"worker {process} does not answer any more; it is killed")
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+
+    def _reap(self) -> list[tuple[str, float]]:
+        ended = []
+        while self._born or self._born_beside:
+            process = self._one_that_ended()
+            if not process:
+                break
+            for kind, born in (("worker", self._born), ("admin process", self._born_beside)):
+                if process in born:
+                    ended.append((f"{kind} {process}", time.monotonic() - born.pop(process)))
+        return ended
+
+    def _one_that_ended(self) -> int:
+        """Return a child that has ended, or 0."""
+        try:
+            return os.waitpid(-1, os.WNOHANG)[0]
+        except ChildProcessError:
+            # We have no child at all: somebody else has taken the news of their ends.
+            return next(iter({**self._born, **self._born_beside}))
+
+    def _stop(self) -> None:
+        self._stopping()
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _KILL_AFTER_SECONDS
+        self._reap()
+        kills = 0
+        while self._born and kills <= _MOST_KILLS:
+            left = deadline - time.monotonic()
+            # A second signal, or time over: those who still wait for a slow client go now.
+            arrived = signal.sigtimedwait(_HANDLED, max(0.0, left))
+            if arrived is None or arrived.si_signo in self._ends:
+                kills += arrived is None
+                self._signal(signal.SIGKILL)
+                deadline = time.monotonic() + _KILL_AFTER_SECONDS
+            self._reap()
+        if self._born:
+            self._say(f"warning: not even killed: {', '.join(map(str, self._born))}")
+        self._stop_beside()
+
+    def _stop_beside(self) -> None:
+        deadline = time.monotonic() + _LAST_SECONDS
+        # It has nothing to finish, and has not been waited for yet, so the number is its own.
+        for process in self._born_beside:
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        while self._born_beside and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(_GLANCE_SECONDS)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._born:
+            with suppress(OSError):
+                os.kill(process, number)
+
+
+def _be_woken_at_its_end() -> None:
+    """Let the kernel continue this process at its parent's end: a stopped one reads no lifeline."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
