@@ -24,7 +24,7 @@ from mirrorlist.rsync.changed import Changed
 from mirrorlist.rsync.pathglob import PathGlobs
 from mirrorlist.rsync.query import FilterQuery, asked_form, parse_filter_query
 from snapshot.file.errors import SnapshotError
-from snapshot.file.text import is_noise
+from snapshot.file.noise import is_noise
 
 MAX_AGE = 60
 # Bodies that are kept: mirrors that ran after the same export ask for the same.

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from snapshot.file.errors import SnapshotError
 from snapshot.file.model import Category, Directory, History, SnapshotData
+from snapshot.file.noise import is_noise
 from snapshot.file.reachable import reachable
 from snapshot.file.reader import Snapshot
-from snapshot.file.text import is_noise
 
 # Far beyond any clock, and short of what a snapshot can hold.
 _LATEST = 1 << 62

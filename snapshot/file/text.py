@@ -16,14 +16,6 @@ _AROUND = re.compile(rf"\A{_BLANKS}|{_BLANKS}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
-# What storage and rsync make on their own: docs/mirrormanager.md#directories-that-are-noise.
-NOISE = frozenset((".snapshot", ".~tmp~"))
-
-
-def is_noise(name: str) -> bool:
-    """Return whether a directory is one that storage or rsync makes on its own, or in one."""
-    return "." in name and not NOISE.isdisjoint(name.split("/"))
-
 
 def refuse_control(text: object, what: str) -> str:
     """Return the text; ValueError if it is none, has a control character or broken UTF-8."""
