@@ -1,6 +1,6 @@
-"""Processes of the command `mirrorlist` without the fifth of a second that its imports take.
+"""Processes of the command `mirrorlist` without the second that its imports take.
 
-A template imports the command once and forks a process for each run, with that run's arguments,
+A template imports all of the code once and forks a process for each run, with that run's arguments,
 environment, folder and output; from there on the process is as any other, to its exit code.
 """
 
@@ -13,7 +13,9 @@ import socket
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
@@ -106,7 +108,15 @@ def _become(files: list[int], command: list[str], environment: dict[str, str], f
 if __name__ == "__main__":
     # As a script has it, from whose name click then takes the program's.
     sys.modules["__main__"].__package__ = None
+    import mirrorlist
+    import snapshot
     from mirrorlist.cli import main
+
+    # What a command imports when it runs, such as a database's driver, takes a second.
+    for package in (mirrorlist, snapshot):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                import_module(module.name)
 
     # Otherwise each process copies all of it when it collects its garbage, which takes longer
     # than the imports.

@@ -354,6 +354,7 @@ def test_head_is_no_line(snapshot: Path, tmp_path: Path, path: Path, door: str) 
     assert logged(path.read_bytes()) == ["get"]
 
 
+@pytest.mark.system
 def test_kill_leaves_what_was_flushed(snapshot: Path, tmp_path: Path, path: Path) -> None:
     """Lines are written within about a second by themselves, so kill -9 loses only later ones."""
     with serve(snapshot, tmp_path, "--log", path) as server:
@@ -366,6 +367,7 @@ def test_kill_leaves_what_was_flushed(snapshot: Path, tmp_path: Path, path: Path
     assert logged(path.read_bytes()) == [*numbered("a", 10), *numbered("b", 3)]
 
 
+@pytest.mark.system
 def test_rotation_under_load(snapshot: Path, tmp_path: Path, path: Path) -> None:
     """However often the log is rotated while two workers answer, each line is there, once.
 
@@ -417,6 +419,7 @@ def _held_files(server: Server) -> set[str]:
     return found
 
 
+@pytest.mark.system
 def test_answers_whatever_the_log_does(snapshot: Path, tmp_path: Path, path: Path) -> None:
     """With a pipe that nobody reads all is answered, and the stop is 0."""
     os.mkfifo(path)

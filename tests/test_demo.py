@@ -66,6 +66,7 @@ def _dump(path: Path) -> dict[object, Rows]:
         }
 
 
+@pytest.mark.system
 def test_is_the_same_at_each_build(path: Path, tmp_path: Path) -> None:
     """Another process, with another order of its sets, writes equal rows into all tables."""
     again = tmp_path / "again.sqlite"

@@ -34,7 +34,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
 @pytest.fixture
 def uncollected() -> Iterator[None]:
     """No collection of garbage, as of what has lived for a while in a worker."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

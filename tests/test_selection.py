@@ -97,7 +97,7 @@ def sent(situation: Situation, seed: int) -> list[Sent]:
     return [Sent(host.id - 1, host.tier, host.urls) for host in told.hosts]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(situations(), st.integers())
 def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """In any world the hosts are those of the table, each in its first tier, tier after tier."""

@@ -128,6 +128,7 @@ def test_interrupt_of_the_whole_group(snapshot: Path, tmp_path: Path) -> None:
         assert "unexpectedly" not in server.output.read_text()
 
 
+@pytest.mark.system
 def test_an_answer_under_way_is_finished(long_snapshot: Path, tmp_path: Path) -> None:
     """After SIGTERM an answer under way comes to its last byte, then the server ends with 0."""
     with _running(long_snapshot, tmp_path) as server, _answer_under_way(server) as connection:
@@ -140,6 +141,7 @@ def test_an_answer_under_way_is_finished(long_snapshot: Path, tmp_path: Path) ->
         assert server.process.wait(5) == 0
 
 
+@pytest.mark.system
 def test_a_second_signal_waits_for_nobody(long_snapshot: Path, tmp_path: Path) -> None:
     """A second SIGTERM ends the server at once, though a client still reads."""
     with _running(long_snapshot, tmp_path, workers=2) as server, _answer_under_way(server):
@@ -174,6 +176,7 @@ def test_no_worker_outlives_the_supervisor(
         assert _refuses(server.port)
 
 
+@pytest.mark.system
 def test_nobody_new_is_let_in_while_stopping(long_snapshot: Path, tmp_path: Path) -> None:
     """After SIGTERM a new connection is refused at once, so that a proxy asks another server."""
     with _running(long_snapshot, tmp_path) as server, _answer_under_way(server):
