@@ -34,7 +34,7 @@ fix: dev ## mend what ruff can mend: lint, then format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: dev ## write what stands in docs/ and comes from the code: settings, metrics, commands
+docs: dev ## write what stands in docs/ and comes from the code: settings, metrics, commands, JSON
 	UPDATE_DOCS=1 $(BIN)/pytest $(DOCS)
 
 hostile: dev ## 200,000 malformed requests against a live server
@@ -57,7 +57,7 @@ clean: ## remove .venv and caches
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Tests that hold what stands in docs/, and write it with UPDATE_DOCS=1.
-DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_metrics.py
+DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_json_page.py tests/test_metrics.py
 PROJECT := pyproject.toml mirrorlist/__init__.py
 
 .venv/installed: requirements.lock $(PROJECT)

@@ -11,6 +11,7 @@ import msgspec
 from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
+from mirrorlist.cli.printed import Exported, LeftOutRow, Phase
 from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
@@ -100,24 +101,20 @@ def run_export(
 def report(result: "ExportResult", path: Path, json: bool) -> None:
     """Say what was published, as a line of JSON or for people."""
     if json:
-        click.echo(msgspec.json.encode(_json(result)))
+        click.echo(msgspec.json.encode(_exported(result)))
     else:
         _say(result, path)
 
 
-def _json(result: "ExportResult") -> dict[str, object]:
-    return {
-        "counts": result.counts,
-        "left_out": [
-            {"table": row.table, "id": row.id, "reason": row.reason} for row in result.left_out
-        ],
-        "notes": list(result.notes),
-        "seconds": round(result.seconds, 3),
-        "bytes": result.bytes,
-        "phases": [
-            {"name": phase.name, "seconds": round(phase.seconds, 3)} for phase in result.phases
-        ],
-    }
+def _exported(result: "ExportResult") -> Exported:
+    return Exported(
+        counts=result.counts,
+        left_out=[LeftOutRow(row.table, row.id, row.reason) for row in result.left_out],
+        notes=list(result.notes),
+        seconds=round(result.seconds, 3),
+        bytes=result.bytes,
+        phases=[Phase(phase.name, round(phase.seconds, 3)) for phase in result.phases],
+    )
 
 
 def _say(result: "ExportResult", path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
 from mirrorlist.cli.options import options
+from mirrorlist.cli.printed import Section, Summary
 from mirrorlist.cli.unanswered import unknown_directory, unknown_repository
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
@@ -78,19 +79,19 @@ def _find(snapshot: Snapshot, repo: str | None, arch: str | None, path: str | No
     return index
 
 
-def _summary(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "format": snapshot.format,
-        "id": snapshot.id,
-        "built": snapshot.built,
-        "read": snapshot.read,
-        "sealed": snapshot.sealed,
-        "dated_since": _since(snapshot),
-        "origin": snapshot.report.origin,
-        "notes": list(snapshot.report.notes),
-        "counts": snapshot.counts(),
-        "sections": [{"name": name, "bytes": size} for name, size in snapshot.section_sizes],
-    }
+def _summary(snapshot: Snapshot) -> Summary:
+    return Summary(
+        format=snapshot.format,
+        id=snapshot.id,
+        built=snapshot.built,
+        read=snapshot.read,
+        sealed=snapshot.sealed,
+        dated_since=_since(snapshot),
+        origin=snapshot.report.origin,
+        notes=list(snapshot.report.notes),
+        counts=snapshot.counts(),
+        sections=[Section(name, size) for name, size in snapshot.section_sizes],
+    )
 
 
 def _since(snapshot: Snapshot) -> int | None:

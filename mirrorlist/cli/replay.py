@@ -72,7 +72,7 @@ def replay(
         )
     seconds = time.monotonic() - begin
     if json:
-        click.echo(msgspec.json.encode(tally.as_data(seconds)))
+        click.echo(msgspec.json.encode(tally.replayed(seconds)))
     else:
         _print(output(), tally, seconds)
     if not (first.is_ours or second.is_ours):

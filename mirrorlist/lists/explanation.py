@@ -16,36 +16,52 @@ class SnapshotUsed(Struct, frozen=True):
     """The snapshot an answer comes from; age in seconds since its database was read."""
 
     id: str
+    """Which snapshot."""
     age: int
+    """Seconds since its database was read."""
 
 
 class ClientSeen(Struct, frozen=True):
     """What is believed of the client."""
 
     address: str
+    """The address that is believed."""
     source: str
+    """How it is known: `peer`, `x-forwarded-for`, `ip=`, `--ip`, or `unknown`."""
     country: str
+    """Two letters, or N/A."""
     country_source: str
+    """How the country is known: the GeoIP data by name, `netblock_country`, or `by ip=`."""
     continent: str | None
+    """Two letters."""
     asn: int | None
+    """Its AS number, if it is that of a host."""
 
 
 class Listed(Struct, frozen=True):
     """A host of the answer, in its order; URLs as the client gets them."""
 
     id: int
+    """MirrorManager's number of the host."""
     name: str
+    """The host's name."""
     tier: Tier
+    """How near it is: the first tier that has it."""
     urls: list[str]
+    """As the client gets them."""
     country: str = ""
+    """Two letters."""
 
 
 class Excluded(Struct, frozen=True):
     """A host that is not in the answer, and why."""
 
     id: int
+    """MirrorManager's number of the host."""
     name: str
+    """The host's name."""
     reason: str
+    """Why it is not in the answer."""
     country: str = ""
     """Set where the reason is that of the host's country; the text counts those by country."""
 
@@ -56,10 +72,13 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
     snapshot: SnapshotUsed
     client: ClientSeen
     directory: str
+    """The directory that is asked for."""
     file: str | None
+    """The file that is asked for; repomd.xml for a repository."""
     hosts: list[Listed]
     excluded: list[Excluded]
     error: str | None = None
+    """What is answered instead of a list; absent where there is a list."""
 
 
 def as_text(found: Explanation, width: int = DEFAULT_WIDTH) -> str:

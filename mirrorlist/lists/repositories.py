@@ -2,6 +2,7 @@
 
 import weakref
 from enum import Enum
+from typing import TypedDict
 
 import orjson
 
@@ -18,6 +19,27 @@ class Form(Enum):
 
     TEXT = "text/plain"
     JSON = "application/json"
+
+
+class Row(TypedDict):
+    """One repository that can be asked for."""
+
+    repo: str
+    """As in `repo=`."""
+    arch: str
+    """As in `arch=`."""
+    directory: str
+    """Its directory."""
+    disabled: bool
+    """Whether it is not answered at present."""
+
+
+class Listing(TypedDict):
+    """All repositories of a snapshot."""
+
+    total: int
+    """How many there are."""
+    repositories: list[Row]
 
 
 class Repositories:
@@ -52,16 +74,16 @@ def render(catalog: Catalog, form: Form, check: Check) -> bytes:
             if one.prefix not in catalog.disabled
         ]
         return "".join(lines).encode()
-    rows = []
+    rows: list[Row] = []
     for place, one in enumerate(known):
         if not place % _STEP:
             check()
         rows.append(
-            {
-                "repo": one.prefix,
-                "arch": one.arch,
-                "directory": catalog.snapshot.directory(one.directory).name,
-                "disabled": one.prefix in catalog.disabled,
-            }
+            Row(
+                repo=one.prefix,
+                arch=one.arch,
+                directory=catalog.snapshot.directory(one.directory).name,
+                disabled=one.prefix in catalog.disabled,
+            )
         )
-    return orjson.dumps({"total": len(rows), "repositories": rows})
+    return orjson.dumps(Listing(total=len(rows), repositories=rows))

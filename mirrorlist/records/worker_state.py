@@ -29,21 +29,32 @@ class Served(Struct, frozen=True):
     """A snapshot in use; times in seconds since 1970, UTC."""
 
     id: str
+    """Which snapshot."""
     format: str
+    """The version of its format."""
     built: int
+    """When its file was written."""
     read: int
+    """When its database was read."""
     hosts: int
+    """How many hosts it has."""
     directories: int
+    """How many directories."""
     repositories: int
+    """How many repositories."""
 
 
 class Refusal(Struct, frozen=True):
     """A file that was not taken into use; it stands until one of its kind is."""
 
     at: float
+    """When it was refused."""
     source: Source
+    """What it would have replaced."""
     reason: str
+    """Why it was refused."""
     stands: bool = True
+    """Whether no good file of its kind has come since."""
 
 
 class WorkerState(Struct, frozen=True):
@@ -54,14 +65,21 @@ class WorkerState(Struct, frozen=True):
     """
 
     process: int
+    """Its process id."""
     started: float
+    """When it started."""
     snapshot: Served
     taken: float
+    """When it took the snapshot into use."""
     geoip: str
+    """The GeoIP data in use."""
     geoip_built: int | None
+    """When they were built; null where that is unknown."""
     swaps: int = 0
+    """How many snapshots it has taken into use while serving."""
     refusals: tuple[Refusal, ...] = ()
     silent: float = 0.0
+    """For how many seconds its event loop has not told that it runs."""
 
     @property
     def is_silent(self) -> bool:

@@ -21,16 +21,43 @@ class Finding(Struct, frozen=True):
     """One thing that differs, as both sides say it: `a` is the first `--against`."""
 
     what: str
+    """What differs."""
     a: str
+    """As the first `--against` says it."""
     b: str
+    """As the second one says it."""
 
 
 class Unexplained(Struct, frozen=True):
     """A request that nothing explains, with its line in the log."""
 
     line: int
+    """Its line in the log."""
     request: str
+    """The request, without the client's address."""
     findings: list[Finding]
+
+
+class Replayed(Struct, frozen=True):
+    """What came out of a replay, for programs."""
+
+    against: list[str]
+    """Both sides, as `--against` names them."""
+    requests: int
+    """How many requests were compared."""
+    equal: int
+    """How many had answers of the same meaning."""
+    known: dict[str, int]
+    """How often each known difference was seen, by its name in docs/protocol.md."""
+    with_known_differences: int
+    """How many differed by known differences alone."""
+    unexplained: int
+    """How many differed by something else."""
+    lines_skipped: int
+    """Lines of the log that are no request for a list."""
+    seconds: float
+    """How long it took."""
+    differences: list[Unexplained]
 
 
 class Tally:
@@ -60,19 +87,19 @@ class Tally:
         else:
             self.known.update(verdict.known)
 
-    def as_data(self, seconds: float) -> dict[str, object]:
+    def replayed(self, seconds: float) -> Replayed:
         """Return the tally for programs."""
-        return {
-            "against": list(self.names),
-            "requests": self.requests,
-            "equal": self.outcomes["equal"],
-            "known": dict(self.known.most_common()),
-            "with_known_differences": self.outcomes["known"],
-            "unexplained": self.outcomes["unexplained"],
-            "lines_skipped": self.skipped,
-            "seconds": round(seconds, 3),
-            "differences": msgspec.to_builtins(self.kept),
-        }
+        return Replayed(
+            against=list(self.names),
+            requests=self.requests,
+            equal=self.outcomes["equal"],
+            known=dict(self.known.most_common()),
+            with_known_differences=self.outcomes["known"],
+            unexplained=self.outcomes["unexplained"],
+            lines_skipped=self.skipped,
+            seconds=round(seconds, 3),
+            differences=self.kept,
+        )
 
     def _unexplained(self, line: int, verdict: Verdict) -> Unexplained:
         request = verdict.request

@@ -19,18 +19,26 @@ class Refused(Struct, frozen=True):
 
     refusal: Refusal
     workers: int
+    """How many of the workers that live refused it."""
 
 
 class Requests(Struct, frozen=True):
     """Requests since the start: all, by endpoint, by status; lists by first tier, by country."""
 
     total: int
+    """All requests since the start."""
     endpoints: Mapping[str, int]
+    """By endpoint."""
     statuses: Mapping[str, int]
+    """By HTTP status."""
     tiers: Mapping[str, int]
+    """Lists by the tier of their first host; `none` for those without a host."""
     countries: Mapping[str, int]
+    """Lists by the client's country, the most frequent first."""
     unknown_repositories: int
+    """Requests for a repository and an arch that the snapshot does not have."""
     errors: int
+    """Internal errors."""
 
 
 class Log(Struct, frozen=True):
@@ -39,17 +47,24 @@ class Log(Struct, frozen=True):
     """
 
     written: int
+    """Lines written since the start."""
     lost: int
+    """Lines for which there was no room."""
     queued_bytes: int
+    """Bytes that wait to be written now."""
     outages: int = 0
+    """How many workers cannot write it now."""
 
 
 class Troubles(Struct, frozen=True):
     """What went wrong beside the answers since the start, and was survived."""
 
     starts_refused: int = 0
+    """Processes and threads that the system refused to begin."""
     errors_survived: int = 0
+    """Internal errors in threads beside the answers, which went on."""
     messages_lost: int = 0
+    """Lines for standard error that could not be written."""
 
 
 class Status(Struct, frozen=True):
@@ -59,17 +74,22 @@ class Status(Struct, frozen=True):
     """
 
     at: float
+    """When this was said."""
     draining: bool
+    """Whether the server is ending."""
     ready: Ready
     fresh: Fresh
     snapshot: Served | None
     mixed: bool
+    """Whether several snapshots are in use."""
     workers: Sequence[WorkerState]
     refused: Sequence[Refused]
     requests: Requests
     log: Log
     swaps: int
+    """How many snapshots all workers have taken into use while serving."""
     swaps_refused: int
+    """How many files they refused."""
     watch: WatchState | None
     troubles: Troubles = Troubles()
 

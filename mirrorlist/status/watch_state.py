@@ -15,45 +15,65 @@ class Published(Struct, frozen=True):
     """The published snapshot, if there is one; age in seconds, `read` in seconds since 1970."""
 
     id: str | None = None
+    """Which snapshot."""
     read: int | None = None
+    """When its database was read."""
     age: int | None = None
+    """Seconds since then."""
     bytes: int = 0
+    """The size of its file."""
 
 
 class Changes(Struct, frozen=True):
     """Changes since the start; `waiting_seconds` is the age of the oldest in the backlog."""
 
     seen: int = 0
+    """Changes seen since the start."""
     processed: int = 0
+    """Changes exported."""
     backlog: int = 0
+    """Changes seen and not exported yet."""
     waiting_seconds: float = 0.0
+    """The age of the oldest of the backlog."""
     missed: int = 0
+    """Changes that no look had seen."""
 
 
 class Exports(Struct, frozen=True):
     """Exports since the start, and what they take; `last_success` is in seconds since 1970."""
 
     ended_well: int = 0
+    """Exports that ended well since the start."""
     published: int = 0
+    """Those that published a snapshot."""
     unchanged: int = 0
+    """Those that found nothing changed."""
     failed: int = 0
+    """Those that failed."""
     last_seconds: float = 0.0
+    """How long the last one took."""
     mean_seconds: float = 0.0
+    """How long one takes on average."""
     last_success: float | None = None
+    """When the last one ended well."""
 
 
 class LastError(Struct, frozen=True):
     """The last error, if there was one, and when, in seconds since 1970."""
 
     text: str | None = None
+    """What it said."""
     at: float | None = None
+    """When it was."""
 
 
 class WatchState(Struct, frozen=True):
     """How a watch is; `stale`: its last export that ended well is too long ago."""
 
     connected: bool
+    """Whether the database answers."""
     stale: bool
+    """Whether the last export that ended well is longer ago than `--stale`."""
     snapshot: Published
     changes: Changes
     exports: Exports

@@ -16,10 +16,15 @@ class SnapshotState(Struct, frozen=True):
     """The snapshot in use; times in seconds since 1970, UTC, age in seconds."""
 
     id: str
+    """Which snapshot."""
     format: str
+    """The version of its format."""
     built: int
+    """When its file was written."""
     read: int
+    """When its database was read."""
     age: int
+    """Seconds since its database was read."""
 
 
 class Ready(Struct, frozen=True):
@@ -29,18 +34,25 @@ class Ready(Struct, frozen=True):
     """
 
     ready: bool
+    """Whether a list can be answered."""
     stale: bool
+    """Whether the snapshot is older than `--stale`."""
     snapshot: SnapshotState | None
     geoip: str | None
+    """The GeoIP data in use."""
     silent: int = 0
+    """How many workers have not answered for 10 s."""
 
 
 class Fresh(Struct, frozen=True):
     """Whether the data are as new as they should be, or the reason why not; age in seconds."""
 
     fresh: bool
+    """Whether the data are as new as they should be."""
     age: int | None
+    """Seconds since the database of the oldest snapshot in use was read."""
     reason: str | None = None
+    """Why not."""
 
 
 def ready(service: Service) -> Ready:

@@ -10,34 +10,53 @@ class File(Struct, frozen=True):
     """One accepted version of a file; hashes in hexadecimal, empty when unknown."""
 
     name: str
+    """The file's name."""
     timestamp: int
+    """The file's own time."""
     size: int
+    """Bytes."""
     md5: str
+    """In hexadecimal; empty when unknown."""
     sha1: str
+    """Likewise."""
     sha256: str
+    """Likewise."""
     sha512: str
+    """Likewise."""
 
 
 class Offered(Struct, frozen=True):
     """A host that may be offered for the directory, with its URLs of it."""
 
     id: int
+    """MirrorManager's number of the host."""
     name: str
+    """The host's name."""
     country: str
+    """Two letters."""
     bandwidth: int
+    """Mbit/s, by which hosts of a tier are drawn."""
     private: bool
+    """Whether only clients of its own netblocks and ASNs get it."""
     always_up2date: bool
+    """Whether it is listed without a crawl."""
     asns: tuple[int, ...]
+    """AS numbers whose clients get it first."""
     countries_allowed: tuple[str, ...]
+    """If there are any, only their clients get it."""
     urls: tuple[str, ...]
+    """Its URLs of the directory."""
 
 
 class NotOffered(Struct, frozen=True):
     """A host that has the category but is not offered, and why."""
 
     id: int
+    """MirrorManager's number of the host."""
     name: str
+    """The host's name."""
     reason: str
+    """Why it is not offered."""
 
 
 class Description(Struct, frozen=True):
@@ -47,10 +66,15 @@ class Description(Struct, frozen=True):
     """
 
     directory: str
+    """Its path."""
     category: str | None
+    """Null: no host can carry it."""
     readable: bool
+    """Whether anybody may read it."""
     ctime: int
+    """When it changed."""
     repositories: list[str]
+    """Prefix and arch of each; a disabled one says so."""
     files: list[File]
     hosts: list[Offered]
     excluded: list[NotOffered]

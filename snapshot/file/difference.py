@@ -25,8 +25,11 @@ class Side(Struct, frozen=True):
     """One of the two snapshots."""
 
     id: str
+    """Which snapshot."""
     read: int
+    """When its database was read."""
     built: int
+    """When its file was written."""
 
 
 Change = tuple[object, object]
@@ -37,14 +40,18 @@ class Changed(Struct, frozen=True):
     """A thing in both snapshots, with each field that differs; hosts as how many there are."""
 
     name: str
+    """What changed."""
     fields: dict[str, Change]
+    """Each field that differs, with its old and its new value."""
 
 
 class Changes(Struct, frozen=True):
     """What came, what went and what is different among the things of one kind."""
 
     added: list[str]
+    """Names only in the new one."""
     removed: list[str]
+    """Names only in the old one."""
     changed: list[Changed]
 
 
@@ -52,8 +59,11 @@ class Carried(Struct, frozen=True):
     """How many directories a host newly has up to date, and how many no longer."""
 
     host: str
+    """The host's name and number."""
     gained: int
+    """How many directories it newly may be offered for."""
     lost: int
+    """For how many it may be no longer."""
 
 
 class Difference(Struct, frozen=True):
@@ -65,6 +75,7 @@ class Difference(Struct, frozen=True):
     old: Side
     new: Side
     equal: bool
+    """Whether both say the same."""
     hosts: Changes
     urls: Changes
     repositories: Changes
@@ -72,6 +83,7 @@ class Difference(Struct, frozen=True):
     directories: Changes
     carried: list[Carried]
     sections: list[str]
+    """Sections of the file whose bytes differ, those without a list here included."""
 
 
 def compare(old: Snapshot, new: Snapshot) -> Difference:

@@ -1,0 +1,71 @@
+"""What `export`, `import-cache` and `inspect` print as JSON; docs/json.md is made from it."""
+
+from msgspec import Struct
+
+
+class LeftOutRow(Struct, frozen=True):
+    """A row of the database that could not be used."""
+
+    table: str
+    """Its table."""
+    id: int | None
+    """Its id, if it has one."""
+    reason: str
+    """Why it could not be used."""
+
+
+class Phase(Struct, frozen=True):
+    """A part of an export."""
+
+    name: str
+    """What was done."""
+    seconds: float
+    """How long it took; the ASN file is read beside the database."""
+
+
+class Exported(Struct, frozen=True):
+    """What an export or an import did."""
+
+    counts: dict[str, int]
+    """How many hosts, directories, repositories and so on the snapshot has."""
+    left_out: list[LeftOutRow]
+    notes: list[str]
+    """What no single row is to blame for."""
+    seconds: float
+    """How long it took."""
+    bytes: int
+    """The size of the file."""
+    phases: list[Phase]
+
+
+class Section(Struct, frozen=True):
+    """A section of a snapshot's file."""
+
+    name: str
+    """As in docs/snapshot-format.md."""
+    bytes: int
+    """Its size."""
+
+
+class Summary(Struct, frozen=True):
+    """What is in a snapshot; times in seconds since 1970, UTC."""
+
+    format: str
+    """The version of its format."""
+    id: str
+    """Which snapshot."""
+    built: int
+    """When its file was written."""
+    read: int
+    """When its database was read."""
+    sealed: bool
+    """Whether it was sealed with a key."""
+    dated_since: int | None
+    """Since when exports say when they first showed a change; null if that is unknown."""
+    origin: str
+    """`database`, or `cache` for mirrorlist-server's file, which holds less."""
+    notes: list[str]
+    """What no single row is to blame for."""
+    counts: dict[str, int]
+    """How many hosts, directories, repositories and so on it has."""
+    sections: list[Section]
