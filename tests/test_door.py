@@ -2,19 +2,15 @@
 
 import re
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loadtest.common.processes import pss_bytes
-from mirrorlist.service import Service
-from mirrorlist.web import fast as door
 from snapshot.file.writer import encode
 from tests.command import assert_refused, run
 from tests.factories import export_tables, world
-from tests.in_process import make_service
 from tests.live import Server, read_to_end, serve
 from tests.small_worlds import DIRECTORY, FILE, Mirror, small_data
 
@@ -37,12 +33,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         serve(snapshot, folder / "asgi", "--seed", 1, "--door", "asgi") as asgi,
     ):
         yield fast, asgi
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Service:
-    """A service of the small world."""
-    return make_service(export_tables(tmp_path, world())[0])
 
 
 def ask(server: Server, sent: bytes) -> bytes:
@@ -138,52 +128,3 @@ def test_an_unknown_door(tmp_path: Path) -> None:
     export_tables(tmp_path, world())
     done = run("serve", "--snapshot", tmp_path / "mm.snap", "--port", "0", "--door", "back")
     assert_refused(done, 2, "--door back: neither fast nor asgi")
-
-
-@pytest.mark.parametrize(
-    ("version", "fits"), [("0.49.9", False), ("0.50.0", True), ("0.59.1", True), ("0.60.0", False)]
-)
-def test_the_uvicorn_that_it_knows(
-    monkeypatch: pytest.MonkeyPatch, service: Service, version: str, fits: bool
-) -> None:
-    """The door says when uvicorn is none that it was written for."""
-    monkeypatch.setattr("uvicorn.__version__", version)
-    assert (door.misfit(service) is None) is fits
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "words"),
-    [
-        ("on_url", lambda self, url: None, "does not work"),
-        ("on_message_begin", lambda self: None, "does not work"),
-        ("on_header", lambda self, name, value, more: None, "does not work"),
-    ],
-)
-def test_a_uvicorn_that_changed(
-    monkeypatch: pytest.MonkeyPatch, service: Service, name: str, change: object, words: str
-) -> None:
-    """A uvicorn whose protocol class works otherwise is noticed before anybody asks."""
-    monkeypatch.setattr(f"uvicorn.protocols.http.httptools_impl.HttpToolsProtocol.{name}", change)
-    found = door.misfit(service)
-    assert found is not None
-    assert re.search(words, found)
-
-
-# A server that runs on a uvicorn of the future.
-LATER = """
-import sys, uvicorn
-uvicorn.__version__ = "1.0.0"
-from mirrorlist.cli import main
-sys.argv[0] = "mirrorlist"
-main()
-"""
-
-
-def test_it_falls_back(tmp_path: Path) -> None:
-    """Where the door does not fit there is one warning, and all is answered by the app."""
-    export_tables(tmp_path, world())
-    command = (sys.executable, "-c", LATER, "serve")
-    with serve(tmp_path / "mm.snap", tmp_path, "--seed", 1, command=command) as server:
-        assert ask(server, get(LIST) + LAST).count(b"HTTP/1.1 200 OK") == 2
-        printed = server.output.read_text()
-    assert printed.count("warning: the fast door is not used: uvicorn 1.0.0 is none of") == 1

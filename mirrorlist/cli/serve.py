@@ -135,7 +135,7 @@ def run_server(
     """Bind each of the hosts, say where, and supervise workers until told to stop.
 
     `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
-    watch may be. `fast`: lists take the fast door, if it fits; `proxied`: trusted proxies send
+    watch may be. `fast`: lists take the fast door; `proxied`: trusted proxies send
     PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
     are the signals that mean the end, and `over` says whether it is the end without one. `bound`:
     sockets of the hosts that listen already. `tells_status`: visitors of the public port are told
@@ -155,7 +155,6 @@ def run_server(
     at = [shown_of(listener) for listener in listeners]
     _tell_begin(at, workers, service)
     listening(at[0])
-    fast = fast and _fits(service)
     worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
     beside: Work | None = None
     if overlooked:
@@ -229,15 +228,6 @@ def _is_fast(door: str) -> bool:
     if door not in ("fast", "asgi"):
         raise OptionError(f"--door {door}: neither fast nor asgi")
     return door == "fast"
-
-
-def _fits(service: Service) -> bool:
-    from mirrorlist.web.fast import misfit
-
-    why = misfit(service)
-    if why:
-        say(f"warning: the fast door is not used: {why}; lists are answered through ASGI")
-    return not why
 
 
 def _tell_status(service: Service, page: str, *, public: bool) -> None:

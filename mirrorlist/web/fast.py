@@ -4,24 +4,21 @@ An answer waits for nothing, so it needs no task, and what ASGI and starlette do
 more than the answer. It is `Service.respond()` all the same; limits and times are those of
 `protocol`. Whatever is out of the ordinary (a body, another method, an upgrade, an answer under
 way, a client that does not read) takes the way through the app, in its turn.
+
+uvicorn's protocol class is private to uvicorn: pyproject.toml says which releases have been tried,
+and tests/test_uvicorn.py fails where another one differs.
 """
 
-import asyncio
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
 
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from mirrorlist.lists.answer import Answer
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.service import Service
 from mirrorlist.web.protocol import LimitedProtocol, announces_body
 
-# Whose protocol class this was written for; another one may call its methods otherwise.
-KNOWN_UVICORN = ((0, 50), (0, 60))
 # With these a request is more than its head.
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 _NOTED = _MORE | SIGNS | {FORWARDED_FOR}
@@ -133,62 +130,3 @@ def _common(status: int, content_type: str, date: bytes) -> bytes:
 def make_door(service: Service) -> type[Door]:
     """Return the protocol class of a worker with this service."""
     return type("ServiceDoor", (Door,), {"service": service})
-
-
-def misfit(service: Service) -> str | None:
-    """Return why the door cannot be used with this uvicorn, or None."""
-    version = tuple(int(part) for part in uvicorn.__version__.split(".")[:2] if part.isdigit())
-    least, beyond = KNOWN_UVICORN
-    if not least <= version < beyond:
-        return f"uvicorn {uvicorn.__version__} is none of those it knows"
-    try:
-        answered = _tried(service)
-    # Whatever another uvicorn may raise, there is still the app.
-    except Exception as error:
-        return f"it does not work with this uvicorn: {error!r}"
-    return None if answered else "it gives no answer with this uvicorn"
-
-
-class _Memory(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
-        self.written = b""
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-
-def _tried(service: Service) -> bool:
-    """Ask the door for nothing in particular, and for something of the app, without a network."""
-    asked: list[object] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        asked.append((scope["path"], scope["headers"]))
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    loop = asyncio.new_event_loop()
-    try:
-        state = ServerState()
-        state.default_headers = [(b"date", b"now")]
-        config = uvicorn.Config(app, log_config=None, lifespan="off")
-        connection = make_door(service)(config, state, {}, _loop=loop)
-        transport = _Memory()
-        connection.connection_made(transport)
-        for path in ("/mirrorlist", "/mirrorlist", "/else"):
-            connection.data_received(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        loop.run_until_complete(asyncio.wait(state.tasks))
-        connection.connection_lost(None)
-    finally:
-        loop.close()
-    lists = transport.written.count(b"HTTP/1.1 200 OK\r\ndate: now\r\n")
-    others = transport.written.count(b"HTTP/1.1 204 No Content\r\ndate: now\r\n")
-    return (lists, others, asked) == (2, 1, [("/else", [(b"host", b"a")])])
