@@ -7,6 +7,7 @@ import pytest
 
 from snapshot.file.description import NotOffered, describe, find_repository
 from snapshot.file.reader import Snapshot
+from snapshot.file.reasons import Reason
 from tests.command import run_here
 from tests.factories import SHA256, edited, export_tables
 
@@ -33,10 +34,11 @@ def test_a_repository(snapshot: Snapshot) -> None:
     assert found.hosts[0].urls[0] == "http://host1.example/linux/40/x86_64/os"
     assert found.hosts[1].countries_allowed == ("DE",)
     assert found.hosts[4].private
+    by_owner = "switched off the host by its owner or the crawler"
     assert found.excluded == [
-        NotOffered(5, "host5.example", "no public URL"),
-        NotOffered(7, "host7.example", "not active: host user"),
-        NotOffered(8, "host8.example", "not up to date here"),
+        NotOffered(5, "host5.example", "has no public URL for this category", Reason.NO_PUBLIC_URL),
+        NotOffered(7, "host7.example", f"inactive: {by_owner}", Reason.INACTIVE),
+        NotOffered(8, "host8.example", "not up to date in this directory", Reason.NOT_UP_TO_DATE),
     ]
 
 
@@ -68,7 +70,7 @@ def test_inspect_one(
         "file          repodata/repomd.xml  2023-11-14 22:13:21 UTC  4,001 bytes  sha256 2c2c",
         "6 hosts may be offered",
         "only for DE",
-        "host8.example (8)  not up to date here",
+        "host8.example (8)  not up to date in this directory",
     ):
         assert expected in text
     assert run_here(monkeypatch, *words, "--json") == 0

@@ -16,6 +16,7 @@ from mirrorlist.request.query import PARAMETERS
 from mirrorlist.rsync.filter import Held, RsyncFilter
 from mirrorlist.rsync.query import FILTER_PARAMETERS, FORMS
 from mirrorlist.settings import SETTINGS, Setting
+from snapshot.file.reasons import Reason, opening, sentence
 from tests.factories import export_tables, world
 from tests.in_process import respond
 from tests.pages import hold, table
@@ -60,6 +61,12 @@ def test_the_settings_table_is_the_code() -> None:
     """docs/operations.md shows every setting as the code has it."""
     heading = ["flag", "environment", "of", "default", ""]
     hold("docs/operations.md", "settings", table(heading, *map(_settings_row, SETTINGS)))
+
+
+def test_the_table_of_reasons_is_the_code() -> None:
+    """docs/protocol.md shows each code of `/explain`, and the sentence that goes with it."""
+    rows = [[f"`{one}`", opening(one, "DE") + sentence(one, "...")] for one in Reason]
+    hold("docs/protocol.md", "reasons", table(["code", "reason"], *rows))
 
 
 @pytest.mark.parametrize("parameter", sorted(PARAMETERS))

@@ -17,6 +17,7 @@ from mirrorlist.lists.plan import Plan
 from mirrorlist.request.client import SIGNED, Trust
 from mirrorlist.request.query import parse_query
 from snapshot.file.model import Inactive
+from snapshot.file.reasons import Reason, is_of_country
 from tests.contract_world import AMERICAN, COUNTRIES, GERMAN, JAPANESE, NOBODY, contract_world
 from tests.in_process import TableGeo
 from tests.small_worlds import DIRECTORY, Mirror, small_catalog
@@ -101,7 +102,9 @@ def test_json(catalog: Catalog) -> None:
         "country": "DE",
     }
     assert list(plain) == ["snapshot", "client", "directory", "file", "hosts", "excluded"]
-    assert {tuple(host) for host in plain["excluded"]} == {("id", "name", "reason", "country")}
+    assert {tuple(host) for host in plain["excluded"]} == {
+        ("id", "name", "reason", "country", "code")
+    }
 
 
 def test_tiers_by_name(catalog: Catalog) -> None:
@@ -138,36 +141,47 @@ def test_wish(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "query", "address", "reason"),
+    ("host", "query", "address", "code", "reason"),
     [
-        pytest.param(7, "near", NOBODY, "inactive: switched off the host by its owner or the"
-                     " crawler", id="inactive"),
-        pytest.param(33, "near", NOBODY, "inactive: switched off the site by an administrator",
-                     id="inactive site"),
-        pytest.param(24, "near", NOBODY, "does not carry the category Linux", id="category"),
-        pytest.param(32, "near", NOBODY, "has no public URL for this category", id="no URL"),
-        pytest.param(8, "many", NOBODY, "not up to date in this directory", id="lagging"),
-        pytest.param(2, "near", NOBODY, "not up to date in this directory", id="not there"),
-        pytest.param(9, "many", NOBODY, "has no URL with protocol https, http or ftp",
-                     id="no protocol for a text list"),
-        pytest.param(22, "many&protocol=https,ftp", NOBODY, "has no URL with protocol https,ftp",
-                     id="no protocol asked for"),
-        pytest.param(6, "near", NOBODY,
+        pytest.param(7, "near", NOBODY, Reason.INACTIVE,
+                     "inactive: switched off the host by its owner or the crawler", id="inactive"),
+        pytest.param(33, "near", NOBODY, Reason.INACTIVE,
+                     "inactive: switched off the site by an administrator", id="inactive site"),
+        pytest.param(24, "near", NOBODY, Reason.NO_CATEGORY,
+                     "does not carry the category Linux", id="category"),
+        pytest.param(32, "near", NOBODY, Reason.NO_PUBLIC_URL,
+                     "has no public URL for this category", id="no URL"),
+        pytest.param(8, "many", NOBODY, Reason.NOT_UP_TO_DATE,
+                     "not up to date in this directory", id="lagging"),
+        pytest.param(2, "near", NOBODY, Reason.NOT_UP_TO_DATE,
+                     "not up to date in this directory", id="not there"),
+        pytest.param(9, "many", NOBODY, Reason.NO_FITTING_URL,
+                     "has no URL with protocol https, http or ftp", id="of no text list"),
+        pytest.param(22, "many&protocol=https,ftp", NOBODY, Reason.NO_FITTING_URL,
+                     "has no URL with protocol https,ftp", id="no protocol asked for"),
+        pytest.param(6, "near", NOBODY, Reason.PRIVATE,
                      "private: only for clients of its own netblocks and ASNs", id="private"),
-        pytest.param(18, "allowed", GERMAN, "only for clients from JP", id="country allowed"),
-        pytest.param(19, "allowed", JAPANESE, "only for clients from DE, FR",
-                     id="countries allowed"),
-        pytest.param(3, "many&country=de", GERMAN, "in FR, which was not asked for",
-                     id="not asked for"),
-        pytest.param(20, "world&country=jp", GERMAN, "in no country, which was not asked for",
-                     id="no country, not asked for"),
-        pytest.param(4, "five", GERMAN, "so the global tier was not needed", id="not needed"),
+        pytest.param(18, "allowed", GERMAN, Reason.OTHER_COUNTRIES,
+                     "only for clients from JP", id="country allowed"),
+        pytest.param(19, "allowed", JAPANESE, Reason.OTHER_COUNTRIES,
+                     "only for clients from DE, FR", id="countries allowed"),
+        pytest.param(3, "many&country=de", GERMAN, Reason.COUNTRY_NOT_ASKED,
+                     "in FR, which was not asked for", id="not asked for"),
+        pytest.param(20, "world&country=jp", GERMAN, Reason.COUNTRY_NOT_ASKED,
+                     "in no country, which was not asked for", id="no country, not asked for"),
+        pytest.param(4, "five", GERMAN, Reason.ENOUGH_NEARER,
+                     "so the global tier was not needed", id="not needed"),
     ],
 )  # fmt: skip
-def test_reasons(catalog: Catalog, host: int, query: str, address: str, reason: str) -> None:
-    """A host that is left out has the first rule that stops it as its reason."""
+def test_reasons(
+    catalog: Catalog, host: int, query: str, address: str, code: Reason, reason: str
+) -> None:
+    """A host that is left out has the first rule that stops it, for people and for programs."""
     found = _explain(catalog, f"path=pub/linux/{query}", address)
-    assert reason in {one.id: one.reason for one in found.excluded}[host]
+    (excluded,) = [one for one in found.excluded if one.id == host]
+    assert excluded.code is code
+    assert reason in excluded.reason
+    assert bool(excluded.country) is is_of_country(code)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,15 @@ from mirrorlist.lists.explanation import (
     as_text,
 )
 from mirrorlist.lists.selection import Tier
+from snapshot.file.reasons import Reason
 
 PATH = "/linux/development/rawhide/Everything/x86_64/os/repodata/repomd.xml"
 FAR = "at least 5 nearer hosts carry this, so the global tier was not needed"
+
+
+def _far(n: int, country: str) -> Excluded:
+    reason = f"in {country}: {FAR}"
+    return Excluded(n, f"far{n}.example", reason, country, Reason.ENOUGH_NEARER)
 
 
 def _found() -> Explanation:
@@ -23,13 +29,9 @@ def _found() -> Explanation:
         )
         for n in range(9)
     ]
-    far = [
-        Excluded(
-            n, f"far{n}.example", f"in {'US' if n % 3 else 'FR'}: {FAR}", "US" if n % 3 else "FR"
-        )
-        for n in range(100, 142)
-    ]
-    other = [Excluded(n, f"old{n}.example", "not up to date in this directory") for n in range(20)]
+    far = [_far(n, "US" if n % 3 else "FR") for n in range(100, 142)]
+    old, code = "not up to date in this directory", Reason.NOT_UP_TO_DATE
+    other = [Excluded(n, f"old{n}.example", old, "", code) for n in range(20)]
     client = ClientSeen("192.0.2.1", "--ip", "DE", "GeoIP", "EU", None)
     return Explanation(SnapshotUsed("ab" * 16, 5), client, "pub", "repomd.xml", listed, far + other)
 

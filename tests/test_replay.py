@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.explanation import Explanation
 from mirrorlist.replay.adjusting import asn_not_listed, hosts_for_others
 from mirrorlist.replay.compare import differences
 from mirrorlist.replay.log import requests_of
@@ -17,7 +20,9 @@ from mirrorlist.replay.meaning import APART, Heading, Link, Meaning
 from mirrorlist.replay.request import Request
 from mirrorlist.replay.rewriting import by_ipv4, without_near_tiers
 from mirrorlist.replay.run import _paced
+from mirrorlist.replay.sides import Describing, open_side
 from mirrorlist.replay.tally import ADDRESS, without_addresses
+from mirrorlist.request.geo import NoGeo
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.factories import Row, edited, export_tables, world
@@ -430,6 +435,16 @@ def test_hosts_for_other_countries() -> None:
     assert hosts_for_others(REQUEST, drawn("xyabc"), ours) == drawn("xyabc")
     mixed = hosts_for_others(REQUEST, drawn("xcab"), ours)
     assert differences(mixed, ours, drawn=True) == ("heading", "tiers")
+
+
+def test_hosts_for_other_countries_are_counted(tmp_path: Path) -> None:
+    """How many hosts are for other countries comes from the explanation's codes, as JSON too."""
+    allowed = ("host_country_allowed", None, {"id": 1, "host_id": 2, "country": "de"})
+    snapshot, _ = export_tables(tmp_path, edited(allowed))
+    side = open_side(str(snapshot.path), NoGeo(), DEFAULT_MINIMUM)
+    assert Describing(side).see(REQUEST, 1).for_other_countries == 1
+    explanation = side.explain(REQUEST)
+    assert msgspec.json.decode(msgspec.json.encode(explanation), type=Explanation) == explanation
 
 
 def test_too_few_without_hosts_for_others() -> None:

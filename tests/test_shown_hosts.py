@@ -11,6 +11,7 @@ from mirrorlist.lists.explain import explain
 from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.plan import Plan, make_plan
 from mirrorlist.lists.selection import Situation, Tier
+from snapshot.file.reasons import Reason
 from tests.in_process import NOW
 from tests.situations import listable, situations, usable
 from tests.small_worlds import Mirror, small_catalog, small_situation
@@ -80,10 +81,10 @@ def test_reasons_count_what_is_shown(world: tuple[list[Mirror], Situation]) -> N
     counted = {one for one in listed if usable(mirrors[one], situation)}
     enough = max(1, situation.minimum)
     for excluded in found.excluded:
-        if "nearer hosts are listed" in excluded.reason:
+        if excluded.code is Reason.ENOUGH_NEARER:
             assert f"at least {enough} nearer" in excluded.reason
             assert len(counted) >= enough
-        if "was not asked for" in excluded.reason:
+        if excluded.code is Reason.COUNTRY_NOT_ASKED:
             assert {listed[one] for one in counted} & {*ASKED}
     if len(counted) < enough and not {listed[one] for one in counted} & {*ASKED}:
         assert _could_be_shown(mirrors, situation, situation.place.country) <= listed.keys()

@@ -18,17 +18,11 @@ from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Offer, Situation, draw, offer
 from mirrorlist.request.client import Client
 from mirrorlist.request.query import Query
-from snapshot.file.model import Host, Inactive
+from snapshot.file.model import Host
+from snapshot.file.reasons import Reason, is_of_country, opening, sentence, switched_off
 
 # Behind a longer path each host is shown with its first URL alone.
 MOST_PATH = 512
-
-_SWITCHED_OFF = {
-    Inactive.HOST_ADMIN: "the host by an administrator",
-    Inactive.HOST_USER: "the host by its owner or the crawler",
-    Inactive.SITE_ADMIN: "the site by an administrator",
-    Inactive.SITE_USER: "the site by its owner",
-}
 
 
 def explain(plan: Plan, client: Client, place: Place, rng: Random, now: float) -> Explanation:
@@ -91,9 +85,9 @@ def _client_seen(client: Client, place: Place) -> ClientSeen:
 def _excluded(situation: Situation, found: Offer) -> list[Excluded]:
     chosen = found.tiers
     sees_all = situation.client.is_ours
+    reason = _reason if sees_all else _public_reason
     return [
-        _make_excluded(host, reason(index, host, situation, found))
-        for reason in (_reason if sees_all else _public_reason,)
+        _make_excluded(host, *reason(index, host, situation, found))
         for index, host in enumerate(situation.catalog.hosts)
         if index not in chosen and (sees_all or _is_public(index, host, situation.catalog))
     ]
@@ -111,46 +105,43 @@ def _is_public(index: int, host: Host, catalog: Catalog) -> bool:
     )
 
 
-def _public_reason(index: int, host: Host, situation: Situation, found: Offer) -> str:
+def _make_excluded(host: Host, code: Reason, detail: object) -> Excluded:
+    country = (host.country or "no country") if is_of_country(code) else ""
+    reason = opening(code, country) + sentence(code, detail)
+    return Excluded(host.id, host.name, reason, country, code)
+
+
+def _public_reason(
+    index: int, host: Host, situation: Situation, found: Offer
+) -> tuple[Reason, object]:
     """The reason for a stranger: what a host has beside its public URLs is not said."""
     catalog, category = situation.catalog, situation.target.category
     if not catalog.urls(category, index):
-        return f"does not carry the category {catalog.categories[category].name}"
+        return Reason.NO_CATEGORY, catalog.categories[category].name
     return _reason(index, host, situation, found)
 
 
-def _make_excluded(host: Host, reason: str) -> Excluded:
-    country = host.country or "no country"
-    is_of_country = reason.startswith((f"in {country}:", f"in {country},"))
-    return Excluded(host.id, host.name, reason, country if is_of_country else "")
-
-
-def _reason(index: int, host: Host, situation: Situation, found: Offer) -> str:
+def _reason(index: int, host: Host, situation: Situation, found: Offer) -> tuple[Reason, object]:
     """The first rule on the way from the database to the list that stops a host."""
     catalog, target = situation.catalog, situation.target
     if host.inactive:
-        off = [text for flag, text in _SWITCHED_OFF.items() if host.inactive & flag]
-        return f"inactive: switched off {' and '.join(off)}"
+        return Reason.INACTIVE, switched_off(host.inactive)
     if not catalog.carries_category(target.category, index):
-        return f"does not carry the category {catalog.categories[target.category].name}"
+        return Reason.NO_CATEGORY, catalog.categories[target.category].name
     if not catalog.urls(target.category, index):
-        return "has no public URL for this category"
+        return Reason.NO_PUBLIC_URL, ""
     if index not in target.carriers:
-        return "not up to date in this directory"
+        return Reason.NOT_UP_TO_DATE, ""
     if index not in situation.urls:
-        return f"has no URL {protocols_asked(situation.query)}"
+        return Reason.NO_FITTING_URL, protocols_asked(situation.query)
     return _not_offered(host, situation, found)
 
 
-def _not_offered(host: Host, situation: Situation, found: Offer) -> str:
+def _not_offered(host: Host, situation: Situation, found: Offer) -> tuple[Reason, object]:
     if host.private:
-        return "private: only for clients of its own netblocks and ASNs"
+        return Reason.PRIVATE, ""
     if host.countries_allowed and situation.place.country not in host.countries_allowed:
-        return f"only for clients from {', '.join(host.countries_allowed)}"
-    country = host.country or "no country"
+        return Reason.OTHER_COUNTRIES, ", ".join(host.countries_allowed)
     if found.asked_found:
-        return f"in {country}, which was not asked for"
-    return (
-        f"in {country}: at least {situation.enough} nearer hosts are listed, so the global tier was"
-        " not needed"
-    )
+        return Reason.COUNTRY_NOT_ASKED, ""
+    return Reason.ENOUGH_NEARER, situation.enough

@@ -7,6 +7,7 @@ from textwrap import wrap
 from msgspec import Struct
 
 from mirrorlist.lists.selection import Tier
+from snapshot.file.reasons import Reason, opening
 
 DEFAULT_WIDTH = 80
 _NAMES_SHOWN = 6
@@ -61,9 +62,16 @@ class Excluded(Struct, frozen=True):
     name: str
     """The host's name."""
     reason: str
-    """Why it is not in the answer."""
-    country: str = ""
-    """Set where the reason is that of the host's country; the text counts those by country."""
+    """Why it is not in the answer, for people."""
+    country: str
+    """The host's country where its reason is that of the whole country, else empty."""
+    code: Reason
+    """The same reason for programs (docs/protocol.md#why-these-hosts)."""
+
+    @property
+    def rule(self) -> str:
+        """The reason without the country that it begins with."""
+        return self.reason[len(opening(self.code, self.country)) :]
 
 
 class Explanation(Struct, frozen=True, omit_defaults=True):
@@ -142,7 +150,7 @@ def _excluded(excluded: list[Excluded], width: int) -> Iterable[str]:
     """Yield each rule with its hosts; those that were only too far away come last, counted."""
     rules: dict[str, list[Excluded]] = defaultdict(list)
     for host in excluded:
-        rules[host.reason.removeprefix(f"in {host.country}").lstrip(":, ")].append(host)
+        rules[host.rule].append(host)
     groups = sorted(rules.items(), key=lambda item: (bool(item[1][0].country), len(item[1])))
     for reason, hosts in groups:
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"

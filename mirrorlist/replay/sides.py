@@ -22,6 +22,7 @@ from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import Geo
 from mirrorlist.service import Service
 from mirrorlist.store import Store
+from snapshot.file.reasons import Reason
 from snapshot.file.text import without_userinfo
 
 SECONDS = 30.0
@@ -29,7 +30,6 @@ SECONDS = 30.0
 MOST_BODY_BYTES = 16 << 20
 # So many asks in a row without an answer mean that nobody is there any more.
 MOST_SILENT = 20
-_OTHER_COUNTRIES = "only for clients from "
 _WEB = ("http", "https")
 _ADDRESS = re.compile(r"[^/]+:\d+(/.*)?")
 
@@ -196,7 +196,7 @@ class Describing:
         explanation = self._side.explain(request)
         if explanation is None:
             return meaning
-        left_out = [one for one in explanation.excluded if one.reason.startswith(_OTHER_COUNTRIES)]
+        left_out = [one for one in explanation.excluded if one.code is Reason.OTHER_COUNTRIES]
         return replace(
             meaning,
             tiers=_tiers(explanation),

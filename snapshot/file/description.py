@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
-from snapshot.file.model import Category, CategoryHost, FileDetail, Host, Inactive
+from snapshot.file.model import Category, CategoryHost, FileDetail, Host
 from snapshot.file.reader import Snapshot
+from snapshot.file.reasons import Reason, not_exported, sentence
 
 
 class File(Struct, frozen=True):
@@ -56,7 +57,9 @@ class NotOffered(Struct, frozen=True):
     name: str
     """The host's name."""
     reason: str
-    """Why it is not offered."""
+    """Why it is not offered, for people."""
+    code: Reason
+    """The same reason for programs (docs/protocol.md#why-these-hosts)."""
 
 
 class Description(Struct, frozen=True):
@@ -103,11 +106,7 @@ def describe(snapshot: Snapshot, index: int) -> Description:
             for one in members
             if one.host in offered
         ],
-        excluded=[
-            NotOffered(hosts[one.host].id, hosts[one.host].name, _reason(hosts[one.host], one))
-            for one in members
-            if one.host not in offered
-        ],
+        excluded=[_not_offered(hosts[one.host], one) for one in members if one.host not in offered],
     )
 
 
@@ -157,9 +156,6 @@ def _offered(host: Host, member: CategoryHost, below: str) -> Offered:
     )
 
 
-def _reason(host: Host, member: CategoryHost) -> str:
-    """Why the exporter left a host out of a host set of its category."""
-    if host.inactive:
-        off = (flag.name or "" for flag in Inactive if flag & host.inactive)
-        return f"not active: {', '.join(name.lower().replace('_', ' ') for name in off)}"
-    return "not up to date here" if member.urls else "no public URL"
+def _not_offered(host: Host, member: CategoryHost) -> NotOffered:
+    code, detail = not_exported(host, member)
+    return NotOffered(host.id, host.name, sentence(code, detail), code)
