@@ -14,6 +14,7 @@ from sqlalchemy import Engine, StaticPool, Table, create_engine
 from snapshot.demo.tables import create_tables
 from snapshot.export import schema
 from snapshot.export.exporter import ExportResult, export
+from snapshot.export.job import Job
 from snapshot.file.reader import Snapshot
 
 Row = dict[str, Any]
@@ -200,7 +201,6 @@ def export_tables(
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "mm.sqlite"
     database.unlink(missing_ok=True)
-    result = export(
-        make_database(database, tables), folder / "mm.snap", **{"max_loss": None, **options}
-    )
+    job = Job(folder / "mm.snap", **{"max_loss": None, **options})
+    result = export(make_database(database, tables), job)
     return Snapshot(folder / "mm.snap"), result

@@ -16,6 +16,7 @@ from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from snapshot.cache.importer import import_cache
+from snapshot.export.job import Job
 from snapshot.file.reader import Snapshot
 from tests.comparison import data, golden, network
 from tests.comparison.piles import Pile
@@ -51,7 +52,7 @@ def of_cache(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     """The same on the cache that the incumbent made of these data."""
     folder = tmp_path_factory.mktemp("cache")
     geoip, asns, continents = network.write_files(folder)
-    import_cache(golden.CACHE, folder / "mm.snap", asns, continents)
+    import_cache(golden.CACHE, Job(folder / "mm.snap", asn=asns, country_continent=continents))
     return _asked(folder, Snapshot(folder / "mm.snap"), geoip)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from snapshot.export.database import explain, parse_url, read_only
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError, DatabaseURLError
 from tests.factories import make_database, world
 
@@ -94,7 +95,7 @@ def test_files_without_url(tmp_path: Path) -> None:
 def _export_fails(url: str, folder: Path) -> str:
     """Export a database that cannot be read; the one line that says why."""
     with pytest.raises(DatabaseError) as caught:
-        export(url, folder / "mm.snap")
+        export(url, Job(folder / "mm.snap"))
     assert caught.value.exit_code == 3
     assert not (folder / "mm.snap").exists()
     assert not list(folder.glob(".mm.snap*"))
@@ -163,7 +164,7 @@ def test_broken_text(tmp_path: Path) -> None:
         ):
             connection.execute(sql)
         connection.commit()
-    result = export(url, tmp_path / "mm.snap")
+    result = export(url, Job(tmp_path / "mm.snap"))
     assert [(one.table, one.id, one.reason) for one in result.left_out] == [
         ("directory", 7, "name is not valid UTF-8"),
         ("host_category_url", 110, "URL is not valid UTF-8"),

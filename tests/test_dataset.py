@@ -21,6 +21,7 @@ from mirrorlist.request.address import parse_address
 from mirrorlist.request.geo import MmdbGeo
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.errors import OutputError
 from tests.dataset_rows import QUIET, SMALL, digest, fill_small
@@ -143,7 +144,7 @@ def test_export_leaves_nothing_out(tmp_path: Path) -> None:
     """Every row of the smallest scale can be exported, in each of its categories."""
     database = f"sqlite:///{tmp_path / 'mm.sqlite'}"
     fill_small(database)
-    result = export(database, tmp_path / "mm.snap", resolve_dns=False)
+    result = export(database, Job(tmp_path / "mm.snap", resolve_dns=False))
     assert result.left_out == ()
     assert result.counts["hosts"] == 24
     assert result.counts["repositories"] == len(dataset(SMALL).tree.repositories)

@@ -20,6 +20,7 @@ import pytest
 
 from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import SnapshotError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
@@ -53,7 +54,7 @@ class Site:
             self.export(name)
 
     def _id(self, path: Path, name: str) -> str:
-        export(self.databases[name], path, max_loss=None)
+        export(self.databases[name], Job(path, max_loss=None))
         return Snapshot(path).id
 
     def export(self, name: str) -> None:
@@ -298,8 +299,8 @@ def test_rows_that_change_in_sqlite(site: Site, tmp_path: Path) -> None:
                 writer.execute("UPDATE host SET country = 'XX'")
                 writer.execute("COMMIT")
 
-        export(site.databases["old"], tmp_path / "during", progress=write, max_loss=None)
-        export(site.databases["old"], tmp_path / "after", max_loss=None)
+        export(site.databases["old"], Job(tmp_path / "during", max_loss=None), progress=write)
+        export(site.databases["old"], Job(tmp_path / "after", max_loss=None))
     writer.close()
     assert Snapshot(tmp_path / "during").id == site.ids["old"]
     assert Snapshot(tmp_path / "after").repositories == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, DataFileError, OutputError
 from snapshot.file.format import MAGIC
 from snapshot.file.reader import Snapshot
@@ -206,7 +207,7 @@ def test_a_failed_export_leaves_no_trace(
     (tmp_path / "junk").write_text("junk\n")
     options = {"database": make_database(tmp_path / "mm.sqlite", world()), **changes(tmp_path)}
     with pytest.raises(kind) as caught:
-        export(output=output, **options)
+        export(options.pop("database"), Job(output, **options))
     assert "\n" not in str(caught.value)
     assert list(output.parent.iterdir()) == ([] if old is None else [output])
     assert old is None or output.read_bytes() == old
@@ -223,7 +224,7 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     """An output in a missing directory is an error of the output, not of the database."""
     database = make_database(tmp_path / "mm.sqlite", world())
     with pytest.raises(OutputError, match=r"no/mm\.snap: cannot be written: No such file"):
-        export(database, tmp_path / "no" / "mm.snap")
+        export(database, Job(tmp_path / "no" / "mm.snap"))
 
 
 @pytest.mark.parametrize("what", ["database", "asn", "country_continent"])
@@ -234,7 +235,7 @@ def test_an_output_that_is_an_input(tmp_path: Path, what: str) -> None:
     (tmp_path / "country_continent").write_text("DE,EU\n")
     before = (tmp_path / what).read_bytes()
     with pytest.raises(OutputError, match="it is also read"):
-        export(database, tmp_path / what, tmp_path / "asn", tmp_path / "country_continent")
+        export(database, Job(tmp_path / what, tmp_path / "asn", tmp_path / "country_continent"))
     assert (tmp_path / what).read_bytes() == before
 
 
@@ -246,10 +247,11 @@ def test_data_files_are_looked_at_first(tmp_path: Path) -> None:
 
     database = make_database(tmp_path / "mm.sqlite", world())
     with pytest.raises(OutputError):
-        export(database, tmp_path / "none" / "mm.snap", progress=fail)
+        export(database, Job(tmp_path / "none" / "mm.snap"), progress=fail)
     for name in ("asn", "country_continent"):
+        job = Job(tmp_path / "mm.snap", **{name: tmp_path / "none"})  # type: ignore[arg-type]
         with pytest.raises(DataFileError):
-            export(database, tmp_path / "mm.snap", progress=fail, **{name: tmp_path / "none"})  # type: ignore[arg-type]
+            export(database, job, progress=fail)
 
 
 @pytest.mark.parametrize("blank", [" ", "\u3000", "\u200c", "\ufeff"], ids=ascii)

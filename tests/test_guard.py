@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import RefusedSnapshot
 from tests.factories import Row, Tables, make_database, world
 
@@ -94,7 +95,7 @@ def _exported(folder: Path, *changes: Callable[[Tables], None], max_loss: int = 
     for change in changes:
         change(tables)
     url = make_database(folder / "mm.sqlite", tables)
-    export(url, folder / "mm.snap", resolve_dns=False, max_loss=max_loss)
+    export(url, Job(folder / "mm.snap", resolve_dns=False, max_loss=max_loss))
 
 
 @pytest.mark.parametrize(("accident", "says"), ACCIDENTS)
@@ -181,7 +182,7 @@ def test_a_first_one_of_no_use(tmp_path: Path, accident: Callable[[Tables], None
         _exported(tmp_path, accident, max_loss=100)
     assert not (tmp_path / "mm.snap").exists()
     url = f"sqlite:///{tmp_path / 'mm.sqlite'}"
-    export(url, tmp_path / "mm.snap", resolve_dns=False, max_loss=None)
+    export(url, Job(tmp_path / "mm.snap", resolve_dns=False, max_loss=None))
     _exported(tmp_path, accident)
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from snapshot.cache.importer import import_cache
 from snapshot.export.exporter import export
 from snapshot.export.history import continue_history
+from snapshot.export.job import Job
 from snapshot.export.publish import last_published
 from snapshot.file.model import Category, Directory, History, SnapshotData
 from snapshot.file.reader import Snapshot
@@ -160,7 +161,7 @@ def _export(folder: Path, *changed: int, key: bytes | None = None) -> Snapshot:
     database = folder / "mm.sqlite"
     database.unlink(missing_ok=True)
     url = make_database(database, edited(*edits))
-    export(url, folder / "mm.snap", key=key, max_loss=None)
+    export(url, Job(folder / "mm.snap", key=key, max_loss=None))
     return Snapshot(folder / "mm.snap", key)
 
 
@@ -206,7 +207,7 @@ def _empty(path: Path) -> None:
 
 
 def _import(path: Path) -> None:
-    import_cache(write_cache(path.with_name("cache")), path, max_loss=None)
+    import_cache(write_cache(path.with_name("cache")), Job(path, max_loss=None))
 
 
 @pytest.mark.parametrize("spoil", [_remove, _damage, _empty])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from snapshot.cache.fields import MAX_FIELD_BYTES, MAX_FILE_BYTES
 from snapshot.cache.importer import import_cache
 from snapshot.cache.rows import _Lists
+from snapshot.export.job import Job
 from snapshot.file.errors import CacheError, OutputError, RefusedSnapshot
 from snapshot.file.model import FileDetail, LeftOut
 from snapshot.file.reader import Snapshot
@@ -30,13 +31,13 @@ Field = tuple[int, cache.Value]
 
 def imported(folder: Path, *more: Field, without: tuple[int, ...] = ()) -> Snapshot:
     """Return the snapshot of the small cache with some fields more or less."""
-    import_cache(write_cache(folder / "cache", *more, without=without), folder / "mm.snap")
+    import_cache(write_cache(folder / "cache", *more, without=without), Job(folder / "mm.snap"))
     return Snapshot(folder / "mm.snap")
 
 
 def left_out(folder: Path, *more: Field) -> tuple[LeftOut, ...]:
     """Return what is reported of the small cache with some fields more."""
-    return import_cache(write_cache(folder / "cache", *more), folder / "mm.snap").left_out
+    return import_cache(write_cache(folder / "cache", *more), Job(folder / "mm.snap")).left_out
 
 
 def urls(snapshot: Snapshot, target: str, address: str = "127.0.0.1") -> set[str]:
@@ -76,7 +77,7 @@ def test_netblocks_and_asns(tmp_path: Path) -> None:
         (cache.NETBLOCKS, entry("198.51.100.7/24", 3)),
         *((cache.ASNS, entry(asn, 3)) for asn in (64500, 64501)),
     )
-    import_cache(path, tmp_path / "mm.snap", asn=tmp_path / "asns")
+    import_cache(path, Job(tmp_path / "mm.snap", asn=tmp_path / "asns"))
     snapshot = Snapshot(tmp_path / "mm.snap")
     for address in ("198.51.100.1", "192.0.2.1", "203.0.113.1"):
         assert f"{HOST3}/40/" in urls(snapshot, REPOSITORY, address), address
@@ -214,7 +215,7 @@ def refuse(folder: Path, content: bytes, words: str) -> None:
     """Hold that a file is refused with these words, and that nothing is written."""
     (folder / "cache").write_bytes(content)
     with pytest.raises(CacheError, match=words) as caught:
-        import_cache(folder / "cache", folder / "mm.snap")
+        import_cache(folder / "cache", Job(folder / "mm.snap"))
     assert "\n" not in str(caught.value)
     assert [file.name for file in folder.iterdir()] == ["cache"]
 
@@ -256,14 +257,14 @@ def test_a_huge_file(tmp_path: Path) -> None:
     with (tmp_path / "cache").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(CacheError, match="more than 2 GiB"):
-        import_cache(tmp_path / "cache", tmp_path / "mm.snap")
+        import_cache(tmp_path / "cache", Job(tmp_path / "mm.snap"))
 
 
 def test_no_such_file(tmp_path: Path) -> None:
     """A missing cache, and a directory, are named."""
     for path, words in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(CacheError, match=words):
-            import_cache(path, tmp_path / "mm.snap")
+            import_cache(path, Job(tmp_path / "mm.snap"))
 
 
 def test_written_meanwhile(tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ def test_written_meanwhile(tmp_path: Path) -> None:
         os.utime(path, ns=(1, 1))
 
     with pytest.raises(CacheError, match="was written while it was read"):
-        import_cache(path, tmp_path / "mm.snap", progress=write)
+        import_cache(path, Job(tmp_path / "mm.snap"), progress=write)
 
 
 @given(st.data())
@@ -297,7 +298,7 @@ def test_mutations(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
     folder = tmp_path_factory.getbasetemp()
     (folder / "mutated").write_bytes(content)
     with suppress(CacheError, RefusedSnapshot):
-        import_cache(folder / "mutated", folder / "mutated.snap", max_loss=None)
+        import_cache(folder / "mutated", Job(folder / "mutated.snap", max_loss=None))
         Snapshot(folder / "mutated.snap")
 
 
@@ -305,7 +306,7 @@ def test_the_cache_is_not_overwritten(tmp_path: Path) -> None:
     """The output cannot be the cache."""
     path = write_cache(tmp_path / "cache")
     with pytest.raises(OutputError, match="it is also read"):
-        import_cache(path, path)
+        import_cache(path, Job(path))
 
 
 def test_losses_are_refused(tmp_path: Path) -> None:
@@ -315,7 +316,7 @@ def test_losses_are_refused(tmp_path: Path) -> None:
     last = cache.field(*cache.WORLD[-1])
     (tmp_path / "cache").write_bytes(content.removesuffix(last))
     with pytest.raises(RefusedSnapshot, match="lost 1 of 3 directories"):
-        import_cache(tmp_path / "cache", tmp_path / "mm.snap")
+        import_cache(tmp_path / "cache", Job(tmp_path / "mm.snap"))
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -388,4 +389,4 @@ def test_a_large_packed_field(tmp_path: Path) -> None:
     packed = cache.varint(2 << 3 | 2) + cache.varint(16 << 20) + b"\1" * (16 << 20)
     path = write_cache(tmp_path / "cache", (cache.ASNS, cache.entry(1) + packed))
     with pytest.raises(CacheError, match="not a mirrorlist cache: a field of 16,777,2"):
-        import_cache(path, tmp_path / "mm.snap")
+        import_cache(path, Job(tmp_path / "mm.snap"))

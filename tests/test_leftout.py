@@ -7,9 +7,9 @@ from typing import Any, cast, get_args
 import pytest
 
 from snapshot.export.asn import AsnNetblocks
+from snapshot.export.assemble import Inputs, make_snapshot
 from snapshot.export.continents import built_in_continents
 from snapshot.export.database import parse_url, read_only
-from snapshot.export.exporter import make_snapshot
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.source import Rows, read_rows
 from snapshot.file.model import LeftOut, SnapshotData
@@ -340,7 +340,7 @@ def test_the_same_twice(rows: Rows, field: str, table: str, reason: str) -> None
 
 def _made(rows: Rows) -> tuple[SnapshotData, tuple[LeftOut, ...]]:
     left_out = LeftOutRows()
-    data = make_snapshot(rows, 0, AsnNetblocks(), built_in_continents(), False, left_out)
+    data = make_snapshot(Inputs(rows, 0, built_in_continents(), AsnNetblocks()), left_out)
     return data, left_out.sorted()
 
 

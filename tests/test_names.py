@@ -293,5 +293,5 @@ def test_last_known_addresses_that_are_none() -> None:
     host = Host(1, "h", "s", "DE", 1, False, 0, (), ())
     host_table = HostTable([host], {1: 0}, [], [], [])
     known = {"again.example": KnownName(1, ("bogus", "192.0.2.1"))}
-    found = host_netblocks(rows, host_table, True, LeftOutRows(), read=2, known=known)
+    found = host_netblocks(rows, host_table, LeftOutRows(), read=2, known=known)
     assert [chain[0].prefix_length for chain in found.chains] == [32]

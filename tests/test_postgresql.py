@@ -10,6 +10,7 @@ from snapshot.demo import build_demo, demo_asn_lines, fill_demo
 from snapshot.demo.tables import create_tables
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from snapshot.watch.postgresql import PostgresqlProbe
@@ -81,7 +82,7 @@ def test_the_same_snapshot(tmp_path: Path, make_database: MakeDatabase, options:
         ("netblock_country", None, {"id": 1, "netblock": "192.0.2.0/24", "country": "at"}),
     )
     sqlite, sqlite_result = export_tables(tmp_path, tables)
-    result = export(make_database(tables, options), tmp_path / "pg.snap")
+    result = export(make_database(tables, options), Job(tmp_path / "pg.snap"))
     assert Snapshot(tmp_path / "pg.snap").id == sqlite.id
     assert _content(tmp_path / "pg.snap") == _content(tmp_path / "mm.snap")
     assert result.left_out == sqlite_result.left_out
@@ -98,7 +99,7 @@ def test_the_same_demo(tmp_path: Path, server: Server) -> None:
         ("sqlite", f"sqlite:///{tmp_path / 'demo.sqlite'}"),
         ("postgresql", server.url("demo")),
     ):
-        export(url, tmp_path / name, asn=tmp_path / "asn", resolve_dns=False)
+        export(url, Job(tmp_path / name, asn=tmp_path / "asn", resolve_dns=False))
     assert Snapshot(tmp_path / "sqlite").id == Snapshot(tmp_path / "postgresql").id
     assert _content(tmp_path / "sqlite") == _content(tmp_path / "postgresql")
 
@@ -132,7 +133,7 @@ def test_a_migrated_database(tmp_path: Path, server: Server, make_database: Make
     expected, _ = export_tables(tmp_path, world())
     url = make_database(world())
     server.execute(*MIGRATED, database=_name(url))
-    result = export(url, tmp_path / "pg.snap")
+    result = export(url, Job(tmp_path / "pg.snap"))
     assert Snapshot(tmp_path / "pg.snap").id == expected.id
     assert result.left_out == ()
 
@@ -145,7 +146,7 @@ def test_a_large_asn(tmp_path: Path, server: Server, make_database: MakeDatabase
         "UPDATE host SET asn = 4200000000 WHERE id = 1",
         database=_name(url),
     )
-    export(url, tmp_path / "pg.snap")
+    export(url, Job(tmp_path / "pg.snap"))
     assert Snapshot(tmp_path / "pg.snap").hosts[0].asns == (4200000000,)
 
 
@@ -185,7 +186,7 @@ def test_a_password_in_the_servers_words(server: Server) -> None:
 def test_one_consistent_read(tmp_path: Path, make_database: MakeDatabase) -> None:
     """What others commit during the read is not seen; one transaction does all of it."""
     url = make_database(world())
-    export(url, tmp_path / "before.snap")
+    export(url, Job(tmp_path / "before.snap"))
     transactions: set[tuple[object, ...]] = set()
     with engine(url) as others, others.connect() as connection:
 
@@ -199,8 +200,8 @@ def test_one_consistent_read(tmp_path: Path, make_database: MakeDatabase) -> Non
             )
             transactions.update(tuple(row) for row in found)
 
-        export(url, tmp_path / "during.snap", progress=write)
-    export(url, tmp_path / "after.snap")
+        export(url, Job(tmp_path / "during.snap"), progress=write)
+    export(url, Job(tmp_path / "after.snap"))
     ids = [Snapshot(tmp_path / f"{name}.snap").id for name in ("before", "during", "after")]
     assert ids[0] == ids[1] != ids[2]
     assert len(transactions) == 1
@@ -211,7 +212,7 @@ def test_a_fixed_number_of_statements(tmp_path: Path, make_database: MakeDatabas
     sent: list[list[str]] = []
     for url in (make_database({}), make_database(world())):
         with statements() as found:
-            export(url, tmp_path / "mm.snap", max_loss=None)
+            export(url, Job(tmp_path / "mm.snap", max_loss=None))
         sent.append(found)
     assert sent[0] == sent[1]
     assert len(sent[0]) < 30
@@ -229,7 +230,7 @@ def test_the_connection_breaks(tmp_path: Path, make_database: MakeDatabase, serv
             )
 
     with pytest.raises(DatabaseError) as caught:
-        export(url, tmp_path / "mm.snap", progress=end)
+        export(url, Job(tmp_path / "mm.snap"), progress=end)
     assert "terminating connection" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -246,7 +247,7 @@ def test_a_table_is_locked(
     with engine(url) as other, other.connect() as connection, connection.begin():
         connection.exec_driver_sql("BEGIN; LOCK TABLE host IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseError, match="lock timeout"):
-            export(url, tmp_path / "mm.snap")
+            export(url, Job(tmp_path / "mm.snap"))
         connection.exec_driver_sql("ROLLBACK")
 
 
@@ -289,9 +290,9 @@ def test_no_permission(tmp_path: Path, server: Server, make_database: MakeDataba
     server.execute("CREATE ROLE reader LOGIN PASSWORD 'only-reads'")
     reader = server.url(database, user="reader", password="only-reads")
     with pytest.raises(DatabaseError, match="permission denied for table"):
-        export(reader, tmp_path / "mm.snap")
+        export(reader, Job(tmp_path / "mm.snap"))
     server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database=database)
-    assert export(reader, tmp_path / "mm.snap").counts["hosts"] == 9
+    assert export(reader, Job(tmp_path / "mm.snap")).counts["hosts"] == 9
     server.execute("DROP OWNED BY reader", database=database)
     server.execute("DROP ROLE reader")
 
@@ -321,7 +322,7 @@ def test_broken_text(tmp_path: Path, server: Server, make_database: MakeDatabase
         "UPDATE file_detail SET sha1 = E'\\xe4' WHERE id = 2",
         database=_name(url),
     )
-    result = export(url, tmp_path / "mm.snap", max_loss=None)
+    result = export(url, Job(tmp_path / "mm.snap", max_loss=None))
     assert [(one.table, one.id) for one in result.left_out] == [
         *(("directory", 7), ("file_detail", 2), ("host", 7), ("host_category", 71)),
         *(("host_category_url", 110), ("host_netblock", 1), ("repository", 3)),
@@ -346,7 +347,7 @@ def test_other_encodings(
         bare = server.url(_name(url)) + "?client_encoding=WIN1252"
         with psycopg.connect(bare) as connection:
             connection.execute(b"UPDATE site SET name = E'a\\x81b' WHERE id = 3")
-    result = export(url, tmp_path / "mm.snap")
+    result = export(url, Job(tmp_path / "mm.snap"))
     assert result.left_out == ()
     hosts = Snapshot(tmp_path / "mm.snap").hosts
     assert hosts[1].site == f"a{letter}b"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.export.job import Job
 from snapshot.export.publish import lock, publish
 from snapshot.file.errors import BackendError, OutputError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
@@ -41,7 +42,7 @@ def files(path: Path) -> dict[str, bytes]:
 def test_the_last_two_are_kept(path: Path) -> None:
     """What was published becomes .1, what was that becomes .2, and what was that goes."""
     for read in range(4):
-        publish(path, content(read), None, 30)
+        publish(Job(path, max_loss=30), content(read))
     assert files(path) == {
         "mm.snap": content(3),
         "mm.snap.1": content(2),
@@ -51,7 +52,7 @@ def test_the_last_two_are_kept(path: Path) -> None:
 
 def test_the_first(path: Path) -> None:
     """The first snapshot is alone, readable by everybody, and what is returned."""
-    published = publish(path, content(0), None, 30)
+    published = publish(Job(path, max_loss=30), content(0))
     assert files(path) == {"mm.snap": content(0)}
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert published.snapshot.id == Snapshot(path).id
@@ -61,8 +62,8 @@ def test_the_umask_does_not_matter(path: Path) -> None:
     """Readers are other users, whatever the exporter's umask says."""
     before = os.umask(0o077)
     try:
-        publish(path, content(0), None, 30)
-        publish(path, content(1), None, 30)
+        publish(Job(path, max_loss=30), content(0))
+        publish(Job(path, max_loss=30), content(1))
     finally:
         os.umask(before)
     for name in ("mm.snap", "mm.snap.1"):
@@ -71,10 +72,10 @@ def test_the_umask_does_not_matter(path: Path) -> None:
 
 def test_an_equal_one_keeps_nothing_twice(path: Path) -> None:
     """The same content again replaces the file, whose read is newer, and moves nothing."""
-    publish(path, content(0), None, 30)
-    publish(path, content(1), None, 30)
+    publish(Job(path, max_loss=30), content(0))
+    publish(Job(path, max_loss=30), content(1))
     again = encode(small_data(read=READ + 2, continents={"DE": "01"}), BUILT)
-    publish(path, again, None, 30)
+    publish(Job(path, max_loss=30), again)
     assert files(path) == {"mm.snap": again, "mm.snap.1": content(0)}
 
 
@@ -98,18 +99,18 @@ def test_what_is_refused_changes_nothing(
 ) -> None:
     """A refused snapshot leaves the published one and the two before it as they were."""
     for read in (-4, -2, 0):
-        publish(path, content(read), None, 30)
+        publish(Job(path, max_loss=30), content(read))
     before = files(path)
     with pytest.raises(error):
-        publish(path, new, None, max_loss)
+        publish(Job(path, max_loss=max_loss), new)
     assert files(path) == before
 
 
 def test_forced(path: Path) -> None:
     """Without a limit nothing is asked: an older snapshot that lost everything is published."""
-    publish(path, content(0), None, 30)
+    publish(Job(path, max_loss=30), content(0))
     forced = content(-1, host_sets=[0, 0])
-    publish(path, forced, None, None)
+    publish(Job(path, max_loss=None), forced)
     assert files(path) == {"mm.snap": forced, "mm.snap.1": content(0)}
 
 
@@ -117,14 +118,14 @@ def test_forced(path: Path) -> None:
 def test_a_damaged_old_one(path: Path, junk: bytes) -> None:
     """A published file that no server can use holds nothing up, and is not worth keeping."""
     path.write_bytes(junk)
-    publish(path, content(0), None, 0)
+    publish(Job(path, max_loss=0), content(0))
     assert files(path) == {"mm.snap": content(0)}
 
 
 def test_a_foreign_old_one(path: Path) -> None:
     """With a key, a file without its seal is no measure for the new one."""
     path.write_bytes(content(9))
-    publish(path, content(0, b"key"), b"key", 0)
+    publish(Job(path, key=b"key", max_loss=0), content(0, b"key"))
     assert Snapshot(path, b"key").read == READ
 
 
@@ -134,23 +135,23 @@ def test_a_disk_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) 
     def refuse(*names: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    publish(path, content(0), None, 30)
+    publish(Job(path, max_loss=30), content(0))
     monkeypatch.setattr("os.link", refuse)
-    publish(path, content(1), None, 30)
+    publish(Job(path, max_loss=30), content(1))
     assert files(path) == {"mm.snap": content(1), "mm.snap.1": content(0)}
 
 
 @pytest.mark.parametrize("call", ["os.link", "os.replace", "os.fsync"])
 def test_a_disk_that_fails(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     """A disk that fails in the middle is one line, and the published file is the old one."""
-    publish(path, content(0), None, 30)
+    publish(Job(path, max_loss=30), content(0))
 
     def fail(*names: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(call, fail)
     with pytest.raises(OutputError, match=r"mm\.snap.*: cannot be written: Input/output error"):
-        publish(path, content(1), None, 30)
+        publish(Job(path, max_loss=30), content(1))
     assert files(path) == {"mm.snap": content(0)}
 
 
@@ -169,18 +170,18 @@ def test_the_order_of_the_writes(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("os.fsync", record_sync)
     monkeypatch.setattr("os.replace", record_rename)
-    publish(path, content(0), None, 30)
+    publish(Job(path, max_loss=30), content(0))
     assert done == ["file", "rename", "directory"]
 
 
 def test_killed_before_its_place_was_taken(path: Path) -> None:
     """An export that kept the old file and was killed then does not cost the file before it."""
-    publish(path, content(0), None, 30)
-    publish(path, content(1), None, 30)
+    publish(Job(path, max_loss=30), content(0))
+    publish(Job(path, max_loss=30), content(1))
     # As killed between the two: .1 and .2 have moved on, the file itself is the old one.
     os.replace(path.with_name("mm.snap.1"), path.with_name("mm.snap.2"))
     os.link(path, path.with_name("mm.snap.1"))
-    publish(path, content(2), None, 30)
+    publish(Job(path, max_loss=30), content(2))
     assert files(path) == {
         "mm.snap": content(2),
         "mm.snap.1": content(1),
@@ -316,7 +317,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_copy_of_a_kept_one_can_be_put_back(path: Path) -> None:
     """A kept file is a whole snapshot: copied back, it is what it was."""
-    publish(path, content(0), None, 30)
-    publish(path, content(1), None, 30)
+    publish(Job(path, max_loss=30), content(0))
+    publish(Job(path, max_loss=30), content(1))
     shutil.copy(path.with_name("mm.snap.1"), path)
     assert Snapshot(path).read == READ

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from loadtest.bench.__main__ import main as bench
 from loadtest.common.records import holds_figures
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.export.publish import publish
 from snapshot.file.errors import BackendError, OutputError
 from snapshot.file.writer import check_replaceable, encode, followed
@@ -93,7 +94,7 @@ def test_a_spoilt_snapshot_may_be_replaced(source: Path, tmp_path: Path, kind: s
     """What is recognisably a snapshot, and an empty file as mktemp makes it, is replaced."""
     output = tmp_path / "mm.snap"
     output.write_bytes(_spoilt(kind))
-    assert export(f"sqlite:///{source}/mm.sqlite", output).changed
+    assert export(f"sqlite:///{source}/mm.sqlite", Job(output)).changed
 
 
 @pytest.mark.parametrize(
@@ -120,17 +121,17 @@ def test_what_is_no_file_stays(
     """A folder or a pipe is refused without waiting for anybody, in each of the places."""
     make(tmp_path / name)
     with pytest.raises(OutputError, match=f"{name}: "):
-        export(f"sqlite:///{source}/mm.sqlite", tmp_path / "mm.snap")
+        export(f"sqlite:///{source}/mm.sqlite", Job(tmp_path / "mm.snap"))
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_a_file_swapped_in_between(tmp_path: Path) -> None:
     """A watch looks at each publication: a file that took the snapshot's place is kept."""
     output = tmp_path / "mm.snap"
-    publish(output, encode(small_data()), None, 30)
+    publish(Job(output, max_loss=30), encode(small_data()))
     output.write_text(PRECIOUS)
     with pytest.raises(OutputError, match="not replaced"):
-        publish(output, encode(small_data(redirects={})), None, 30)
+        publish(Job(output, max_loss=30), encode(small_data(redirects={})))
     assert output.read_text() == PRECIOUS
     assert [file.name for file in tmp_path.iterdir()] == ["mm.snap"]
 
@@ -139,9 +140,7 @@ def test_a_foreign_lock_stays(tmp_path: Path) -> None:
     """A file of somebody else where the lock would be is not taken for one, nor removed."""
     (tmp_path / ".mm.snap.lock").write_text(PRECIOUS)
     with pytest.raises(OutputError, match=r"\.mm\.snap\.lock: it is no lock of ours"):
-        export(
-            f"sqlite:///{make_database(tmp_path / 'mm.sqlite', world())[10:]}", tmp_path / "mm.snap"
-        )
+        export(make_database(tmp_path / "mm.sqlite", world()), Job(tmp_path / "mm.snap"))
     assert (tmp_path / ".mm.snap.lock").read_text() == PRECIOUS
 
 
@@ -151,8 +150,8 @@ def test_a_link_is_followed(source: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.snap"
     link.symlink_to("far/mm.snap")
     url = f"sqlite:///{source}/mm.sqlite"
-    export(url, link)
-    publish(followed(link), encode(small_data()), None, None)
+    export(url, Job(link))
+    publish(Job(followed(link), max_loss=None), encode(small_data()))
     assert link.is_symlink()
     assert {file.name for file in tmp_path.iterdir()} == {"far", "link.snap"}
     assert {file.name for file in (tmp_path / "far").iterdir()} == {"mm.snap", "mm.snap.1"}
@@ -174,7 +173,7 @@ def test_where_a_link_must_not_lead(source: Path, tmp_path: Path, to: str, words
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.snap").symlink_to(to)
     with pytest.raises(BackendError, match=words):
-        export(f"sqlite:///{source}/mm.sqlite", tmp_path / "link.snap")
+        export(f"sqlite:///{source}/mm.sqlite", Job(tmp_path / "link.snap"))
     assert (tmp_path / "notes").read_text() == PRECIOUS
     assert {file.name for file in tmp_path.iterdir()} == {"notes", "folder", "link.snap"}
 

@@ -9,6 +9,7 @@ import pytest
 
 from snapshot.export import schema
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.factories import (
@@ -63,7 +64,7 @@ def test_a_fixed_number_of_statements(tmp_path: Path) -> None:
         folder.mkdir()
         database = make_database(folder / "mm.sqlite", tables)
         with statements() as sent[name]:
-            result = export(database, folder / "mm.snap", max_loss=None)
+            result = export(database, Job(folder / "mm.snap", max_loss=None))
     assert result.counts["hosts"] == 109
     assert sent["empty"] == sent["small"] == sent["large"]
     selects = [one for one in sent["large"] if "sqlite_master" not in one and "SELECT" in one]
@@ -77,7 +78,7 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     """An export leaves the database's bytes as they are, and nothing beside it."""
     database = make_database(tmp_path / "mm.sqlite", world())
     before = (tmp_path / "mm.sqlite").read_bytes()
-    export(database, tmp_path / "mm.snap")
+    export(database, Job(tmp_path / "mm.snap"))
     assert (tmp_path / "mm.sqlite").read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"mm.sqlite", "mm.snap"}
 
@@ -97,9 +98,9 @@ def test_one_consistent_read(tmp_path: Path) -> None:
                 writer.execute("UPDATE file_detail SET size = 1")
                 writer.commit()
 
-        export(database, tmp_path / "during.snap", progress=write)
-        export(database, tmp_path / "after.snap")
-    export(make_database(tmp_path / "mm2.sqlite", world()), tmp_path / "before.snap")
+        export(database, Job(tmp_path / "during.snap"), progress=write)
+        export(database, Job(tmp_path / "after.snap"))
+    export(make_database(tmp_path / "mm2.sqlite", world()), Job(tmp_path / "before.snap"))
     during, after, before = (
         Snapshot(tmp_path / f"{name}.snap") for name in ("during", "after", "before")
     )
@@ -113,7 +114,7 @@ def test_progress(tmp_path: Path) -> None:
     """Progress names each table once, in steps that count up to the whole."""
     steps: list[tuple[str, int, int]] = []
     database = make_database(tmp_path / "mm.sqlite", world())
-    export(database, tmp_path / "mm.snap", progress=lambda *step: steps.append(step))
+    export(database, Job(tmp_path / "mm.snap"), progress=lambda *step: steps.append(step))
     phases = [phase for phase, _, _ in steps]
     assert phases == [f"reading {phase[8:]}" for phase in phases[:-1]] + ["applying the rules"]
     assert {phase[8:] for phase in phases[:-1]} == READ_TABLES
@@ -148,7 +149,7 @@ def test_a_missing_table(tmp_path: Path, table: str) -> None:
     _execute(tmp_path / "mm.sqlite", f"DROP TABLE {table}")
     expected = f"not a MirrorManager database: it has no table {table}; check the URL"
     with pytest.raises(DatabaseError) as caught:
-        export(database, tmp_path / "mm.snap")
+        export(database, Job(tmp_path / "mm.snap"))
     assert str(caught.value) == expected
     assert not (tmp_path / "mm.snap").exists()
 
@@ -157,7 +158,7 @@ def test_many_missing_tables(tmp_path: Path) -> None:
     """An empty database is refused in one short line."""
     _execute(tmp_path / "mm.sqlite", "CREATE TABLE foreign_thing (id INTEGER)")
     with pytest.raises(DatabaseError, match=r"no table site, host, category \.\.\.; check"):
-        export(f"sqlite:///{tmp_path / 'mm.sqlite'}", tmp_path / "mm.snap")
+        export(f"sqlite:///{tmp_path / 'mm.sqlite'}", Job(tmp_path / "mm.snap"))
 
 
 def test_a_missing_column(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_missing_column(tmp_path: Path) -> None:
     database = make_database(tmp_path / "mm.sqlite", world())
     _execute(tmp_path / "mm.sqlite", "ALTER TABLE host DROP COLUMN asn_clients")
     with pytest.raises(DatabaseError, match=r"asn_clients") as caught:
-        export(database, tmp_path / "mm.snap")
+        export(database, Job(tmp_path / "mm.snap"))
     assert "\n" not in str(caught.value)
 
 
@@ -173,7 +174,7 @@ def test_without_peer_asns(tmp_path: Path) -> None:
     """A copy made for the incumbent, which lacks the table of peer ASNs, is read."""
     database = make_database(tmp_path / "mm.sqlite", world())
     _execute(tmp_path / "mm.sqlite", "DROP TABLE host_peer_asn")
-    assert export(database, tmp_path / "mm.snap").counts["hosts"] == 9
+    assert export(database, Job(tmp_path / "mm.snap")).counts["hosts"] == 9
 
 
 def test_views(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_views(tmp_path: Path) -> None:
         "ALTER TABLE site RENAME TO secret_site",
         f"CREATE VIEW site AS SELECT {kept} FROM secret_site",
     )
-    export(database, tmp_path / "mm.snap")
+    export(database, Job(tmp_path / "mm.snap"))
     assert Snapshot(tmp_path / "mm.snap").id == before.id
 
 
@@ -201,7 +202,7 @@ def test_ids_that_are_no_numbers(tmp_path: Path) -> None:
         "DROP TABLE repository_redirect",
         "ALTER TABLE copy RENAME TO repository_redirect",
     )
-    result = export(database, tmp_path / "mm.snap")
+    result = export(database, Job(tmp_path / "mm.snap"))
     assert Snapshot(tmp_path / "mm.snap").id == before.id
     assert [(one.table, one.id, one.reason) for one in result.left_out] == [
         ("repository_redirect", None, "an id that is no number: 'x'"),
@@ -223,5 +224,5 @@ def test_only_what_is_needed(tmp_path: Path) -> None:
         "CREATE TABLE another (id INTEGER)",
     )
     before, _ = export_tables(tmp_path / "whole", world())
-    export(database, tmp_path / "mm.snap")
+    export(database, Job(tmp_path / "mm.snap"))
     assert Snapshot(tmp_path / "mm.snap").id == before.id

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import RefusedSnapshot
 from tests.factories import Row, Tables, file_detail, host, make_database, site
 
@@ -139,7 +140,7 @@ ORDINARY = [
 def _exported(folder: Path, change: Change = lambda tables: None) -> None:
     tables = _world()
     change(tables)
-    export(make_database(folder / "mm.sqlite", tables), folder / "mm.snap", resolve_dns=False)
+    export(make_database(folder / "mm.sqlite", tables), Job(folder / "mm.snap", resolve_dns=False))
 
 
 @pytest.mark.parametrize(("accident", "says"), ACCIDENTS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.export.exporter import ExportResult, export
+from snapshot.export.job import Job
 from snapshot.export.source import _SOURCES
 from snapshot.export.values import as_flag, as_number, as_text, as_time
 from snapshot.file.reader import Snapshot
@@ -78,7 +79,7 @@ def _exported(folder: Path, *commands: str) -> tuple[Snapshot, ExportResult]:
         for command in commands:
             connection.execute(command)
         connection.commit()
-    result = export(url, folder / "mm.snap", resolve_dns=False, max_loss=None)
+    result = export(url, Job(folder / "mm.snap", resolve_dns=False, max_loss=None))
     return Snapshot(folder / "mm.snap"), result
 
 

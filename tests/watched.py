@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.exporter import ExportResult, export
+from snapshot.export.job import Job
 from snapshot.export.publish import Last
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe
@@ -64,10 +65,8 @@ class Watched:
         self.before()
         return export(
             self.url,
-            self.output,
-            self._asn,
+            Job(self.output, asn=self._asn, refresh=int(EVERY)),
             progress=self._reading,
-            refresh=int(EVERY),
             last=last,
         )
 

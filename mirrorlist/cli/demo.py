@@ -119,6 +119,7 @@ def _make_directory(directory: Path) -> None:
 def _prepare(directory: Path) -> None:
     from mirrorlist.cli.export import run_export
     from snapshot.demo import build_demo, demo_asn_lines
+    from snapshot.export.job import Job
     from snapshot.file.writer import replace_file
 
     database, asn = directory / "demo.sqlite", directory / "asn.txt"
@@ -131,7 +132,7 @@ def _prepare(directory: Path) -> None:
         say(f"built a MirrorManager database: {database}")
     if not os.path.exists(asn):
         replace_file(asn, "".join(f"{line}\n" for line in demo_asn_lines()).encode())
-    run_export(f"sqlite:///{database}", directory / "demo.snap", asn)
+    run_export(f"sqlite:///{database}", Job(directory / "demo.snap", asn, max_loss=None))
 
 
 def _in_child(work: Callable[[], None]) -> int:

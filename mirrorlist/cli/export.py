@@ -16,6 +16,7 @@ from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.export.exporter import ExportResult
+    from snapshot.export.job import Job
 
 
 @click.command(short_help="Write a snapshot of a MirrorManager database.")
@@ -42,60 +43,33 @@ def export(
     mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
     """
-    key = read_key(snapshot_key) if snapshot_key else None
-    loss = None if force else max_loss
-    run_export(
-        database,
-        output,
-        asn,
-        country_continent,
-        dns,
-        json,
-        key,
-        loss,
-        foreign=force,
+    # Here and not above: only a command may load the database's side, and only when it runs.
+    from snapshot.export.job import Job
+
+    job = Job(
+        output=output,
+        asn=asn,
+        country_continent=country_continent,
+        resolve_dns=dns,
         allow_wide=allow_wide_netblocks,
+        key=read_key(snapshot_key) if snapshot_key else None,
+        max_loss=None if force else max_loss,
+        foreign=force,
     )
+    run_export(database, job, json)
 
 
-def run_export(
-    database: str,
-    path: Path,
-    asn: Path | None = None,
-    country_continent: Path | None = None,
-    dns: bool = True,
-    json: bool = False,
-    key: bytes | None = None,
-    max_loss: int | None = None,
-    *,
-    foreign: bool = False,
-    allow_wide: bool = False,
-) -> None:
-    """Export and say what was done, for people or as JSON; `max_loss` None publishes anything.
-
-    `foreign`: a file that is not a snapshot is replaced too.
-    """
+def run_export(database: str, job: "Job", json: bool = False) -> None:
+    """Export and say what was done, for people or as JSON."""
     # As an exception: then a half-written file goes too.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
-    # Here and not above: only this command may load the database's side.
     from snapshot.export.exporter import export as export_database
 
     # Nearly all that is made lives until the end: looking for garbage costs a tenth of the time.
     gc.disable()
     with progress_bar() as steps:
-        result = export_database(
-            database,
-            path,
-            asn,
-            country_continent,
-            dns,
-            steps,
-            key,
-            max_loss,
-            foreign=foreign,
-            allow_wide=allow_wide,
-        )
-    report(result, path, json)
+        result = export_database(database, job, progress=steps)
+    report(result, job.output, json)
 
 
 def report(result: "ExportResult", path: Path, json: bool) -> None:

@@ -4,6 +4,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.export.exporter import ExportResult
+    from snapshot.export.job import Job
+    from snapshot.export.source import Progress
+
+    Import = Callable[[Path, Job, Progress], ExportResult]
 
 # What the optional part of the installation brings.
 _EXTRA = "protobuf"
@@ -55,41 +60,46 @@ def import_cache(
     \b
     mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
     """
-    key = read_key(snapshot_key) if snapshot_key else None
-    loss = None if force else max_loss
-    import_file = _importer()
-    files = [file for file in (cache, asn, country_continent) if file]
+    from snapshot.export.job import Job
+
+    job = Job(
+        output=output,
+        asn=asn,
+        country_continent=country_continent,
+        allow_wide=allow_wide_netblocks,
+        key=read_key(snapshot_key) if snapshot_key else None,
+        max_loss=None if force else max_loss,
+        foreign=force,
+    )
+    run_import = _importer()
+    files = [cache, *job.data_files]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
     asked = _begin(files, watch)
     # Nearly all that is made lives until the end: looking for garbage is lost time.
     gc.disable()
+    if not watch:
+        _import(run_import, cache, job, json)
+        return
     for _ in changes(files, asked=asked.is_set):
         asked.clear()
-        try:
-            with progress_bar() as steps:
-                result = import_file(
-                    cache,
-                    output,
-                    asn,
-                    country_continent,
-                    steps,
-                    key,
-                    loss,
-                    foreign=force,
-                    allow_wide=allow_wide_netblocks,
-                )
-            report(result, output, json)
-        except BackendError as error:
-            if not watch:
-                raise
-            say(f"error: {error}; what was published stays; waiting for another change")
-        except Exception as error:
-            if not watch:
-                raise
-            _survive(error, asked)
-        if not watch:
-            return
+        _try_import(partial(_import, run_import, cache, job, json), asked)
         gc.collect()
+
+
+def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> None:
+    with progress_bar() as steps:
+        result = run_import(cache, job, steps)
+    report(result, job.output, json)
+
+
+def _try_import(run: Callable[[], None], asked: Flag) -> None:
+    """Import, and survive what goes wrong: a watch goes on."""
+    try:
+        run()
+    except BackendError as error:
+        say(f"error: {error}; what was published stays; waiting for another change")
+    except Exception as error:
+        _survive(error, asked)
 
 
 def _begin(files: Sequence[Path], watch: bool) -> Flag:
@@ -113,10 +123,10 @@ def _survive(error: Exception, asked: Flag) -> None:
     asked.set()
 
 
-def _importer() -> Callable[..., "ExportResult"]:
+def _importer() -> "Import":
     # Here and not above: only this command may load what makes snapshots.
     try:
-        from snapshot.cache.importer import import_cache as import_file
+        from snapshot.cache.importer import import_cache as run_import
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "google":
             raise
@@ -124,4 +134,4 @@ def _importer() -> Callable[..., "ExportResult"]:
             f"this needs {_EXTRA}, which is not installed: run pip install '.[{_EXTRA}]' where the"
             " source of mirrorlist is"
         ) from error
-    return import_file
+    return run_import

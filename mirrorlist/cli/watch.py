@@ -20,6 +20,7 @@ from snapshot.file.changes import mounted
 from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
+    from snapshot.export.job import Job
     from snapshot.watch.loop import Export
 
 
@@ -57,27 +58,27 @@ def watch(
     hooked = parse_hook(hook) if hook else None
     # Here and not above: only a command may load the database's side, and only when it runs.
     from mirrorlist.status.watch_pages import pages, shown_on
+    from snapshot.export.asn_file import AsnFile
     from snapshot.export.exporter import check_files
+    from snapshot.export.job import Job
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
     from snapshot.watch.loop import Watch
     from snapshot.watch.probes import make_probe
 
-    probe, files = make_probe(database), [file for file in (asn, country_continent) if file]
-    check_files(database, output, asn, country_continent)
-    refresh = max(1, int(every))
-    export = _exporter(
-        database,
-        output,
-        asn,
-        country_continent,
-        dns,
-        key,
-        max_loss,
-        refresh,
+    job = Job(
+        output=output,
+        asn=AsnFile(asn) if asn else None,
+        country_continent=country_continent,
+        resolve_dns=dns,
         allow_wide=allow_wide_netblocks,
+        key=key,
+        max_loss=max_loss,
+        refresh=max(1, int(every)),
     )
-    tell = teller(every, output)
+    probe, files = make_probe(database), job.data_files
+    check_files(database, job)
+    export, tell = _exporter(database, job), teller(every, output)
     with only_watch(followed(output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)
@@ -94,40 +95,16 @@ def _tell_begin(database: str, files: list[Path], every: float) -> None:
     say(f"watching {database}{beside}; all of it every {every:g} s")
 
 
-def _exporter(
-    database: str,
-    output: Path,
-    asn: Path | None,
-    country_continent: Path | None,
-    dns: bool,
-    key: bytes | None,
-    max_loss: int,
-    refresh: int,
-    *,
-    allow_wide: bool,
-) -> "Export":
-    from snapshot.export.asn_file import AsnFile
+def _exporter(database: str, job: "Job") -> "Export":
     from snapshot.export.exporter import ExportResult, export
     from snapshot.export.publish import Last
 
     # Nearly all that is made lives until the end: looking for garbage then costs a tenth.
     gc.disable()
-    asn_file = AsnFile(asn) if asn else None
 
     def run(last: Last | None) -> ExportResult:
         try:
-            return export(
-                database,
-                output,
-                asn_file,
-                country_continent,
-                dns,
-                key=key,
-                max_loss=max_loss,
-                refresh=refresh,
-                last=last,
-                allow_wide=allow_wide,
-            )
+            return export(database, job, last)
         finally:
             gc.collect()
 

@@ -34,10 +34,16 @@ class HostNetblocks(NamedTuple):
     names: dict[str, KnownName]
 
 
+class _Named(NamedTuple):
+    """What the rows of hosts name: netblocks with the hosts, and DNS names with the rows' ids."""
+
+    netblocks: dict[Netblock, set[int]]
+    names: dict[int, dict[str, list[int]]]
+
+
 def host_netblocks(
     rows: Rows,
     host_table: HostTable,
-    resolve_dns: bool,
     left_out: LeftOutRows,
     *,
     read: int = 0,
@@ -46,11 +52,25 @@ def host_netblocks(
 ) -> HostNetblocks:
     """Return which hosts named the netblocks around an address; active hosts only.
 
-    `known` is what DNS said before `read` (seconds since 1970); wide netblocks are left out
-    unless they are allowed.
+    `known` is what DNS said before `read` (seconds since 1970); None looks up no name. Wide
+    netblocks are left out unless they are allowed.
     """
-    named: dict[Netblock, set[int]] = defaultdict(set)
-    names: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    netblocks, names = _named(rows, host_table, left_out, allow_wide)
+    resolved = _resolved(names, known, read, left_out)
+    for host, of_host in names.items():
+        for name in of_host:
+            for address in resolved.known[name].addresses if name in resolved.known else ():
+                # The last known ones are of a file, which somebody may have edited.
+                with suppress(ValueError):
+                    netblocks[parse_netblock(address)].add(host)
+    if widest := widest_host(netblocks, host_table.hosts):
+        left_out.note(widest)
+    chains, ranges = _chains(netblocks)
+    return HostNetblocks(chains, ranges, resolved.known)
+
+
+def _named(rows: Rows, host_table: HostTable, left_out: LeftOutRows, allow_wide: bool) -> _Named:
+    found = _Named(defaultdict(set), defaultdict(lambda: defaultdict(list)))
     for row in sorted(rows.netblocks, key=lambda row: row.id):
         host = None if row.host_id is None else host_table.host_index.get(row.host_id)
         text = _text(row.netblock)
@@ -59,49 +79,34 @@ def host_netblocks(
         elif host_table.hosts[host].inactive:
             continue
         elif _DNS_NAME.fullmatch(text):
-            names[host][text].append(row.id)
+            found.names[host][text].append(row.id)
         else:
             with left_out.row("host_netblock", row.id):
                 netblock = _netblock(text)
                 check_width(netblock, text, allow_wide)
-                named[netblock].add(host)
-    resolved = _resolved(names, resolve_dns, known or {}, read, left_out)
-    for host, of_host in names.items():
-        for name in of_host:
-            for address in resolved.known[name].addresses if name in resolved.known else ():
-                # The last known ones are of a file, which somebody may have edited.
-                with suppress(ValueError):
-                    named[parse_netblock(address)].add(host)
-    if widest := widest_host(named, host_table.hosts):
-        left_out.note(widest)
-    chains, ranges = _chains(named)
-    return HostNetblocks(chains, ranges, resolved.known)
+                found.netblocks[netblock].add(host)
+    return found
 
 
 def _resolved(
     names: dict[int, dict[str, list[int]]],
-    resolve_dns: bool,
-    known: Mapping[str, KnownName],
+    known: Mapping[str, KnownName] | None,
     read: int,
     left_out: LeftOutRows,
 ) -> Resolved:
     """Look up the names of hosts, given with the ids of their rows; reports those in vain."""
     first = {host: [*of_host][:MOST_NAMES] for host, of_host in names.items()}
-    resolved = resolve(first, known, read) if resolve_dns else Resolved({}, (), ())
+    resolved = Resolved({}, (), ()) if known is None else resolve(first, known, read)
     if note := resolved.note():
         left_out.note(note)
-    most = MOST_ADDRESSES
-    full = sorted(name for name, one in resolved.known.items() if len(one.addresses) >= most)
-    if full:
-        left_out.note(
-            f"no more than {most} addresses of a DNS name are taken: {', '.join(full[:3])}"
-        )
+    if note := _cut_short(resolved):
+        left_out.note(note)
     for host, of_host in names.items():
         for name, ids in of_host.items():
-            if not resolve_dns:
-                why = "the name is not looked up (--no-dns)"
-            elif name in resolved.known:
+            if name in resolved.known:
                 continue
+            if known is None:
+                why = "the name is not looked up (--no-dns)"
             elif name in first[host]:
                 why = "the name does not resolve"
             else:
@@ -109,6 +114,17 @@ def _resolved(
             for id in ids:
                 left_out.add("host_netblock", id, why)
     return resolved
+
+
+def _cut_short(resolved: Resolved) -> str | None:
+    """Return a line about the names that perhaps have more addresses than are taken, or None."""
+    full = sorted(
+        name for name, one in resolved.known.items() if len(one.addresses) >= MOST_ADDRESSES
+    )
+    if not full:
+        return None
+    shown = ", ".join(full[:3])
+    return f"no more than {MOST_ADDRESSES} addresses of a DNS name are taken: {shown}"
 
 
 def country_ranges(

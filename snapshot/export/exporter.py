@@ -1,23 +1,22 @@
 """Exports a MirrorManager database as a snapshot: rows in, model out, file written whole."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
+from sqlalchemy import URL
 
-from snapshot.export.addresses import country_ranges, host_netblocks
 from snapshot.export.asn import AsnNetblocks, check_readable
 from snapshot.export.asn_file import AsnFile
-from snapshot.export.content import make_content, usable_directories
+from snapshot.export.assemble import Inputs, make_snapshot
 from snapshot.export.continents import built_in_continents, read_continents
-from snapshot.export.countries import Countries, is_own_code
 from snapshot.export.database import database_file, parse_url, read_only
 from snapshot.export.history import continue_history
-from snapshot.export.hosts import make_host_table
+from snapshot.export.job import Job
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.publish import (
     Last,
@@ -28,11 +27,13 @@ from snapshot.export.publish import (
     lock,
     publish,
 )
-from snapshot.export.source import ContinentRow, Progress, Rows, read_rows
-from snapshot.file.difference import DEFAULT_MAX_LOSS
-from snapshot.file.model import Host, KnownName, LeftOut, Ranges, Report, SnapshotData
-from snapshot.file.text import stripped, trimmed
+from snapshot.export.source import Progress, Rows, read_rows
+from snapshot.file.model import LeftOut, Report
 from snapshot.file.writer import check_output, encode, followed
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Say nothing of how far an export is."""
 
 
 class Phase(NamedTuple):
@@ -75,119 +76,85 @@ class Origin(NamedTuple):
 
 def export(
     database: str,
-    output: Path,
-    asn: Path | AsnFile | None = None,
-    country_continent: Path | None = None,
-    resolve_dns: bool = True,
-    progress: Progress = lambda phase, done, total: None,
-    key: bytes | None = None,
-    max_loss: int | None = DEFAULT_MAX_LOSS,
-    refresh: int | None = None,
+    job: Job,
     last: Last | None = None,
-    *,
-    foreign: bool = False,
-    allow_wide: bool = False,
+    progress: Progress = silent,
 ) -> ExportResult:
-    """Export a database to a snapshot file; raises a BackendError and then leaves no file.
-
-    An `asn` that is an AsnFile is read again only if it has changed since its last export.
-    `key` seals it; `max_loss`, `refresh`, `last` and `foreign` are those of `publish`. Netblocks
-    that are too wide (`snapshot.export.coverage`) are left out unless `allow_wide`.
-    """
+    """Export a database to a snapshot file; raises a BackendError and then leaves no file."""
     url = parse_url(database)
-    file = database_file(url)
 
     def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
         with read_only(url) as connection:
             return int(time.time()), read_rows(connection, progress, left_out)
 
-    origin = Origin("database", (file,) if file else (), read)
-    return publish_rows(
-        origin,
-        output,
-        asn,
-        country_continent,
-        resolve_dns,
-        progress,
-        key,
-        max_loss,
-        refresh,
-        last,
-        foreign=foreign,
-        allow_wide=allow_wide,
-    )
+    return publish_rows(Origin("database", _files_of(url), read), job, last, progress)
 
 
 def publish_rows(
     origin: Origin,
-    output: Path,
-    asn: Path | AsnFile | None,
-    country_continent: Path | None,
-    resolve_dns: bool,
-    progress: Progress,
-    key: bytes | None,
-    max_loss: int | None,
-    refresh: int | None = None,
+    job: Job,
     last: Last | None = None,
-    *,
-    foreign: bool = False,
-    allow_wide: bool = False,
+    progress: Progress = silent,
 ) -> ExportResult:
-    """Read rows, apply every rule and publish the snapshot, as `export` does."""
-    if isinstance(asn, Path):
-        asn = AsnFile(asn)
-    output = followed(output)
+    """Read rows, apply every rule and publish the snapshot, as `export` does.
+
+    `last` is what this process published before, see `publish`.
+    """
+    job = replace(job, output=followed(job.output))
     # Files first: a mistyped name must not cost a whole read of the database.
-    continents = _check(
-        output, asn.path if asn else None, country_continent, origin.inputs, foreign=foreign
-    )
-    with lock(output):
+    continents = _check(job, origin.inputs)
+    with lock(job.output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
-        # Beside the database, which lets Python wait for as long as the file takes.
-        with ThreadPoolExecutor(1) as beside:
-            reading = _begin(beside, asn, left_out) if asn else None
-            read, rows = origin.read(progress, left_out)
-            watch.lap(f"reading the {origin.name}")
-            netblocks, asn_phase = reading() if reading else (None, None)
-        data = make_snapshot(
-            rows,
-            read,
-            netblocks,
-            continents,
-            resolve_dns,
-            left_out,
-            origin.name,
-            allow_wide=allow_wide,
-            known=known_names(output, key) if resolve_dns else None,
-        )
-        data = replace(data, history=continue_history(data, last_published(output, key)))
+        inputs = _read(origin, job, continents, progress, left_out, watch)
+        data = make_snapshot(inputs, left_out, allow_wide=job.allow_wide)
+        data = replace(data, history=continue_history(data, last_published(job.output, job.key)))
         watch.lap("applying the rules")
-        content = encode(data, key=key)
+        content = encode(data, key=job.key)
         watch.lap("encoding")
-        published = publish(output, content, key, max_loss, refresh, last, foreign=foreign)
+        published = publish(job, content, last)
         # Read back from the disk: the counts are of what a server will see.
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
-        phases = (*([asn_phase] if asn_phase else []), *watch.laps)
-        return _result(published, counts, data.report, watch.seconds, len(content), phases)
+        return _result(published, counts, data.report, len(content), watch)
+
+
+def _read(
+    origin: Origin,
+    job: Job,
+    continents: dict[str, str],
+    progress: Progress,
+    left_out: LeftOutRows,
+    watch: "_Stopwatch",
+) -> Inputs:
+    asn = AsnFile(job.asn) if isinstance(job.asn, Path) else job.asn
+    netblocks = None
+    # Beside the database, which lets Python wait for as long as the file takes.
+    with ThreadPoolExecutor(1) as beside:
+        reading = _begin(beside, asn, left_out) if asn else None
+        read, rows = origin.read(progress, left_out)
+        watch.lap(f"reading the {origin.name}")
+        if reading:
+            netblocks, phase = reading()
+            watch.laps.insert(0, phase)
+    known = known_names(job.output, job.key) if job.resolve_dns else None
+    return Inputs(rows, read, continents, netblocks, known, origin.name)
 
 
 def _result(
     published: Published,
     counts: dict[str, int],
     report: Report,
-    seconds: float,
     size: int,
-    phases: tuple[Phase, ...],
+    watch: "_Stopwatch",
 ) -> ExportResult:
     return ExportResult(
         counts=counts,
         left_out=report.left_out,
         notes=report.notes,
-        seconds=seconds,
+        seconds=watch.seconds,
         bytes=size,
-        phases=phases,
+        phases=tuple(watch.laps),
         id=published.snapshot.id,
         read=published.snapshot.read,
         changed=published.changed,
@@ -195,29 +162,25 @@ def _result(
     )
 
 
-def check_files(
-    database: str, output: Path, asn: Path | None, country_continent: Path | None
-) -> None:
+def check_files(database: str, job: Job) -> None:
     """Raise a BackendError if an export could not even begin; the database is not asked."""
-    file = database_file(parse_url(database))
-    _check(followed(output), asn, country_continent, (file,) if file else ())
+    _check(replace(job, output=followed(job.output)), _files_of(parse_url(database)))
 
 
-def _check(
-    output: Path,
-    asn: Path | None,
-    country_continent: Path | None,
-    inputs: tuple[Path, ...],
-    *,
-    foreign: bool = False,
-) -> dict[str, str]:
+def _files_of(url: URL) -> tuple[Path, ...]:
+    file = database_file(url)
+    return (file,) if file else ()
+
+
+def _check(job: Job, inputs: tuple[Path, ...]) -> dict[str, str]:
     """Look at every file before any work; returns the continents."""
-    check_output(output, [file for file in (asn, country_continent, *inputs) if file])
-    if not foreign:
-        check_places(output)
-    if asn:
-        check_readable(asn)
-    return read_continents(country_continent) if country_continent else built_in_continents()
+    check_output(job.output, [*job.data_files, *inputs])
+    if not job.foreign:
+        check_places(job.output)
+    if job.asn:
+        check_readable(job.asn.path if isinstance(job.asn, AsnFile) else job.asn)
+    file = job.country_continent
+    return read_continents(file) if file else built_in_continents()
 
 
 class _Stopwatch:
@@ -255,91 +218,3 @@ def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase
     netblocks = file.read(left_out)
     watch.lap("reading the ASN file")
     return netblocks, watch.laps[0]
-
-
-def make_snapshot(
-    rows: Rows,
-    read: int,
-    asn: AsnNetblocks | None,
-    continents: dict[str, str],
-    resolve_dns: bool,
-    left_out: LeftOutRows,
-    origin: str = "database",
-    *,
-    allow_wide: bool = False,
-    known: Mapping[str, KnownName] | None = None,
-) -> SnapshotData:
-    """Apply every rule to the rows read at `read` (seconds since 1970, UTC).
-
-    `known` is what DNS said before; without an `asn` no network has one.
-    """
-    countries, continents = _countries(rows, continents, left_out)
-    usable = usable_directories(rows, left_out)
-    host_table = make_host_table(rows, {row.id: row.name for row in usable}, left_out, countries)
-    content = make_content(rows, usable, host_table, left_out)
-    netblocks = host_netblocks(
-        rows, host_table, resolve_dns, left_out, read=read, known=known, allow_wide=allow_wide
-    )
-    for row in sorted(rows.continents, key=lambda row: row.id):
-        with left_out.row("country_continent_redirect", row.id):
-            continents = {**continents, **_redirect(row, countries)}
-    return SnapshotData(
-        read=read,
-        hosts=host_table.hosts,
-        categories=host_table.categories,
-        host_sets=content.host_sets,
-        directories=content.directories,
-        repositories=content.repositories,
-        redirects=content.redirects,
-        file_details=content.file_details,
-        continents=continents,
-        netblock_chains=netblocks.chains,
-        netblock_ranges=netblocks.ranges,
-        country_ranges=country_ranges(rows, left_out, countries, allow_wide),
-        asn_ranges=_asn_ranges(host_table.hosts, asn, left_out),
-        report=Report(rows.counts(), left_out.sorted(), origin, left_out.notes, netblocks.names),
-    )
-
-
-def _countries(
-    rows: Rows, continents: dict[str, str], left_out: LeftOutRows
-) -> tuple[Countries, dict[str, str]]:
-    """The countries that there are, and a table of continents without any others."""
-    redirected = (trimmed(row.country).upper() for row in rows.continents if _is_text(row.country))
-    countries = Countries(filter(is_own_code, (*continents, *redirected)))
-    for country in sorted(continents):
-        if country not in countries:
-            left_out.add("continents file", None, countries.why_not(country))
-    return countries, {
-        country: continent for country, continent in continents.items() if country in countries
-    }
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:
-    """Which networks have an ASN that some active host has; says so if there are none."""
-    having = [host for host in hosts if host.asns and not host.inactive]
-    ranges = (asn or AsnNetblocks()).ranges({number for host in having for number in host.asns})
-    if having and not (ranges.starts4 or ranges.starts6):
-        count = "1 host has" if len(having) == 1 else f"{len(having)} hosts have"
-        its = "its" if len(having) == 1 else "their"
-        left_out.note(
-            f"{count} an ASN; without --asn {its} tier is empty"
-            if asn is None
-            else f"{count} an ASN, and the ASN file has no network of {its} own: the tier is empty"
-        )
-    return ranges
-
-
-def _redirect(row: ContinentRow, countries: Countries) -> dict[str, str]:
-    country = stripped(row.country, "country").upper()
-    continent = stripped(row.continent, "continent").upper()
-    if len(country) != 2 or len(continent) != 2:
-        raise ValueError("not a country and a continent of two letters each")
-    countries.parse(country)
-    if not (continent.isascii() and continent.isalpha()):
-        raise ValueError(f"there is no continent {continent}")
-    return {country: continent}

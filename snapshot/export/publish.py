@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snapshot.export.checks import check_publishable
+from snapshot.export.job import Job
 from snapshot.file.errors import OutputError, SnapshotError
 from snapshot.file.format import HEADER, Header
 from snapshot.file.model import KnownName
@@ -73,35 +74,25 @@ class Published(NamedTuple):
     written: bool
 
 
-def publish(
-    path: Path,
-    content: bytearray,
-    key: bytes | None,
-    max_loss: int | None,
-    refresh: int | None = None,
-    last: Last | None = None,
-    *,
-    foreign: bool = False,
-) -> Published:
+def publish(job: Job, content: bytearray, last: Last | None = None) -> Published:
     """Write a snapshot file, check what was written, put it in place; returns what is there.
 
-    `max_loss` is the share of the old one that may go, in percent; None asks nothing. With
-    `refresh` an old one of the same content stays, unless it was read so many seconds before.
     `last` is what this process published: if that is the old one, it may be older than it says,
-    as the clock was set back. `foreign`: a file that is not a snapshot is replaced too. Raises
-    RefusedSnapshot or OutputError, and then the old file is as it was.
+    because the clock was set back. Raises RefusedSnapshot or OutputError, and then the old file is
+    as it was.
     """
-    old = _published(path, key)
-    if old is not None and refresh and _is_young(old, content, refresh):
+    path = job.output
+    old = _published(path, job.key)
+    if old is not None and job.refresh and _is_young(old, content, job.refresh):
         return Published(old, changed=False, written=False)
     with staged(path, content) as written:
-        new = Snapshot(written, key)
-        if max_loss is not None:
+        new = Snapshot(written, job.key)
+        if job.max_loss is not None:
             own = old is not None and last == (old.id, old.read)
-            check_publishable(new, old, max_loss, own=own)
+            check_publishable(new, old, job.max_loss, own=own)
         changed = old is None or old.id != new.id
         # As late as can be: somebody may have put another file there meanwhile.
-        if not foreign:
+        if not job.foreign:
             check_places(path)
         if old is not None and changed:
             _keep(path)

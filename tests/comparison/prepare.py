@@ -16,6 +16,7 @@ from loadtest.dataset.dataset import Dataset
 from loadtest.dataset.dataset import fill as fill_large
 from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from tests.comparison import data, network
 from tests.factories import fill
 from tests.postgresql import engine
@@ -38,7 +39,10 @@ def prepare_large(database: str, folder: Path, scale: float) -> None:
     (folder / ASN_FILE).rename(folder / NETBLOCKS)
     (folder / GEOIP_FILE).rename(folder / GEOIP)
     continents = folder / CONTINENT_FILE
-    export(database, folder / SNAPSHOT, folder / NETBLOCKS, continents, max_loss=None)
+    export(
+        database,
+        Job(folder / SNAPSHOT, asn=folder / NETBLOCKS, country_continent=continents, max_loss=None),
+    )
     _write_settings(database, folder)
 
 
@@ -51,7 +55,7 @@ def prepare(database: str, folder: Path) -> None:
         create_tables(to)
         fill(to, data.tables())
     _, asns, continents = network.write_files(folder)
-    export(database, folder / SNAPSHOT, asn=asns, country_continent=continents)
+    export(database, Job(folder / SNAPSHOT, asn=asns, country_continent=continents))
     _write_settings(database, folder)
 
 

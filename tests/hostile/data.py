@@ -4,6 +4,7 @@ from pathlib import Path
 
 from snapshot.demo import build_demo
 from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from tests.hostile.dear import Targets
 
 DEMO = Targets(
@@ -21,5 +22,5 @@ def make_snapshot(folder: Path) -> Path:
     """Export the demo below a folder and return the snapshot's path."""
     database, snapshot = folder / "demo.sqlite", folder / "demo.snap"
     build_demo(database)
-    export(f"sqlite:///{database}", snapshot, resolve_dns=False)
+    export(f"sqlite:///{database}", Job(snapshot, resolve_dns=False))
     return snapshot

@@ -1,0 +1,114 @@
+"""Applies every rule to the rows that were read: the model of a snapshot comes out."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from snapshot.export.addresses import country_ranges, host_netblocks
+from snapshot.export.asn import AsnNetblocks
+from snapshot.export.content import make_content, usable_directories
+from snapshot.export.countries import Countries, is_own_code
+from snapshot.export.hosts import make_host_table
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.source import ContinentRow, Rows
+from snapshot.file.model import Host, KnownName, Ranges, Report, SnapshotData
+from snapshot.file.text import stripped, trimmed
+
+
+class Inputs(Struct, frozen=True):
+    """All that was read: the rows and when (seconds since 1970, UTC), data files, known names.
+
+    Without an `asn` no network has one. `known` is what DNS said before; None looks up no name.
+    """
+
+    rows: Rows
+    read: int
+    continents: dict[str, str]
+    asn: AsnNetblocks | None = None
+    known: Mapping[str, KnownName] | None = None
+    origin: str = "database"
+
+
+def make_snapshot(
+    inputs: Inputs, left_out: LeftOutRows, *, allow_wide: bool = False
+) -> SnapshotData:
+    """Apply every rule to what was read, and report the rows that cannot be used."""
+    rows = inputs.rows
+    countries, continents = _countries(rows, inputs.continents, left_out)
+    usable = usable_directories(rows, left_out)
+    host_table = make_host_table(rows, {row.id: row.name for row in usable}, left_out, countries)
+    content = make_content(rows, usable, host_table, left_out)
+    netblocks = host_netblocks(
+        rows, host_table, left_out, read=inputs.read, known=inputs.known, allow_wide=allow_wide
+    )
+    return SnapshotData(
+        read=inputs.read,
+        hosts=host_table.hosts,
+        categories=host_table.categories,
+        host_sets=content.host_sets,
+        directories=content.directories,
+        repositories=content.repositories,
+        redirects=content.redirects,
+        file_details=content.file_details,
+        continents=continents | _redirects(rows, countries, left_out),
+        netblock_chains=netblocks.chains,
+        netblock_ranges=netblocks.ranges,
+        country_ranges=country_ranges(rows, left_out, countries, allow_wide),
+        asn_ranges=_asn_ranges(host_table.hosts, inputs.asn, left_out),
+        report=Report(
+            rows.counts(), left_out.sorted(), inputs.origin, left_out.notes, netblocks.names
+        ),
+    )
+
+
+def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[str, str]:
+    """Return the continents of countries by the database, where a later row wins."""
+    found: dict[str, str] = {}
+    for row in sorted(rows.continents, key=lambda row: row.id):
+        with left_out.row("country_continent_redirect", row.id):
+            found |= _redirect(row, countries)
+    return found
+
+
+def _countries(
+    rows: Rows, continents: dict[str, str], left_out: LeftOutRows
+) -> tuple[Countries, dict[str, str]]:
+    """The countries that there are, and a table of continents without any others."""
+    redirected = (trimmed(row.country).upper() for row in rows.continents if _is_text(row.country))
+    countries = Countries(filter(is_own_code, (*continents, *redirected)))
+    for country in sorted(continents):
+        if country not in countries:
+            left_out.add("continents file", None, countries.why_not(country))
+    return countries, {
+        country: continent for country, continent in continents.items() if country in countries
+    }
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:
+    """Which networks have an ASN that some active host has; says so if there are none."""
+    having = [host for host in hosts if host.asns and not host.inactive]
+    ranges = (asn or AsnNetblocks()).ranges({number for host in having for number in host.asns})
+    if having and not (ranges.starts4 or ranges.starts6):
+        count = "1 host has" if len(having) == 1 else f"{len(having)} hosts have"
+        its = "its" if len(having) == 1 else "their"
+        left_out.note(
+            f"{count} an ASN; without --asn {its} tier is empty"
+            if asn is None
+            else f"{count} an ASN, and the ASN file has no network of {its} own: the tier is empty"
+        )
+    return ranges
+
+
+def _redirect(row: ContinentRow, countries: Countries) -> dict[str, str]:
+    country = stripped(row.country, "country").upper()
+    continent = stripped(row.continent, "continent").upper()
+    if len(country) != 2 or len(continent) != 2:
+        raise ValueError("not a country and a continent of two letters each")
+    countries.parse(country)
+    if not (continent.isascii() and continent.isalpha()):
+        raise ValueError(f"there is no continent {continent}")
+    return {country: continent}
