@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
@@ -18,10 +19,11 @@ from mirrorlist.replay.compare import differences
 from mirrorlist.replay.log import requests_of
 from mirrorlist.replay.meaning import APART, Heading, Link, Meaning
 from mirrorlist.replay.request import Request
-from mirrorlist.replay.rewriting import by_ipv4, without_near_tiers
+from mirrorlist.replay.rewriting import believed_of, by_ipv4, without_near_tiers
 from mirrorlist.replay.run import _paced
 from mirrorlist.replay.sides import Describing, open_side
 from mirrorlist.replay.tally import ADDRESS, without_addresses
+from mirrorlist.request.client import DEFAULT_TRUSTED, MOST_ENTRIES
 from mirrorlist.request.geo import NoGeo
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
@@ -75,7 +77,7 @@ def replay(
 @pytest.mark.parametrize(
     ("line", "path", "query", "address"),
     [
-        pytest.param(LOGGED.format("1.2.3.4"), "/metalink", REPO, "1.2.3.4", id="incumbent's"),
+        pytest.param(LOGGED.format("1.2.3.4"), "/metalink", REPO, "1.2.3.4", id="theirs"),
         pytest.param(
             "IP: ::1; DATE: d; COUNTRY: N/A; REPO: a&b c; ARCH: x; y",
             *("/metalink", "repo=a%26b%20c&arch=x;%20y", "::1"),
@@ -107,7 +109,7 @@ def test_no_request(line: str) -> None:
 
 
 def test_both_kinds_in_turn() -> None:
-    """The incumbent's log does not say which list it was: metalink and mirrorlist take turns."""
+    """Their log does not say which list it was: metalink and mirrorlist take turns."""
     lines = [LOGGED.format("1.2.3.4")] * 3
     paths = [request.path for _, request in requests_of(lines) if request]
     assert paths == ["/metalink", "/mirrorlist", "/metalink"]
@@ -238,10 +240,10 @@ def test_another_answer_is_unexplained(
         assert hosts[0][letter] == '["a.example"]'
 
 
-def test_a_known_difference_is_the_incumbents_alone(
+def test_a_known_difference_is_theirs_alone(
     folder: Path, tmp_path: Path, stub: tuple[type[Stub], str]
 ) -> None:
-    """What is known of the incumbent is counted by kind, and not excused in a server of ours."""
+    """A difference of mirrorlist-server is counted by kind, and not excused in our own server."""
     handler, url = stub
     log = tmp_path / "log"
     log.write_text(f"{STRANGER} /mirrorlist?repo=linux-40&arch=x86_64&country=NZ\n")
@@ -467,6 +469,30 @@ def test_an_asn_that_is_not_listed() -> None:
     assert asn_not_listed(REQUEST, theirs, named) == theirs
 
 
+@pytest.mark.parametrize("proxy", DEFAULT_TRUSTED)
+def test_proxies_are_the_servers_own(proxy: str) -> None:
+    """Behind each proxy that the server trusts by default, replay believes the same client."""
+    address = str(ip_network(proxy)[-1])
+    assert believed_of(f"198.51.100.1, {STRANGER}, {address}") == STRANGER
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.1", id="alone"),
+        pytest.param("::ffff:192.0.2.1", "::ffff:192.0.2.1", id="alone, as it is written"),
+        pytest.param("192.0.2.1:80", "192.0.2.1", id="with a port"),
+        pytest.param("[2001:db8::1]:80, 10.0.0.1", "2001:db8::1", id="in brackets"),
+        pytest.param("192.0.2.1,, 10.0.0.1,", "192.0.2.1", id="empty elements"),
+        pytest.param("192.0.2.1" + ", 10.0.0.1" * MOST_ENTRIES, None, id="too many proxies"),
+        pytest.param("192.0.2.1, junk", None, id="junk"),
+    ],
+)
+def test_believed_as_the_server_does(forwarded: str, expected: str | None) -> None:
+    """What is believed of X-Forwarded-For is what the server itself believes of it."""
+    assert believed_of(forwarded) == expected
+
+
 @pytest.mark.parametrize(
     ("address", "query", "expected"),
     [
@@ -479,7 +505,7 @@ def test_an_asn_that_is_not_listed() -> None:
     ],
 )
 def test_the_address_within(address: str, query: str, expected: tuple[str, str] | None) -> None:
-    """The incumbent is asked for the IPv4 client that we see behind an IPv6 address."""
+    """mirrorlist-server is asked for the IPv4 client that we see behind an IPv6 address."""
     found = by_ipv4(Request("log", "/metalink", query, address))
     assert (found and (found.request.query, found.request.forwarded)) == expected
 
@@ -497,6 +523,6 @@ def test_the_address_within(address: str, query: str, expected: tuple[str, str] 
     ],
 )
 def test_a_strangers_wish(address: str | None, query: str, expected: str | None) -> None:
-    """The incumbent is asked without the tiers that a stranger's `ip=` does not move."""
+    """mirrorlist-server is asked without the tiers that a stranger's `ip=` does not move."""
     found = without_near_tiers(Request("log", "/metalink", query, address))
     assert (found and found.request.query) == expected

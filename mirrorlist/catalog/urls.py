@@ -16,6 +16,8 @@ REDIRECT_PROTOCOLS = frozenset(("https", "http"))
 # Its URLs have no escapes: rsync asks for `a%20b` where somebody wrote it.
 RSYNC = "rsync"
 ESCAPED_PROTOCOLS = PLAIN_PROTOCOLS
+# What RFC 3986 allows in a whole URL; a Location header must be ASCII.
+URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 # Everything that RFC 3986 allows in a path; `+` stays `+`, as in libstdc++.
 _SAFE = "/!$&'()*+,;=:@~"
 

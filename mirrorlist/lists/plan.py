@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.catalog.urls import writable
+from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.lists import metalink
 from mirrorlist.lists import text as plain
@@ -31,8 +31,6 @@ from mirrorlist.lists.target import find_details, find_target
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
 
-# What RFC 3986 allows in a whole URL; a Location header must be ASCII.
-_URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 # A text list whose path is longer than this, as directories and files never are, ends after so many
 # bytes of paths: the nearest hosts.
 LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
@@ -203,7 +201,7 @@ class Plan:
 
     def location(self, order: Order) -> str:
         """Return where a redirect leads; the order has a host."""
-        return quote(order.first + self.target.path.encoded, safe=_URL_SAFE)
+        return quote(order.first + self.target.path.encoded, safe=URL_SAFE)
 
     def situation(self, client: Client, place: Place) -> Situation:
         """Return all that decides about a client's order, but chance."""

@@ -10,16 +10,21 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from mirrorlist.catalog.urls import URL_SAFE
 from mirrorlist.lists.answer import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Link, Meaning, Version
 from mirrorlist.replay.request import Request
 from mirrorlist.request.commas import elements
-from mirrorlist.request.query import FORM_BLANK
+from mirrorlist.request.query import (
+    FORM_BLANK,
+    MAX_LIST_ELEMENTS,
+    MAX_PATH_BYTES,
+    MAX_VALUE_BYTES,
+    echo,
+)
 
 Adjust = Callable[[Request, Meaning, Meaning], Meaning]
 
-_SAFE = "%/:?#[]@!$&'()*+,;=~"
-_NOT_REPEATED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
 _BAD_ADDRESS = "Cannot parse client IP address. Aborting."
 _UNKNOWN = "error: invalid repo or arch"
 _BROKEN = "mirrorlist cache index out of range, you broke it!"
@@ -29,7 +34,8 @@ _NO_HOST = re.compile(
 )
 _NOT_UNDERSTOOD = re.compile(
     r"# (\w+)=: (?:a control character|not valid UTF-8|a % that is not followed by .*"
-    r"|longer than (?:256|2048) bytes|more than 32 elements)"
+    rf"|longer than (?:{MAX_VALUE_BYTES}|{MAX_PATH_BYTES}) bytes"
+    rf"|more than {MAX_LIST_ELEMENTS} elements)"
 )
 
 
@@ -71,8 +77,9 @@ def not_understood(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     if ours.status != 400 or match is None:
         return theirs
     value = request.value(match[1]) or ""
-    too_long = len(value) > (2048 if match[1] == "path" else 256) or value.count(",") > 31
-    return ours if "%" in value or too_long else theirs
+    most = MAX_PATH_BYTES if match[1] == "path" else MAX_VALUE_BYTES
+    is_too_long = len(value) > most or value.count(",") >= MAX_LIST_ELEMENTS
+    return ours if "%" in value or is_too_long else theirs
 
 
 def junk_address(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
@@ -127,15 +134,15 @@ def repeated_text(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     """Limit what is repeated of the request, in the heading, in errors and in the log."""
     heading, error, log = theirs.heading, theirs.error, theirs.log
     if heading is not None:
-        protocol = heading.protocol and _shown(heading.protocol)
+        protocol = heading.protocol and echo(heading.protocol)
         heading = replace(heading, target=_repeated(heading.target), protocol=protocol)
     suffix = " not found or has not metalink"
     if error and error.endswith(suffix):
         directory, slash, file = error.removesuffix(suffix).rpartition("/")
-        error = f"{_shown(directory)}{slash}{_shown(file)}{suffix}"
+        error = f"{echo(directory)}{slash}{echo(file)}{suffix}"
     if log:
-        log = re.sub("(?<=REPO: )(.*)(?=; ARCH)", lambda match: _shown(match[0]), log)
-        log = re.sub("(?<=ARCH: )(.*)", lambda match: _shown(match[0]), log)
+        log = re.sub("(?<=REPO: )(.*)(?=; ARCH)", lambda match: echo(match[0]), log)
+        log = re.sub("(?<=ARCH: )(.*)", lambda match: echo(match[0]), log)
     return replace(theirs, heading=heading, error=error, log=log)
 
 
@@ -148,7 +155,7 @@ def escaped(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 def quoted(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
     """Quote blanks and letters that are not ASCII, but for rsync, which knows no escapes."""
     return _with_urls(
-        theirs, lambda url: url if url[:6].lower() == "rsync:" else quote(url, safe=_SAFE)
+        theirs, lambda url: url if url[:6].lower() == "rsync:" else quote(url, safe=URL_SAFE)
     )
 
 
@@ -223,12 +230,8 @@ def _repeated(target: str) -> str:
     """Return a heading's first part with its values limited."""
     match = re.fullmatch("# repo = ([^ ]*) arch = ([^ ]*) ", target)
     if match:
-        return f"# repo = {_shown(match[1])} arch = {_shown(match[2])} "
-    return f"# path = {_shown(target.removeprefix('# path = ').removesuffix(' '))} "
-
-
-def _shown(text: str) -> str:
-    return _NOT_REPEATED.sub("?", text[:128])
+        return f"# repo = {echo(match[1])} arch = {echo(match[2])} "
+    return f"# path = {echo(target.removeprefix('# path = ').removesuffix(' '))} "
 
 
 def _with_urls(meaning: Meaning, change: Callable[[str], str]) -> Meaning:

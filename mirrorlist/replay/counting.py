@@ -7,12 +7,12 @@ import re
 
 from msgspec.structs import replace
 
+from mirrorlist.catalog.urls import RSYNC
 from mirrorlist.lists.answer import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Meaning
 from mirrorlist.replay.request import Request
 
 _NOTHING = re.compile(r"error: no host has (?:a URL of \S+ with .*|\S+ for clients from \S+)")
-_RSYNC = "rsync"
 
 
 def nothing(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
@@ -54,7 +54,7 @@ def _is_too_few(request: Request, theirs: Meaning) -> bool:
         usable = frozenset(
             name
             for name, links in theirs.links.items()
-            if any(link.protocol != _RSYNC for link in links)
+            if any(link.protocol != RSYNC for link in links)
         )
     return not usable if request.value("country") else len(usable) < DEFAULT_MINIMUM
 

@@ -11,6 +11,8 @@ from xml.etree.ElementTree import Element
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mirrorlist.lists.metalink import CONTENT_TYPE
+
 METALINK = "{http://www.metalinker.org/}"
 MM0 = "{http://fedorahosted.org/mirrormanager}"
 
@@ -126,7 +128,7 @@ def parse(answer: Answer) -> Single:
 
 def _parse(answer: Answer) -> Single:
     plain = Meaning(answer.status, answer.type, log=answer.log)
-    if answer.type == "application/metalink+xml":
+    if answer.type == CONTENT_TYPE:
         return _metalink(answer, plain)
     if answer.location is not None:
         redirects = frozenset((answer.location,))

@@ -6,13 +6,14 @@ so a difference of this kind is not waved through but checked against another an
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
 from msgspec.structs import replace
 
 from mirrorlist.replay.compare import Rewritten
 from mirrorlist.replay.request import Request
+from mirrorlist.request.address import parse_address
+from mirrorlist.request.client import Trust
 from mirrorlist.request.commas import elements
 from mirrorlist.request.query import FORM_BLANK
 
@@ -21,11 +22,6 @@ Rewrite = Callable[[Request], Rewritten | None]
 # What a literal value can say in a query string.
 _LITERAL = re.compile(r"[!-~]*")
 _NOT_LITERAL = set('&=#%<>"+')
-_TRUSTED = [
-    ip_network(text)
-    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128")
-]
-_FORWARDED = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 
 
 def decoded(request: Request) -> Rewritten | None:
@@ -71,17 +67,15 @@ def believed(request: Request) -> Rewritten | None:
 
 
 def believed_of(forwarded: str) -> str | None:
-    """Return the address that we believe of an X-Forwarded-For line, or None."""
-    for entry in reversed(forwarded.split(",")):
-        match = _FORWARDED.fullmatch(entry.strip())
-        text = (match[1] or match[2]) if match else entry.strip()
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return None
-        if not is_trusted(str(address)):
-            return text
-    return text
+    """Return the address that we believe of an X-Forwarded-For line, or None.
+
+    By the server's own walk and its default proxies: docs/protocol.md#whose-address-counts.
+    """
+    client = Trust().believe("127.0.0.1", [forwarded.encode("latin-1", "replace")], "")
+    if client.source != "x-forwarded-for":
+        return None
+    # An address that stands alone is asked for as it was written.
+    return forwarded if parse_address(forwarded) == client.geo else str(client.geo)
 
 
 def without_near_tiers(request: Request) -> Rewritten | None:
@@ -95,26 +89,13 @@ def without_near_tiers(request: Request) -> Rewritten | None:
 
 def by_ipv4(request: Request) -> Rewritten | None:
     """Return the request of the IPv4 address that is within a mapped, 6to4 or Teredo address."""
-    text = request.client
-    try:
-        address = ip_address(text)
-    except ValueError:
+    address = parse_address(request.client)
+    if address is None or ":" not in request.client or address.tunnelled.version == 6:
         return None
-    if address.version == 4:
-        return None
-    teredo = address.teredo and address.teredo[1]
-    inner = address.ipv4_mapped or address.sixtofour or teredo
-    if inner is None:
-        return None
+    inner = str(address.tunnelled)
     if request.value("ip"):
-        return having(request, "ip", str(inner))
-    return Rewritten(replace(request, forwarded=str(inner)))
-
-
-def is_trusted(text: str) -> bool:
-    """Tell whether an address is one whose X-Forwarded-For is believed by default."""
-    address = ip_address(text)
-    return any(address in network for network in _TRUSTED)
+        return having(request, "ip", inner)
+    return Rewritten(replace(request, forwarded=inner))
 
 
 def having(request: Request, name: str, value: str) -> Rewritten | None:

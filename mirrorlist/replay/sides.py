@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from mirrorlist.catalog.urls import REDIRECT_PROTOCOLS, make_url
 from mirrorlist.errors import OptionError, QueryError, StartError
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.replay.deadlines import Deadlines
@@ -30,7 +31,6 @@ SECONDS = 30.0
 MOST_BODY_BYTES = 16 << 20
 # So many asks in a row without an answer mean that nobody is there any more.
 MOST_SILENT = 20
-_WEB = ("http", "https")
 _ADDRESS = re.compile(r"[^/]+:\d+(/.*)?")
 
 
@@ -222,7 +222,7 @@ def _redirects(explanation: Explanation) -> frozenset[str]:
 
 
 def _first_of_web(urls: Iterable[str]) -> str | None:
-    return next((url for url in urls if url.partition("://")[0].lower() in _WEB), None)
+    return next((url for url in urls if make_url(url).protocol in REDIRECT_PROTOCOLS), None)
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
