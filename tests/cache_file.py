@@ -1,4 +1,4 @@
-"""Writes cache files as the incumbent does, by hand: the reader's library is not asked.
+"""Writes cache files as mirrorlist-server does, by hand: the reader's library is not asked.
 
 Source: docs/mirrormanager.md#the-cache-file for the fields, https://protobuf.dev for their
 encoding.

@@ -107,7 +107,7 @@ def test_repositories_as_json(client: TestClient, query: str, accept: str) -> No
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/metalinks", "/health", "/repositories.txt"])
 def test_other_paths(client: TestClient, path: str) -> None:
-    """Any other path is a 404 with the incumbent's words."""
+    """Any other path is a 404 with mirrorlist-server's words."""
     answer = client.get(path)
     assert (answer.status_code, answer.text) == (404, "We don't serve their kind here!")
     assert answer.headers["content-type"].startswith("text/plain")

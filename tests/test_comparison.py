@@ -1,4 +1,4 @@
-"""Our answers beside the incumbent's recorded ones, and the comparer beside planted differences."""
+"""Our answers beside mirrorlist-server's, recorded; the comparer beside planted differences."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +35,8 @@ Value = TypeVar("Value")
 
 
 @pytest.fixture(scope="module")
-def incumbent() -> golden.Recorded:
-    """The incumbent as it was recorded."""
+def theirs() -> golden.Recorded:
+    """mirrorlist-server as it was recorded."""
     return golden.Recorded([record for path in FILES for record in golden.read(path)])
 
 
@@ -49,7 +49,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Asked:
 
 @pytest.fixture(scope="module")
 def of_cache(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """The same on the cache that the incumbent made of these data."""
+    """The same on the cache that mirrorlist-server made of these data."""
     folder = tmp_path_factory.mktemp("cache")
     geoip, asns, continents = network.write_files(folder)
     import_cache(golden.CACHE, Job(folder / "mm.snap", asn=asns, country_continent=continents))
@@ -71,25 +71,25 @@ class _Drawn(Service):
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
-def test_as_the_incumbent(path: Path, incumbent: golden.Recorded, ours: Asked) -> None:
-    """Each recorded request is answered as the incumbent did, or differs in a known way."""
-    verdicts = [judge(one.request, incumbent, ours, RULES) for one in golden.read(path)]
+def test_as_mirrorlist_server(path: Path, theirs: golden.Recorded, ours: Asked) -> None:
+    """Each recorded request is answered as mirrorlist-server did, or differs in a known way."""
+    verdicts = [judge(one.request, theirs, ours, RULES) for one in golden.read(path)]
     assert verdicts
     assert unexplained(verdicts) == ""
 
 
-# The cache carries one category a directory, the incumbent's choice, and no peer ASNs: there the
-# answers are the incumbent's own.
+# The cache carries one category a directory, which mirrorlist-server chose, and no peer ASNs: there
+# the answers are its own.
 NOT_IN_CACHE = {"directory in several categories", "peer ASNs"}
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
-def test_the_cache_as_the_incumbent(
-    path: Path, incumbent: golden.Recorded, of_cache: Asked
+def test_the_cache_as_mirrorlist_server(
+    path: Path, theirs: golden.Recorded, of_cache: Asked
 ) -> None:
-    """From the incumbent's own cache, each recorded request is answered as it did."""
+    """From mirrorlist-server's own cache, each recorded request is answered as it did."""
     rules = [rule for rule in RULES if rule.what not in NOT_IN_CACHE]
-    verdicts = [judge(one.request, incumbent, of_cache, rules) for one in golden.read(path)]
+    verdicts = [judge(one.request, theirs, of_cache, rules) for one in golden.read(path)]
     assert unexplained(verdicts) == ""
 
 
@@ -313,15 +313,13 @@ def test_a_known_difference_is_checked_against_the_other_question() -> None:
     capitals = _pile(_text("a"))
     small = _pile(_text("a", heading="country = de "))
 
-    class Incumbent:
+    class Theirs:
         def see(self, request: Request, asks: int) -> Meaning:
             return capitals if request.value("country") == "DE" else small
 
-    assert judge(asked, Incumbent(), _Said(capitals), RULES).known == (
-        "country names in the heading",
-    )
+    assert judge(asked, Theirs(), _Said(capitals), RULES).known == ("country names in the heading",)
     other = _pile(_text("b"))
-    assert judge(asked, Incumbent(), _Said(other), RULES).outcome == "unexplained"
+    assert judge(asked, Theirs(), _Said(other), RULES).outcome == "unexplained"
 
 
 def test_the_table_counts_by_kind_and_difference() -> None:

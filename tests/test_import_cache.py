@@ -1,4 +1,4 @@
-"""The incumbent's cache file as a snapshot: the same answers, and clear refusals."""
+"""mirrorlist-server's cache file as a snapshot: the same answers, and clear refusals."""
 
 import json
 import os
@@ -166,7 +166,7 @@ def test_a_repository_in_no_category(tmp_path: Path) -> None:
 
 
 def test_unknown_fields(tmp_path: Path) -> None:
-    """Fields that a later incumbent may write, and those nobody reads, are passed over."""
+    """Fields that a later mirrorlist-server may write, and those nobody reads, are passed over."""
     plain = imported(tmp_path).id
     assert imported(tmp_path, (3, b"x"), (11, entry(1, 5)), (17, b"new"), (18, 7)).id == plain
 

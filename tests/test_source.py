@@ -171,7 +171,7 @@ def test_a_missing_column(tmp_path: Path) -> None:
 
 
 def test_without_peer_asns(tmp_path: Path) -> None:
-    """A copy made for the incumbent, which lacks the table of peer ASNs, is read."""
+    """A copy made for mirrorlist-server, which lacks the table of peer ASNs, is read."""
     database = make_database(tmp_path / "mm.sqlite", world())
     _execute(tmp_path / "mm.sqlite", "DROP TABLE host_peer_asn")
     assert export(database, Job(tmp_path / "mm.snap")).counts["hosts"] == 9

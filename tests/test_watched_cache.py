@@ -1,4 +1,4 @@
-"""`import-cache --watch` as it runs beside an incumbent: a process that stays."""
+"""`import-cache --watch` as it runs beside a mirrorlist-server: a process that stays."""
 
 import json
 import os

@@ -86,27 +86,27 @@ class Verdict(Struct, frozen=True):
 
 def judge(
     request: Request,
-    incumbent: Source,
+    theirs: Source,
     ours: Source,
     rules: Sequence[Rule],
     asking: Asking = REPEATEDLY,
 ) -> Verdict:
     """Compare the two, by as few of the rules as explain a difference."""
-    plain = _settle(request, incumbent, ours, (), asking)
+    plain = _settle(request, theirs, ours, (), asking)
     if not plain.differences or not rules:
         return plain
     # If none of another question is needed, none is asked.
     unchanged = [rule for rule in rules if rule.rewrite(request) is None]
-    explained = _settle(request, incumbent, ours, unchanged, asking)
+    explained = _settle(request, theirs, ours, unchanged, asking)
     if explained.differences and len(unchanged) < len(rules):
-        explained = _settle(request, incumbent, ours, rules, asking)
+        explained = _settle(request, theirs, ours, rules, asking)
     if explained.differences:
         return explained
     needed = list(explained.known)
     # The last first: a later rule may only follow up what an earlier one did.
     for what in reversed(explained.known):
         fewer = [rule for rule in rules if rule.what in needed and rule.what != what]
-        if not _settle(request, incumbent, ours, fewer, asking).differences:
+        if not _settle(request, theirs, ours, fewer, asking).differences:
             needed.remove(what)
     return Verdict(request, tuple(needed), (), explained.theirs, explained.ours)
 
@@ -167,23 +167,24 @@ def _of_headings(theirs: Heading | None, ours: Heading | None) -> list[str]:
 
 
 def _settle(
-    request: Request, incumbent: Source, ours: Source, rules: Sequence[Rule], asking: Asking
+    request: Request, theirs: Source, ours: Source, rules: Sequence[Rule], asking: Asking
 ) -> Verdict:
     """Ask both until they are equal, differ in what chance cannot change, or were asked enough."""
     rewritten, back, used = _rewrite(request, rules)
     asks = asking.fewest
     while True:
-        mine = ours.see(request, asks)
-        theirs = put_back(incumbent.see(rewritten, asks), back)
+        our_meaning = ours.see(request, asks)
+        their_meaning = put_back(theirs.see(rewritten, asks), back)
         known = list(used)
         for rule in rules:
-            adjusted = rule.adjust(request, theirs, mine)
-            if adjusted != theirs:
+            adjusted = rule.adjust(request, their_meaning, our_meaning)
+            if adjusted != their_meaning:
                 known.append(rule.what)
-                theirs = adjusted
-        found = differences(theirs, mine, asking.drawn)
+                their_meaning = adjusted
+        found = differences(their_meaning, our_meaning, asking.drawn)
         if not found or asks >= asking.most or not _BY_CHANCE.issuperset(found):
-            return Verdict(request, tuple(dict.fromkeys(known)), found, theirs, mine)
+            names = tuple(dict.fromkeys(known))
+            return Verdict(request, names, found, their_meaning, our_meaning)
         asks *= 2
 
 

@@ -1,1 +1,1 @@
-"""The comparison with the incumbent: the same data, the same requests, the meaning of answers."""
+"""The comparison with mirrorlist-server: equal data and requests, the meaning of answers."""

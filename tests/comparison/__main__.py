@@ -1,4 +1,4 @@
-"""Compares a running incumbent with us: `python -m tests.comparison --help`."""
+"""Compares a running mirrorlist-server with us: `python -m tests.comparison --help`."""
 
 import sys
 import tempfile
@@ -27,22 +27,24 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _data = click.option("--data", required=True, type=_FOLDER, help="The folder that prepare wrote.")
-_incumbent = click.option("--incumbent", required=True, metavar="URL", help="The incumbent.")
+_theirs = click.option(
+    "--theirs", required=True, metavar="URL", help="A running mirrorlist-server."
+)
 _log = click.option(
-    "--incumbent-log",
+    "--theirs-log",
     type=click.Path(path_type=Path),
-    help="Its request log, which is compared too; incumbent.log in the folder by default.",
+    help="Its request log, which is compared too; theirs.log in the folder by default.",
 )
 
 
 @click.group()
 def cli() -> None:
-    """Compare a running incumbent with us on the same data: prepare, then run.
+    """Compare a running mirrorlist-server with us on the same data: prepare, then run.
 
     \b
     createdb comparison
     python -m tests.comparison prepare --database postgresql:///comparison --data comparison-data
-    python -m tests.comparison run --incumbent http://127.0.0.1:3001 --data comparison-data
+    python -m tests.comparison run --theirs http://127.0.0.1:3001 --data comparison-data
     """
 
 
@@ -60,21 +62,21 @@ def prepare(database: str, data: Path, scale: float | None) -> None:
 
 
 @cli.command()
-@_incumbent
+@_theirs
 @_log
 @_data
 @click.option("--ours", metavar="URL", help="Our server; without it, one is started.")
 @click.option("--requests", "count", default=2000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
 def run(
-    incumbent: str, incumbent_log: Path | None, data: Path, ours: str | None, count: int, seed: int
+    url: str, theirs_log: Path | None, data: Path, ours: str | None, count: int, seed: int
 ) -> None:
     """Compare, print a table; exit code 1 if a difference is unexplained.
 
     The systematic requests are always asked, so there can be more than --requests says. On
     production-size data the requests are those of its log.
     """
-    theirs = Asked(OverHttp(incumbent, RequestLog(_seen(incumbent_log, data))))
+    theirs = Asked(OverHttp(url, RequestLog(_seen(theirs_log, data))))
     verdicts = []
     with _ours(ours, data) as mine, _progress(_requests(data, seed, count)) as requests:
         for request in requests:
@@ -89,12 +91,12 @@ def run(
 
 
 @cli.command()
-@_incumbent
+@_theirs
 @_log
 @_data
-def record(incumbent: str, incumbent_log: Path | None, data: Path) -> None:
-    """Record the incumbent's answers anew for tests/test_comparison.py."""
-    theirs = Asked(OverHttp(incumbent, RequestLog(_seen(incumbent_log, data))))
+def record(url: str, theirs_log: Path | None, data: Path) -> None:
+    """Record mirrorlist-server's answers again for tests/test_comparison.py."""
+    theirs = Asked(OverHttp(url, RequestLog(_seen(theirs_log, data))))
     with _ours(None, data) as mine:
         verdicts = golden.record(theirs, mine)
     click.echo(table(verdicts))

@@ -1,7 +1,7 @@
-"""The data of the comparison: a small MirrorManager database that the incumbent survives.
+"""The data of the comparison: a small MirrorManager database that mirrorlist-server survives.
 
 What the two treat differently on purpose has a directory of its own, so that all other requests
-are equal. Beside it stands a twin that the incumbent treats as we treat the first.
+are equal. Beside it stands a twin that mirrorlist-server treats as we treat the first.
 """
 
 from pathlib import Path
@@ -221,7 +221,7 @@ def _category_directories(directories: dict[str, int]) -> list[Row]:
     pairs = []
     for name, id in directories.items():
         if name.startswith("pub/linux/nested"):
-            # The incumbent takes the first row: for one directory the outer category, for the
+            # mirrorlist-server takes the first row: for one directory the outer category, for the
             # other the inner one, as we do for both.
             both = [1, 3] if name.endswith("/a") else [3, 1]
             pairs += [(category, id) for category in both]

@@ -1,4 +1,4 @@
-"""The incumbent's answers as recorded: one file of JSON lines for each kind of request."""
+"""mirrorlist-server's answers as recorded: one file of JSON lines for each kind of request."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from tests.comparison.rules import RULES
 
 FOLDER = Path(__file__).parent / "golden"
 CACHE = FOLDER / "cache.proto"
-"""What the incumbent's own exporter made of the database of the comparison."""
+"""What mirrorlist-server's own exporter made of the database of the comparison."""
 SEED = 2
 PER_KIND = 45
 """So many requests of each kind are recorded, evenly out of all."""
@@ -26,14 +26,14 @@ REWRITTEN = "rewritten"
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """A request and what the incumbent's answers to it mean."""
+    """A request and what mirrorlist-server's answers to it mean."""
 
     request: Request
     meaning: Meaning
 
 
 class Recorded:
-    """The incumbent as it was recorded; raises KeyError for what nobody asked it then."""
+    """mirrorlist-server as it was recorded; raises KeyError for what nobody asked it then."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         """Take the records."""
@@ -77,9 +77,9 @@ def selected() -> list[Request]:
     ]
 
 
-def record(incumbent: Source, ours: Source) -> list[Verdict]:
+def record(theirs: Source, ours: Source) -> list[Verdict]:
     """Write the files anew, and return how the recorded requests compare."""
-    recorder = Recorder(incumbent)
+    recorder = Recorder(theirs)
     chosen = selected()
     verdicts = [judge(request, recorder, ours, RULES) for request in chosen]
     originals = {_key(request) for request in chosen}

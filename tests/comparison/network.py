@@ -50,7 +50,7 @@ NETBLOCK6 = ("2001:db8:ff00::1", "2001:db8:ff00:1::9", "2001:db8:ff00:1::5", "20
 ASN4 = ("192.0.2.5", "192.0.2.70", "192.0.2.130", "203.0.113.221", "198.51.100.5", "198.51.100.130")
 ASN6 = ("2001:db8:f000::5", "2001:db8:f002::5")
 
-# netblock_country in the order of its rows. The incumbent takes the first that matches, and a
+# netblock_country in the order of its rows. mirrorlist-server takes the first that matches, and a
 # row with a mask ends its search for everybody whom the rows before did not match.
 NETBLOCK_COUNTRY = (
     ("198.19.1.0/24", "JP"),
@@ -64,7 +64,7 @@ NETBLOCK_COUNTRY = (
 OVERRIDDEN = ("198.19.1.7", "198.19.2.7", "2001:db8:c000::7")
 CONTINENT_REDIRECTS = (("TR", "EU"), ("XK", "EU"))
 
-# A client whom the two see differently on purpose, and one whom the incumbent sees as we see him.
+# A client whom the two see differently on purpose, and one whom theirs sees as we see him.
 STAND_INS = {
     "netblock_country": {
         "198.19.2.200": CLIENT4["ZA"],
@@ -91,7 +91,7 @@ def write_files(folder: Path) -> tuple[Path, Path, Path]:
     asns, continents = folder / "global_netblocks.txt", folder / "country_continent.csv"
     asns.write_text(ASN_LINES)
     lines = [f"{code},{continent}\n" for code, continent in CONTINENTS.items()]
-    # Laid over our own table, which has a continent for AP; the incumbent knows no such line.
+    # Laid over our own table, which has a continent for AP; mirrorlist-server knows no such line.
     lines.append("AP,--\n")
     continents.write_text("".join(['"iso 3166 country","continent code"\n', *lines]))
     return geoip, asns, continents

@@ -21,7 +21,7 @@ from tests.comparison import data, network
 from tests.factories import fill
 from tests.postgresql import engine
 
-SNAPSHOT, GEOIP, LOG = "mm.snap", "GeoLite2-Country.mmdb", "incumbent.log"
+SNAPSHOT, GEOIP, LOG = "mm.snap", "GeoLite2-Country.mmdb", "theirs.log"
 NETBLOCKS = "global_netblocks.txt"
 LOG_LINES = 20_000
 
@@ -30,12 +30,12 @@ def prepare_large(database: str, folder: Path, scale: float) -> None:
     """Do the same with a production-size database (`loadtest.dataset`), and a log of requests."""
     dataset = Dataset(scale, seed=1)
     filling = dataset.filling(noise=False)
-    # What we do with them on purpose cannot be asked of the incumbent in other words here.
+    # What we do with them on purpose cannot be asked of mirrorlist-server in other words here.
     filling.tables.update(host_country_allowed=[], host_peer_asn=[])
     with show_phases() as phases:
         fill_large(database, filling, True, phases)
         dataset.write_files(folder, LOG_LINES, phases)
-    # Under the names that the incumbent's programs know.
+    # Under the names that mirrorlist-server's programs know.
     (folder / ASN_FILE).rename(folder / NETBLOCKS)
     (folder / GEOIP_FILE).rename(folder / GEOIP)
     continents = folder / CONTINENT_FILE
@@ -66,11 +66,11 @@ def _write_settings(database: str, folder: Path) -> None:
 
 
 def next_steps(folder: Path) -> str:
-    """Return what to do with the incumbent, as its own programs call things."""
+    """Return what to do with mirrorlist-server, as its own programs call things."""
     files = NETBLOCKS, CONTINENT_FILE, GEOIP, LOG
     asns, continents, geoip, log = (folder / name for name in files)
     return f"""\
-Now let the incumbent export and serve the same database, wherever you have it:
+Now let mirrorlist-server export and serve the same database, wherever you have it:
 
   generate-mirrorlist-cache --config {folder / "database.env"} --outfile {folder / "cache.proto"}
   mirrorlist-server --cache {folder / "cache.proto"} --global_netblocks {asns} \\
@@ -78,5 +78,5 @@ Now let the incumbent export and serve the same database, wherever you have it:
 
 and then compare:
 
-  python -m tests.comparison run --incumbent http://127.0.0.1:3001 --data {folder}
+  python -m tests.comparison run --theirs http://127.0.0.1:3001 --data {folder}
 """

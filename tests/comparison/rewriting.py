@@ -1,4 +1,4 @@
-"""Known differences that only these data show: the same question in the incumbent's words.
+"""Known differences that only these data show: the same question in mirrorlist-server's words.
 
 What holds for any data is in mirrorlist.replay.rewriting.
 """
@@ -27,7 +27,7 @@ def without_near_tiers(request: Request) -> Rewritten | None:
 
 
 def stand_in(kind: str, back: Callable[[str, str], tuple[Change, ...]]) -> Rewrite:
-    """Return a rewriting of a client to one whom the incumbent sees as we see the first."""
+    """Return a rewriting of a client to one whom mirrorlist-server sees as we see the first."""
     addresses = network.STAND_INS[kind]
 
     def rewrite(request: Request) -> Rewritten | None:
@@ -70,7 +70,7 @@ def asked_of_spain(request: Request) -> Rewritten | None:
 
 
 def to_twin(directory: str, twin: Callable[[Request], str]) -> Rewrite:
-    """Return a rewriting to another directory, in which the incumbent has our hosts."""
+    """Return a rewriting to another directory, in which mirrorlist-server has our hosts."""
     below = re.compile(rf"(pub/linux/{re.escape(directory)})(?=/|$)")
 
     def rewrite(request: Request) -> Rewritten | None:

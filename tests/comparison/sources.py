@@ -88,7 +88,7 @@ class OverHttp:
         return Answer(
             response.status,
             response.getheader("Content-Type"),
-            # The incumbent's may have letters that are not ASCII, in UTF-8.
+            # mirrorlist-server's may have letters that are not ASCII, in UTF-8.
             location and location.encode("latin-1").decode(),
             body,
             self._log.news(),

@@ -45,7 +45,7 @@ def _described(verdict: Verdict) -> str:
         lines.append(f"  {name}")
         lines += [
             f"    {who}: {_part(meaning, name)}"
-            for who, meaning in (("incumbent", verdict.theirs), ("here", verdict.ours))
+            for who, meaning in (("theirs", verdict.theirs), ("here", verdict.ours))
         ]
     return "\n".join(lines)
 
