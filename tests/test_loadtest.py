@@ -23,6 +23,7 @@ from loadtest.common.records import Machine, this_machine
 from loadtest.common.servers import ROOT
 from loadtest.common.tables import markdown, percentile
 from loadtest.common.wrk import Load
+from loadtest.crowd.__main__ import Entry, users_sheet
 from loadtest.crowd.users import newest
 
 MACHINE = Machine("2026-11-21 10:00 UTC", "abcdef0", "python -m x", "a CPU", 2, "Debian", "3.11.2")
@@ -290,6 +291,13 @@ def test_tables_of_freshness() -> None:
     assert fresh.rows[0] == ["the file", "100", "50.50", "99.00", "1.00", "100.00"]
     assert fresh.rows[1] == ["every worker", "100", "50.75", "99.25", "1.25", "100.25"]
     assert [row[1] for row in costs.rows] == ["1.5", "0.9", "61", "80"]
+
+
+def test_table_of_users() -> None:
+    """The table says within how many milliseconds half, 95 and 99 of a hundred came."""
+    entry = Entry("NormalDay", 1000, 1, {1: 500, 2: 449, 9: 41, 70: 10}, 100.0, 110.0)
+    assert [entry.percentile(percent) for percent in (50, 94.9, 95, 99, 99.1)] == [1, 2, 9, 9, 70]
+    assert users_sheet([entry]).rows == [["NormalDay", "1,000", "1", "1", "9", "9", "100"]]
 
 
 def test_a_function_counts_alone_and_with_what_it_calls() -> None:

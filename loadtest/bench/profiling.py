@@ -19,6 +19,7 @@ import click
 
 from loadtest import options
 from loadtest.common.mix import make_mix, read_data
+from loadtest.common.processes import until
 from loadtest.common.progress import show_phases
 from loadtest.common.records import this_machine
 from loadtest.common.wrk import load
@@ -32,6 +33,7 @@ from mirrorlist.workers.server import work
 
 # The kernel counts CPU time in ticks: asked for more often, it comes no more often.
 _SAMPLE_SECONDS = 0.001
+_LATE_SECONDS = 30.0
 
 
 class Samples:
@@ -92,6 +94,7 @@ def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, ro
             os._exit(0)
         time.sleep(1)
         load(url, requests, warm + seconds + 1, close)
+        until("samples", lambda: Path(printed.name).stat().st_size > 0, _LATE_SECONDS)
         os.close(wake)
         os.kill(worker, signal.SIGTERM)
         os.waitpid(worker, 0)
