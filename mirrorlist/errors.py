@@ -1,18 +1,19 @@
-"""What can go wrong on the server's side.
+"""The errors of the server, as a tree.
 
 MirrorlistError
 ├── QueryError          the client's mistake: an answer with a status
-│   ├── BadQuery (400)      a value that cannot be understood or is too long
+│   ├── BadQuery (400)      a value that cannot be understood or is over its limit
 │   ├── Unspecified (200)   neither path= nor repo= and arch=, as mirrorlist-server answers
 │   ├── Disabled (200)      a disabled repository, as mirrorlist-server answers
+│   ├── Unavailable (200)   the server's own fault: the answer could not be made
 │   └── NotFound (404)      no such directory or file
 │       ├── UnknownDirectory    no such directory
 │       ├── UnknownRepository   no such repository
-│       └── NoDetails           nothing is known of the file that a metalink is asked for
+│       └── NoDetails           no checksums are known of the file that a metalink is asked for
 └── OperatorError       stops the start with its exit code
     ├── OptionError (2)     an option's value that cannot be used
     ├── GeoipError (3)      a GeoIP file that cannot be used
-    └── StartError (1)      port in use, log not writable
+    └── StartError (1)      a port in use, a log that cannot be written
 """
 
 
@@ -43,27 +44,30 @@ class Disabled(QueryError):
 
 
 class Unavailable(QueryError):
-    """Not the client's mistake but ours; 200, as librepo repeats any other status at once."""
+    """An internal error, not the client's mistake.
+
+    The status is 200, because librepo repeats the request at once after any other status.
+    """
 
     status = 200
 
 
 class NotFound(QueryError):
-    """A query for something that is not there."""
+    """A query for something that the snapshot does not have."""
 
     status = 404
 
 
 class UnknownDirectory(NotFound):
-    """A query for a directory that is not there."""
+    """A query for a directory that the snapshot does not have."""
 
 
 class UnknownRepository(NotFound):
-    """A query for a repository and an arch that are not there."""
+    """A query for a repository and an arch that the snapshot does not have."""
 
 
 class NoDetails(NotFound):
-    """A query for the metalink of something that is there, and of which there are no checksums."""
+    """A query for the metalink of a file that is known, but whose checksums are not."""
 
 
 class OperatorError(MirrorlistError):
@@ -85,4 +89,4 @@ class GeoipError(OperatorError):
 
 
 class StartError(OperatorError):
-    """Something the server needs at its start is not to be had."""
+    """A resource that the server needs at startup is not available."""

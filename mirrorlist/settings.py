@@ -22,11 +22,11 @@ from snapshot.file.wholefile import read_text
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900
 NOWHERE = "none"
-"""An address that is none."""
+"""The value that switches an address off."""
 
 
 class Kind(Enum):
-    """What a setting's value is."""
+    """What kind of value a setting has."""
 
     TEXT = "text"
     FILE = "a file that is read"
@@ -41,7 +41,7 @@ class Kind(Enum):
 class Setting(Struct, frozen=True):
     """One setting; `commands` are the subcommands that know it.
 
-    `stream`: its file may be `-`, standard output.
+    `stream`: the file may be `-`, standard output. `least`, `most`: the bounds of a number.
     """
 
     name: str
@@ -93,21 +93,21 @@ SETTINGS = (
     Setting(
         "country_continent",
         Kind.FILE,
-        "A CSV of lines `CC,CONT` that is laid over the built-in table of continents.",
+        "A CSV of lines `CC,CONT`; a line replaces that country's entry in the built-in table.",
         ("export", "import-cache", "watch"),
     ),
     Setting(
         "dns",
         Kind.SWITCH,
-        "Look up DNS names among the netblocks, for at most 2 seconds in all and 32 names a host.",
+        "Look up DNS names among netblocks, for at most 2 seconds in all and 32 names a host.",
         ("export", "watch"),
         default=True,
     ),
     Setting(
         "allow_wide_netblocks",
         Kind.SWITCH,
-        "Take netblocks of hosts wider than /16 (IPv6 /32), and those that give a country to more"
-        " than a /8 (IPv6 /12).",
+        "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
+        " to more than a /8 (IPv6 /12).",
         ("export", "import-cache", "watch"),
         default=False,
     ),
@@ -115,8 +115,8 @@ SETTINGS = (
         "max_loss",
         Kind.INTEGER,
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
-        " repositories, checksums; in all and by category) a new one may lack; more is refused,"
-        " and so is a whole category gone. 100 asks nothing.",
+        " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
+        " that lacks more, or a whole category, is refused. 100 switches the check off.",
         ("export", "import-cache", "watch"),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
@@ -126,29 +126,29 @@ SETTINGS = (
     Setting(
         "force",
         Kind.SWITCH,
-        "Publish a snapshot even if it is empty, older than the published one, or lost too much,"
-        " and even over a file that is not a snapshot.",
+        "Publish the snapshot even if it is empty, is older than the published one, has lost too"
+        " much, or replaces a file that is not a snapshot.",
         ("export", "import-cache"),
         default=False,
     ),
     Setting(
         "watch",
         Kind.SWITCH,
-        "Stay, and import again whenever the cache or a data file beside it has changed.",
+        "Keep running, and import again whenever the cache or another file it reads has changed.",
         ("import-cache",),
         default=False,
     ),
     Setting(
         "snapshot_key",
         Kind.FILE,
-        "A file with a secret of at least 32 bytes: `export` seals with it, and everything else"
-        " refuses a snapshot that is not sealed with it.",
+        "A file with a secret of at least 32 bytes. Commands that write a snapshot seal it with"
+        " the secret; commands that read a snapshot refuse it unless it is sealed with the secret.",
         ("export", "import-cache", "watch", "serve", "ask", "inspect"),
     ),
     Setting(
         "every",
         Kind.SECONDS,
-        "Export at least so often, whatever the database says of its changes.",
+        "Export at least this often, even if the database reports no change.",
         ("watch",),
         default=300,
         least=1,
@@ -156,8 +156,8 @@ SETTINGS = (
     Setting(
         "stale",
         Kind.SECONDS,
-        "When /health/fresh becomes 503: so long after the last export that ended well, or after"
-        " the database of the snapshot in use was read.",
+        "Seconds until /health/fresh answers 503: since the last successful export (watch), or"
+        " since the database of the snapshot in use was read (serve).",
         ("watch", "serve"),
         default=DEFAULT_STALE,
         least=1,
@@ -165,23 +165,23 @@ SETTINGS = (
     Setting(
         "hook",
         Kind.TEXT,
-        "Listen there, and export whenever somebody sends a POST to that address, such as"
-        " http://127.0.0.1:3003/changed; keep it where only your own programs reach it.",
+        "A URL to listen on, such as http://127.0.0.1:3003/changed: each POST to it triggers an"
+        " export. Keep it where only your own programs can reach it.",
         ("watch",),
         metavar="URL",
     ),
     Setting(
         "admin",
         Kind.TEXT,
-        "The address for health, metrics and status, or none; without it 127.0.0.1:3002 for a watch"
-        " and 127.0.0.1:3001 for a server, if that is free.",
+        "The address for health, metrics and status, or none. The default is 127.0.0.1:3002 for a"
+        " watch and 127.0.0.1:3001 for a server, if the port is free.",
         ("watch", "serve", "demo"),
         metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         Kind.TEXT,
-        "The --admin of the `mirrorlist watch` that /status shows beside this server, or none.",
+        "The --admin address of the watch that /status shows beside this server, or none.",
         ("serve", "demo"),
         default="127.0.0.1:3002",
         metavar="[HOST:]PORT",
@@ -190,8 +190,8 @@ SETTINGS = (
     Setting(
         "host",
         Kind.TEXT,
-        "An address or name to listen on; may be given several times. A name is all of its"
-        " addresses, :: is IPv4 too, and * is both families, or IPv4 where there is no IPv6.",
+        "An address or name to listen on; may be given several times. A name stands for all of its"
+        " addresses, :: for IPv6 and IPv4, and * for both, or for IPv4 where there is no IPv6.",
         ("serve", "demo"),
         default="127.0.0.1",
         repeatable=True,
@@ -209,7 +209,7 @@ SETTINGS = (
     Setting(
         "workers",
         Kind.INTEGER,
-        "How many processes answer.",
+        "How many processes answer requests.",
         ("serve", "demo"),
         default=1,
         least=1,
@@ -224,7 +224,7 @@ SETTINGS = (
     Setting(
         "minimum",
         Kind.INTEGER,
-        "With fewer hosts than this from the nearer tiers, the global tier is added.",
+        "If the nearer tiers give fewer hosts than this, the global tier is added.",
         ("serve", "ask", "replay", "demo"),
         default=DEFAULT_MINIMUM,
         least=0,
@@ -240,7 +240,7 @@ SETTINGS = (
     Setting(
         "log_format",
         Kind.TEXT,
-        "Lines of the request log: classic, as MirrorManager writes them, or json.",
+        "The form of the request log's lines: classic, as MirrorManager writes them, or json.",
         ("serve",),
         default="classic",
         metavar="classic|json",
@@ -256,7 +256,8 @@ SETTINGS = (
     Setting(
         "door",
         Kind.TEXT,
-        "How lists are answered: fast, within the HTTP protocol, or asgi, by the app as all else.",
+        "What answers requests for lists: fast, the HTTP protocol class itself, or asgi, the"
+        " application that answers everything else.",
         ("serve",),
         default="fast",
         metavar="fast|asgi",
@@ -264,7 +265,8 @@ SETTINGS = (
     Setting(
         "reuse",
         Kind.INTEGER,
-        "How many requests get a list of one drawing, on average; 0 or 1 draws each anew.",
+        "How many requests share one drawn order of hosts, on average; 0 or 1 draws a new order"
+        " for each.",
         ("serve",),
         default=DEFAULT_REUSE,
         least=0,
@@ -273,7 +275,7 @@ SETTINGS = (
     Setting(
         "rate",
         Kind.NUMBER,
-        "How many requests of the log are asked a second at most; 0 is as fast as it goes.",
+        "How many requests of the log to send a second at most; 0 sends them without a limit.",
         ("replay",),
         default=100,
         least=0,
@@ -281,7 +283,7 @@ SETTINGS = (
     Setting(
         "requests",
         Kind.INTEGER,
-        "How many requests of the log are asked in all; 0 is all of them.",
+        "How many requests of the log to send in all; 0 sends all of them.",
         ("replay",),
         default=0,
         least=0,
@@ -289,8 +291,8 @@ SETTINGS = (
     Setting(
         "trusted_proxy",
         Kind.TEXT,
-        "A network whose X-Forwarded-For is believed, or none for nobody; may be given several"
-        f" times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
+        "A network whose X-Forwarded-For is believed, or none to believe no peer; may be given"
+        f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
         ("serve",),
         repeatable=True,
         metavar="CIDR",
@@ -299,20 +301,20 @@ SETTINGS = (
         "proxy_protocol",
         Kind.SWITCH,
         "Connections of trusted proxies begin with a PROXY header (version 1 or 2) that names the"
-        " client, as haproxy's send-proxy-v2 writes; without one they are refused.",
+        " client, such as haproxy's send-proxy-v2 writes. A connection without it is refused.",
         ("serve",),
         default=False,
     ),
     Setting(
         "seed",
         Kind.INTEGER,
-        "For tests: equal requests give equal bytes, but for the pubdate.",
+        "For tests: with the same seed, equal requests get equal bytes, except for the pubdate.",
         ("serve", "ask"),
     ),
     Setting(
         "wait",
         Kind.SECONDS,
-        "How long to wait for the snapshot file, with the port closed.",
+        "Seconds to wait for the snapshot file; until it is there, the port stays closed.",
         ("serve",),
         default=0,
         least=0,
@@ -335,12 +337,12 @@ SETTINGS = (
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """Return the settings of a TOML file by name; raises OptionError that says what is wrong."""
+    """Return the settings of a TOML file by name; raises an OptionError that says what is wrong."""
     try:
         found = tomllib.loads(read_text(path))
     except RecursionError:
         raise OptionError(f"{path}: cannot be read as settings: too many levels") from None
-    # Also what tomllib raises of dates and numbers that cannot be.
+    # ValueError: tomllib raises it, beside its own subclass, for an impossible date or number.
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise OptionError(f"{path}: cannot be read as settings: {why}") from error
@@ -357,15 +359,15 @@ def read_file(path: Path) -> dict[str, object]:
                 kind = f"a list of {kind}, and not empty"
             raise OptionError(f"{path}: {setting.name}: must be {kind}")
         if setting.repeatable and isinstance(settings.get(setting.name), str):
-            # One value need not be a list.
+            # A single value may be written without the brackets of a list.
             settings[setting.name] = [settings[setting.name]]
     return settings
 
 
 def with_nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
-    """Return an unknown name with the known one that is meant, if one is so much alike (0 to 1).
+    """Return an unknown name with the likeliest known name, if their likeness (0 to 1) suffices.
 
-    Large and small letters are alike.
+    Upper and lower case count as equal.
     """
     folded = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), folded, 1, likeness)
@@ -374,7 +376,7 @@ def with_nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
 
 def _fits(setting: Setting, value: object) -> bool:
     if setting.repeatable:
-        # An empty list would mean the default, which is not what it says.
+        # Refused, because click would take an empty list for an absent one: the default.
         values = value if isinstance(value, list) else [value]
         return values != [] and all(type(one) is str and "\0" not in one for one in values)
     types: dict[Kind, tuple[type, ...]] = {

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["inspect", ""], "FILE: is empty: give a path"),
         (["inspect", "-"], "FILE -: not possible here"),
         (["serve", "--snapshot="], "--snapshot: is empty"),
-        (["serve", "--snapshot", "-"], "./- is one of that name"),
+        (["serve", "--snapshot", "-"], "a file called - is ./-"),
         (["export", "--database", "sqlite:///x", "--output", "-"], "--output -: not possible"),
         (["ask", "--ip"], "--ip needs a value (mirrorlist ask --help tells more)"),
         (["ask"], "QUERY is missing (mirrorlist ask --help tells more)"),

@@ -39,7 +39,7 @@ def cli() -> None:
     \b
     Try it:          mirrorlist demo
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
-    And stay:        mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
+    On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     From its cache:  mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
@@ -62,7 +62,7 @@ def main() -> None:
     """Run the command line and exit with a documented code, never with a traceback."""
     fill_standard()
     for stream in (sys.stdout, sys.stderr):
-        # A path may have bytes that are no text: shown so, they end nothing.
+        # A path may have bytes that are not UTF-8: escape them rather than end with an error.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if warning := warning_of_variables(os.environ):

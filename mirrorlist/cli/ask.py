@@ -37,7 +37,7 @@ _KINDS = ("metalink", "mirrorlist")
 
 @click.command(short_help="Why these mirrors? One answer, each host with its reason.")
 @click.argument("query", metavar="QUERY")
-@click.option("--ip", metavar="ADDRESS", help="The client's address; without it, this machine.")
+@click.option("--ip", metavar="ADDRESS", help="The client's address; the default is this machine.")
 @options("ask")
 def ask(
     query: str,
@@ -51,9 +51,9 @@ def ask(
 ) -> None:
     """Explain one answer: each host with its tier, each host left out with the reason.
 
-    QUERY is what stands in a repository file: repo=..&arch=.. (its metalink, or its mirrorlist
-    if there are no checksums), or with /metalink? or /mirrorlist? before it, or the whole URL,
-    also one of /explain.
+    QUERY is the query of a repository file: repo=..&arch=.., alone (then the metalink is
+    explained, or the mirrorlist if there are no checksums), with /metalink? or /mirrorlist?
+    before it, or in a whole URL, such as an /explain URL.
 
     \b
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
@@ -90,7 +90,7 @@ def _for_people(error: QueryError, query: Query, catalog: Catalog) -> Unanswered
 
 
 def _without_explain(text: str) -> str:
-    """Return the query that an address of /explain asks about."""
+    """Return the query that a URL of /explain asks about."""
     before, _, after = text.partition("?")
     path, mark, rest = before.rstrip("/").rpartition("explain")
     if not mark or rest:
@@ -113,7 +113,7 @@ def _client(ip: str | None, query: Query) -> Client:
     if ip is not None and parse_address(ip) is None:
         raise OptionError(f"--ip {ip}: not an address")
     client = Trust().believe(ip, [], query.ip)
-    # Whoever has the snapshot file may see all that is in it.
+    # A reader of the snapshot file can see all that is in it, so private hosts are explained too.
     client = msgspec.structs.replace(client, is_ours=True)
     if ip is None or client.source != "peer":
         return client

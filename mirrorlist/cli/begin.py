@@ -1,7 +1,7 @@
-"""The first moment of a command that stays, before what it needs is loaded.
+"""The first moment of a command that keeps running, before the modules it needs are loaded.
 
-Importing this holds back the signals that would end it; it takes them once it can obey. Ctrl-C
-ends any command at once until then, without a word.
+Importing this module holds back the signals that would end the command, which takes them once
+it can handle them. Until then, Ctrl-C ends the command at once, without a message.
 """
 
 import os
@@ -15,8 +15,8 @@ def _end_at_once(*_: object) -> None:
     os._exit(_INTERRUPTED)
 
 
-# Nothing is begun yet, so nothing is undone: an exception would end as a traceback here. Who
-# imports us is not ended so, and who started us may have it ignored.
+# Nothing has begun that needs undoing, and an exception would be printed as a traceback here.
+# A program that only imports this module keeps its handler, and an ignored SIGINT stays ignored.
 _is_program = os.path.basename(sys.argv[0]) in ("mirrorlist", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
@@ -27,7 +27,7 @@ _STAYING = ("serve", "demo", "watch", "import-cache")
 
 
 def begun() -> None:
-    """Let Ctrl-C be an exception again, now that what it ends can be undone."""
+    """Let Ctrl-C raise KeyboardInterrupt again, because from now on there is work to undo."""
     if signal.getsignal(signal.SIGINT) is _end_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,4 +1,4 @@
-"""What people see: colours on a terminal, plain text in a pipe, one line for a failure."""
+"""Output for people: colours on a terminal, plain text in a pipe, one line for a failure."""
 
 import sys
 from collections import Counter
@@ -18,7 +18,7 @@ _PIPE_WIDTH = 1000
 
 
 class _Output(Console):
-    """A console that leaves a closed pipe to whoever runs the command."""
+    """A console that raises for a closed pipe, so that `main()` ends the command."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -47,7 +47,7 @@ def fail(text: str, code: int) -> int:
 
 
 def plain_table(*columns: str) -> Table:
-    """Return a table without lines, which reads as well in a pipe."""
+    """Return a table without lines, because it must be readable in a pipe too."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -87,7 +87,7 @@ def progress_bar() -> Iterator[Steps]:
 
 
 def left_out_table(left_out: Iterable[LeftOut]) -> Table:
-    """Return the rows left out, those of one table and reason together, with some ids."""
+    """Return the rows left out as a table: one line for each table and reason, with some ids."""
     table = plain_table("table", "rows", "reason", "ids")
     ids: dict[tuple[str, str], list[str]] = {}
     counts: Counter[tuple[str, str]] = Counter()

@@ -25,7 +25,7 @@ from mirrorlist.request.client import Trust
 from mirrorlist.web.listener import listen_all
 from mirrorlist.workers.refresh import look_at_files
 
-# In no other example of ours.
+# A port that no other example uses.
 _OTHER_PORT = 3333
 
 
@@ -44,8 +44,8 @@ def demo(
 ) -> None:
     """Build a small MirrorManager database that looks like Fedora's, export it, serve it.
 
-    Nothing to set up: SQLite, GeoIP from the registries, everything in one directory. A
-    database and an asn.txt that are there already are kept, so change them and start again.
+    It needs no setup: SQLite, GeoIP from the registries, everything in one directory. A
+    database and an asn.txt from an earlier start are kept: change them and start again.
 
     \b
     mirrorlist demo
@@ -53,9 +53,9 @@ def demo(
     """
     stay()
     hold()
-    # The terminal may be gone before all is built.
+    # Opened first, because the terminal may be closed while the database is built.
     terminal = _terminal()
-    # First of all: a port in use must not cost the building of a database.
+    # Bound first: if the port is in use, say so before building a database.
     bound = _listen(host, port)
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
@@ -82,7 +82,7 @@ def demo(
 
 
 def _terminal() -> int | None:
-    """Open the terminal that the demo ends with: there may be none, and nohup lets it go."""
+    """Open the terminal whose closing ends the demo; None without one, or under nohup."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return None
     try:
@@ -92,7 +92,7 @@ def _terminal() -> int | None:
 
 
 def _is_gone(terminal: int | None) -> bool:
-    """Whether the terminal is closed: only its first program is sent SIGHUP, which make keeps."""
+    """Return whether the terminal is closed; make does not pass its SIGHUP on to the demo."""
     poll = select.poll()
     if terminal is not None:
         poll.register(terminal, 0)
@@ -123,7 +123,7 @@ def _prepare(directory: Path) -> None:
     from snapshot.file.writer import replace_file
 
     database, asn = directory / "demo.sqlite", directory / "asn.txt"
-    # os.path, as pathlib raises where a folder may not be looked into.
+    # os.path, because pathlib raises if a folder on the way may not be searched.
     if os.path.exists(database):
         say(f"using the database that is there: {database}")
     else:
@@ -136,7 +136,7 @@ def _prepare(directory: Path) -> None:
 
 
 def _in_child(work: Callable[[], None]) -> int:
-    """Run in a process of its own, so that the server's never loads a database driver."""
+    """Run `work` in a child process, so that the server's process never loads a database driver."""
     sys.stdout.flush()
     sys.stderr.flush()
     process = os.fork()
@@ -149,7 +149,7 @@ def _in_child(work: Callable[[], None]) -> int:
 
 
 def _teach(address: str, directory: Path) -> None:
-    # Whole lines that a shell takes as they are; a terminal folds them, and copies them unfolded.
+    # Each command is one line: a terminal folds long lines, and copies them unfolded.
     output().print(Text("\n".join(_lesson(f"http://{address}", directory))), soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from mirrorlist.cli.values import FilePath
 from snapshot.file.difference import Change, Changes, Difference, compare
 from snapshot.file.reader import Snapshot
 
-# A screen's worth of each kind; --json has all of them.
+# As many of each kind as fit on a screen; --json has all of them.
 _MOST_SHOWN = 10
 
 
@@ -25,7 +25,8 @@ _MOST_SHOWN = 10
 def diff(old: Path, new: Path, json: bool) -> None:
     """Show what changed between two snapshots: hosts, URLs, repositories, directories.
 
-    For people a few of each kind; --json names them all. `export` keeps the last two.
+    Shows the first few of each kind; --json names them all. `export` keeps the last two
+    snapshots beside the new one, as FILE.1 and FILE.2.
 
     \b
     mirrorlist diff mm.snap.1 mm.snap

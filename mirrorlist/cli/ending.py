@@ -1,4 +1,4 @@
-"""What signals do to a command: they end it as an exception, so that what it began is undone."""
+"""Makes signals end a command by an exception, so that the command's clean-up code runs."""
 
 import signal
 import sys
@@ -10,8 +10,8 @@ _AGAIN_SECONDS = 0.01
 def end_on(signals: Iterable[signal.Signals], code: int) -> None:
     """End with an exit code on these signals, by a SystemExit in the main thread.
 
-    Python drops an exception that is raised while an object is being cleared away. Then it is
-    raised again, a moment later.
+    Python discards an exception that is raised inside `__del__` or a weakref's callback; in that
+    case SystemExit is raised again 10 ms later.
     """
 
     def end(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Variables of the environment that look like settings and are not: told, never passed over."""
+"""Warns of environment variables that look like settings of ours and are not."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,12 +7,12 @@ from mirrorlist.settings import PREFIX, SETTINGS, with_nearest
 KNOWN = (f"{PREFIX}CONFIG", *(setting.variable for setting in SETTINGS))
 # Kubernetes sets a dozen for a service called mirrorlist.
 _MOST_SHOWN = 4
-# All names share the prefix, which makes any two of them alike.
+# Higher than elsewhere: all names share the prefix, which makes any two of them alike.
 _LIKENESS = 0.75
 
 
 def warning_of_variables(environment: Mapping[str, str]) -> str | None:
-    """Return one line about the variables that mean nothing, or None."""
+    """Return a one-line warning about variables that have no effect, or None."""
     names = sorted(name for name in environment if name.upper().startswith(PREFIX))
     unknown = [with_nearest(name, KNOWN, _LIKENESS) for name in names if name not in KNOWN]
     empty = [name for name in names if name in KNOWN and not environment[name]]

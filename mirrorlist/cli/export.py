@@ -36,14 +36,14 @@ def export(
     """Write a snapshot of a MirrorManager database.
 
     Reads in one consistent, read-only transaction. A row that cannot be used is left out and
-    reported. The old file stays until the new one is whole and was read back; then it is kept
-    as FILE.1, and the one before as FILE.2.
+    reported. The old file stays in place until the new file is written and verified; then the
+    old file is kept as FILE.1, and the file before it as FILE.2.
 
     \b
     mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
     """
-    # Here and not above: only a command may load the database's side, and only when it runs.
+    # Imported here: a worker must never load a database driver.
     from snapshot.export.job import Job
 
     job = Job(
@@ -61,11 +61,11 @@ def export(
 
 def run_export(database: str, job: "Job", json: bool = False) -> None:
     """Export and say what was done, for people or as JSON."""
-    # As an exception: then a half-written file goes too.
+    # End by an exception: then a half-written file is removed too.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     from snapshot.export.exporter import export as export_database
 
-    # Nearly all that is made lives until the end: looking for garbage costs a tenth of the time.
+    # Nearly all objects live until the end: garbage collection would add a tenth of the time.
     gc.disable()
     with progress_bar() as steps:
         result = export_database(database, job, progress=steps)

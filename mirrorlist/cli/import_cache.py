@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Import = Callable[[Path, Job, Progress], ExportResult]
 
-# What the optional part of the installation brings.
+# The extra of pyproject.toml that brings protobuf.
 _EXTRA = "protobuf"
 _PAUSE_SECONDS = 5.0
 
@@ -51,11 +51,11 @@ def import_cache(
 ) -> None:
     """Write a snapshot of the cache file of MirrorManager's mirrorlist-server.
 
-    The answers are those from the database that CACHE was made of, but for what it does not
-    carry: peer ASNs, further categories of a directory, names of hosts, change times.
+    Answers are the same as from the database that CACHE was made of, except for the data that a
+    cache lacks: peer ASNs, further categories of a directory, names of hosts, change times.
 
-    With --watch it stays and looks each second. Mount the directory that CACHE is in, not the
-    file: who mounts a single file never sees that another one took its place.
+    With --watch it keeps running and looks each second. In a container, mount the directory of
+    CACHE, not the file: a file that is mounted alone never shows that it was replaced.
 
     \b
     mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
@@ -75,7 +75,7 @@ def import_cache(
     files = [cache, *job.data_files]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
     asked = _begin(files, watch)
-    # Nearly all that is made lives until the end: looking for garbage is lost time.
+    # Nearly all objects live until the end: garbage collection would be lost time.
     gc.disable()
     if not watch:
         _import(run_import, cache, job, json)
@@ -93,7 +93,7 @@ def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> None:
 
 
 def _try_import(run: Callable[[], None], asked: Flag) -> None:
-    """Import, and survive what goes wrong: a watch goes on."""
+    """Import; a failure is printed, and the watch goes on."""
     try:
         run()
     except BackendError as error:
@@ -103,7 +103,7 @@ def _try_import(run: Callable[[], None], asked: Flag) -> None:
 
 
 def _begin(files: Sequence[Path], watch: bool) -> Flag:
-    """Return what tells that somebody wants an import now."""
+    """Return the flag that a signal sets to ask for an import now."""
     asked = Flag()
     if not watch:
         release()
@@ -111,12 +111,12 @@ def _begin(files: Sequence[Path], watch: bool) -> Flag:
     stay()
     do_now("import-cache --watch", lambda _: asked.set(), say)
     for file in mounted(files):
-        say(f"{file} is mounted alone: another file in its place is not seen; mount its folder")
+        say(f"{file} is mounted alone: its replacement will not be seen; mount its folder")
     return asked
 
 
 def _survive(error: Exception, asked: Flag) -> None:
-    # No memory, no more open files, or a fault of ours: none of them ends a watch.
+    # No memory, no more open files, or an internal error: none of these ends a watch.
     print_trouble()
     say(f"error: {error!r}; what was published stays; trying again")
     time.sleep(_PAUSE_SECONDS)
@@ -124,7 +124,7 @@ def _survive(error: Exception, asked: Flag) -> None:
 
 
 def _importer() -> "Import":
-    # Here and not above: only this command may load what makes snapshots.
+    # Imported here: a worker must never load the modules that make snapshots.
     try:
         from snapshot.cache.importer import import_cache as run_import
     except ModuleNotFoundError as error:

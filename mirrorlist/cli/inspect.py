@@ -18,7 +18,7 @@ from snapshot.file.description import Description, File, describe, find_reposito
 from snapshot.file.reader import Snapshot
 from snapshot.file.seal import read_key
 
-# The one to show first: what most clients check.
+# Shown first, because most clients check this hash.
 _HASHES = ("sha256", "sha512", "sha1", "md5")
 
 
@@ -45,8 +45,8 @@ def inspect(
 ) -> None:
     """Show what is in a snapshot: its id, times, counts, sections, and rows left out.
 
-    With --repo and --arch, or --path: one directory, its files' checksums, the hosts that may
-    be offered for it and those that may not.
+    With --repo and --arch, or --path, show one directory: its files' checksums, the hosts that
+    may be offered for it, and the hosts that may not.
 
     \b
     mirrorlist inspect mm.snap
@@ -95,7 +95,7 @@ def _summary(snapshot: Snapshot) -> Summary:
 
 
 def _since(snapshot: Snapshot) -> int | None:
-    """Since when exports say when they first showed a change; None if none is known."""
+    """Return since when changes are dated, in seconds since 1970; None if no change is dated."""
     return snapshot.history.since if snapshot.has_change_times else None
 
 
@@ -141,7 +141,7 @@ def _print_description(console: Console, found: Description) -> None:
     for file in found.files:
         console.print(Text(_file(file)), soft_wrap=True)
     console.print(Text(f"\n{len(found.hosts)} hosts may be offered", style="bold"))
-    # No table: it would break URLs that are to be copied.
+    # Not a table: it would break URLs over lines, which people want to copy.
     for host in found.hosts:
         marks = [
             *(["private"] if host.private else []),

@@ -37,7 +37,7 @@ def _option(setting: Setting) -> Callable[[F], F]:
     name = setting.flag
     if setting.kind is Kind.SWITCH and setting.default:
         name = f"{setting.flag}/--no-{setting.flag[2:]}"
-    # To click, a default of None would be a value, so that nothing was ever missing.
+    # No `default=None`: click would take None for a value and never ask for a required option.
     default: dict[str, Any] = {} if setting.default is None else {"default": setting.default}
     if setting.repeatable:
         default = {name: [value] for name, value in default.items()}
@@ -60,10 +60,10 @@ def _option(setting: Setting) -> Callable[[F], F]:
 def _split(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Take what stands between commas apart, wherever the values come from."""
+    """Split values at commas, whether they come from flags, the environment or a file."""
     found = tuple(one for value in values for one in elements(value))
     if values and not found:
-        # Empty would mean the default, which is not what it says.
+        # Refused, because an empty list would silently mean the default.
         raise OptionError(f"{parameter.opts[0]}: names nothing; give at least one value")
     return found
 
@@ -92,7 +92,7 @@ def _type(setting: Setting) -> click.ParamType[Any] | type:
 
 
 def _apart(command: str, function: F) -> F:
-    """Return a subcommand that refuses to write over, or into, a file that it reads as well."""
+    """Return a subcommand that refuses to write to a file that it also reads."""
     names = {one.name: one.kind for one in SETTINGS if command in one.commands}
 
     @wraps(function)
@@ -110,7 +110,7 @@ def _apart(command: str, function: F) -> F:
 
 
 def _file_of_url(database: str | None) -> Path | None:
-    """Return the file that holds the database URL, if it stands in one."""
+    """Return the file that `--database @FILE` names, or None for a URL."""
     if database is None or database[:1] != "@":
         return None
     return Path(os.path.expanduser(database[1:]))

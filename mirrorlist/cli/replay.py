@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 @click.command(short_help="Ask two servers what a log asks, and compare the answers.")
 @click.option(
     "--log", "log_file", required=True, metavar="FILE", type=FilePath(stream=True),
-    help="Requests: lines of a request log, or ADDRESS /metalink?...; - is standard input.",
+    help="The requests: lines of a request log, or ADDRESS /metalink?...; - is standard input.",
 )  # fmt: skip
 @click.option(
     "--against", "against", multiple=True, metavar="URL|FILE",
@@ -50,12 +50,12 @@ def replay(
     requests: int,
     json: bool,
 ) -> int:
-    """Ask two servers what a log asks, and say where the answers differ in meaning.
+    """Send the requests of a log to two servers, and say where the answers differ in meaning.
 
-    What chance decides is understood: a random order within a tier is no difference. What
-    differs from mirrorlist-server on purpose (docs/protocol.md) is counted by kind; everything else
-    is shown with its line. Run it on a machine whose X-Forwarded-For both servers believe. No
-    address of the log is shown. Exit code 1 if a difference is unexplained.
+    Another random order within a tier is not a difference. Differences from mirrorlist-server
+    that are on purpose (docs/protocol.md) are counted by kind; each other difference is shown
+    with its line. Run it on a machine whose X-Forwarded-For both servers believe. Addresses of
+    the log are not shown. The exit code is 1 if a difference is unexplained.
 
     \b
     mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:8080 --against mm.snap
@@ -78,7 +78,7 @@ def replay(
     if not (first.is_ours or second.is_ours):
         say("neither side explains itself, so the order of hosts was not compared")
     if tally.outcomes["unexplained"]:
-        say("before you look into these: have both the same GeoIP file and data of the same time?")
+        say("before you look into these: do both have the same GeoIP file and data of one time?")
     if tally.interrupted:
         return INTERRUPTED
     return 1 if tally.outcomes["unexplained"] else 0
@@ -93,7 +93,7 @@ def _lines(path: Path) -> Iterator[tuple[Iterable[str], int]]:
     try:
         total = _count_lines(path)
         with open_regular(path) as file:
-            # A server that is asked may write into this very log.
+            # Read only the lines counted now: a server that is asked may append to this same log.
             yield islice(texts_of(lines_of(file, MOST_LINE_BYTES + 1)), total), total
     except OSError as error:
         raise OptionError(f"--log {path}: cannot be read: {error.strerror}") from error
@@ -139,5 +139,5 @@ def _print_unexplained(console: Console, one: Unexplained) -> None:
 
 
 def _shown(text: str) -> str:
-    """Return what a side says without what a terminal would obey."""
+    """Return a side's text with a terminal's control characters escaped."""
     return "\n".join(map(printable, text.split("\n")))

@@ -61,9 +61,9 @@ def serve(
 ) -> None:
     """Answer /metalink and /mirrorlist from a snapshot.
 
-    A changed snapshot or GeoIP file is taken into use at once, without a restart (SIGHUP looks,
-    too); a bad one is refused. SIGTERM and SIGINT end it after the answers under way; a worker
-    that dies is replaced.
+    A changed snapshot or GeoIP file is taken into use at once, without a restart (SIGHUP makes
+    it look, too); a bad file is refused. SIGTERM and SIGINT end the server after the answers
+    under way; a worker that dies is replaced.
 
     \b
     mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
@@ -76,7 +76,7 @@ def serve(
     _await(snapshot, wait)
     trust = Trust(trusted_proxy or DEFAULT_TRUSTED)
     if proxy_protocol and trust.is_empty:
-        raise OptionError("--proxy-protocol: with --trusted-proxy none nobody may send a header")
+        raise OptionError("--proxy-protocol: with --trusted-proxy none, no peer may send it")
     access_log = _open_log(log, log_format, log_addresses)
     files = look_at_files(snapshot, geoip)
     service = load_service(snapshot, geoip, trust, minimum, access_log, seed, key, reuse, stale)
@@ -110,7 +110,7 @@ def load_service(
     reuse: int = DEFAULT_REUSE,
     stale: float = DEFAULT_STALE,
 ) -> Service:
-    """Load everything that answers are made from; raises what is wrong with one of the files."""
+    """Load everything that answers are made from; raises the error of a file that is refused."""
     store, geo = Store(snapshot, key), open_geo(geoip)
     return Service(store, geo, trust, time.time, minimum, seed, log, reuse, stale)
 
@@ -132,16 +132,15 @@ def run_server(
     bound: Sequence[socket.socket] = (),
     tells_status: bool = False,
 ) -> None:
-    """Bind each of the hosts, say where, and supervise workers until told to stop.
+    """Bind each of the hosts, print the addresses, and supervise workers until told to stop.
 
-    `admin`: where health, metrics and status are, see `open_admin`; `watch_admin`: where those of a
-    watch may be. `fast`: lists take the fast door; `proxied`: trusted proxies send
-    PROXY headers. `listening` is called with the first address and port once all are taken; `ends`
-    are the signals that mean the end, and `over` says whether it is the end without one. `bound`:
-    sockets of the hosts that listen already. `tells_status`: visitors of the public port are told
-    where the status page is.
+    `admin`: the address of health, metrics and status, see `open_admin`; `watch_admin`: the same of
+    a watch. `fast`: lists take the fast door; `proxied`: trusted proxies send PROXY
+    headers. `listening` is called with the first address and port once all are bound; `ends` are
+    the signals that end the server, and `over` returns whether it shall end without a signal.
+    `bound`: sockets that listen already. `tells_status`: the public port names the status page.
     """
-    # Here and not above: `--help` need not wait for uvicorn.
+    # Imported here so that `--help` does not wait for uvicorn.
     from mirrorlist.records.counts import Count, Counts
     from mirrorlist.status.admin import open_admin
     from mirrorlist.status.admin_process import oversee
@@ -185,8 +184,9 @@ def _tell_begin(bound: Sequence[str], workers: int, service: Service) -> None:
 
 
 def _looking(counts: "Counts") -> Callable[[], list[int]]:
-    """Return what the supervisor does now and then: it counts what it could not say, and names
-    the workers that hang.
+    """Return what the supervisor does every few moments.
+
+    It counts the lines that standard error did not take, and returns the workers that hang.
     """
     from mirrorlist.records.counts import Count
     from mirrorlist.records.heartbeat import Pulse
@@ -205,9 +205,9 @@ def _looking(counts: "Counts") -> Callable[[], list[int]]:
 
 
 def _without(others: Sequence[socket.socket], work: Callable[[int], None]) -> Callable[[int], None]:
-    """Return what a process does without sockets that are not its own.
+    """Return `work` for a process that first closes sockets which are not its own.
 
-    Whoever still connects there after its owner's end would wait for an answer.
+    A client that connects there after the owner's end would wait for an answer in vain.
     """
 
     def alone(lifeline: int) -> None:
@@ -219,7 +219,7 @@ def _without(others: Sequence[socket.socket], work: Callable[[int], None]) -> Ca
 
 
 def _open_log(log: Path | None, kind: str, addresses: str) -> AccessLog | None:
-    # Its options are looked at even without it: they are wrong all the same.
+    # Check the log options even without --log: a wrong value is an error anyway.
     make_line = make_line_maker(kind, addresses)
     return AccessLog(str(log), make_line) if log else None
 

@@ -1,4 +1,4 @@
-"""A question that has no answer, told to the person who asked: not the text that clients get."""
+"""Errors of `ask` and `inspect` for people: more helpful than the text that clients get."""
 
 from mirrorlist.catalog.catalog import MOST_SUGGESTIONS, Catalog
 from mirrorlist.catalog.closest import ClosestNames
@@ -7,7 +7,7 @@ from snapshot.file.reader import Snapshot
 
 
 class Unanswered(OperatorError):
-    """A query without an answer; `more` are further lines, each alone so that it can be copied."""
+    """A query without an answer; `more` are further lines, one command or query each."""
 
     def __init__(self, text: str, more: tuple[str, ...] = ()) -> None:
         """Take the one line, and what is shown below it."""
@@ -16,7 +16,7 @@ class Unanswered(OperatorError):
 
 
 def unknown_repository(repo: str, arch: str, catalog: Catalog) -> Unanswered:
-    """Return the error for a repository that is not there, with the closest names."""
+    """Return the error for an unknown repository, with the closest names."""
     text = f"the snapshot has no repository {repo} for {arch}"
     close = [f"  repo={name}&arch={other}" for name, other in catalog.closest(repo, arch)]
     if not close:
@@ -25,7 +25,7 @@ def unknown_repository(repo: str, arch: str, catalog: Catalog) -> Unanswered:
 
 
 def unknown_directory(path: str, snapshot: Snapshot) -> Unanswered:
-    """Return the error for a directory that is not there, with the closest names."""
+    """Return the error for an unknown directory, with the closest names."""
     text = f"the snapshot has no directory {path}"
     close = ClosestNames(snapshot.directory_names()).find(path, MOST_SUGGESTIONS) if path else []
     if not close:

@@ -1,7 +1,7 @@
-"""What people give as values: numbers, paths and switches, each refused in plain words.
+"""The types of options: numbers, paths and switches, each refused in plain words.
 
-A refusal names where the value stands, the option, the variable or the settings file, so that
-nobody looks at a command line for what the environment says.
+A refusal names the source of the value (the option, the variable or the settings file), so that
+an operator does not search the command line for a value of the environment.
 """
 
 import math
@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 
 class Unfit(click.BadParameter):
-    """A value that cannot be used; its text says where it stands."""
+    """A value that cannot be used; the text names the source of the value."""
 
     def format_message(self) -> str:
         """Return the text as it is."""
@@ -24,7 +24,7 @@ class Unfit(click.BadParameter):
 def refuse(
     value: object, why: str, parameter: click.Parameter | None, context: click.Context | None
 ) -> Unfit:
-    """Return the error for a value: where it stands, the value, and what it should be."""
+    """Return the error for a value: its source, the value, and why it is refused."""
     shown = f" {value}" if str(value) else ""
     return Unfit(f"{_place(parameter, context)}{shown}: {why}", context, parameter)
 
@@ -103,10 +103,10 @@ class Switch(click.types.BoolParamType):
 
 
 class FilePath(click.Path):
-    """A path as people give it: `~` is the home folder, and a text that is no path is refused.
+    """A path as people give it: `~` is the home folder, and a text that is not a path is refused.
 
-    Whether something is there, and may be used, is for those to say who open it: with their own
-    words and exit codes.
+    Whether the file exists is not checked here: the code that opens it has better words and its
+    own exit code.
     """
 
     def __init__(self, *, stream: bool = False) -> None:
@@ -120,7 +120,7 @@ class FilePath(click.Path):
         if not text:
             raise refuse("", "is empty: give a path", param, ctx)
         if text == "-" and not self._stream:
-            why = "not possible here, only a file is; ./- is one of that name"
+            why = "not possible here; give a file (a file called - is ./-)"
             raise refuse(text, why, param, ctx)
-        # A shell does this only where the path stands alone, and nobody does it for a variable.
+        # A shell expands ~ only at the start of a word, and never in a variable's value.
         return Path(os.path.expanduser(text) if text == "~" or text.startswith("~/") else text)

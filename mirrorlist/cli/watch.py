@@ -42,9 +42,9 @@ def watch(
 ) -> None:
     """Export a MirrorManager database whenever something in it has changed.
 
-    Looks each second, over one connection, in read-only transactions; nothing is installed in the
-    database. Changed data files, SIGUSR1, SIGHUP and a POST to --hook trigger an export too, and so
-    does --every. What `export` refuses is refused, and the old file stays.
+    Looks at the database each second, in read-only transactions; nothing is installed in it.
+    Changed data files, SIGUSR1, SIGHUP, a POST to --hook and --every trigger an export too. A
+    snapshot that `export` would refuse is refused, and the old file stays.
 
     \b
     mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
@@ -56,7 +56,7 @@ def watch(
     do_now("watch", triggers.put, say)
     key = read_key(snapshot_key) if snapshot_key else None
     hooked = parse_hook(hook) if hook else None
-    # Here and not above: only a command may load the database's side, and only when it runs.
+    # Imported here: a worker must never load a database driver.
     from mirrorlist.status.watch_pages import pages, shown_on
     from snapshot.export.asn_file import AsnFile
     from snapshot.export.exporter import check_files
@@ -90,7 +90,7 @@ def watch(
 
 def _tell_begin(database: str, files: list[Path], every: float) -> None:
     for file in mounted(files):
-        say(f"{file} is mounted alone: another file in its place is not seen")
+        say(f"{file} is mounted alone: its replacement will not be seen")
     beside = "".join(f", {file}" for file in files)
     say(f"watching {database}{beside}; all of it every {every:g} s")
 
@@ -99,7 +99,7 @@ def _exporter(database: str, job: "Job") -> "Export":
     from snapshot.export.exporter import ExportResult, export
     from snapshot.export.publish import Last
 
-    # Nearly all that is made lives until the end: looking for garbage then costs a tenth.
+    # Nearly all objects live until the end: garbage collection would add a tenth of the time.
     gc.disable()
 
     def run(last: Last | None) -> ExportResult:

@@ -1,4 +1,4 @@
-"""What `mirrorlist watch` says: a line for each export and each new trouble."""
+"""The lines that `mirrorlist watch` prints: one for each export and each new trouble."""
 
 import os
 import time
@@ -18,7 +18,7 @@ _NOTHING = "nothing is published yet; trying again"
 
 
 def teller(every: float, output: Path) -> Callable[["Event"], None]:
-    """Return what prints events on standard error, coloured on a terminal.
+    """Return a function that prints events on standard error, coloured on a terminal.
 
     `output`: where snapshots are published.
     """

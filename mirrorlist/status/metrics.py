@@ -27,7 +27,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 class State(Struct, frozen=True):
     """How many workers serve which snapshot and GeoIP data, and the age of the oldest in seconds.
 
-    None is what nobody knows.
+    None is an unknown age.
     """
 
     snapshots: Mapping[str, int]
@@ -38,7 +38,7 @@ class State(Struct, frozen=True):
 
 
 def state_of(workers: Sequence[WorkerState], now: float) -> State:
-    """Return how things stand by what the workers say; `now` is in seconds since 1970, UTC."""
+    """Return the state that the workers report; `now` is in seconds since 1970, UTC."""
     return State(
         Counter(worker.snapshot.id for worker in workers),
         _age([worker.snapshot.read for worker in workers], now),
@@ -70,7 +70,7 @@ REQUESTS = Row(
 SECONDS = Row(
     "mirrorlist_answer_seconds",
     "histogram",
-    f"How long lists took to make, of every {TIMED_EVERY}th one.",
+    f"Seconds that making a list took; every {TIMED_EVERY}th list is timed.",
     ("le",),
 )
 COUNTERS = {
@@ -85,70 +85,75 @@ COUNTERS = {
     Count.LOG_LINES_LOST: Row(
         "mirrorlist_log_lines_lost_total",
         "counter",
-        "Lines of the request log for which there was no room.",
+        "Lines of the request log that were dropped because the queue was full.",
     ),
     Count.SWAPS: Row(
-        "mirrorlist_swaps_total", "counter", "Snapshots that a worker took into use while serving."
+        "mirrorlist_swaps_total",
+        "counter",
+        "Snapshots that workers took into use while serving; each worker counts its own.",
     ),
     Count.SWAPS_REFUSED: Row(
         "mirrorlist_swaps_refused_total",
         "counter",
-        "Snapshots and GeoIP files that a worker refused while the one before went on serving.",
+        "Snapshots and GeoIP files that workers refused, and went on with the previous file.",
     ),
     Count.ERRORS: Row(
         "mirrorlist_errors_total",
         "counter",
-        "Errors of ours, where a client got hosts in stored order or none.",
+        "Internal errors: the client got hosts in stored order, or no host.",
     ),
     Count.STARTS_REFUSED: Row(
         "mirrorlist_starts_refused_total",
         "counter",
-        "Processes and threads that the system refused to begin; each is tried again.",
+        "Processes and threads that the system refused to start; the start is tried again.",
     ),
     Count.ERRORS_SURVIVED: Row(
         "mirrorlist_errors_survived_total",
         "counter",
-        "Errors of ours in threads beside the answers, which went on.",
+        "Internal errors in background threads; the thread went on.",
     ),
     Count.MESSAGES_LOST: Row(
         "mirrorlist_messages_lost_total",
         "counter",
-        "Lines for standard error that nobody took: it is full, or its reader hangs or is gone.",
+        "Lines for standard error that were dropped: the pipe is full, or its reader hangs or has"
+        " ended.",
     ),
     Count.CONNECTIONS_GAVE_WAY: Row(
         "mirrorlist_connections_gave_way_total",
         "counter",
-        "Connections that were ended while they waited, as newer ones needed the descriptors.",
+        "Idle connections that were closed because newer ones needed their file descriptors.",
     ),
 }
 LEVELS = {
     Level.LOG_QUEUED_BYTES: Row(
-        "mirrorlist_log_queue_bytes", "gauge", "Bytes of log lines that wait to be written."
+        "mirrorlist_log_queue_bytes", "gauge", "Bytes of request log lines that wait to be written."
     ),
     Level.LOG_OUTAGES: Row(
         "mirrorlist_log_outages",
         "gauge",
-        "How many workers cannot write the request log at the moment.",
+        "How many workers cannot write the request log now.",
     ),
 }
 SNAPSHOT = Row(
-    "mirrorlist_snapshot_info", "gauge", "How many workers serve a snapshot, by its id.", ("id",)
+    "mirrorlist_snapshot_info", "gauge", "How many workers serve each snapshot.", ("id",)
 )
 SNAPSHOT_AGE = Row(
     "mirrorlist_snapshot_age_seconds",
     "gauge",
-    "Since the database of the oldest snapshot in use was read.",
+    "Age of the oldest snapshot in use, counted from its database read.",
 )
 WORKERS_SILENT = Row(
     "mirrorlist_workers_silent",
     "gauge",
-    f"How many workers have not answered for {SILENT_SECONDS:g} s, or hang.",
+    f"How many workers hang: no sign of life for {SILENT_SECONDS:g} s.",
 )
-GEOIP = Row("mirrorlist_geoip_info", "gauge", "How many workers use GeoIP data.", ("source",))
+GEOIP = Row(
+    "mirrorlist_geoip_info", "gauge", "How many workers use each source of GeoIP data.", ("source",)
+)
 GEOIP_AGE = Row(
     "mirrorlist_geoip_age_seconds",
     "gauge",
-    "Since the GeoIP data were built; absent where that is unknown.",
+    "Age of the oldest GeoIP data in use, counted from their build; absent if it is unknown.",
 )
 
 METRICS = (
@@ -165,10 +170,10 @@ METRICS = (
 
 
 class Metrics(Collector):
-    """All metrics, read anew at each scrape."""
+    """All metrics, read again at each scrape."""
 
     def __init__(self, totals: Callable[[], Totals], state: Callable[[], State]) -> None:
-        """Take where to read what was counted, and how things stand."""
+        """Take the functions that return the counts and the workers' state."""
         self._totals = totals
         self._state = state
 
@@ -200,7 +205,7 @@ class Metrics(Collector):
 
 
 def _histogram(totals: Totals) -> HistogramMetricFamily:
-    # Each class has all that are below its bound.
+    # Prometheus' buckets are cumulative: each counts all observations up to its bound.
     bounds = [*map(str, BOUNDS), "+Inf"]
     classes = list(zip(bounds, map(float, accumulate(totals.times)), strict=True))
     return HistogramMetricFamily(SECONDS.name, SECONDS.help, classes, totals.seconds)

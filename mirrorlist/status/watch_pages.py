@@ -1,4 +1,4 @@
-"""What `mirrorlist watch` shows of itself: health for alerts, metrics for Prometheus, a status."""
+"""The pages of `mirrorlist watch`: health for alerts, metrics for Prometheus, a status."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _PREFIX = "mirrorlist_watch_"
 
 
 def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
-    """Return the pages of a watch; it is no longer fresh `stale` seconds after its last success."""
+    """Return the pages of a watch, which is fresh until `stale` seconds after its last success."""
     registry = CollectorRegistry()
     registry.register(Metrics(progress, lambda: threads.survived))
     ProcessCollector(registry=registry)
@@ -70,7 +70,10 @@ def shown_on(
     threads: Threads,
     say: Say,
 ) -> Iterator[None]:
-    """Answer on the admin address and the hook's while the block runs; they may be the same."""
+    """Answer on the admin address and on the hook's address while the block runs.
+
+    The two addresses may be the same.
+    """
     hooks = {("POST", hook.path): partial(_trigger, triggers)} if hook else {}
     at = None if admin == NOWHERE else host_and_port(admin or DEFAULT_ADMIN, "--admin")
     shared = hook is not None and hook.address == at
@@ -118,7 +121,7 @@ def _fresh(progress: "Progress", stale: float) -> Reply:
 
 
 def state_of(progress: "Progress", stale: float) -> WatchState:
-    """Return how a watch is; it is stale so many seconds after its last success."""
+    """Return the state of a watch, which is stale `stale` seconds after its last success."""
     now, wall = time.monotonic(), time.time()
     age = None if progress.read is None else int(wall) - progress.read
     return WatchState(
@@ -153,10 +156,10 @@ def _remember(progress: "Progress", hours: LastHours) -> None:
 
 
 class Metrics(Collector):
-    """The counts of a watch as Prometheus wants them."""
+    """The counts of a watch in the form that Prometheus reads."""
 
     def __init__(self, progress: "Progress", survived: Callable[[], int] = lambda: 0) -> None:
-        """Take the counts, which others go on to write, and the errors that threads survived."""
+        """Take the counts, which the watch updates, and the number of errors threads survived."""
         self._progress, self._survived = progress, survived
 
     def collect(self) -> Iterator[Metric]:
@@ -165,34 +168,42 @@ class Metrics(Collector):
         counter, gauge = _family(CounterMetricFamily), _family(GaugeMetricFamily)
         yield counter("changes_seen", "Changes that were seen.", progress.seen)
         yield counter("changes_processed", "Changes that were exported.", progress.processed)
-        yield counter("changes_missed", "Changes that no look had seen.", progress.missed)
-        yield gauge("backlog", "Changes seen and not exported yet.", progress.backlog)
-        yield gauge("backlog_seconds", "Age of the oldest of them.", progress.waiting(now))
-        yield gauge("connected", "Whether the database answers.", progress.connected)
-        yield counter("connections", "Connections that were made.", progress.connections)
-        exports = CounterMetricFamily(f"{_PREFIX}exports", "Exports.", labels=["result"])
+        missed = "Changes that only a regular export found, because no check had seen them."
+        yield counter("changes_missed", missed, progress.missed)
+        yield gauge("backlog", "Changes that were seen and are not exported yet.", progress.backlog)
+        oldest = "Age of the oldest change that is not exported yet."
+        yield gauge("backlog_seconds", oldest, progress.waiting(now))
+        yield gauge("connected", "1 if the database answers, else 0.", progress.connected)
+        yield counter("connections", "Connections made to the database.", progress.connections)
+        exports = CounterMetricFamily(f"{_PREFIX}exports", "Exports by result.", labels=["result"])
         exports.add_metric(["changed"], progress.exports - progress.unchanged)
         exports.add_metric(["unchanged"], progress.unchanged)
         exports.add_metric(["failed"], progress.failed)
         yield exports
         yield SummaryMetricFamily(
             f"{_PREFIX}export_seconds",
-            "Time of the exports that ended well.",
+            "Seconds that successful exports took.",
             count_value=progress.exports,
             sum_value=progress.all_seconds,
         )
-        yield gauge("last_export_seconds", "Time of the last one.", progress.last_seconds)
-        yield gauge("last_success_timestamp_seconds", "When it ended.", progress.success_at or 0)
-        yield gauge("last_error_timestamp_seconds", "The last error.", progress.error_at or 0)
-        yield gauge(
-            "snapshot_read_timestamp_seconds", "Read of the published one.", progress.read or 0
-        )
-        yield gauge("snapshot_bytes", "Size of the published file.", progress.bytes)
+        last = "Seconds that the last successful export took."
+        yield gauge("last_export_seconds", last, progress.last_seconds)
+        ended = "When the last successful export ended; 0 before the first."
+        yield gauge("last_success_timestamp_seconds", ended, progress.success_at or 0)
+        failed = "When the last error happened; 0 before the first."
+        yield gauge("last_error_timestamp_seconds", failed, progress.error_at or 0)
+        read = "When the database of the published snapshot was read."
+        yield gauge("snapshot_read_timestamp_seconds", read, progress.read or 0)
+        yield gauge("snapshot_bytes", "Size of the published snapshot.", progress.bytes)
         survived = progress.survived + self._survived()
-        yield counter("errors_survived", "Errors of ours, after which it went on.", survived)
-        yield counter("messages_lost", "Lines that nobody on standard error took.", lost_lines())
-        yield counter("starts_refused", "Threads that the system refused.", progress.refused)
-        info = GaugeMetricFamily(f"{_PREFIX}snapshot_info", "What is published.", labels=["id"])
+        yield counter("errors_survived", "Internal errors; the watch went on.", survived)
+        lost = "Lines for standard error that were dropped, because its reader hangs or has ended."
+        yield counter("messages_lost", lost, lost_lines())
+        refused = "Threads that the system refused to start."
+        yield counter("starts_refused", refused, progress.refused)
+        info = GaugeMetricFamily(
+            f"{_PREFIX}snapshot_info", "The id of the published snapshot.", labels=["id"]
+        )
         info.add_metric([progress.id or ""], 1)
         yield info
 
