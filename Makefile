@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test quick check fix docs hostile bench loadtest soak lock clean
+.PHONY: help install dev demo test quick check fix docs mutants hostile bench loadtest soak lock clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
@@ -36,6 +36,9 @@ fix: dev ## mend what ruff can mend: lint, then format
 
 docs: dev ## write what stands in docs/ and comes from the code: settings, metrics, commands, JSON
 	UPDATE_DOCS=1 $(BIN)/pytest $(DOCS)
+
+mutants: dev ## break the code in 60 small ways, and name those that no plain test notices
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 hostile: dev ## 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)

@@ -122,7 +122,9 @@ class Connection:
         """Send again and again for so long; return when it ended, or fail."""
         begun = self.now
         while not self.wire.ended:
-            assert self.now - begun <= seconds, f"open after {self.now - begun} s"
+            assert self.now - begun <= seconds, (
+                f"open after {self.now - begun} s, dripping {drip!r}"
+            )
             if drip:
                 self.send(drip)
             self.wait(step)

@@ -150,6 +150,7 @@ def test_export_leaves_nothing_out(tmp_path: Path) -> None:
     assert result.counts["repositories"] == len(dataset(SMALL).tree.repositories)
 
 
+@pytest.mark.system
 def test_asn_file_is_as_long_as_the_real_one(folder: Path) -> None:
     """The ASN file has 311,000 different prefixes of both families, and the exporter reads all."""
     prefixes = [line.split()[0] for line in (folder / ASN_FILE).read_text().splitlines()]

@@ -178,7 +178,7 @@ def _asked(port: int, answers: int, seed: int) -> list[tuple[Pair, bytes]]:
 @pytest.mark.parametrize(
     ("options", "reuse", "answers"),
     [
-        pytest.param((), DEFAULT_REUSE, 200_000, id="default"),
+        pytest.param((), DEFAULT_REUSE, 100_000, id="default"),
         pytest.param(("--reuse", 0), 1, 20_000, id="each drawn"),
         pytest.param(("--reuse", 40), 40, 20_000, id="used often"),
         pytest.param(("--door", "asgi"), DEFAULT_REUSE, 20_000, id="asgi"),

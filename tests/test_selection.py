@@ -177,7 +177,7 @@ def _firsts(
     situation = small_situation(catalog, query, address, country)
     plan, rng = Plan(situation.query, catalog, situation.minimum), Random(1)
     sent = (
-        answer_plan(plan, situation.client, situation.place, None, rng, NOW) for _ in range(3000)
+        answer_plan(plan, situation.client, situation.place, None, rng, NOW) for _ in range(1000)
     )
     return Counter(int(one.body.partition(b"://host")[2].partition(b".")[0]) - 1 for one in sent)
 
@@ -187,7 +187,7 @@ def test_geo_tiers_are_weighted() -> None:
     catalog = small_catalog(Mirror("DE", 100), Mirror("DE", 300))
     for query, country in (("", "DE"), ("", "FR"), ("", None), ("country=de", None)):
         firsts = _firsts(catalog, query, country=country)
-        assert 0.72 < firsts[1] / firsts.total() < 0.78, (query, country)
+        assert 0.7 < firsts[1] / firsts.total() < 0.8, (query, country)
 
 
 def test_near_tiers_are_not_weighted() -> None:
@@ -197,7 +197,7 @@ def test_near_tiers_are_not_weighted() -> None:
         [Mirror(bandwidth=width, asns=(64500,)) for width in (1, 10000)],
     ):
         firsts = _firsts(small_catalog(*pair, asns=ASNS), address="20.30.40.50")
-        assert 0.47 < firsts[1] / firsts.total() < 0.53
+        assert 0.45 < firsts[1] / firsts.total() < 0.55
 
 
 def test_countries_of_a_tier_are_weighted_as_one() -> None:
@@ -205,7 +205,7 @@ def test_countries_of_a_tier_are_weighted_as_one() -> None:
     catalog = small_catalog(Mirror("DE", 100), Mirror("FR", 300))
     for query in ("country=de,fr", "country=fr,de", "country=global", "country=de,global"):
         firsts = _firsts(catalog, query)
-        assert 0.72 < firsts[1] / firsts.total() < 0.78, query
+        assert 0.7 < firsts[1] / firsts.total() < 0.8, query
     catalog = small_catalog(Mirror("DE", 100), Mirror("FR", 300), Mirror("CA", 100))
     firsts = _firsts(catalog, "country=us,xx")
-    assert firsts == {2: 3000}
+    assert firsts == {2: 1000}

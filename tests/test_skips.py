@@ -45,6 +45,7 @@ def _run(folder: Path, require_all: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.system
 def test_what_is_not_run_is_named(tmp_path: Path) -> None:
     """Skipped tests and modules are named with their reason; system tests are counted."""
     result = _run(tmp_path, require_all="")
@@ -57,6 +58,7 @@ def test_what_is_not_run_is_named(tmp_path: Path) -> None:
     assert "1 passed, 4 skipped, 1 xfailed" in result.stdout
 
 
+@pytest.mark.system
 def test_what_is_not_run_fails_where_all_must_run(tmp_path: Path) -> None:
     """With REQUIRE_ALL=1 nothing is skipped: each such test, and module, counts as failed."""
     result = _run(tmp_path, require_all="1")
