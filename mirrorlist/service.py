@@ -10,6 +10,7 @@ from math import inf
 from random import Random
 
 import msgspec
+from msgspec import Struct
 
 from mirrorlist.errors import QueryError, Unavailable
 from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
@@ -40,6 +41,20 @@ _IN_EVERY_SEED = (
 _SILENT_SECONDS = 10.0
 
 
+class Tuning(Struct, frozen=True):
+    """How a service answers.
+
+    `minimum`: with fewer hosts than this from the nearer tiers, the global tier is added. `reuse`:
+    how often a drawn order is used on average, 0 and 1 being once. With a seed, equal requests give
+    equal bytes but the pubdate. `stale`: the seconds after which a snapshot is called so.
+    """
+
+    minimum: int = DEFAULT_MINIMUM
+    reuse: int = DEFAULT_REUSE
+    seed: int | None = None
+    stale: float = inf
+
+
 class Service:
     """Answers list requests from the catalog in use."""
 
@@ -49,31 +64,25 @@ class Service:
         geo: Geo,
         trust: Trust,
         clock: Callable[[], float],
-        minimum: int = DEFAULT_MINIMUM,
-        seed: int | None = None,
+        tuning: Tuning | None = None,
         log: AccessLog | None = None,
-        reuse: int = DEFAULT_REUSE,
-        stale: float = inf,
     ) -> None:
-        """Take its parts; with a seed, equal requests give equal bytes but the pubdate.
-
-        `reuse`: how often a drawn order is used on average, 0 and 1 being once; `stale`: the
-        seconds after which a snapshot is called so.
-        """
+        """Take its parts."""
+        tuning = tuning or Tuning()
         self.store = store
         self.geo = geo
         self.clock = clock
         self.trust = trust
-        self.plans = Plans(minimum)
-        self._seed = seed
+        self.plans = Plans(tuning.minimum)
+        self._seed = tuning.seed
         self.log = log
-        self.stale = stale
+        self.stale = tuning.stale
         # Where people may see how the server is, if visitors are to be told.
         self.status_page: str | None = None
         self._rng = Random()
         # With a seed an answer must depend on its request alone.
         keep = room(len(store.catalog.hosts))
-        self._orders = Orders(max(1, reuse), keep) if seed is None else None
+        self._orders = Orders(max(1, tuning.reuse), keep) if tuning.seed is None else None
         self._silent_until = 0.0
         self._untimed = 0
         # Until it gets one that others read.

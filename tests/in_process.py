@@ -11,7 +11,7 @@ from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.request.address import Address
 from mirrorlist.request.client import DEFAULT_TRUSTED, Client, Trust
 from mirrorlist.request.query import Query
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from snapshot.file.reader import Snapshot
 
@@ -76,7 +76,8 @@ def make_service(
 ) -> Service:
     """Return a service with a fixed clock."""
     geo = TableGeo(countries or {})
-    return Service(LoadedStore(snapshot), geo, Trust(trusted), lambda: NOW, minimum, seed)
+    tuning = Tuning(minimum, seed=seed)
+    return Service(LoadedStore(snapshot), geo, Trust(trusted), lambda: NOW, tuning)
 
 
 def respond(

@@ -18,7 +18,7 @@ from mirrorlist.request.client import Trust
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
 from mirrorlist.rsync import filter as rsyncfilter
 from mirrorlist.rsync.filter import Held, RsyncFilter
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.in_process import NOW, LoadedStore, TableGeo
@@ -47,7 +47,9 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     mirrors = tuple(Mirror(bandwidth=1 + one, protocols=PROTOCOLS) for one in range(30))
     path = tmp_path / "mm.snap"
     path.write_bytes(encode(small_data(mirrors, {})))
-    return Service(LoadedStore(Snapshot(path)), TableGeo({}), Trust(), lambda: NOW, reuse=1 << 20)
+    return Service(
+        LoadedStore(Snapshot(path)), TableGeo({}), Trust(), lambda: NOW, Tuning(reuse=1 << 20)
+    )
 
 
 def _protocols(dice: Random) -> str:

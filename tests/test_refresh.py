@@ -15,7 +15,7 @@ from mirrorlist.records.counts import Slot
 from mirrorlist.records.worker_state import Refusal, Teller
 from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import MmdbGeo
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from mirrorlist.workers.refresh import Refresher, look_at_files
 from snapshot.file.writer import encode
@@ -39,7 +39,7 @@ class Worker:
         put(self.path, encode(world(1), key=key))
         files = look_at_files(self.path, geoip)
         geo = MmdbGeo(geoip) if geoip else TableGeo(COUNTRIES)
-        self.service = Service(Store(self.path, key), geo, Trust(), lambda: NOW, seed=1)
+        self.service = Service(Store(self.path, key), geo, Trust(), lambda: NOW, Tuning(seed=1))
         self.said: list[str] = []
         self.teller = Teller(Slot(), self.service.store.catalog, geo, NOW)
         self.refresher = Refresher(self.service, files, self.said.append, self.teller)
@@ -302,7 +302,9 @@ def test_answers_are_those_of_the_new_one(
         data = small_data(tuple(hosts), {"192.0.2.0/24": 64500})
         put(worker.path, encode(msgspec.structs.replace(data, read=read)))
         worker.refresher.look()
-        fresh = Service(Store(worker.path), TableGeo(COUNTRIES), Trust(), lambda: NOW, seed=1)
+        fresh = Service(
+            Store(worker.path), TableGeo(COUNTRIES), Trust(), lambda: NOW, Tuning(seed=1)
+        )
         for one in _asked():
             assert worker.service.respond(*one) == fresh.respond(*one)
     assert worker.swaps == len(worlds)
@@ -316,12 +318,12 @@ def test_kept_orders_are_of_the_new_one(
     """With orders that are kept, too, each answer has the very hosts of the new snapshot."""
     path = tmp_path_factory.mktemp("swaps") / "mm.snap"
     put(path, encode(world(1)))
-    kept = Service(Store(path), TableGeo(COUNTRIES), Trust(), lambda: NOW, reuse=1000)
+    kept = Service(Store(path), TableGeo(COUNTRIES), Trust(), lambda: NOW, Tuning(reuse=1000))
     for hosts in worlds:
         data = small_data(tuple(hosts), {"192.0.2.0/24": 64500})
         put(path, encode(data))
         kept.store.catalog = kept.store.load()
-        fresh = Service(Store(path), TableGeo(COUNTRIES), Trust(), lambda: NOW, seed=1)
+        fresh = Service(Store(path), TableGeo(COUNTRIES), Trust(), lambda: NOW, Tuning(seed=1))
         for one in _asked():
             wanted = fresh.respond(*one)
             for _ in range(3):

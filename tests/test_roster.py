@@ -8,7 +8,7 @@ import pytest
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.request.client import Trust
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from snapshot.file.errors import ForeignSnapshot, TruncatedSnapshot
 from snapshot.file.model import Directory, SnapshotData
@@ -116,7 +116,7 @@ def test_orders_are_kept(
     """A drawn order goes on over a change that does not concern its hosts."""
     store = _store(tmp_path)
     # So often used that it is drawn but once.
-    service = Service(store, TableGeo({}), Trust(), lambda: NOW, reuse=1_000_000)
+    service = Service(store, TableGeo({}), Trust(), lambda: NOW, Tuning(reuse=1_000_000))
 
     def hosts() -> bytes:
         return service.respond(False, QUERY, "192.0.2.1", []).body.partition(b"https")[2]

@@ -14,7 +14,7 @@ from mirrorlist.lists.plans import MOST_ASKED
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.request.client import Trust
 from mirrorlist.request.query import parse_query
-from mirrorlist.service import Service, seeded
+from mirrorlist.service import Service, Tuning, seeded
 from snapshot.file.reader import Snapshot
 from tests.contract_world import COUNTRIES, GERMAN, NOBODY, contract_world
 from tests.in_process import NOW, FlushedLog, LoadedStore, TableGeo, make_service
@@ -108,7 +108,7 @@ def test_without_a_seed_orders_differ(snapshot: Snapshot) -> None:
     """Without a seed the same request has a new order, each time or every few times."""
     parts = (LoadedStore(snapshot), TableGeo(COUNTRIES), Trust(), lambda: NOW)
     for reuse, least in ((0, 20), (1, 20), (4, 6)):
-        service = Service(*parts, reuse=reuse)
+        service = Service(*parts, Tuning(reuse=reuse))
         assert len({_body(service) for _ in range(40)}) >= least
     assert len({_body(service) for _ in range(40)}) <= 12
 
@@ -117,7 +117,7 @@ def test_only_the_pubdate_changes(snapshot: Snapshot) -> None:
     """With a seed, a later answer differs in its pubdate alone."""
     times = iter([NOW, NOW + 86400.4])
     clock = times.__next__
-    service = Service(LoadedStore(snapshot), TableGeo(COUNTRIES), Trust(), clock, seed=1)
+    service = Service(LoadedStore(snapshot), TableGeo(COUNTRIES), Trust(), clock, Tuning(seed=1))
     first, second = _body(service), _body(service)
     pubdate = re.compile(rb' pubdate="[^"]*"')
     assert pubdate.findall(first) == [b' pubdate="Fri, 15 Jan 2027 08:00:00 GMT"']

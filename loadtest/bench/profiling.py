@@ -24,11 +24,10 @@ from loadtest.common.progress import show_phases
 from loadtest.common.records import this_machine
 from loadtest.common.wrk import load
 from loadtest.dataset.stage import prepare
-from mirrorlist.cli.serve import load_service
 from mirrorlist.records.counts import Counts
-from mirrorlist.request.client import Trust
 from mirrorlist.web.listener import listen
-from mirrorlist.workers.refresh import look_at_files
+from mirrorlist.workers.load import load_service
+from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
 
 # The kernel counts CPU time in ticks: asked for more often, it comes no more often.
@@ -81,7 +80,8 @@ def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, ro
     with tempfile.NamedTemporaryFile("r", prefix="profile-") as printed:
         worker = os.fork()
         if not worker:
-            service = load_service(stage.snapshot, stage.geoip, Trust(), 5, None)
+            settings = ServeSettings(stage.snapshot, geoip=stage.geoip)
+            service, files = load_service(settings, print)
             samples = Samples()
             signal.signal(signal.SIGPROF, samples.take)
             signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)
@@ -89,7 +89,6 @@ def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, ro
                 target=_print_later, args=(samples, warm, seconds, rows, Path(printed.name))
             )
             later.start()
-            files = look_at_files(stage.snapshot, stage.geoip)
             work(service, [listener], Counts(1), files, lambda text: None, ready)
             os._exit(0)
         time.sleep(1)

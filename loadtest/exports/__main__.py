@@ -25,12 +25,12 @@ from loadtest.dataset.dataset import Dataset, fill
 _OPEN = """\
 import sys, time
 from pathlib import Path
-from mirrorlist.cli.serve import load_service
-from mirrorlist.request.client import Trust
+from mirrorlist.workers.load import load_service
+from mirrorlist.workers.serve_settings import ServeSettings
 import mirrorlist.workers.server
 snapshot, geoip, query = sys.argv[1:]
 started = time.perf_counter()
-service = load_service(Path(snapshot), Path(geoip), Trust(), 5, None)
+service, _ = load_service(ServeSettings(Path(snapshot), geoip=Path(geoip)), print)
 answer = service.respond(True, query.encode(), "192.0.2.1", ())
 print((time.perf_counter() - started) * 1000, answer.status)
 """

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.text import Text
@@ -16,14 +17,11 @@ from rich.text import Text
 from mirrorlist.cli.console import output, progress_bar, say
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
-from mirrorlist.cli.serve import load_service, run_server
 from mirrorlist.errors import StartError
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import STOP, hold
-from mirrorlist.records.accesslog import AccessLog
-from mirrorlist.request.client import Trust
 from mirrorlist.web.listener import listen_all
-from mirrorlist.workers.refresh import look_at_files
+from mirrorlist.workers.serve_settings import ServeSettings
 
 # A port that no other example uses.
 _OTHER_PORT = 3333
@@ -31,17 +29,7 @@ _OTHER_PORT = 3333
 
 @click.command(short_help="Everything on one machine, with a database like Fedora's.")
 @options("demo")
-def demo(
-    admin: str | None,
-    watch_admin: str,
-    host: tuple[str, ...],
-    port: int,
-    workers: int,
-    geoip: Path | None,
-    minimum: int,
-    log: Path | None,
-    directory: Path,
-) -> None:
+def demo(directory: Path, **given: Any) -> None:
     """Build a small MirrorManager database that looks like Fedora's, export it, serve it.
 
     It needs no setup: SQLite, GeoIP from the registries, everything in one directory. A
@@ -55,30 +43,24 @@ def demo(
     hold()
     # Opened first, because the terminal may be closed while the database is built.
     terminal = _terminal()
+    settings = ServeSettings(directory / "demo.snap", **given)
     # Bound first: if the port is in use, say so before building a database.
-    bound = _listen(host, port)
+    listeners = _listen(settings.host, settings.port)
     _make_directory(directory)
     code = _in_child(lambda: _prepare(directory))
     if code:
         raise SystemExit(code)
-    access_log = AccessLog(str(log)) if log else None
-    files = look_at_files(directory / "demo.snap", geoip)
-    service = load_service(files.snapshot, geoip, Trust(), minimum, access_log)
-    teach = partial(_teach, directory=directory)
-    run_server(
-        service,
-        files,
-        host,
-        port,
-        workers,
-        admin,
-        watch_admin,
-        listening=teach,
+    # Imported here so that `--help` does not wait for uvicorn.
+    from mirrorlist.workers.load import load_service
+    from mirrorlist.workers.run import Hooks, run_server
+
+    hooks = Hooks(
+        listening=partial(_teach, directory=directory),
         ends=STOP if terminal is None else STOP | {signal.SIGHUP},
         over=partial(_is_gone, terminal),
-        bound=bound,
         tells_status=True,
     )
+    run_server(settings, load_service(settings, say), listeners, say, hooks)
 
 
 def _terminal() -> int | None:

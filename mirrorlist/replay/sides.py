@@ -21,7 +21,7 @@ from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import Geo
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from snapshot.file.reasons import Reason
 from snapshot.file.text import without_userinfo
@@ -66,7 +66,7 @@ class SnapshotSide:
     def __init__(self, path: Path, geo: Geo, minimum: int) -> None:
         """Open the snapshot."""
         self.name = str(path)
-        self._service = Service(Store(path, None), geo, Trust(), time.time, minimum)
+        self._service = Service(Store(path, None), geo, Trust(), time.time, Tuning(minimum))
 
     def ask(self, request: Request) -> Answer:
         """Return one answer."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mirrorlist.request.client import Trust
-from mirrorlist.service import Service
+from mirrorlist.service import Service, Tuning
 from mirrorlist.web.app import App
 from snapshot.file.reader import Snapshot
 from tests.asgi import call
@@ -167,5 +167,5 @@ def make_service(snapshot: Snapshot, log: Path, seed: int | None = SEED) -> Serv
     """Return a service with the contract's countries and clock, and a seed."""
     geo = TableGeo(COUNTRIES)
     clock = lambda: NOW  # noqa: E731
-    parts = (LoadedStore(snapshot), geo, Trust(), clock, 5, seed)
+    parts = (LoadedStore(snapshot), geo, Trust(), clock, Tuning(5, seed=seed))
     return Service(*parts, FlushedLog(str(log)))

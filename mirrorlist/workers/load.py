@@ -1,0 +1,67 @@
+"""Loads everything that a server answers from: the service, and how its files looked before."""
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from mirrorlist.errors import OptionError
+from mirrorlist.process.messages import Say
+from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.logline import make_line_maker
+from mirrorlist.request.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.request.geo import open_geo
+from mirrorlist.service import Service, Tuning
+from mirrorlist.store import Store
+from mirrorlist.workers.refresh import Files, look_at_files
+from mirrorlist.workers.serve_settings import ServeSettings
+from snapshot.file.seal import read_key
+
+_LOOK_SECONDS = 0.1
+_TELL_SECONDS = 15.0
+
+
+class Loaded(NamedTuple):
+    """A service, and its files as they were before it read them."""
+
+    service: Service
+    files: Files
+
+
+def load_service(settings: ServeSettings, say: Say) -> Loaded:
+    """Load everything that answers are made from; raises the error of a file that is refused.
+
+    `say` tells the operator that a snapshot is waited for.
+    """
+    key = read_key(settings.snapshot_key) if settings.snapshot_key else None
+    _await(settings.snapshot, settings.wait, say)
+    trust, log = _trust(settings), _open_log(settings)
+    files = look_at_files(settings.snapshot, settings.geoip)
+    store, geo = Store(settings.snapshot, key), open_geo(settings.geoip)
+    tuning = Tuning(settings.minimum, settings.reuse, settings.seed, settings.stale)
+    return Loaded(Service(store, geo, trust, time.time, tuning, log), files)
+
+
+def _trust(settings: ServeSettings) -> Trust:
+    trust = Trust(settings.trusted_proxy or DEFAULT_TRUSTED)
+    if settings.proxy_protocol and trust.is_empty:
+        raise OptionError("--proxy-protocol: with --trusted-proxy none, no peer may send it")
+    return trust
+
+
+def _open_log(settings: ServeSettings) -> AccessLog | None:
+    # Check the log options even without --log: a wrong value is an error anyway.
+    make_line = make_line_maker(settings.log_format, settings.log_addresses)
+    return AccessLog(str(settings.log), make_line) if settings.log else None
+
+
+def _await(snapshot: Path, seconds: float, say: Say) -> None:
+    begin = time.monotonic()
+    tell = begin
+    # os.path, because pathlib raises if a folder on the way may not be searched.
+    while not os.path.exists(snapshot) and (now := time.monotonic()) < begin + seconds:
+        if now >= tell:
+            left = begin + seconds - now
+            say(f"{snapshot} is not there yet; waiting {left:.0f} s for it (--wait)")
+            tell = now + _TELL_SECONDS
+        time.sleep(_LOOK_SECONDS)

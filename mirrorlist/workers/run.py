@@ -1,0 +1,149 @@
+"""Runs a server: puts the sockets, the workers, the admin process and the supervisor together."""
+
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from msgspec import Struct
+
+from mirrorlist.process.messages import Say, lost_lines
+from mirrorlist.process.signals import STOP
+from mirrorlist.records.counts import Count, Counts
+from mirrorlist.records.heartbeat import Pulse
+from mirrorlist.service import Service
+from mirrorlist.settings import NOWHERE
+from mirrorlist.status.admin import open_admin
+from mirrorlist.status.admin_process import oversee
+from mirrorlist.web.listener import host_and_port, shown_of
+from mirrorlist.workers.load import Loaded
+from mirrorlist.workers.serve_settings import ServeSettings
+from mirrorlist.workers.server import work
+from mirrorlist.workers.supervisor import LOOK_SECONDS, Supervisor, Work
+
+DEFAULT_ADMIN = "127.0.0.1:3001"
+
+
+class Hooks(Struct, frozen=True):
+    """What the program that runs a server does with it.
+
+    `listening` is called with the first address and port once all are bound; `ends` are the
+    signals that end the server, and `over` returns whether it shall end without a signal.
+    `tells_status`: the public port names the status page.
+    """
+
+    listening: Callable[[str], None] = lambda address: None
+    ends: frozenset[signal.Signals] = STOP
+    over: Callable[[], bool] = lambda: False
+    tells_status: bool = False
+
+
+def run_server(
+    settings: ServeSettings,
+    loaded: Loaded,
+    listeners: Sequence[socket.socket],
+    say: Say,
+    hooks: Hooks,
+) -> None:
+    """Print the addresses, and supervise workers on sockets that listen until told to stop."""
+    service, files = loaded
+    watch = _watch_at(settings)
+    counts = Counts(settings.workers)
+    admin = open_admin(settings.admin, DEFAULT_ADMIN, say)
+    at = [shown_of(listener) for listener in listeners]
+    _tell_begin(at, settings.workers, service, say)
+    hooks.listening(at[0])
+    fast, proxied = settings.door == "fast", settings.proxy_protocol
+    worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
+    beside: Work | None = None
+    if admin:
+        page = f"http://{shown_of(admin)}/status"
+        service.status_page = page if hooks.tells_status else None
+        say(f"status, health and metrics on {page}")
+        worker = _without([admin], worker)
+        beside = _without(listeners, partial(oversee, admin, counts, service.stale, watch, say))
+    _supervisor(settings, (worker, beside), listeners, counts, say, hooks).run()
+    say("stopped")
+
+
+def _watch_at(settings: ServeSettings) -> tuple[str, int] | None:
+    """Return where the pages of a watch may be."""
+    if settings.watch_admin == NOWHERE:
+        return None
+    return host_and_port(settings.watch_admin, "--watch-admin")
+
+
+def _supervisor(
+    settings: ServeSettings,
+    works: tuple[Work, Work | None],
+    listeners: Sequence[socket.socket],
+    counts: Counts,
+    say: Say,
+    hooks: Hooks,
+) -> Supervisor:
+    """Return what keeps workers, and perhaps the process beside them, running."""
+    worker, beside = works
+
+    def stopping() -> None:
+        counts.drain()
+        for listener in listeners:
+            listener.close()
+
+    return Supervisor(
+        worker,
+        settings.workers,
+        say,
+        stopping,
+        beside,
+        refused=partial(counts.supervisor.add, Count.STARTS_REFUSED),
+        hung=_looking(counts),
+        ends=hooks.ends,
+        over=hooks.over,
+    )
+
+
+def _tell_begin(bound: Sequence[str], workers: int, service: Service, say: Say) -> None:
+    say(
+        f"listening on {' and '.join(f'http://{one}' for one in bound)}"
+        f" with {workers} worker{'s' if workers > 1 else ''};"
+        f" snapshot {service.store.catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
+    )
+
+
+def _looking(counts: Counts) -> Callable[[], list[int]]:
+    """Return what the supervisor does every few moments.
+
+    It counts the lines that standard error did not take, and returns the workers that hang.
+    """
+    pulse, slot = Pulse(counts.beats, LOOK_SECONDS), counts.supervisor
+    told = 0
+
+    def look() -> list[int]:
+        nonlocal told
+        told, more = (lost := lost_lines()), lost - told
+        slot.add(Count.MESSAGES_LOST, more)
+        return pulse.hung()
+
+    return look
+
+
+def _without(others: Sequence[socket.socket], work: Work) -> Work:
+    """Return `work` for a process that first closes sockets which are not its own.
+
+    A client that connects there after the owner's end would wait for an answer in vain.
+    """
+
+    def alone(lifeline: int) -> None:
+        for listener in others:
+            listener.close()
+        work(lifeline)
+
+    return alone
+
+
+def _age(service: Service) -> str:
+    seconds = service.store.catalog.age(service.clock())
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
