@@ -7,7 +7,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from mirrorlist.web.protocol import LimitedProtocol
+from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 
 KEEP_ALIVE = 75
 HOST = ("198.51.100.7", 4711)
@@ -77,10 +77,10 @@ class Wire(asyncio.Transport):
 
 
 class Connection:
-    """A connection of a protocol class with an app; `app` may be slow or never answer."""
+    """A connection, made by a protocol class, with an app; `app` may be slow or never answer."""
 
     def __init__(
-        self, kind: type[LimitedProtocol], app: Callable[..., Any], wire: Wire | None = None
+        self, kind: MakeProtocol, app: Callable[..., Any], wire: Wire | None = None
     ) -> None:
         """Connect."""
         self.loop = asyncio.new_event_loop()

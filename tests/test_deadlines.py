@@ -1,14 +1,21 @@
 """Every state of a connection has an end, whatever comes on it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mirrorlist.web.fast import make_door
-from mirrorlist.web.protocol import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS, LimitedProtocol
-from mirrorlist.web.proxied import make_proxied
+from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.protocol import (
+    ANSWER_SECONDS,
+    HEAD_SECONDS,
+    LINGER_SECONDS,
+    LimitedProtocol,
+    MakeProtocol,
+)
+from mirrorlist.web.proxied import ProxiedFastProtocol
 from tests.connection import KEEP_ALIVE, Connection, Wire, app
 from tests.factories import export_tables, world
 from tests.in_process import make_service
@@ -32,17 +39,18 @@ BEGINNINGS = {"a letter": b"G", "a header": b"X: y\r\n", "junk": b"\0", "a chunk
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, type[LimitedProtocol]]:
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MakeProtocol]:
     """The protocol classes by the listeners that use them."""
     service = make_service(export_tables(tmp_path_factory.mktemp("deadlines"), world())[0])
-    fast = make_door(service)
-    proxied = make_proxied(fast, service.trust.is_proxy)
+    fast = partial(FastProtocol, service=service)
+    is_proxy = service.trust.is_proxy
+    proxied = partial(ProxiedFastProtocol, service=service, is_proxy=is_proxy)
     return {"fast": fast, "asgi or admin": LimitedProtocol, "proxied": proxied}
 
 
 @pytest.fixture(params=["fast", "asgi or admin", "proxied"])
 def connect(
-    kinds: dict[str, type[LimitedProtocol]], request: pytest.FixtureRequest
+    kinds: dict[str, MakeProtocol], request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Connection]]:
     """Connect with one of the classes."""
     opened: list[Connection] = []
@@ -132,9 +140,7 @@ def test_what_is_begun_has_an_end(connect: Callable[..., Connection], state: str
 
 
 @pytest.mark.parametrize("drip", [b"", b"P", b"\r", b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"])
-def test_a_proxy_that_does_not_say_whose_it_is(
-    kinds: dict[str, type[LimitedProtocol]], drip: bytes
-) -> None:
+def test_a_proxy_that_does_not_say_whose_it_is(kinds: dict[str, MakeProtocol], drip: bytes) -> None:
     """A PROXY header that does not come, or not to its end, is waited for as a first request."""
     connection = Connection(kinds["proxied"], app, Wire(("127.0.0.1", 4711)))
     connection.ends_within(HEAD_SECONDS + 2 * LINGER_SECONDS, drip)

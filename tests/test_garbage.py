@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from weakref import WeakSet
 
@@ -15,8 +16,8 @@ from mirrorlist.lists.plan import Plan, Refusal
 from mirrorlist.request.query import parse_query
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
-from mirrorlist.web.fast import make_door
-from mirrorlist.web.protocol import LimitedProtocol
+from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from snapshot.file.reader import Snapshot
 from tests.contract_world import contract_world
 from tests.in_process import make_service
@@ -45,9 +46,10 @@ async def _left(service: Service, fast: bool, sent: list[bytes], whole: bool) ->
     state, loop = ServerState(), asyncio.get_running_loop()
     state.default_headers = [(b"date", b"now")]
     alive = WeakSet[LimitedProtocol]()
+    make: MakeProtocol = partial(FastProtocol, service=service) if fast else LimitedProtocol
 
     def connection() -> LimitedProtocol:
-        made = (make_door(service) if fast else LimitedProtocol)(config, state, {}, loop)
+        made = make(config, state, {}, loop)
         alive.add(made)
         return made
 

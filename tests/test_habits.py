@@ -88,6 +88,13 @@ def _test_imports(source: str) -> list[str]:
     return whole + re.findall(r"\bfrom tests[.\w]* import .*\b(test_\w+)", source)
 
 
+def _made_classes(source: str) -> list[str]:
+    """The calls of `type` that make a class while the program runs."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    made = [one for one in calls if ast.unparse(one.func) == "type" and len(one.args) > 1]
+    return [f"line {one.lineno}: a class made at run time" for one in made]
+
+
 def _is_command_line(path: Path) -> bool:
     return path.relative_to(ROOT / "mirrorlist").parts[0].removesuffix(".py") == "cli"
 
@@ -124,6 +131,14 @@ def test_no_test_module_is_imported() -> None:
         lambda path, source: _test_imports(source) if path != Path(__file__) else (),
         *("tests", "loadtest"),
     )
+
+
+def test_no_class_is_made_at_run_time() -> None:
+    """What a class needs is an argument of its constructor, never a class made around it."""
+    assert not _wrong(lambda path, source: _made_classes(source), "mirrorlist")
+    assert _made_classes('x = type("A", (B,), {})\ny = type(x)') == [
+        "line 1: a class made at run time"
+    ]
 
 
 def test_server_imports_the_file_alone() -> None:

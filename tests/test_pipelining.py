@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrorlist.web.fast import make_door
-from mirrorlist.web.protocol import MOST_WAITING, LimitedProtocol
+from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.protocol import MOST_WAITING, LimitedProtocol, MakeProtocol
 from tests.connection import Connection
 from tests.factories import export_tables, world
 from tests.in_process import make_service
@@ -41,14 +42,12 @@ class Counting:
 
 
 @pytest.fixture(scope="module", params=["fast", "asgi or admin"])
-def kind(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> type[LimitedProtocol]:
+def kind(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MakeProtocol:
     """The protocol classes by the listeners that use them."""
     if request.param != "fast":
         return LimitedProtocol
     folder = tmp_path_factory.mktemp("pipelining")
-    return make_door(make_service(export_tables(folder, world())[0]))
+    return partial(FastProtocol, service=make_service(export_tables(folder, world())[0]))
 
 
 def waiting(connection: Connection) -> int:
@@ -81,7 +80,7 @@ def always(size: int) -> Iterator[int]:
 
 @pytest.mark.parametrize("size", [16, 1000, READ_BYTES])
 @pytest.mark.parametrize("turns", [0, 2])
-def test_so_many_may_wait(kind: type[LimitedProtocol], size: int, turns: int) -> None:
+def test_so_many_may_wait(kind: MakeProtocol, size: int, turns: int) -> None:
     """Of thousands of requests 32 are there at a time; all are answered, in their order."""
     count = 6000 if size == READ_BYTES and not turns else 300
     connection = Connection(kind, Counting(turns))
@@ -100,7 +99,7 @@ def _answers(connection: Connection) -> list[bytes]:
     return connection.wire.written.split(b"HTTP/1.1 200 OK\r\n")[1:]
 
 
-def test_lists_take_turns_with_other_connections(kind: type[LimitedProtocol]) -> None:
+def test_lists_take_turns_with_other_connections(kind: MakeProtocol) -> None:
     """However many lists come in one read, the loop goes round after 32 of them."""
     connection = Connection(kind, Counting())
     connection.protocol.data_received(LIST * 1000)
@@ -137,9 +136,7 @@ def test_whatever_the_pieces(seed: int, asked: list[str]) -> None:
 
 @pytest.mark.parametrize("length", [b"0", b"00", b"0 ", b" 0", b"0\t", b"0000000000000000000"])
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST", b"OPTIONS"])
-def test_a_length_of_zero_is_no_body(
-    kind: type[LimitedProtocol], method: bytes, length: bytes
-) -> None:
+def test_a_length_of_zero_is_no_body(kind: MakeProtocol, method: bytes, length: bytes) -> None:
     """A request that says that its body has 0 bytes has none: the connection goes on."""
     connection = Connection(kind, Counting())
     for target in (b"/x", b"/mirrorlist?repo=linux-40&arch=x86_64"):
@@ -161,7 +158,7 @@ def test_a_length_of_zero_is_no_body(
         pytest.param(b"Transfer-Encoding: chunked\r\n", id="chunked"),
     ],
 )
-def test_a_body_is_the_last_that_is_looked_at(kind: type[LimitedProtocol], lines: bytes) -> None:
+def test_a_body_is_the_last_that_is_looked_at(kind: MakeProtocol, lines: bytes) -> None:
     """What comes behind the head of a request with a body is thrown away, whatever it is."""
     app = Counting()
     connection = Connection(kind, app)
@@ -176,7 +173,7 @@ def test_a_body_is_the_last_that_is_looked_at(kind: type[LimitedProtocol], lines
 
 @pytest.mark.parametrize("kind_of_trailer", [b"X-Forwarded-For", b"Content-Length", b"Host"])
 def test_what_comes_later_is_not_among_the_headers(
-    kind: type[LimitedProtocol], kind_of_trailer: bytes
+    kind: MakeProtocol, kind_of_trailer: bytes
 ) -> None:
     """A header that the parser tells of after the head is not one, and its list is a copy."""
     connection = Connection(kind, Counting(3))
@@ -189,7 +186,7 @@ def test_what_comes_later_is_not_among_the_headers(
     connection.close()
 
 
-def test_a_refusal_waits_its_turn(kind: type[LimitedProtocol]) -> None:
+def test_a_refusal_waits_its_turn(kind: MakeProtocol) -> None:
     """Junk behind many requests is refused after all of them are answered, and only once."""
     connection = Connection(kind, Counting(1))
     connection.send(b"GET /x HTTP/1.1\r\n\r\n" * 200 + b"junk\r\n\r\n" + LIST)
@@ -198,7 +195,7 @@ def test_a_refusal_waits_its_turn(kind: type[LimitedProtocol]) -> None:
     connection.close()
 
 
-def test_a_connection_that_goes_takes_its_requests_along(kind: type[LimitedProtocol]) -> None:
+def test_a_connection_that_goes_takes_its_requests_along(kind: MakeProtocol) -> None:
     """When a connection ends, what waited on it is let go, and nothing is parsed any more."""
     app = Counting(5)
     connection = Connection(kind, app)
@@ -212,7 +209,7 @@ def test_a_connection_that_goes_takes_its_requests_along(kind: type[LimitedProto
 
 
 def test_a_half_closed_connection_is_answered_to_the_end(
-    kind: type[LimitedProtocol], tmp_path: Path
+    kind: MakeProtocol, tmp_path: Path
 ) -> None:
     """All that came before the client closed its half is answered, then the connection ends."""
     connection = Connection(kind, Counting(1))

@@ -1,14 +1,16 @@
 """The PROXY protocol's header: what it says, where it ends, and what is not one."""
 
 import struct
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
-from mirrorlist.web.proxied import make_proxied
+from mirrorlist.web.capacity import NO_POLICY, Policy
+from mirrorlist.web.protocol import UNKNOWN_CLIENT
+from mirrorlist.web.proxied import ProxiedProtocol
 from mirrorlist.web.proxyheader import (
     MOST_BYTES,
     MOST_LINE_BYTES,
@@ -155,10 +157,10 @@ def is_proxy(peer: str | None) -> bool:
     return peer == "127.0.0.1"
 
 
-def connected(peer: str = "127.0.0.1") -> Connection:
+def connected(peer: str = "127.0.0.1", policy: Policy = NO_POLICY) -> Connection:
     """Connect to a listener that takes PROXY headers."""
-    kind = make_proxied(LimitedProtocol, is_proxy)
-    return Connection(kind, echo, Wire((peer, 9)))
+    make = partial(ProxiedProtocol, policy=policy, is_proxy=is_proxy)
+    return Connection(make, echo, Wire((peer, 9)))
 
 
 @given(st.sampled_from(sorted(GOOD)), st.lists(st.integers(1, 40), min_size=1, max_size=300))
@@ -193,8 +195,7 @@ def test_a_health_check(data: bytes) -> None:
 def test_a_trusted_proxy_must_say_whose_it_is(data: bytes) -> None:
     """Anything but a header from a trusted proxy is refused, counted, and answered by nobody."""
     counted: list[int] = []
-    connection = connected()
-    connection.protocol.refused = counted.append
+    connection = connected(policy=Policy(refused=counted.append))
     connection.send(data + ASK)
     assert connection.statuses == counted == [400]
     assert b"PROXY header" in connection.wire.written

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from mirrorlist.web.capacity import MOST_CONNECTIONS, RESERVE, make_room, most_connections
+from mirrorlist.web.capacity import MOST_CONNECTIONS, RESERVE, Policy, make_room, most_connections
 from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
 from snapshot.file.writer import encode
 from tests.connection import Connection, Wire, app
@@ -77,11 +78,10 @@ def test_a_newcomer_is_never_the_one() -> None:
 def test_it_is_counted() -> None:
     """Each connection that gives way is counted once, and no answer is written to it."""
     gone: list[int] = []
-    own = {"most_connections": 1, "gave_way": staticmethod(lambda: gone.append(1))}
-    kind: type[LimitedProtocol] = type("Small", (LimitedProtocol,), own)
-    first = Connection(kind, app)
+    make = partial(LimitedProtocol, policy=Policy(1, gave_way=lambda: gone.append(1)))
+    first = Connection(make, app)
     first.send(b"GET /x HTTP/1.1\r\n")
-    second = kind(first.protocol.config, first.state, {}, _loop=first.loop)
+    second = make(first.protocol.config, first.state, {}, _loop=first.loop)
     second_wire = Wire()
     second_wire.protocol = second
     second.connection_made(second_wire)

@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from mirrorlist.errors import StartError
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import NOWHERE
-from mirrorlist.web.capacity import most_connections
+from mirrorlist.web.capacity import Policy, most_connections
 from mirrorlist.web.listener import BACKLOG, host_and_port, listen, shown
 from mirrorlist.web.protocol import LimitedProtocol
 
@@ -120,12 +120,10 @@ class Admin:
         )
         config.load()
 
-        most = min(_MOST_CONNECTIONS, most_connections())
-        own = {"most_connections": most}
-        protocol: type[LimitedProtocol] = type("AdminConnection", (LimitedProtocol,), own)
+        policy = Policy(min(_MOST_CONNECTIONS, most_connections()))
 
         def connect() -> asyncio.Protocol:
-            return protocol(config, self._state, {}, self._loop)
+            return LimitedProtocol(config, self._state, {}, self._loop, policy=policy)
 
         server = await self._loop.create_server(
             connect, sock=self._listener, backlog=_ACCEPTED_AT_ONCE

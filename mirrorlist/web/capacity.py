@@ -6,9 +6,11 @@ client give way first; so a newcomer, who asks at once, is answered.
 """
 
 import resource
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 MOST_CONNECTIONS = 8192
 """At most so many, however many descriptors there are: an idle one takes 7 KB."""
@@ -36,6 +38,22 @@ class Connection(Protocol):
 
     def give_way(self) -> None:
         """End."""
+
+
+class Policy(Struct, frozen=True):
+    """What all connections of a listener have in common.
+
+    `most_connections` may be open at a time. `refused` gets the status of each refusal, and
+    `gave_way` is called for each connection that is ended for a newer one: both to count it.
+    """
+
+    most_connections: int = MOST_CONNECTIONS
+    refused: Callable[[int], object] = lambda status: None
+    gave_way: Callable[[], object] = lambda: None
+
+
+NO_POLICY = Policy()
+"""The limit of every process, and nothing is counted."""
 
 
 C = TypeVar("C", bound=Connection)

@@ -11,6 +11,7 @@ and tests/test_uvicorn.py fails where another one differs.
 
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,11 +26,15 @@ _NOTED = _MORE | SIGNS | {FORWARDED_FOR}
 _LISTS = (b"/metalink", b"/mirrorlist")
 
 
-class Door(LimitedProtocol):
-    """A connection that answers lists itself; `service` is set on a subclass."""
+class FastProtocol(LimitedProtocol):
+    """A connection that answers lists itself."""
 
-    service: Service
     _is_answered = False
+
+    def __init__(self, *given: Any, service: Service, **common: Any) -> None:
+        """Take what a LimitedProtocol takes, and what answers."""
+        super().__init__(*given, **common)
+        self._service = service
 
     def on_message_begin(self) -> None:
         """Begin with a request that nobody has answered; what the app needs is made for it only."""
@@ -94,7 +99,7 @@ class Door(LimitedProtocol):
         peer = self.client[0] if self.client else None
         forwarded = self._forwarded or (SIGNED if self._is_signed else [])
         is_head = self.parser.get_method() == b"HEAD"
-        found = self.service.respond(is_metalink, query, peer, forwarded, is_head)
+        found = self._service.respond(is_metalink, query, peer, forwarded, is_head)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         head = self._head(found, keep_alive)
         self.server_state.total_requests += 1
@@ -125,8 +130,3 @@ def _common(status: int, content_type: str, date: bytes) -> bytes:
         "cache-control: private",
     ]
     return "".join(f"{line}\r\n" for line in lines).encode()
-
-
-def make_door(service: Service) -> type[Door]:
-    """Return the protocol class of a worker with this service."""
-    return type("ServiceDoor", (Door,), {"service": service})

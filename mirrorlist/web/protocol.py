@@ -27,14 +27,16 @@ import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from mirrorlist.process.jobs import MOST_SECONDS, PRESENCE, Presence
-from mirrorlist.web.capacity import MOST_CONNECTIONS, make_room
+from mirrorlist.web.capacity import NO_POLICY, Policy, make_room
 from mirrorlist.web.deadline import Deadline
 from mirrorlist.web.transports import GONE, GONE_FLOW, Flow, LastTransport
 
@@ -87,12 +89,6 @@ def announces_body(name: bytes, value: bytes) -> bool:
 class LimitedProtocol(HttpToolsProtocol):
     """A connection whose requests are limited; a refusal comes after the answers before it."""
 
-    refused: Callable[[int], None] = staticmethod(lambda status: None)
-    """Gets the status of each refusal, to count it; set on a subclass."""
-    gave_way: Callable[[], None] = staticmethod(lambda: None)
-    """Is called for each connection that is ended to make room, to count it; set likewise."""
-    most_connections = MOST_CONNECTIONS
-    """How many may be open at a time; set likewise."""
     is_cut = False
 
     _refusal: HTTPStatus | None = None
@@ -113,6 +109,19 @@ class LimitedProtocol(HttpToolsProtocol):
     _at = 0
     _deadline: Deadline
 
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        policy: Policy = NO_POLICY,
+    ) -> None:
+        """Take what uvicorn gives each connection, and what its listener's have in common."""
+        super().__init__(config, server_state, app_state, _loop)
+        self.policy = policy
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not for ever."""
         super().connection_made(transport)
@@ -120,8 +129,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline = Deadline(self.loop, self._expire, HEAD_SECONDS)
         if self.client is None and not _is_unix(transport):
             self.client = UNKNOWN_CLIENT
-        if len(self.connections) > self.most_connections:
-            make_room(self.connections, self.most_connections, self)  # type: ignore[type-var]
+        if len(self.connections) > self.policy.most_connections:
+            most = self.policy.most_connections
+            make_room(self.connections, most, self)  # type: ignore[type-var]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave no timer and no answer behind, whatever ended the connection."""
@@ -150,7 +160,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def give_way(self) -> None:
         """End, as a newer connection needs the room."""
-        self.gave_way()
+        self.policy.gave_way()
         self._cut_off()
 
     def data_received(self, data: bytes) -> None:
@@ -342,7 +352,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _send_refusal(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():
             return
-        self.refused(status.value)
+        self.policy.refused(status.value)
         body = self._text(status).encode()
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"
@@ -383,3 +393,7 @@ class LimitedProtocol(HttpToolsProtocol):
 def _is_unix(transport: asyncio.Transport) -> bool:
     found: socket.socket | None = transport.get_extra_info("socket")
     return found is not None and found.family == socket.AF_UNIX
+
+
+MakeProtocol = Callable[..., LimitedProtocol]
+"""What makes a connection of what uvicorn gives it: a class here, or a partial of one."""

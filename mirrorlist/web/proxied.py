@@ -8,7 +8,9 @@ of the two it is, his address decides before his first byte.
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
+from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
 from mirrorlist.web.proxyheader import Header, NotAHeader, read_header
 
@@ -18,22 +20,25 @@ _TEXT = (
 )
 
 
-class Proxied(LimitedProtocol):
-    """A connection that may begin with a PROXY header; `is_proxy` is set on a subclass.
+class ProxiedProtocol(LimitedProtocol):
+    """A connection that may begin with a PROXY header.
 
     The client that it names stands in the place of the peer, so an X-Forwarded-For line is
     believed only if he is a trusted proxy himself.
     """
 
-    is_proxy: Callable[[str | None], bool]
-
     # What has come of the header; None where there is none to come.
     _heard: bytes | None = None
+
+    def __init__(self, *given: Any, is_proxy: Callable[[str | None], bool], **common: Any) -> None:
+        """Take what other protocols take, and what tells a trusted proxy by its address."""
+        super().__init__(*given, **common)
+        self._is_proxy = is_proxy
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a header, if a trusted proxy connects."""
         super().connection_made(transport)
-        if self.is_proxy(self.client[0] if self.client else None):
+        if self._is_proxy(self.client[0] if self.client else None):
             self._heard = b""
 
     def data_received(self, data: bytes) -> None:
@@ -64,8 +69,5 @@ class Proxied(LimitedProtocol):
         return super()._text(status) if self._heard is None else _TEXT
 
 
-def make_proxied(
-    protocol: type[LimitedProtocol], is_proxy: Callable[[str | None], bool]
-) -> type[LimitedProtocol]:
-    """Return a protocol class whose connections of trusted proxies begin with a header."""
-    return type("ProxiedConnection", (Proxied, protocol), {"is_proxy": staticmethod(is_proxy)})
+class ProxiedFastProtocol(ProxiedProtocol, FastProtocol):
+    """A connection that may begin with a PROXY header, and answers lists itself."""

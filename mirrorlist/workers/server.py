@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -19,13 +20,20 @@ from mirrorlist.records.heartbeat import BEAT_SECONDS
 from mirrorlist.records.worker_state import Teller
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
-from mirrorlist.web.capacity import most_connections
-from mirrorlist.web.fast import make_door
-from mirrorlist.web.protocol import LimitedProtocol
-from mirrorlist.web.proxied import make_proxied
+from mirrorlist.web.capacity import Policy, most_connections
+from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
+from mirrorlist.web.proxied import ProxiedFastProtocol, ProxiedProtocol
 from mirrorlist.workers.refresh import Files, Refresher
 
 _OTHER = ENDPOINTS.index("other")
+# The classes of connections, by whether they are fast, and whether proxies send PROXY headers.
+_KINDS = {
+    (False, False): LimitedProtocol,
+    (True, False): FastProtocol,
+    (False, True): ProxiedProtocol,
+    (True, True): ProxiedFastProtocol,
+}
 # haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
 KEEP_ALIVE_SECONDS = 75
 # Answers take microseconds; what is still open after this is a client that does not read.
@@ -49,8 +57,8 @@ def work(
     `counts`: where what happens is counted, and how the worker is, is told. `files` are taken
     anew whenever they change; one worker says so for all. `lifeline` is the reading end of a
     pipe that the supervisor holds open: its end tells that the supervisor was killed, so no
-    worker stays behind with the port. `fast`: lists are answered by the door, else all by the
-    app. `proxied`: trusted proxies begin their connections with a PROXY header.
+    worker stays behind with the port. `fast`: lists are answered by FastProtocol, else all by
+    the app. `proxied`: trusted proxies begin their connections with a PROXY header.
     """
     service.reseed()
     slot = service.slot = counts.claim()
@@ -62,7 +70,8 @@ def work(
     config = uvicorn.Config(
         App(service),
         loop="uvloop",
-        http=_protocol(service, slot, fast, proxied),
+        # uvicorn says "a class", and only calls it.
+        http=cast(type[LimitedProtocol], _protocol(service, slot, fast, proxied)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -108,21 +117,19 @@ class _Server(uvicorn.Server):
         self._carrier.carry(time.monotonic())
 
 
-def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> type[LimitedProtocol]:
-    """Return the class of this worker's connections; what is not asked for costs nothing."""
-    protocol = make_door(service) if fast else LimitedProtocol
-    if proxied:
-        protocol = make_proxied(protocol, service.trust.is_proxy)
+def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakeProtocol:
+    """Return what makes this worker's connections; what is not asked for costs nothing."""
 
     def refused(status: int) -> None:
         slot.add_request(_OTHER, status, None)
 
-    own = {
-        "refused": staticmethod(refused),
-        "gave_way": staticmethod(lambda: slot.add(Count.CONNECTIONS_GAVE_WAY)),
-        "most_connections": most_connections(),
-    }
-    return type("Counting", (protocol,), own)
+    gave_way = partial(slot.add, Count.CONNECTIONS_GAVE_WAY)
+    own: dict[str, object] = {"policy": Policy(most_connections(), refused, gave_way)}
+    if fast:
+        own["service"] = service
+    if proxied:
+        own["is_proxy"] = service.trust.is_proxy
+    return partial(_KINDS[fast, proxied], **own)
 
 
 class Carrier:
