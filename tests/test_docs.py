@@ -1,9 +1,12 @@
 """The docs say what the code does: parameters, settings, error texts, exit codes, modules."""
 
+import importlib
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,19 +34,6 @@ def _read(name: str) -> str:
 def _pages() -> list[str]:
     paths = [path for glob in ("*.md", "docs/*.md", "contrib/**/*.md") for path in ROOT.glob(glob)]
     return sorted(path.relative_to(ROOT).as_posix() for path in paths)
-
-
-# A row of ARCHITECTURE.md for the whole folder is enough.
-_AS_A_WHOLE = {"demo"}
-
-
-def _modules() -> list[str]:
-    paths = [*ROOT.glob("mirrorlist/*.py"), *ROOT.glob("snapshot/**/*.py")]
-    return sorted(
-        path.relative_to(ROOT).as_posix()
-        for path in paths
-        if path.stem != "__init__" and path.parent.name not in _AS_A_WHOLE
-    )
 
 
 def _settings_row(setting: Setting) -> list[str]:
@@ -143,11 +133,51 @@ def test_error_texts_are_described(tmp_path: Path, query: str, text: str) -> Non
     assert text in _read("docs/protocol.md")
 
 
-@pytest.mark.parametrize("module", _modules())
-def test_every_module_has_its_place(module: str) -> None:
-    """ARCHITECTURE.md says where each module belongs."""
-    page, name = _read("ARCHITECTURE.md"), module.rpartition("/")[2]
-    assert f"`{module}`" in page or f"`{name}`" in page
+_PACKAGES = ("mirrorlist", "snapshot", "loadtest")
+
+
+def _contracts() -> list[dict[str, Any]]:
+    found = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    return [contract for contract in found if contract["type"] == "layers"]
+
+
+def _rooms() -> Iterator[str]:
+    """Yield the rooms of each package, those above first, as the import contracts have them."""
+    for package in _PACKAGES:
+        for contract in _contracts():
+            if contract["containers"] == [package]:
+                layers = " | ".join(contract["layers"])
+                yield from (f"{package}.{room.strip()}" for room in layers.split("|"))
+
+
+def test_every_room_has_its_place() -> None:
+    """ARCHITECTURE.md shows each room with the first sentence of its docstring."""
+    rows = []
+    for room in _rooms():
+        module = importlib.import_module(room)
+        path = room.replace(".", "/")
+        name = f"`{path}/`" if hasattr(module, "__path__") else f"`{path}.py`"
+        rows.append([name, " ".join((module.__doc__ or "").partition("\n\n")[0].split())])
+    hold("ARCHITECTURE.md", "rooms", table(["room", "what lives there"], *rows))
+
+
+def test_no_room_is_forgotten() -> None:
+    """Each folder of a package with modules in it, and each module beside them, is a room."""
+    paths = [path for package in _PACKAGES for path in (ROOT / package).iterdir()]
+    found = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for path in paths
+        if (path / "__init__.py").exists() or (path.suffix == ".py" and path.stem != "__init__")
+    }
+    assert found == {*_rooms()}
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([\w/.]+\.py)`", _read("ARCHITECTURE.md")))
+def test_a_module_that_is_named_is_there(name: str) -> None:
+    """Each module that ARCHITECTURE.md names exists."""
+    assert list(ROOT.glob(name)) or any(
+        path for package in _PACKAGES for path in (ROOT / package).rglob(name)
+    )
 
 
 def _tests_of(row: str) -> Iterator[tuple[str, str]]:
