@@ -2,6 +2,9 @@
 
 A flag wins over the environment (`MIRRORLIST_` and the name in capitals), the environment over
 a TOML file (`--config`), the file over the default.
+
+Not settings, because they are part of one question and mean nothing to the next: what `ask --ip`,
+`inspect --repo --arch --path` and `replay --log --against` take. Each stands in its command.
 """
 
 import tomllib
@@ -21,6 +24,8 @@ from snapshot.file.wholefile import read_text
 
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900
+ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
+"""Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
 
@@ -36,12 +41,14 @@ class Kind(Enum):
     SECONDS = "seconds"
     NUMBER = "a number"
     SWITCH = "on or off"
+    CHOICE = "one of its words"
 
 
 class Setting(Struct, frozen=True):
     """One setting; `commands` are the subcommands that know it.
 
     `stream`: the file may be `-`, standard output. `least`, `most`: the bounds of a number.
+    `choices`: the words of a CHOICE.
     """
 
     name: str
@@ -53,6 +60,7 @@ class Setting(Struct, frozen=True):
     required: bool = False
     repeatable: bool = False
     stream: bool = False
+    choices: tuple[str, ...] = ()
     least: int | None = None
     most: int | None = None
 
@@ -173,8 +181,8 @@ SETTINGS = (
     Setting(
         "admin",
         Kind.TEXT,
-        "The address for health, metrics and status, or none. The default is 127.0.0.1:3002 for a"
-        " watch and 127.0.0.1:3001 for a server, if the port is free.",
+        "The address for health, metrics and status, or none. The default is"
+        f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free.",
         ("watch", "serve", "demo"),
         metavar="[HOST:]PORT",
     ),
@@ -183,7 +191,7 @@ SETTINGS = (
         Kind.TEXT,
         "The --admin address of the watch that /status shows beside this server, or none.",
         ("serve", "demo"),
-        default="127.0.0.1:3002",
+        default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
     ),
     Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
@@ -239,28 +247,28 @@ SETTINGS = (
     ),
     Setting(
         "log_format",
-        Kind.TEXT,
+        Kind.CHOICE,
         "The form of the request log's lines: classic, as MirrorManager writes them, or json.",
         ("serve",),
         default="classic",
-        metavar="classic|json",
+        choices=("classic", "json"),
     ),
     Setting(
         "log_addresses",
-        Kind.TEXT,
+        Kind.CHOICE,
         "Clients' addresses in the request log: full, cut to the /24 or /48, or none.",
         ("serve",),
         default="full",
-        metavar="full|cut|none",
+        choices=("full", "cut", "none"),
     ),
     Setting(
         "door",
-        Kind.TEXT,
+        Kind.CHOICE,
         "What answers requests for lists: fast, the HTTP protocol class itself, or asgi, the"
         " application that answers everything else.",
         ("serve",),
         default="fast",
-        metavar="fast|asgi",
+        choices=("fast", "asgi"),
     ),
     Setting(
         "reuse",
@@ -354,7 +362,7 @@ def read_file(path: Path) -> dict[str, object]:
         raise OptionError(f"{path}: no such setting: {shown}; see mirrorlist --help")
     for setting in SETTINGS:
         if setting.name in settings and not _fits(setting, settings[setting.name]):
-            kind = setting.kind.value
+            kind = f"one of {', '.join(setting.choices)}" if setting.choices else setting.kind.value
             if setting.repeatable:
                 kind = f"a list of {kind}, and not empty"
             raise OptionError(f"{path}: {setting.name}: must be {kind}")

@@ -127,4 +127,4 @@ def test_an_unknown_door(tmp_path: Path) -> None:
     """Another door than the two is refused."""
     export_tables(tmp_path, world())
     done = run("serve", "--snapshot", tmp_path / "mm.snap", "--port", "0", "--door", "back")
-    assert_refused(done, 2, "--door back: neither fast nor asgi")
+    assert_refused(done, 2, "--door back: not one of fast, asgi")

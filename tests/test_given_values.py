@@ -70,6 +70,18 @@ def test_where_a_value_stands(tmp_path: Path) -> None:
     assert_refused(done, 2, "no such setting: prot (perhaps port?)")
 
 
+def test_a_word_of_some(tmp_path: Path) -> None:
+    """Another word than those there are is refused with its name, wherever it stands."""
+    done = run("serve", "--snapshot", "x", MIRRORLIST_LOG_ADDRESSES="half")
+    assert_refused(done, 2, "MIRRORLIST_LOG_ADDRESSES half: not one of full, cut, none")
+    (tmp_path / "a.toml").write_text('door = "back"\n')
+    done = run("serve", "--snapshot", "x", "--config", tmp_path / "a.toml")
+    assert_refused(done, 2, "door in the --config file back: not one of fast, asgi")
+    (tmp_path / "a.toml").write_text("door = 1\n")
+    done = run("serve", "--snapshot", "x", "--config", tmp_path / "a.toml")
+    assert_refused(done, 2, "a.toml: door: must be one of fast, asgi")
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

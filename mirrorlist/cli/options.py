@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from mirrorlist.cli.values import FilePath, Number, Switch, Whole
+from mirrorlist.cli.values import Choice, FilePath, Number, Switch, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.request.commas import elements
 from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
@@ -77,6 +77,7 @@ def _metavar(setting: Setting) -> str | None:
         Kind.INTEGER: "N",
         Kind.SECONDS: "SECONDS",
         Kind.NUMBER: "N",
+        Kind.CHOICE: "|".join(setting.choices),
     }
     return setting.metavar or by_kind.get(setting.kind)
 
@@ -88,6 +89,8 @@ def _type(setting: Setting) -> click.ParamType[Any] | type:
         return Number(setting.least, setting.most)
     if setting.kind in (Kind.FILE, Kind.OUTPUT, Kind.DIRECTORY):
         return FilePath(stream=setting.stream)
+    if setting.kind is Kind.CHOICE:
+        return Choice(setting.choices)
     return Switch() if setting.kind is Kind.SWITCH else str
 
 

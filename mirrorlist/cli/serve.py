@@ -7,7 +7,6 @@ import click
 from mirrorlist.cli.console import say
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.options import options
-from mirrorlist.errors import OptionError
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import hold
 from mirrorlist.workers.serve_settings import ServeSettings
@@ -30,8 +29,6 @@ def serve(**given: Any) -> None:
     stay()
     hold()
     settings = ServeSettings(**given)
-    if settings.door not in ("fast", "asgi"):
-        raise OptionError(f"--door {settings.door}: neither fast nor asgi")
     # Imported here so that `--help` does not wait for uvicorn.
     from mirrorlist.web.listener import listen_all
     from mirrorlist.workers.load import load_service

@@ -102,6 +102,16 @@ class Switch(click.types.BoolParamType):
             raise refuse(value, "neither 1 nor 0", param, ctx) from error
 
 
+class Choice(click.Choice[str]):
+    """One of some words, in small letters."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word; raises Unfit."""
+        if value not in self.choices:
+            raise refuse(value, f"not one of {', '.join(self.choices)}", param, ctx)
+        return str(value)
+
+
 class FilePath(click.Path):
     """A path as people give it: `~` is the home folder, and a text that is not a path is refused.
 

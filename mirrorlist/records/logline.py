@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import msgspec
 
-from mirrorlist.errors import OptionError
 from mirrorlist.lists.answer import LogEntry
 from mirrorlist.request.address import Address
 from mirrorlist.request.query import echo
@@ -36,9 +35,7 @@ Show = Callable[[Address], str]
 
 
 def make_line_maker(kind: str, addresses: str) -> MakeLine:
-    """Return what makes the lines of a format; raises OptionError for one there is not."""
-    _check("--log-format", kind, FORMATS)
-    _check("--log-addresses", addresses, ADDRESSES)
+    """Return what makes lines; `kind` is one of FORMATS, `addresses` one of ADDRESSES."""
     show = {"full": Address.__str__, "cut": cut_text, "none": _nothing}[addresses]
     if kind == "classic":
         return _Classic(show).line
@@ -114,8 +111,3 @@ def _json_country(country: str) -> str:
 
 def _nothing(address: Address) -> str:
     return _NO_ADDRESS
-
-
-def _check(flag: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise OptionError(f"{flag} {value}: not one of {', '.join(known)}")

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.admin import Admin, Reply, Routes, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.watch_hook import Hook
@@ -26,7 +26,6 @@ from mirrorlist.web.listener import host_and_port, listen
 if TYPE_CHECKING:
     from snapshot.watch.progress import Progress
 
-DEFAULT_ADMIN = "127.0.0.1:3002"
 _JSON = "application/json"
 _PREFIX = "mirrorlist_watch_"
 
@@ -75,14 +74,14 @@ def shown_on(
     The two addresses may be the same.
     """
     hooks = {("POST", hook.path): partial(_trigger, triggers)} if hook else {}
-    at = None if admin == NOWHERE else host_and_port(admin or DEFAULT_ADMIN, "--admin")
+    at = None if admin == NOWHERE else host_and_port(admin or ADMIN_OF_WATCH, "--admin")
     shared = hook is not None and hook.address == at
     started: list[Admin] = []
     try:
         if hook and not shared:
             started.append(Admin(listen(*hook.address, "--hook"), hooks))
             say(f"a POST to http://{started[0].address}{hook.path} triggers an export")
-        listener = open_admin(admin or (DEFAULT_ADMIN if shared else None), DEFAULT_ADMIN, say)
+        listener = open_admin(admin or (ADMIN_OF_WATCH if shared else None), ADMIN_OF_WATCH, say)
         if listener:
             both: dict[tuple[str, str], Callable[[], Reply]] = {
                 **routes,

@@ -12,7 +12,7 @@ from mirrorlist.process.signals import STOP
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.heartbeat import Pulse
 from mirrorlist.service import Service
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
 from mirrorlist.status.admin_process import oversee
 from mirrorlist.web.listener import host_and_port, shown_of
@@ -20,8 +20,6 @@ from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
 from mirrorlist.workers.supervisor import LOOK_SECONDS, Supervisor, Work
-
-DEFAULT_ADMIN = "127.0.0.1:3001"
 
 
 class Hooks(Struct, frozen=True):
@@ -49,7 +47,7 @@ def run_server(
     service, files = loaded
     watch = _watch_at(settings)
     counts = Counts(settings.workers)
-    admin = open_admin(settings.admin, DEFAULT_ADMIN, say)
+    admin = open_admin(settings.admin, ADMIN_OF_SERVER, say)
     at = [shown_of(listener) for listener in listeners]
     _tell_begin(at, settings.workers, service, say)
     hooks.listening(at[0])
