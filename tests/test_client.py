@@ -416,3 +416,12 @@ def test_the_last_stranger_is_the_client(
     """Nothing that stands left of the last address that is not trusted changes the client."""
     header = ", ".join([*left, stranger, *proxies])
     assert _believed(PROXY, header) == _from(stranger, "x-forwarded-for")
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "10.1.0.1", "10.5.0.1", "2001:db8::1"])
+def test_networks_within_networks(peer: str) -> None:
+    """A proxy's network that lies within another one takes nothing from it."""
+    trusted = ("10.0.0.0/8", "10.1.0.0/16", "10.2.3.4/32", "2001:db8::/32", "2001:db8:5::/48")
+    assert Trust(trusted).is_proxy(peer)
+    assert not Trust(trusted).is_proxy("11.0.0.0")
+    assert not Trust(trusted).is_proxy("2001:db9::")
