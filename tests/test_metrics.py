@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
 from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, Metrics, Row, State
+from mirrorlist.status.watch_metrics import WATCH_METRICS, WatchMetrics
+from snapshot.watch.progress import Progress
 from tests.pages import hold, table
 
 ROOT = Path(__file__).parent.parent
@@ -119,11 +121,24 @@ def test_nothing_else_is_on_the_page() -> None:
     assert [*read(Counts(1))] == [row.name.removesuffix("_total") for row in METRICS]
 
 
+def test_the_table_of_a_watch_is_its_page() -> None:
+    """A watch's page has the metrics of its table, in order, with type, help and labels."""
+    registry = CollectorRegistry()
+    registry.register(WatchMetrics(Progress(started_since=0.0)))
+    found = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    assert [(one.name, one.type, one.documentation) for one in found] == [
+        (row.name.removesuffix("_total"), row.kind, row.help) for row in WATCH_METRICS
+    ]
+    for family, row in zip(found, WATCH_METRICS, strict=True):
+        assert tuple(family.samples[0].labels) == row.labels
+        assert row.name.endswith("_total") == (row.kind == "counter")
+
+
 def test_the_page_is_described() -> None:
     """docs/operations.md shows every metric as the code has it."""
     rows = [
         [f"`{row.name}`", row.kind, ", ".join(map("`{}`".format, row.labels)), row.help]
-        for row in METRICS
+        for row in (*METRICS, *WATCH_METRICS)
     ]
     hold("docs/operations.md", "metrics", table(["metric", "type", "labels", ""], *rows))
 
