@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import make_url
+from mirrorlist.lists.choice import Choice, Order, Region, before, rendered
 from mirrorlist.lists.listing import PATH, Kind, Listing, make_template, metalink_template
-from mirrorlist.lists.orders import Choice, Order, Orders, Region, before, rendered
+from mirrorlist.lists.orders import KeptChoice, Orders
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Tier, geo_offer, offer
 from snapshot.file.model import Host
@@ -39,8 +40,8 @@ def choice(*parts: Sequence[Listing], turn: float = 0.0, kind: Kind = Kind.METAL
 
 def drawn(found: Choice, times: int, reuse: int = 1, seed: int = 1) -> list[Order]:
     """Return so many orders, one after the other."""
-    orders, rng = Orders(reuse), Random(seed)
-    return [orders.next(found, rng) for _ in range(times)]
+    orders, rng, kept = Orders(reuse), Random(seed), KeptChoice(found)
+    return [orders.next(kept, rng) for _ in range(times)]
 
 
 def test_first_places_follow_the_bandwidths() -> None:
@@ -93,7 +94,8 @@ def test_a_list_is_used_so_often() -> None:
 
 def test_what_is_asked_for_once_keeps_no_list() -> None:
     """Most choices are asked for once, so their first list takes no memory."""
-    found, orders, rng = choice([listing(number) for number in range(20)]), Orders(2), Random(1)
+    found = KeptChoice(choice([listing(number) for number in range(20)]))
+    orders, rng = Orders(2), Random(1)
     orders.next(found, rng)
     assert orders.size == 0
     kept = orders.next(found, rng)
@@ -102,15 +104,15 @@ def test_what_is_asked_for_once_keeps_no_list() -> None:
 
 
 def test_the_list_that_nobody_asks_for_goes() -> None:
-    """With no room for all lists, those asked for since the last look stay."""
+    """With no room for all lists, those asked for since they were last considered stay."""
     hosts = [[listing(10 * place + number) for number in range(10)] for place in range(3)]
-    wanted, other, new = map(choice, hosts)
+    wanted, other, new = (KeptChoice(choice(one)) for one in hosts)
     orders, rng = Orders(16), Random(1)
     for found in (wanted, other):
         orders.next(found, rng)
         orders.next(found, rng)
     orders = Orders(16, most_bytes=2 * orders.size + 1)
-    wanted, other = map(choice, hosts[:2])
+    wanted, other = (KeptChoice(choice(one)) for one in hosts[:2])
     for found in (wanted, other, new, new, wanted, new):
         orders.next(found, rng)
         orders.next(found, rng)

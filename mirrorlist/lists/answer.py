@@ -13,7 +13,8 @@ from msgspec import Struct
 from mirrorlist.errors import QueryError
 from mirrorlist.lists import metalink
 from mirrorlist.lists import text as plain
-from mirrorlist.lists.orders import Order, Orders
+from mirrorlist.lists.choice import Order
+from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.plan import Plan, Refusal
 from mirrorlist.lists.selection import Tier

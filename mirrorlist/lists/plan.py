@@ -14,9 +14,10 @@ from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.lists import metalink
 from mirrorlist.lists import text as plain
+from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
 from mirrorlist.lists.listing import Kind, filling, first_lines
-from mirrorlist.lists.orders import Choice, Order, Orders, before, drawn, of_hosts
+from mirrorlist.lists.orders import KeptChoice, Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.selection import (
     Offer,
@@ -115,17 +116,17 @@ class Plan:
         if orders is None:
             return self._drawn(client, place, rng, None)
         key = self._key(place)
-        choice = orders.find(key)
-        if choice is None:
+        kept = orders.find(key)
+        if kept is None:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
-            choice = self._keep(key, client, place, orders, rng)
+            kept = self._keep(key, client, place, orders, rng)
         if self.query.wish.near and self._is_near(client, place):
             near = near_offer(self.situation(client, place))
             # One that has no URL for this list is still told of in its heading.
             if near.parts or near.netblock:
-                return self._near_first(near, choice, client, place, orders, rng)
-        return orders.next(choice, rng), choice.said
+                return self._near_first(near, kept, client, place, orders, rng)
+        return orders.next(kept, rng), kept.said
 
     def stored_order(self) -> tuple[Order, bytes]:
         """Return the public hosts in the order they are stored, and what a heading says was used.
@@ -153,7 +154,7 @@ class Plan:
 
     def _keep(
         self, key: object, client: Client, place: Place, orders: Orders, rng: Random
-    ) -> Choice:
+    ) -> KeptChoice:
         found = geo_offer(self.situation(client, place))
         said = b"" if self.query.metalink else plain.used(found)
         return orders.add(key, found, self.catalog, self._kind, said, rng)
@@ -166,16 +167,22 @@ class Plan:
         return order, plain.used(found)
 
     def _near_first(
-        self, near: Offer, choice: Choice, client: Client, place: Place, orders: Orders, rng: Random
+        self,
+        near: Offer,
+        kept: KeptChoice,
+        client: Client,
+        place: Place,
+        orders: Orders,
+        rng: Random,
     ) -> tuple[Order, bytes]:
         """Return an order for a client near some hosts: few clients, so none is kept."""
-        if choice.is_global and not self._is_too_few(near, choice):
+        if kept.choice.is_global and not self._is_too_few(near, kept.choice):
             # With the near hosts there may be enough without that tier.
             return self._drawn(client, place, rng, orders)
         hosts = draw(near, self.catalog.weights, rng)
         listings = orders.listings(hosts, near, self.catalog)
-        order = before(listings, orders.next(choice, rng), self._kind, near.first)
-        return order, plain.used(near) + choice.said
+        order = before(listings, orders.next(kept, rng), self._kind, near.first)
+        return order, plain.used(near) + kept.said
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
         """Return whether there are certainly too few hosts before the global tier.
