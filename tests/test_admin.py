@@ -1,7 +1,10 @@
 """The admin listener: its pages, what it refuses, and an address that is taken."""
 
+import asyncio
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -9,7 +12,7 @@ from mirrorlist.errors import OperatorError, OptionError, StartError
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply, open_admin
 from mirrorlist.web.listener import host_and_port, listen
-from tests.live import Response, exchange, request
+from tests.live import Response, exchange, request, wait_until
 
 
 def broken() -> Reply:
@@ -25,6 +28,8 @@ def port() -> Iterator[int]:
         ("GET", "/page.html"): lambda: Reply(200, b"<p>", "text/html", (("x-one", "1"),)),
         ("POST", "/hook"): lambda: Reply(202, b"yes\n"),
         ("GET", "/broken"): broken,
+        ("GET", "/both"): lambda: Reply(200, b"got\n"),
+        ("POST", "/both"): lambda: Reply(202, b"yes\n"),
     }
     listener = listen("127.0.0.1", 0)
     admin = Admin(listener, routes)
@@ -51,6 +56,8 @@ def ask(port: int, method: str, path: str) -> Response:
         pytest.param("POST", "/hook", 202, b"yes\n", id="a hook"),
         pytest.param("GET", "/hook", 405, b"Only POST is answered here.\n", id="no hook"),
         pytest.param("GET", "/", 404, b"There is nothing here.\n", id="nothing"),
+        pytest.param("GET", "/page/", 404, b"There is nothing here.\n", id="another path"),
+        pytest.param("PUT", "/both", 405, b"Only GET, HEAD, POST is answered here.\n", id="all"),
         pytest.param("GET", "/broken", 500, b"This page has an error.\n", id="an error"),
     ],
 )
@@ -79,6 +86,40 @@ def test_a_body_is_not_waited_for(port: int) -> None:
     """A POST is answered whatever body it announces, as hooks of others send one."""
     sent = request(b"/hook", "POST", [b"Content-Length: 1000000"])
     assert exchange(port, sent + b"{}").status == 202
+
+
+def test_an_error_that_ends_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ends the event loop is printed and counted, and a second later it answers again."""
+
+    def end() -> Reply:
+        asyncio.get_running_loop().call_soon(sys.exit, "the loop ends")
+        return Reply(200, b"")
+
+    listener, threads = listen("127.0.0.1", 0), Threads(print)
+    port: int = listener.getsockname()[1]
+    admin = Admin(listener, {("GET", "/end"): end, ("GET", "/page"): lambda: Reply(200, b"here")})
+    admin.start(threads)
+    with suppress(OSError):
+        ask(port, "GET", "/end")
+    # A loop that ends still runs its tasks to their end, and may answer meanwhile.
+    wait_until("the error is counted", lambda: threads.survived == 1)
+    assert ask(port, "GET", "/page").body == b"here"
+    assert "the loop ends" in capsys.readouterr().err
+    admin.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_stop_waits_for_no_client() -> None:
+    """A listener that stops closes the connections of clients that ask nothing."""
+    listener = listen("127.0.0.1", 0)
+    admin = Admin(listener, {("GET", "/page"): lambda: Reply(200, b"here")})
+    admin.start(Threads(print))
+    with socket.create_connection(listener.getsockname(), timeout=5) as silent:
+        assert ask(listener.getsockname()[1], "GET", "/page").status == 200
+        admin.stop()
+        with suppress(ConnectionResetError):
+            assert silent.recv(1) == b""
 
 
 def test_limits(port: int) -> None:

@@ -62,6 +62,7 @@ METHODS = {
     FlowControl.__init__: ("transport",),
     FlowControl.pause_reading: (),
     FlowControl.resume_reading: (),
+    Server.main_loop: (),
     Server.on_tick: ("counter",),
     Server.shutdown: ("sockets",),
 }

@@ -109,6 +109,7 @@ def test_a_hook(url: str, address: tuple[str, int], path: str) -> None:
     [
         *("https://127.0.0.1:3003/x", "ftp://127.0.0.1:3003/x", "127.0.0.1:3003", "http://a/x"),
         *("http://u:p@127.0.0.1:1/x", "http://127.0.0.1:1/?x", "http://127.0.0.1:1/#x", "http://["),
+        *("http://127.0.0.1:1/{x}", "http://127.0.0.1:1/}"),
     ],
 )
 def test_no_hook(url: str) -> None:

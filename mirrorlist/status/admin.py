@@ -1,33 +1,36 @@
 """The admin listener: a few pages for operators and programs, apart from the public port.
 
-A thread with an event loop of its own, which wakes for requests only. Whoever has pages to show
-gives them as functions; they are called in that thread, one at a time.
+starlette finds the page, and uvicorn answers in a thread with an event loop of its own. The pages
+are functions; they are called in that thread, one at a time.
 """
 
-import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import uvicorn
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
-from uvicorn.server import ServerState
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from mirrorlist.errors import StartError
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import NOWHERE
 from mirrorlist.web.capacity import Policy, most_connections
-from mirrorlist.web.listener import BACKLOG, host_and_port, listen, shown
+from mirrorlist.web.config import make_config
+from mirrorlist.web.listener import BACKLOG, host_and_port, listen, shown_of
 from mirrorlist.web.protocol import LimitedProtocol
 
 _STOP_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 5
 _MOST_CONNECTIONS = 256
-# In each round of its loop asyncio accepts so many, and takes some rounds to tell us of them and to
-# close those that give way: all that is within the reserve of descriptors.
+# In each round of its loop asyncio accepts this many connections. It takes some rounds to hand them
+# over and to close those that give way: all that is within the reserve of descriptors.
 _ACCEPTED_AT_ONCE = 4
 _log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ class Reply(NamedTuple):
 
 
 Routes = Mapping[tuple[str, str], Callable[[], Reply]]
-"""Pages by method and path; whoever answers GET answers HEAD too.
+"""Pages by method and path; a page that answers GET answers HEAD too.
 
 A client that says it takes HTML gets the page with `.html` behind its path, if there is one.
 """
@@ -71,14 +74,11 @@ class Admin:
 
     def __init__(self, listener: socket.socket, routes: Routes) -> None:
         """Take the socket, which is closed at the end, and the pages."""
-        self.address = shown(*listener.getsockname()[:2])
+        self.address = shown_of(listener)
         self._listener = listener
-        self._routes = dict(routes)
-        self._paths = {path for _, path in routes}
-        self._loop = asyncio.new_event_loop()
-        self._state = ServerState()
-        self._server: asyncio.Server | None = None
-        self._stopping, self._ended = threading.Event(), threading.Event()
+        self._app = make_app(routes)
+        self._server: _Server | None = None
+        self._is_stopping, self._ended = False, threading.Event()
 
     def start(self, threads: Threads) -> None:
         """Begin to answer."""
@@ -86,101 +86,100 @@ class Admin:
 
     def stop(self) -> None:
         """Close the socket and all connections."""
-        self._stopping.set()
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._is_stopping = True
         if self._server:
-            self._ended.wait(_STOP_SECONDS)
+            self._server.should_exit = True
+            if self._server.started:
+                self._ended.wait(_STOP_SECONDS)
 
     def _run(self) -> bool:
-        """Answer until the stop; after an error it can be called again."""
-        asyncio.set_event_loop(self._loop)
-        if self._server is None:
-            self._server = self._loop.run_until_complete(self._open())
-        if not self._stopping.is_set():
-            self._loop.run_forever()
-        if self._stopping.is_set():
-            self._close(self._server)
-        return self._stopping.is_set()
+        """Answer until the stop; after an error the next call begins with a new event loop."""
+        self._server = server = _Server(self._config(), self._listener)
+        # Looked at once the server is there: `stop` says it first, and then ends the server.
+        if self._is_stopping:
+            server.should_exit = True
+        server.run(sockets=[self._listener])
+        self._ended.set()
+        return True
 
-    async def _open(self) -> asyncio.Server:
-        # What a client does wrong is its own business.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        config = uvicorn.Config(
-            self._answer,
-            interface="asgi3",
-            http=LimitedProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
+    def _config(self) -> uvicorn.Config:
+        policy = Policy(min(_MOST_CONNECTIONS, most_connections()))
+        return make_config(
+            self._app,
+            partial(LimitedProtocol, policy=policy),
+            loop="asyncio",
+            date_header=False,
+            backlog=_ACCEPTED_AT_ONCE,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
-        config.load()
 
-        policy = Policy(min(_MOST_CONNECTIONS, most_connections()))
 
-        def connect() -> asyncio.Protocol:
-            return LimitedProtocol(config, self._state, {}, self._loop, policy=policy)
+class _Server(uvicorn.Server):
+    """uvicorn's server, whose end waits for no client: a page is made at once, or not at all."""
 
-        server = await self._loop.create_server(
-            connect, sock=self._listener, backlog=_ACCEPTED_AT_ONCE
-        )
-        # asyncio takes that for the length of the kernel's queue too.
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    async def main_loop(self) -> None:
+        """Answer until it is time to end, then close all connections."""
+        # asyncio takes the backlog for the length of the kernel's queue too.
         self._listener.listen(BACKLOG)
-        return server
+        try:
+            await super().main_loop()
+        finally:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
 
-    def _close(self, server: asyncio.Server) -> None:
-        server.close()
-        for connection in list(self._state.connections):
-            connection.transport.abort()
-        # Once more around, so that what was closed is closed.
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
-        self._ended.set()
 
-    async def _answer(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        if scope["type"] != "http":
-            return
-        accepted = b",".join([value for name, value in scope["headers"] if name == b"accept"])
-        reply, allowed = self._reply(scope["method"], scope["path"], b"text/html" in accepted)
-        headers = [
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", str(len(reply.body)).encode()),
-            (b"cache-control", b"no-store"),
-            *([(b"allow", allowed.encode())] if allowed else []),
-            *((name.encode(), value.encode()) for name, value in reply.headers),
-        ]
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": headers,
-                "trailers": False,
-            }
-        )
-        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+def make_app(routes: Routes) -> Starlette:
+    """Return the app with these pages, whose methods, HEAD and refusals are starlette's."""
+    methods: dict[str, list[str]] = {}
+    for method, path in routes:
+        methods.setdefault(path, []).append(method)
+    known = [Route(path, _endpoint(routes, path), methods=methods[path]) for path in methods]
+    if "/status" in methods and "/" not in methods:
+        known.append(Route("/", _to_status))
+    app = Starlette(routes=known, exception_handlers={HTTPException: _refuse})
+    app.router.redirect_slashes = False
+    return app
 
-    def _reply(self, method: str, path: str, as_html: bool) -> tuple[Reply, str]:
-        """Return what is answered and, if the method is wrong, which ones are right."""
-        wanted = "GET" if method == "HEAD" else method
-        page = self._routes.get((wanted, path))
-        if as_html:
-            page = self._routes.get((wanted, f"{path}.html"), page)
-        if page is not None:
-            try:
-                return page(), ""
-            except Exception:
-                _log.exception("%s %s", method, path)
-                return Reply(500, b"This page has an error.\n"), ""
-        if path == "/" and wanted == "GET" and "/status" in self._paths:
-            return Reply(302, b"See /status.\n", headers=(("location", "/status"),)), ""
-        if path not in self._paths:
-            return Reply(404, b"There is nothing here.\n"), ""
-        methods = [one for one, known in self._routes if known == path]
-        allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
-        return Reply(405, f"Only {allowed} is answered here.\n".encode()), allowed
+
+def _endpoint(routes: Routes, path: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        page = routes[method, path]
+        if any("text/html" in one for one in request.headers.getlist("accept")):
+            page = routes.get((method, f"{path}.html"), page)
+        try:
+            return _response(page())
+        except Exception:
+            _log.exception("%s %s", request.method, path)
+            return _response(Reply(500, b"This page has an error.\n"))
+
+    return endpoint
+
+
+async def _to_status(request: Request) -> Response:
+    return _response(Reply(302, b"See /status.\n", headers=(("location", "/status"),)))
+
+
+async def _refuse(request: Request, refusal: Exception) -> Response:
+    headers = refusal.headers if isinstance(refusal, HTTPException) else None
+    if headers and "Allow" in headers:
+        # A set of starlette's, in any order.
+        allowed = ", ".join(sorted(headers["Allow"].split(", ")))
+        text = f"Only {allowed} is answered here.\n"
+        return _response(Reply(405, text.encode(), headers=(("allow", allowed),)))
+    return _response(Reply(404, b"There is nothing here.\n"))
+
+
+def _response(reply: Reply) -> Response:
+    # Given as a header, the type stays as it is: starlette would add a charset to text.
+    headers = {
+        "content-type": reply.content_type,
+        "content-length": str(len(reply.body)),
+        "cache-control": "no-store",
+        **dict(reply.headers),
+    }
+    return Response(reply.body, reply.status, headers)

@@ -29,4 +29,7 @@ def parse_hook(url: str) -> Hook:
         raise OptionError(f"--hook {shown}: http only; TLS is for a proxy before it")
     if parts.scheme != "http" or parts.query or parts.fragment or "@" in parts.netloc:
         raise wrong
+    # RFC 3986 has no braces in a path, and to starlette they would be a part that varies.
+    if "{" in parts.path or "}" in parts.path:
+        raise wrong
     return Hook(host_and_port(parts.netloc, "--hook"), parts.path or "/")

@@ -1,6 +1,6 @@
 """The ASGI app: paths, methods, headers. Complete on its own under any ASGI server.
 
-The only module that knows starlette. Source: docs/protocol.md#the-endpoints.
+Source: docs/protocol.md#the-endpoints.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,5 @@
 """One worker: the listening socket, uvicorn around the app, and its orderly end."""
 
-import logging
 import os
 import signal
 import socket
@@ -8,7 +7,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import cast
 
 import uvicorn
 
@@ -21,6 +19,7 @@ from mirrorlist.records.worker_state import Teller
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from mirrorlist.web.capacity import Policy, most_connections
+from mirrorlist.web.config import make_config
 from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from mirrorlist.web.proxied import ProxiedFastProtocol, ProxiedProtocol
@@ -63,21 +62,12 @@ def work(
     service.reseed()
     slot = service.slot = counts.claim()
     teller = Teller(slot, service.store.catalog, service.geo, service.clock())
-    # A client's mistake is its own business; only what we did wrong goes to the operator.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
     threads.start("lifeline", partial(_end_with, lifeline))
-    config = uvicorn.Config(
+    config = make_config(
         App(service),
+        _protocol(service, slot, fast, proxied),
         loop="uvloop",
-        # uvicorn says "a class", and only calls it.
-        http=cast(type[LimitedProtocol], _protocol(service, slot, fast, proxied)),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )

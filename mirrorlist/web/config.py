@@ -1,0 +1,31 @@
+"""What uvicorn is told, for the public port and for the admin listener alike."""
+
+import asyncio
+import logging
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mirrorlist.web.protocol import MakeProtocol
+
+
+def make_config(app: ASGIApp, make: MakeProtocol, **own: Any) -> uvicorn.Config:
+    """Return the configuration of a server of an app, whose connections are made by `make`.
+
+    `own`: what this listener alone says, such as how long a kept connection may wait.
+    """
+    # A client's mistake is the client's; only internal errors go to the operator.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return uvicorn.Config(
+        app,
+        # uvicorn says "a class", and only calls it.
+        http=cast(type[asyncio.Protocol], make),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        **own,
+    )
