@@ -66,7 +66,7 @@ def test_directories(tmp_path: Path) -> None:
 def test_slashes_that_no_query_can_have(tmp_path: Path, name: str) -> None:
     """A name with outer or double slashes, which `path=` cannot ask for, is left out."""
     snapshot, result = export(tmp_path, ("directory", 7, {"name": name}))
-    reason = "name with outer or double slashes: nobody can ask for it"
+    reason = "name with outer or double slashes: no client can ask for it"
     assert result.left_out == (LeftOut("directory", 7, reason),)
     assert len(snapshot.directory_names()) == 6
 

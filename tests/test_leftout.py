@@ -170,12 +170,12 @@ ROWS = [
     ),
     pytest.param(
         [("repository", None, {**REPOSITORY, "prefix": None, "directory_id": 1})],
-        [("repository", 70, "no prefix: nobody can ask for it")],
+        [("repository", 70, "no prefix: no client can ask for it")],
         id="repository without prefix",
     ),
     pytest.param(
         [("repository", None, {**REPOSITORY, "prefix": "", "directory_id": 1})],
-        [("repository", 70, "no prefix: nobody can ask for it")],
+        [("repository", 70, "no prefix: no client can ask for it")],
         id="repository with an empty prefix",
     ),
     pytest.param(

@@ -27,7 +27,7 @@ Chain = tuple[NetblockHosts, ...]
 
 
 class HostNetblocks(NamedTuple):
-    """Ranges whose value, less one, is the place of a chain: netblocks there, longest first."""
+    """Ranges, and the chains (netblocks, longest first) that a range's value less one indexes."""
 
     chains: list[Chain]
     ranges: Ranges
@@ -35,7 +35,7 @@ class HostNetblocks(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """What the rows of hosts name: netblocks with the hosts, and DNS names with the rows' ids."""
+    """The netblocks named by rows, with their hosts, and the DNS names, with the rows' ids."""
 
     netblocks: dict[Netblock, set[int]]
     names: dict[int, dict[str, list[int]]]
@@ -52,15 +52,15 @@ def host_netblocks(
 ) -> HostNetblocks:
     """Return which hosts named the netblocks around an address; active hosts only.
 
-    `known` is what DNS said before `read` (seconds since 1970); None looks up no name. Wide
-    netblocks are left out unless they are allowed.
+    `known` are DNS answers from before `read` (seconds since 1970); None looks up no name. Wide
+    netblocks are left out unless `allow_wide`.
     """
     netblocks, names = _named(rows, host_table, left_out, allow_wide)
     resolved = _resolved(names, known, read, left_out)
     for host, of_host in names.items():
         for name in of_host:
             for address in resolved.known[name].addresses if name in resolved.known else ():
-                # The last known ones are of a file, which somebody may have edited.
+                # Parsed with care: the last known addresses come from a file that may be edited.
                 with suppress(ValueError):
                     netblocks[parse_netblock(address)].add(host)
     if widest := widest_host(netblocks, host_table.hosts):
@@ -94,7 +94,7 @@ def _resolved(
     read: int,
     left_out: LeftOutRows,
 ) -> Resolved:
-    """Look up the names of hosts, given with the ids of their rows; reports those in vain."""
+    """Look up the names of hosts, given with the ids of their rows; reports names that fail."""
     first = {host: [*of_host][:MOST_NAMES] for host, of_host in names.items()}
     resolved = Resolved({}, (), ()) if known is None else resolve(first, known, read)
     if note := resolved.note():
@@ -117,7 +117,7 @@ def _resolved(
 
 
 def _cut_short(resolved: Resolved) -> str | None:
-    """Return a line about the names that perhaps have more addresses than are taken, or None."""
+    """Return a line about names that may have more addresses than the limit, or None."""
     full = sorted(
         name for name, one in resolved.known.items() if len(one.addresses) >= MOST_ADDRESSES
     )
@@ -144,7 +144,7 @@ def country_ranges(
             if netblock in named:
                 raise ValueError("the same netblock as an earlier one")
             named[netblock] = ord(country[0]) << 8 | ord(country[1])
-    # The innermost netblock decides alone, so what is around it does not matter.
+    # The innermost netblock decides alone, so the value of the netblock around it is ignored.
     return make_ranges(*flatten_both(named, 0, lambda value, _: value))
 
 

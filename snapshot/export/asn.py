@@ -16,9 +16,9 @@ from snapshot.file.mmdb_values import DamagedMmdb
 from snapshot.file.model import Ranges
 from snapshot.file.wholefile import MOST_DATA_BYTES, lines_of, open_regular
 
-# An AS set of a thousand members.
+# Long enough for an AS set of a thousand members.
 _MOST_LINE_BYTES = 1 << 14
-# A wrong file has a bad line at every turn; the first ones say enough.
+# A file of the wrong kind has only bad lines; the first ones say enough.
 _MOST_REPORTED = 20
 _MAPPED = IPv6Address("::ffff:0:0").packed[:12]
 
@@ -26,8 +26,8 @@ _MAPPED = IPv6Address("::ffff:0:0").packed[:12]
 class AsnNetblocks:
     """Which network belongs to which ASN, in a few bytes a network.
 
-    Whose networks are needed is known only after the hosts were read from the database; the
-    file is read meanwhile, and so as a whole.
+    The whole file is read, because the needed ASNs are known only after the hosts were read from
+    the database, which happens at the same time.
     """
 
     def __init__(self) -> None:
@@ -39,10 +39,10 @@ class AsnNetblocks:
     def add(self, packed: bytes, prefix_length: int, asn: int) -> None:
         """Add a network: an address of it, 4 or 16 bytes, and its prefix length."""
         if packed[:12] == _MAPPED and prefix_length >= 96:
-            # Such clients are IPv4 too.
+            # Clients with IPv4-mapped addresses are IPv4 clients.
             packed, prefix_length = packed[12:], prefix_length - 96
         if not prefix_length:
-            # A default route says nothing about anybody (mirrorlist-server skips it too).
+            # A default route says nothing about any client (mirrorlist-server skips it too).
             return
         family = self._ipv6 if len(packed) == 16 else self._ipv4
         family.packed += packed
@@ -53,7 +53,7 @@ class AsnNetblocks:
         """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes."""
         netblocks = dict(self._ipv4.needed(needed))
         netblocks.update(self._ipv6.needed(needed))
-        # The innermost prefix decides alone, so what is around it does not matter.
+        # The innermost prefix decides alone, so the value of the prefix around it is ignored.
         return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
 
 
@@ -67,11 +67,11 @@ class _Family:
         self.asns = array("I")
 
     def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
-        """Yield the needed ASNs' networks, and as ASN 0 the foreign ones that may lie in them."""
+        """Yield the networks of needed ASNs, and, as ASN 0, other networks that may lie in them."""
         starts, lasts = _outermost(
             self._netblock(place) for place, asn in enumerate(self.asns) if asn in needed
         )
-        # With a last one before all, the place before the first start needs no case of its own.
+        # The sentinel in front spares a special case for an index before the first start.
         lasts.append(-1)
         for place, address in enumerate(self._addresses()):
             if address <= lasts[bisect_right(starts, address) - 1]:
@@ -135,7 +135,7 @@ def check_readable(path: Path) -> None:
 
 def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
     mmdb = Mmdb(read_mmdb(path))
-    # Far fewer records than networks, and each is damaged or not, wanted or not.
+    # Each record is decoded once: there are far fewer records than networks.
     asns = {place: _asn_of(mmdb.value(place)) for place in mmdb.records}
     for version, address, prefix_length, place in mmdb.networks():
         asn = asns[place]
@@ -173,14 +173,14 @@ def _read_lines(path: Path, netblocks: AsnNetblocks, left_out: LeftOutRows) -> N
 
 
 def _columns(fields: list[str]) -> tuple[str, str]:
-    # CAIDA's pfx2as files have the prefix length in a column of its own.
+    # CAIDA's pfx2as files have the prefix length in a separate column.
     if "/" not in fields[0] and len(fields) == 3 and fields[1].isdigit():
         return f"{fields[0]}/{fields[1]}", fields[2]
     return fields[0], fields[1]
 
 
 def _network(text: str) -> tuple[bytes, int]:
-    # Ten times faster than ipaddress, which counts over 300,000 lines.
+    # Ten times faster than ipaddress, which matters for 300,000 lines.
     address, _, length = text.partition("/")
     family, width = (socket.AF_INET6, 128) if ":" in address else (socket.AF_INET, 32)
     prefix_length = int(length) if length else width

@@ -1,4 +1,4 @@
-"""An ASN file for a program that exports again and again: read anew only when it has changed."""
+"""An ASN file for a program that exports repeatedly: read again only if the file has changed."""
 
 import time
 from pathlib import Path
@@ -7,12 +7,12 @@ from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.changes import FileState, state_of
 
-# A file written within a tick of the clock that its time is taken from may look as before.
+# A file that is written twice within a tick of the file system's clock keeps its time.
 _TICK_SECONDS = 2.0
 
 
 class AsnFile:
-    """An ASN file and what was read of it last, some bytes a network."""
+    """An ASN file and the networks read from it last, some bytes a network."""
 
     def __init__(self, path: Path) -> None:
         """Take its path; reads nothing yet."""

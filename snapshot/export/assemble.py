@@ -1,4 +1,4 @@
-"""Applies every rule to the rows that were read: the model of a snapshot comes out."""
+"""Applies every rule to the rows that were read, and returns the model of a snapshot."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,9 @@ from snapshot.file.text import stripped, trimmed
 
 
 class Inputs(Struct, frozen=True):
-    """All that was read: the rows and when (seconds since 1970, UTC), data files, known names.
+    """All inputs: the rows, the time of their read (seconds since 1970, UTC), data files, names.
 
-    Without an `asn` no network has one. `known` is what DNS said before; None looks up no name.
+    Without `asn`, no network has an ASN. `known` are earlier DNS answers; None looks up no name.
     """
 
     rows: Rows
@@ -32,7 +32,7 @@ class Inputs(Struct, frozen=True):
 def make_snapshot(
     inputs: Inputs, left_out: LeftOutRows, *, allow_wide: bool = False
 ) -> SnapshotData:
-    """Apply every rule to what was read, and report the rows that cannot be used."""
+    """Apply every rule to the inputs, and report the rows that cannot be used."""
     rows = inputs.rows
     countries, continents = _countries(rows, inputs.continents, left_out)
     usable = usable_directories(rows, left_out)
@@ -73,7 +73,7 @@ def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[
 def _countries(
     rows: Rows, continents: dict[str, str], left_out: LeftOutRows
 ) -> tuple[Countries, dict[str, str]]:
-    """The countries that there are, and a table of continents without any others."""
+    """Return the countries that exist, and the table of continents without any other code."""
     redirected = (trimmed(row.country).upper() for row in rows.continents if _is_text(row.country))
     countries = Countries(filter(is_own_code, (*continents, *redirected)))
     for country in sorted(continents):
@@ -89,7 +89,7 @@ def _is_text(value: object) -> bool:
 
 
 def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:
-    """Which networks have an ASN that some active host has; says so if there are none."""
+    """Return the networks of the ASNs of active hosts; notes it if there is no such network."""
     having = [host for host in hosts if host.asns and not host.inactive]
     ranges = (asn or AsnNetblocks()).ranges({number for host in having for number in host.asns})
     if having and not (ranges.starts4 or ranges.starts6):

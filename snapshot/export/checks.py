@@ -1,7 +1,7 @@
-"""What a new snapshot must be like to take the place of the published one.
+"""The checks that a new snapshot must pass to replace the published one.
 
-A crawler that failed, a truncated table or a restored backup gives a database that is whole
-and wrong. Whoever means it says so with `--force`.
+A crawler that failed, a truncated table or a restored backup gives a database that is consistent
+and wrong. An operator who wants its snapshot nevertheless says so with `--force`.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from snapshot.export.usable import Quality, Tally, Things, Usable, by_arch, tall
 from snapshot.file.errors import RefusedSnapshot
 from snapshot.file.reader import Snapshot
 
-# Of a category alone: fewer are lost on a normal day, when a small one drops a release.
+# A category may lose this many: a small category that drops a release does, on a normal day.
 FEW = 10
-# Of what changes hands one by one, on any day: redirects, netblocks, names of machines.
+# This many may go of things that change singly, on any day: redirects, netblocks, host names.
 _VERY_FEW = 3
 _HINT = "nothing was published; if this is meant, export with --force"
 _CLIENTS = "that clients can use"
@@ -22,14 +22,14 @@ _STRANGERS = "with a public host and an http or https URL"
 
 
 class _Kind(NamedTuple):
-    """Something that is counted, in the words of a refusal; of things in `field`."""
+    """A kind of thing that is counted: the field that holds it, and its words in a refusal."""
 
     field: str
     quality: Quality
     words: str
 
 
-# What the totals may not lose too much of; the first that did is named.
+# The counted kinds, of which the totals must not lose too much; a refusal names the first loss.
 _TOTALS = (
     _Kind("hosts", Quality.USABLE, f"hosts {_CLIENTS}"),
     _Kind("directories", Quality.USABLE, f"directories {_CLIENTS}"),
@@ -43,9 +43,9 @@ _TOTALS = (
     _Kind("repositories", Quality.STRONG, "repositories with a SHA-256 or SHA-512 of repomd.xml"),
     _Kind("redirects", Quality.USABLE, "redirects to repositories"),
 )
-# And no category for itself.
+# The counted kinds, of which no single category must lose too much.
 _BY_CATEGORY = (
-    # Not https: the one mirror of a small category that has it may be off for a day.
+    # http counts too: in a small category, the only mirror with https may be off for a day.
     *(
         kind
         for kind in _TOTALS
@@ -59,12 +59,12 @@ _BY_CATEGORY = (
 def check_publishable(
     new: Snapshot, old: Snapshot | None, max_loss: int, *, own: bool = False
 ) -> None:
-    """Raise RefusedSnapshot if a snapshot had better not be published in place of the old one.
+    """Raise RefusedSnapshot if a snapshot must not be published in place of the old one.
 
-    It must hold hosts and directories, the first one something for strangers too; must not be
-    read before the old one was; and must keep all but `max_loss` percent of what clients can use
-    of the old one, in all and of each category. One's `own` old one was read before, whatever the
-    clock says.
+    The new snapshot must hold hosts and directories, and the very first one also something that
+    every client may use. Its database read must not be older than that of the old snapshot. It must
+    keep all but `max_loss` percent of what clients can use, in all and in each category. With
+    `own`, the old snapshot is this process's own, so it was read earlier even if the clock differs.
     """
     if not new.hosts or not new.directory_count:
         missing = "directory" if new.hosts else "host"
@@ -78,7 +78,7 @@ def check_publishable(
             f"the new snapshot is older: its database was read {seconds} s before that of the"
             f" published one (is the clock right?); {_HINT}"
         )
-    # At 100 % nobody asks.
+    # 100 % switches the check off.
     losses = [*_all_losses(old, new, max_loss)] if max_loss < 100 else []
     if losses:
         more = f"; {len(losses) - 1} more such losses" if losses[1:] else ""
@@ -88,7 +88,7 @@ def check_publishable(
 
 
 def _check_first(new: Usable) -> None:
-    # Later ones are compared: an operator who forced one for private hosts alone goes on with it.
+    # Only the first one: an operator who forced a snapshot of private hosts alone goes on with it.
     if not any(one & Quality.PUBLIC for one in new.directories.qualities):
         raise RefusedSnapshot(
             "the new snapshot is empty: it has no directory of which an active, public host has an"
@@ -110,7 +110,7 @@ def _all_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
 
 
 def _arch_losses(old: Usable, new: Usable) -> Iterator[str]:
-    """Say which arches are gone for clients, where the whole is well."""
+    """Yield the arches that are gone for clients, although the totals are fine."""
     kind = _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}")
     found = tallies(by_arch(old.repositories), by_arch(new.repositories), kind.quality)
     if any(tally.now for tally in found.values()):
@@ -120,15 +120,15 @@ def _arch_losses(old: Usable, new: Usable) -> Iterator[str]:
 
 
 def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
-    """Say what was lost beyond what is allowed: of all, then of categories where the whole is well.
+    """Yield each loss beyond the limit: of the totals, then of categories if the total is fine.
 
-    A category may lose a few things whatever the share, but not all that it has.
+    A category may lose a few things, however large their share, but not all that it has.
     """
     told = set()
     for kind in _TOTALS:
         found = _tallies(kind, old, new).values()
         total = Tally(*(sum(one[place] for one in found) for place in range(3)))
-        # One redirect of three goes when a release does.
+        # A few redirects may go whatever their share: one of three goes when a release does.
         few = kind.field == "redirects" and total.lost < _VERY_FEW and total.now
         if _is_much(total, max_loss) and not few:
             told.add(kind)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Integer, MetaData, Text
 
-# MirrorManager2 names its constraints by this rule wherever it gives no name itself.
+# MirrorManager2 names its constraints by this rule wherever it does not give a name.
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",

@@ -1,4 +1,4 @@
-"""Directories, host sets, repositories and file details: what can be asked for.
+"""Directories, host sets, repositories and file details: all that clients can ask for.
 
 The rules are those of docs/mirrormanager.md#what-can-be-asked-for, and for categories those of
 docs/mirrormanager.md#a-directory-in-several-categories.
@@ -20,7 +20,7 @@ _MAX_INTEGER = (1 << 63) - 1
 
 
 class Content(NamedTuple):
-    """The directories of a snapshot, their host sets, and what points at them."""
+    """The directories of a snapshot, their host sets, and the things that point at them."""
 
     host_sets: list[int]
     directories: list[Directory]
@@ -36,7 +36,7 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
         with left_out.row("directory", row.id):
             name = refuse_control(row.name, "name")
             if name != name.strip("/") or "//" in name:
-                raise ValueError("name with outer or double slashes: nobody can ask for it")
+                raise ValueError("name with outer or double slashes: no client can ask for it")
             if len(name.encode()) > MAX_NAME_BYTES:
                 raise ValueError(f"name of more than {MAX_NAME_BYTES:,} bytes: no path can be")
             usable.append(row)
@@ -70,14 +70,14 @@ def _directories(
     categories = _categories(rows, usable, host_table, left_out)
     up2date = _up2date(rows, left_out)
     parsed: dict[tuple[int, str], int] = {}
-    host_sets: dict[int, int] = {}  # bits, and their place in order of first use
+    host_sets: dict[int, int] = {}  # bits, and their index in order of first use
     directories = []
     for row in usable:
         category = categories.get(row.id)
         host_set = None
         if category is not None:
             key = category, up2date.get(row.id, "")
-            # Whole subtrees share one list of hosts, so most lists were seen before.
+            # Remembered: whole subtrees share a list of hosts, so most lists were seen before.
             if key not in parsed:
                 parsed[key] = _host_bits(key[1], host_table, category)
             host_set = host_sets.setdefault(parsed[key], len(host_sets))
@@ -147,12 +147,12 @@ def _is_within(name: str, topdir: str) -> bool:
 def _repositories(rows: Rows, index: dict[int, int], left_out: LeftOutRows) -> list[Repository]:
     arches = {arch.id: arch.name for arch in rows.arches}
     found: dict[tuple[str, str], Repository] = {}
-    # A name as it was meant first, then those with blanks around them.
+    # Rows without blanks come first, so that a row with blanks never takes their prefix.
     for row in sorted(rows.repositories, key=lambda row: (_has_blanks(row.prefix), row.id)):
         with left_out.row("repository", row.id):
             prefix = "" if row.prefix is None else stripped(row.prefix, "prefix")
             if not prefix:
-                raise ValueError("no prefix: nobody can ask for it")
+                raise ValueError("no prefix: no client can ask for it")
             arch = None if row.arch_id is None else arches.get(row.arch_id)
             if arch is None or row.version_id is None:
                 raise ValueError("no arch" if arch is None else "no version")
@@ -182,7 +182,7 @@ def _redirects(rows: Rows, repositories: list[Repository], left_out: LeftOutRows
                 raise ValueError("leads nowhere")
             asked = stripped(row.from_repo, "from_repo")
             if not asked:
-                raise ValueError("no from_repo: nobody can ask for it")
+                raise ValueError("no from_repo: no client can ask for it")
             if redirects.setdefault(asked, target) != target:
                 raise ValueError("the same from_repo as an earlier one, and another to_repo")
     for note in odd_redirects(redirects, repositories):
@@ -227,7 +227,7 @@ def _count(value: object, what: str) -> int:
 
 
 def _hash(name: str, text: object) -> bytes:
-    # A wrong hash must not make its file unchecked, so it takes the whole row with it.
+    # The whole row is left out: without the wrong hash alone, clients would not check the file.
     try:
         text = trimmed(text) if isinstance(text, str) else text
         value = bytes.fromhex(refuse_control("" if text is None else text, name))

@@ -5,9 +5,9 @@ from pathlib import Path
 from snapshot.file.errors import DataFileError
 from snapshot.file.wholefile import read_text
 
-# MirrorManager's utility/country_continent.csv, which has Cyprus and East Timor in Asia and Turkey
-# in Europe; BQ, CW, SS, SX and XK, which it lacks, by GeoNames. AP and EU are GeoIP's codes for
-# addresses of a region, AN and FX are countries that are no more.
+# From MirrorManager's utility/country_continent.csv, which has Cyprus and East Timor in Asia and
+# Turkey in Europe; BQ, CW, SS, SX and XK, which it lacks, are from GeoNames. AP and EU are GeoIP's
+# codes for addresses of a region; AN and FX are former countries.
 _COUNTRIES = {
     "AF": "AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW KE KM LR LS LY MA"
     " MG ML MR MU MW MZ NA NE NG RE RW SC SD SH SL SN SO SS ST SZ TD TG TN TZ UG YT ZA ZM ZW",
@@ -22,7 +22,7 @@ _COUNTRIES = {
     "SA": "AR BO BR CL CO EC FK GF GY PE PY SR UY VE",
 }
 
-# MaxMind's word for satellites and proxies: no continent.
+# MaxMind's code for the continent of satellites and proxies.
 _NONE = "--"
 
 
@@ -38,8 +38,8 @@ def built_in_continents() -> dict[str, str]:
 def read_continents(path: Path) -> dict[str, str]:
     """Return the built-in table with a CSV file of lines `CC,CONT` laid over it.
 
-    Lines whose country is not two characters are passed over, as mirrorlist-server does; `CC,--` is
-    a country without a continent. A file with no usable line raises DataFileError.
+    Lines whose country is not two characters are skipped, as mirrorlist-server does; `CC,--` is a
+    country without a continent. A file without a usable line raises DataFileError.
     """
     try:
         lines = read_text(path).removeprefix("\ufeff").splitlines()

@@ -1,13 +1,13 @@
-"""Which codes of two letters are countries, and what somebody meant whose code is not one."""
+"""Which codes of two letters are countries, and which country a wrong code probably means."""
 
 from collections.abc import Iterable
 
 from snapshot.export.continents import built_in_continents
 from snapshot.file.text import stripped
 
-# What GeoIP data say of addresses without a country: proxies, satellites, and of no place at all.
+# GeoIP data give these codes to addresses without a country: proxies, satellites, unknown places.
 _WITHOUT_CONTINENT = frozenset(("A1", "A2", "O1"))
-# How people write the countries that have mirrors, beside their codes.
+# Other ways in which people write the countries that have mirrors.
 _NAMES = {
     "AT": "AUSTRIA AUT",
     "AU": "AUSTRALIA AUS",
@@ -60,7 +60,7 @@ _NAMES = {
 
 
 class Countries:
-    """The countries of ISO 3166, the codes of GeoIP data, and what a site added of its own."""
+    """The countries of ISO 3166, the codes of GeoIP data, and the codes that a site added."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         """Take the codes that a site's table of continents has beside the built-in ones."""
@@ -72,14 +72,14 @@ class Countries:
         return code in self._known
 
     def parse(self, text: object) -> str:
-        """Return a code in upper case, empty for none; ValueError if it is not a country."""
+        """Return a code in upper case, "" for an absent one; ValueError if it is not a country."""
         country = stripped("" if text is None else text, "country").upper()
         if country and country not in self._known:
             raise ValueError(self.why_not(country))
         return country
 
     def why_not(self, country: str) -> str:
-        """Say that a country does not exist, with the one that is meant where that is known."""
+        """Return a text that a country does not exist, with the probable meaning if it is known."""
         meant = self._meant.get("-".join(country.split()))
         return f"there is no country {country:.40}" + (f"; {meant} is meant?" if meant else "")
 

@@ -1,7 +1,7 @@
-"""How much of the Internet netblocks cover: what is too wide, and which host has the most.
+"""How much of the Internet netblocks cover: which are too wide, and which host has the most.
 
-Who may edit one host writes its netblocks, and the clients in them get this host first, a private
-one too; so nobody gets everybody's clients by one row.
+A mirror admin writes the netblocks of a host, and clients in these get the host first, even if it
+is private. The limits keep one row from catching the clients of the whole Internet.
 """
 
 from collections import defaultdict
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from snapshot.export.netblock import Netblock, parse_netblock
 from snapshot.file.model import Host
 
-# MirrorManager's form allows its mirror admins no shorter prefix since 2017.
+# Since 2017, MirrorManager's form does not let mirror admins enter a shorter prefix.
 WIDEST_OF_HOST = {4: 16, 6: 32}
-# What registries give out at once; a row of this table is an administrator's, not a mirror admin's.
+# The largest blocks of registries; rows of this table are written by administrators only.
 WIDEST_OF_COUNTRY = {4: 8, 6: 12}
 # A site may give all its own addresses to a country: fc00::/7 (RFC 4193) is not the Internet.
 _UNIQUE_LOCAL = (0xFC << 120, (0xFE << 120) - 1)
-# Hosts are named from as many addresses on as sixteen of the widest netblocks have.
+# A host is named if its netblocks have as many addresses as sixteen of the widest ones.
 _MANY = {4: 1 << 20, 6: 1 << 100}
 # The addresses that clients on the Internet can have.
 _INTERNET = {4: (0, (1 << 32) - 1), 6: (1 << 125, (1 << 126) - 1)}
@@ -46,7 +46,7 @@ def _has_host_bits(netblock: Netblock, text: str) -> bool:
 
 
 def widest_host(named: Mapping[Netblock, Iterable[int]], hosts: Sequence[Host]) -> str | None:
-    """Say which host's netblocks cover the most addresses; None if nobody's cover many."""
+    """Return a note on the host whose netblocks cover the most addresses; None if that is few."""
     blocks: dict[tuple[int, int], list[Netblock]] = defaultdict(list)
     for netblock, indexes in named.items():
         for index in indexes:
@@ -64,7 +64,7 @@ def widest_host(named: Mapping[Netblock, Iterable[int]], hosts: Sequence[Host]) 
 
 
 def _addresses(version: int, netblocks: Iterable[Netblock]) -> int:
-    """How many addresses of the Internet netblocks have together."""
+    """Return how many addresses of the Internet netblocks cover together."""
     low, high = _INTERNET[version]
     count, after = 0, low
     for netblock in sorted(netblocks):

@@ -1,7 +1,7 @@
 """Waits for files to change, however they do: written in place, renamed over, on any file system.
 
-Looking once a second costs nothing, and sees what inotify does not: changes made by another
-machine on NFS, and files that come into being.
+A look once a second costs next to nothing, and sees changes that inotify does not: those made by
+another machine on NFS, and files that are created.
 """
 
 import time
@@ -23,7 +23,8 @@ def changes(
 ) -> Iterator[None]:
     """Yield at once, and then whenever any of the files has changed and is at rest again.
 
-    A file at rest looks the same twice, `seconds` apart; `asked` says that somebody wants it now.
+    A file at rest looks the same twice, `seconds` apart. If `asked` returns true, the next yield
+    comes without a change.
     """
     seen = _look(files)
     yield
@@ -40,7 +41,7 @@ def changes(
 def mounted(files: Sequence[Path]) -> list[Path]:
     """Return the files that are mount points themselves, as in `podman run -v FILE:FILE`.
 
-    Another file that takes the place of such a one on the host is never seen here.
+    If such a file is replaced on the host, the container goes on seeing the old file.
     """
     try:
         points = {line.split(" ")[4] for line in _MOUNTS.read_text().splitlines()}
@@ -50,7 +51,7 @@ def mounted(files: Sequence[Path]) -> list[Path]:
 
 
 def state_of(file: Path) -> FileState:
-    """Return what a file is like now; another value means that it has changed."""
+    """Return the state of a file now; another value means that the file has changed."""
     try:
         found = file.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""One directory of a snapshot with all that is known of it, for people who look for a fault."""
+"""Describes one directory of a snapshot in full, for people who look for a fault."""
 
 from msgspec import Struct
 
@@ -73,7 +73,7 @@ class Description(Struct, frozen=True):
     category: str | None
     """Null: no host can carry it."""
     readable: bool
-    """Whether anybody may read it."""
+    """Whether every client may read it."""
     ctime: int
     """When it changed."""
     repositories: list[str]

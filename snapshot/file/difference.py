@@ -1,7 +1,7 @@
-"""What changed between two snapshots, in the words of those who run mirrors.
+"""What changed between two snapshots, in the words of people who run mirrors.
 
-Hosts are the same by id, directories by name, repositories by prefix and arch; places in a
-snapshot mean nothing across two of them.
+Hosts are matched by id, directories by name, repositories by prefix and arch; an index in a
+snapshot means nothing in another snapshot.
 """
 
 from collections import Counter
@@ -15,10 +15,10 @@ from snapshot.file.reader import Snapshot
 
 # Percent. A distribution that drops its oldest release loses a fifth of its directories at once.
 DEFAULT_MAX_LOSS = 30
-"""How much of what clients can use a snapshot may lack of the one before it, in percent."""
+"""How much of what clients can use a new snapshot may lack of the previous one, in percent."""
 
 Fields = dict[str, object]
-"""What is said of one thing, by names that people understand."""
+"""The fields of one thing, by names that people understand."""
 
 
 class Side(Struct, frozen=True):
@@ -56,7 +56,7 @@ class Changes(Struct, frozen=True):
 
 
 class Carried(Struct, frozen=True):
-    """How many directories a host newly has up to date, and how many no longer."""
+    """How many directories a host gained, and how many it lost."""
 
     host: str
     """The host's name and number."""
@@ -67,9 +67,9 @@ class Carried(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """All that differs; equal ids mean that nothing does.
+    """All differences; equal ids mean that there are none.
 
-    `sections` names those whose bytes differ, the ones without a list here included.
+    `sections` names the sections whose bytes differ, also those without a list here.
     """
 
     old: Side
@@ -197,7 +197,7 @@ def _fields(old: Fields, new: Fields) -> dict[str, Change]:
 
 
 def _value(value: object) -> object:
-    # Hundreds of names for thousands of directories say less than how many there are.
+    # A count, because hundreds of names for each of thousands of directories cannot be read.
     return len(value) if isinstance(value, frozenset) else value
 
 
@@ -210,7 +210,7 @@ def _carried(before: _View, after: _View) -> list[Carried]:
     gained: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     old = before.by_name()
-    # Whole subtrees change alike, so most pairs of host sets come again and again.
+    # Whole subtrees change alike, so most pairs of host sets occur many times.
     pairs = Counter(
         (before.hosts_of(old[name]), after.hosts_of(row))
         for name, row in after.by_name().items()

@@ -1,4 +1,4 @@
-"""What can go wrong on the backend's side, and the exit code each error stands for.
+"""The errors of the backend as a tree, each with its exit code.
 
 BackendError
 ├── SnapshotError (3)           the snapshot file cannot be used
@@ -11,8 +11,8 @@ BackendError
 │   ├── DamagedSnapshot             the checksum says that bytes changed
 │   ├── MalformedSnapshot           a section is missing, out of bounds or contradicts itself
 │   ├── ForeignSnapshot             not sealed with the key that was given
-│   └── RefusedSnapshot             a new one that had better not replace the old one
-├── DatabaseURLError (2)        not a database URL that we know
+│   └── RefusedSnapshot             a new one that must not replace the old one
+├── DatabaseURLError (2)        not a database URL of a known kind
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
@@ -73,7 +73,7 @@ class RefusedSnapshot(SnapshotError):
 
 
 class DatabaseURLError(BackendError):
-    """A database URL that is not of a kind we know."""
+    """A database URL that is not of a known kind."""
 
     exit_code = 2
 

@@ -1,7 +1,7 @@
 """The container of a snapshot: header, section table, checksum, snapshot id.
 
 Everything here is also in docs/snapshot-format.md, which is enough to write another reader.
-What the sections hold is the business of `sections`; this module only knows their bytes.
+`sections` knows what the sections mean; this module only knows their bytes.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ from snapshot.file.errors import (
 )
 from snapshot.file.wholefile import open_regular
 
-# The first byte is not ASCII and the last a line feed, so that a transfer as text shows.
+# The first byte is not ASCII and the last is a line feed (as in PNG's signature), so that a
+# transfer in text mode damages the magic and is noticed.
 MAGIC = b"\x89MLSNAP\n"
-# A reader of major version N reads N and N-1; a new minor version only adds sections or
-# fields at the end of an array, which older readers pass over.
+# A reader of major version N reads N and N-1; a new minor version only adds sections, or
+# fields at the end of an array; older readers ignore both.
 MAJOR, MINOR = 1, 1
 HEADER = struct.Struct("<8sHHIQqq16s32s32s8x")
 ENTRY = struct.Struct("<16sQQI4x")
@@ -132,11 +133,11 @@ def pack(sections: list[Section], built: int, read: int, key: bytes | None = Non
 def open_container(path: str | os.PathLike[str], key: bytes | None = None) -> Container:
     """Map and verify a snapshot file; every way in which it can be bad has its own error.
 
-    With a key the file must be sealed with it; without one a seal is not looked at.
+    With a key, the file must be sealed with the key; without a key, a seal is ignored.
 
-    What is mapped is an anonymous copy that forked processes share: what was verified stays as
-    it was, even if somebody writes over the file in place, which would end a process that had
-    mapped the file itself.
+    The container is an anonymous copy in memory that forked processes share, not a map of the
+    file: if the file were overwritten in place, the verified bytes of a map would change, and a
+    shorter file would end the process by SIGBUS.
     """
     path = Path(path)
     header, data = _read(path)
@@ -154,7 +155,7 @@ def _aligned(offset: int) -> int:
 def _read(path: Path) -> tuple[Header, memoryview]:
     """Return the header and a copy of the whole file, if its first bytes and size are a snapshot's.
 
-    Another kind of file, of whatever size, costs no more than its first bytes.
+    Of another kind of file, only the first bytes are read, however large the file is.
     """
     try:
         with open_regular(path) as file:
@@ -178,7 +179,7 @@ def _copy(file: BufferedReader, size: int, path: Path) -> memoryview:
 
 
 def _read_header(data: bytes, path: Path) -> Header:
-    # A cut file may end within the magic, so what is there is compared first.
+    # A file that was cut short may end within the magic: compare as many bytes as there are.
     if not MAGIC.startswith(data[: len(MAGIC)]):
         raise NotASnapshot(f"{path}: not a snapshot: it does not begin like one")
     if len(data) < HEADER.size:

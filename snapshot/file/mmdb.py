@@ -1,9 +1,9 @@
-"""Reads an mmdb file from bytes that nobody else can write over, and finds what is damaged in it.
+"""Reads an mmdb file from a copy of its bytes, and finds damage in it.
 
 The format is that of https://maxmind.github.io/MaxMind-DB/: a tree of nodes by the bits of an
 address, records that the tree points at, metadata at the end; it has no checksum. Everything here
-is Python, on bytes in memory: what a damaged file can do is to raise DamagedMmdb, after work that
-its size bounds.
+is Python, on bytes in memory: the worst that a damaged file can do is to raise DamagedMmdb, after
+work that the file's size bounds.
 """
 
 import sys
@@ -24,14 +24,14 @@ _TAIL_BYTES = 128 * 1024
 _GAP = 16
 _HIGH, _LOW = bytes(byte >> 4 for byte in range(256)), bytes(byte & 15 for byte in range(256))
 _IPV4_BITS, _IPV6_BITS = 32, 128
-# Nodes that are reached again on purpose: ::ffff:0:0/96, 2002::/16 and 2001::/32 lead to IPv4's.
+# Three networks lead to the IPv4 tree again, on purpose: ::ffff:0:0/96, 2002::/16 and 2001::/32.
 _MOST_ALIASES = 16
-# The latest moment that a date can be made of.
+# The latest time that `datetime` can express.
 _LAST_SECOND = 253_402_300_799
 
 
 class Metadata(Struct, frozen=True):
-    """What a file says of itself; `build_epoch` is in seconds since 1970, UTC."""
+    """The metadata in a file; `build_epoch` is in seconds since 1970, UTC."""
 
     binary_format_major_version: Literal[2]
     node_count: int
@@ -42,14 +42,14 @@ class Metadata(Struct, frozen=True):
 
 
 class Mmdb:
-    """A file whose tree was verified: each node is reached, each end points at a record's place."""
+    """A file whose tree was verified: each node is reached, each end points at a record."""
 
     def __init__(self, data: bytes, most_looks: int | None = None) -> None:
         """Take the bytes of a file; raises DamagedMmdb.
 
-        With `most_looks`, an even sample of about so many ends of nodes is looked at in a larger
-        tree, and `records` are those of the sample: for who looks addresses up by a reader that
-        no damage can end, and needs to know only that the file is not a damaged one.
+        With `most_looks`, only an even sample of about this many ends of nodes is checked in a
+        larger tree, and `records` are those of the sample. This is for callers who look addresses
+        up by a reader that survives damage, and only want to know that the file is sound.
         """
         self.metadata, end = _metadata(data)
         nodes, size = self.metadata.node_count, self.metadata.record_size
@@ -71,7 +71,7 @@ class Mmdb:
     def networks(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield each network: IP version, first address, prefix length, place of its record.
 
-        IPv4 networks come once, whatever other names an IPv6 tree has for them.
+        IPv4 networks come once, although an IPv6 tree has them under several prefixes.
         """
         nodes, top = self.metadata.node_count, self._bits
         ipv4 = self._ipv4_node()
@@ -114,13 +114,13 @@ class Mmdb:
                 links += 1
             elif number > nodes:
                 ends.add(number)
-        # Who writes a tree numbers the nodes that it has, so one that is not reached was lost; of
-        # a sample one sees that many are reached again, where other nodes belong.
+        # A writer numbers only nodes that are in the tree, so a node that is not reached means
+        # damage. In a sample, damage shows because many nodes are reached more than once.
         lost = reached.count(0) - 1 if every == 1 else links - reached.count(1) - _MOST_ALIASES
         if nodes and (reached[0] or lost > 0):
             raise DamagedMmdb("its tree does not hang together")
         places = sorted(number - self._first for number in ends)
-        # All ends, however large the tree is: at C speed.
+        # `max` at C speed, so that all ends are checked, however large the tree is.
         last = max(self._records, default=nodes)
         if (places and places[0] < 0) or (last > nodes and last - self._first >= size):
             raise DamagedMmdb("its tree points outside its records")
@@ -128,7 +128,7 @@ class Mmdb:
 
 
 def _step(count: int, most: int | None) -> int:
-    """How far apart of `count` ends those are that are looked at: odd, for left and right ones."""
+    """Return the distance between the sampled ends: odd, so that left and right ends are seen."""
     step = 1 if most is None else -(-count // most) or 1
     return step | 1
 
@@ -182,8 +182,8 @@ def _columns(tree: bytes, size: int) -> "array[int]":
     return records
 
 
-# For each byte of big-endian ends in 32 bits: where it is first, and how far apart, and through
-# which table; None is zero.
+# For each byte of a big-endian end in 32 bits: its first offset, the step to the next, and the
+# table that translates it; None is a zero byte.
 _LAYOUT: dict[int, tuple[tuple[int | None, int, bytes | None], ...]] = {
     24: ((None, 3, None), (0, 3, None), (1, 3, None), (2, 3, None)),
     28: (

@@ -1,7 +1,7 @@
 """The values in an mmdb file, decoded within limits: texts, numbers, maps, lists, pointers.
 
 https://maxmind.github.io/MaxMind-DB/#output-data-section. Pointers may make a record of any size
-out of few bytes, so the number of values is limited, and so is how deep they stand.
+out of few bytes, so the number of values and the depth of their nesting are limited.
 """
 
 import struct
@@ -10,18 +10,18 @@ import struct
 MOST_VALUES = 4096
 _MOST_LEVELS = 32
 _POINTER, _TEXT, _DOUBLE, _BYTES, _MAP, _INT32, _LIST, _FLAG, _FLOAT = 1, 2, 3, 4, 7, 8, 11, 14, 15
-# Of whole numbers without a sign: how many bytes they have at most.
+# The most bytes of each kind of unsigned integer.
 _NUMBERS = {5: 2, 6: 4, 9: 8, 10: 16}
-# What is added to a pointer of one, two, three and four bytes.
+# The format adds these to a pointer of one, two, three and four bytes.
 _BEYOND = (0, 2048, 526_336, 0)
 
 
 class DamagedMmdb(ValueError):
-    """Bytes that no sound mmdb file has; the text says what is wrong with the file."""
+    """A damaged mmdb file; the text says what is wrong with it."""
 
 
 class Values:
-    """A part of a file in which values stand and point at each other."""
+    """A part of a file that holds values, which may point at each other."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         """Take the file's bytes and the limits of the part."""
@@ -72,7 +72,7 @@ class Values:
         if size < 4:
             number += (control & 7) << 8 * size
         place = self._start + number
-        # Pointers never point at pointers.
+        # The format: a pointer must not point to another pointer.
         if place >= self._end or self._data[place] >> 5 == _POINTER:
             raise DamagedMmdb("a record is damaged")
         return self._value(place, levels)[0], at + size

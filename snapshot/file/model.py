@@ -11,7 +11,7 @@ from msgspec import Struct
 
 
 class Inactive(IntFlag):
-    """Which of the four active flags are off; a host is active when none is.
+    """Which of the four active flags are off; a host is active when all four are on.
 
     Source: docs/mirrormanager.md#active-hosts (mirrorlist-server asks for all four).
     """
@@ -23,7 +23,7 @@ class Inactive(IntFlag):
 
 
 class Host(Struct, frozen=True, array_like=True):
-    """One mirror with what decides who is offered it; bandwidth in Mbit/s, 1 to 10000."""
+    """One mirror with the fields that decide who is offered it; bandwidth in Mbit/s, 1 to 10000."""
 
     id: int
     name: str
@@ -125,7 +125,7 @@ class Report(Struct, frozen=True, array_like=True):
     """What the exporter read: rows a table, and the rows it left out.
 
     `origin` is `database`, or `cache` for mirrorlist-server's file, which holds less. `notes` are
-    lines about what no single row is to blame for; `names` what DNS said of the netblocks' names.
+    lines about troubles that no single row causes; `names` are DNS answers for netblocks' names.
     """
 
     row_counts: dict[str, int]
@@ -138,9 +138,9 @@ class Report(Struct, frozen=True, array_like=True):
 class History(Struct, frozen=True):
     """When exports first showed what they show of each directory; seconds since 1970, UTC.
 
-    Moments are one a directory, in their order: the `cursor` of the first export that showed it
-    so, or 0 if the export of `since`, the first one known, did already. `cursor` is the time of
-    the database read, or one more than the cursor before it if that is later.
+    `moments` has one entry a directory, in the directories' order: the `cursor` of the first export
+    that showed the directory as it is now, or 0 if the first known export, that of `since`, did.
+    `cursor` is the time of the database read, or the previous cursor plus one if that is later.
     """
 
     since: int
@@ -153,7 +153,7 @@ class SnapshotData(Struct, frozen=True):
 
     Host sets are integers whose bit i stands for the host of index i; directories are sorted
     by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
-    since 1970, UTC. There is no history where no change times are known.
+    since 1970, UTC. `history` is None if no change times are known.
     """
 
     read: int

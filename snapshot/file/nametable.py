@@ -1,6 +1,6 @@
 """The names of directories in bytes: sorted, front-coded in blocks, found by bisection.
 
-Written and read as `sections` does it, whose part it is.
+It is one of the sections' layouts, like those in `sections`.
 """
 
 import struct
@@ -14,8 +14,8 @@ from snapshot.file.text import refuse_control
 
 # Names a block: a lookup decodes one block, so smaller is faster and larger is more compact.
 NAMES_PER_BLOCK = 16
-# What a reader takes, so that few bytes cannot stand for many: a path that a system could open, and
-# eight times the names of a block.
+# A reader's limits, so that few bytes cannot expand to many: the length of a path that a system
+# could open, and eight times the names of a block.
 MAX_NAME_BYTES = 4096
 MAX_NAMES_PER_BLOCK = 128
 _ONE_BYTE = 0x7F
@@ -75,7 +75,7 @@ class Names:
             if offset != place:
                 raise ValueError("a block is out of place")
             names, place = _decoded(data, place, self._in_block(block))
-            # The root has the empty name, and comes first.
+            # The empty name of the root comes first, before any name that is compared with it.
             if (block and names[0] <= last) or sorted(set(names)) != names:
                 raise ValueError("names are not sorted")
             last = names[-1]
@@ -95,10 +95,10 @@ class Names:
 
 
 def _decoded(data: bytes | memoryview, place: int, count: int) -> tuple[list[bytes], int]:
-    """Return so many names of a block, and where they end."""
+    """Return the first `count` names of a block, and where they end."""
     name, names = b"", []
     for _ in range(count):
-        # Nearly all numbers have one byte, and a call for each is half of the time.
+        # Inlined: nearly all numbers have one byte, and a call for each would double the time.
         shared, length = data[place], data[place + 1]
         place += 2
         if shared > _ONE_BYTE or length > _ONE_BYTE:
@@ -114,7 +114,7 @@ def _decoded(data: bytes | memoryview, place: int, count: int) -> tuple[list[byt
 
 
 def verify_text(text: str) -> None:
-    """Raise ValueError if a text has what cannot stand in a list; no ASCII is looked at twice."""
+    """Raise ValueError if a text has characters that cannot stand in a list."""
     if not (text.isascii() and text.isprintable()):
         refuse_control(text, "a text")
 

@@ -7,5 +7,5 @@ NOISE = frozenset((".snapshot", ".~tmp~"))
 
 
 def is_noise(name: str) -> bool:
-    """Return whether a directory, by its full path, is such a one or lies in one."""
+    """Return whether a directory, by its full path, is noise or lies in a noise directory."""
     return "." in name and not NOISE.isdisjoint(name.split("/"))

@@ -1,4 +1,4 @@
-"""Which directories anybody can reach: readable ones, below readable ones only."""
+"""Which directories every client can reach: readable ones, below readable ones only."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from snapshot.file.model import Directory
 
 
 def reachable(directories: Sequence[Directory]) -> list[bool]:
-    """Return for each directory whether it and all above it are readable.
+    """Return for each directory whether it and all directories above it are readable.
 
-    A scanner may keep the own flag of what is below an unreadable directory; a release that is
-    hidden until its day is such a tree. Source: docs/mirrormanager.md#unreadable-directories.
+    Some scans keep the own flag of a directory below an unreadable one, such as a release that is
+    hidden until its day. Source: docs/mirrormanager.md#unreadable-directories.
     """
     hidden = {one.name for one in directories if not one.readable}
     if not hidden:
         return [True] * len(directories)
-    # By the directory that they are in, which most share with others.
+    # Remembered by the parent directory, which most directories share with others.
     known = {"": "" in hidden}
     return [
         one.readable and not _is_hidden(one.name.rpartition("/")[0], hidden, known)

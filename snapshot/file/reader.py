@@ -29,18 +29,18 @@ from snapshot.file.nametable import Names, verify_text
 
 T = TypeVar("T")
 
-# Decoded, a byte may take fifty; a production-size set has 125 KB of hosts' URLs.
+# A decoded byte may take fifty bytes of memory; a production-size set has 125 KB of hosts' URLs.
 MAX_MESSAGE_BYTES = 8 << 20
-# A bad row may stand for each of millions; only `inspect` reads of them.
+# Larger, because each of millions of rows may be reported; only `inspect` reads the report.
 MAX_REPORT_BYTES = 128 << 20
 _MAX_BANDWIDTH = 1 << 31
-# The latest moment that a date can be made of.
+# The latest time that `datetime` can express.
 _LAST_SECOND = 253_402_300_799
 
-# What does not change an answer, or changes with each export.
+# Sections that do not change an answer, or that change with each export.
 _NO_CONTENT = frozenset(("report", "history"))
 
-# What decoding bytes that were not meant so may raise.
+# The errors that decoding arbitrary bytes may raise.
 _CONTRADICTIONS = (
     ValueError,
     TypeError,
@@ -62,8 +62,8 @@ class Snapshot:
     ) -> None:
         """Open a snapshot file; raises a SnapshotError that says what is wrong with it.
 
-        With a key (of `snapshot.file.seal`) a file that was not sealed with it is refused. What
-        has the same bytes as in one opened `before` is not verified again.
+        With a key (of `snapshot.file.seal`), a file that is not sealed with the key is refused.
+        Sections with the same bytes as in the snapshot `before` are not verified again.
         """
         self.path = os.fspath(path)
         container = open_container(path, key)
@@ -144,9 +144,9 @@ class Snapshot:
 
     @cached_property
     def history(self) -> History:
-        """When exports first showed what they show of each directory.
+        """When exports first showed each directory as it is now.
 
-        A snapshot that has none is the first one: it knows of nothing before its own read.
+        A snapshot without this section is taken for the first one: nothing changed before it.
         """
         table, count = self._history, self.directory_count
         if table is None:
@@ -210,8 +210,8 @@ class Snapshot:
     def host_set(self, index: int) -> tuple[int, ...]:
         """Return the indexes of the hosts of a host set, rising."""
         bits = self._guard("host_sets", lambda: self._host_sets[index])
-        # Reading the binary text backwards is ten times faster than shifting bit by bit; and sets
-        # of the same numbers, instead of equal ones, take a quarter of the memory.
+        # Reading the binary text backwards is ten times faster than shifting bit by bit, and
+        # `_indexes` shares one int object an index, which takes a quarter of the memory.
         return tuple(compress(self._indexes, map(int, f"{bits:b}"[::-1])))
 
     def file_details(self, directory: int) -> dict[str, tuple[FileDetail, ...]]:
@@ -270,13 +270,13 @@ class Snapshot:
             self._guard("file_details", lambda: self._file_details.verify(count))
 
     def _is_as_in(self, before: "Snapshot | None", name: str) -> bool:
-        # Copies, as two views would be compared item by item.
+        # Copies, because two memoryviews would be compared item by item.
         sections = before._sections if before else {}
         same = name in sections and name in self._sections
         return same and bytes(sections[name]) == bytes(self._sections[name])
 
     def _verify_columns(self) -> None:
-        # Whole columns at C speed, so that no later lookup can point outside.
+        # Whole columns are checked at C speed, so that no later lookup can point outside.
         directories = self._directories
         if self._names.count != directories.count:
             raise self._malformed("directories", "another number of names")

@@ -25,7 +25,7 @@ class Reason(StrEnum):
     ENOUGH_NEARER = "enough-nearer"
 
 
-# Where there are braces, a detail stands there.
+# The detail of a reason replaces the braces.
 _SENTENCES = {
     Reason.INACTIVE: "inactive: switched off {}",
     Reason.NO_CATEGORY: "does not carry the category {}",
@@ -39,7 +39,7 @@ _SENTENCES = {
         "at least {} nearer hosts are listed, so the global tier was not needed"
     ),
 }
-# These are reasons of a whole country, so its name stands before the sentence.
+# All hosts of a country share these reasons, so the country's name stands before the sentence.
 _OPENINGS = {
     Reason.COUNTRY_NOT_ASKED: "in {}, ",
     Reason.ENOUGH_NEARER: "in {}: ",
@@ -58,7 +58,7 @@ def sentence(reason: Reason, detail: object = "") -> str:
 
 
 def opening(reason: Reason, country: str) -> str:
-    """Return what stands before the sentence of a reason that a whole country has, or nothing."""
+    """Return the text before the sentence of a reason that a whole country has, else ""."""
     return _OPENINGS.get(reason, "").format(country)
 
 
@@ -68,7 +68,7 @@ def is_of_country(reason: Reason) -> bool:
 
 
 def switched_off(flags: int) -> str:
-    """Return the detail of INACTIVE: which flags are off, and whose they are."""
+    """Return the detail of INACTIVE: which flags are off, and who sets them."""
     return " and ".join(text for flag, text in _SWITCHED_OFF.items() if flags & flag)
 
 

@@ -1,4 +1,4 @@
-"""Redirects of repositories that help nobody: to nowhere, to themselves, in a circle."""
+"""Redirects of repositories that help no client: to nowhere, to themselves, in a circle."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -10,9 +10,9 @@ _MOST_SHOWN = 5
 def odd_redirects(
     redirects: Mapping[str, str], repositories: Sequence[Repository]
 ) -> Iterator[str]:
-    """Yield a line for each way in which redirects are odd, with those that are.
+    """Yield a line for each kind of odd redirect, which names the redirects.
 
-    A server follows one redirect and no second one.
+    A server follows one redirect, and never a second one.
     """
     disabled = {row.prefix for row in repositories if row.disabled}
     known = {row.prefix for row in repositories}

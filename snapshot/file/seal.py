@@ -1,7 +1,7 @@
 """The key that snapshots are sealed with, so that a server refuses a foreign one.
 
-The hashes in a snapshot are what clients check unsigned metadata against: who can put a file in
-its place decides what is installed (docs/threat-model.md).
+Clients check unsigned metadata against the hashes in a snapshot: a person who can replace the
+snapshot decides what clients install (docs/threat-model.md).
 """
 
 import hashlib
@@ -10,14 +10,14 @@ from pathlib import Path
 from snapshot.file.errors import DataFileError
 from snapshot.file.wholefile import MOST_TEXT_BYTES, read_regular
 
-# 128 bits as hexadecimal digits; a shorter text is rather a password than a key.
+# 128 bits as hexadecimal digits; a shorter text is probably a password, not a key.
 MIN_KEY_BYTES = 32
 
 
 def read_key(path: Path) -> bytes:
     """Return the key that a file holds, as 64 bytes; raises DataFileError.
 
-    White space around the text does not count, so that an editor's line end does no harm.
+    White space around the text is ignored, so that an editor's line end does no harm.
     """
     try:
         text = read_regular(path, MOST_TEXT_BYTES).strip()
@@ -29,7 +29,7 @@ def read_key(path: Path) -> bytes:
             f" make one: (umask 077; openssl rand -hex 32 > {path})"
         )
     if not text.strip(b"\0"):
-        # What a disk has in the place of a file that it lost.
+        # Zeros are what a file system may leave after a crash in the place of a file's content.
         raise DataFileError(
             f"{path}: not a secret: it has nothing but zeros;"
             f" make one: (umask 077; openssl rand -hex 32 > {path})"

@@ -1,6 +1,6 @@
-"""How each section's content stands in bytes, both ways.
+"""Encodes and decodes the content of each section.
 
-Small things are MessagePack; what grows with the number of directories or netblocks has a
+Small things are MessagePack; data that grows with the number of directories or netblocks has a
 fixed layout that is read in place, so opening costs the same at any size. Integers are
 little-endian. A view that contradicts itself raises ValueError, IndexError or struct.error;
 `reader` turns these into MalformedSnapshot.
@@ -57,7 +57,7 @@ class HostSets:
     def verify(self, hosts: int, directories: int) -> None:
         """Raise ValueError unless there are as many bits as hosts.
 
-        Without a host sets take no bytes, so only the directories bound their number.
+        Without hosts, host sets take no bytes, so only the directories bound their number.
         """
         if self._width != -(-hosts // 8) or (not hosts and self.count > directories + 1):
             raise ValueError("another number of hosts or directories")
@@ -149,7 +149,7 @@ def pack_history(history: History) -> bytes:
 
 
 class HistoryTable:
-    """The stored history; what it says of each directory is put together when asked for."""
+    """The stored history; the moments of all directories are put together when asked for."""
 
     def __init__(self, view: memoryview) -> None:
         self.since: int
@@ -164,7 +164,7 @@ class HistoryTable:
             raise ValueError("another number of directories")
 
     def history(self, directories: int) -> History:
-        """Return the history of so many directories."""
+        """Return the history of this many directories."""
         moments, place = array("q", bytes(8 * directories)), 0
         for moment, count in zip(self._moments, self._counts, strict=True):
             for directory in self.directories[place : place + count]:
@@ -204,14 +204,14 @@ class FileDetailTable:
         return _file_details_decoder.decode(self._maps[start:end])
 
     def verify(self, directories: int) -> None:
-        """Raise what decoding raises, or ValueError, if any file's details cannot be used.
+        """Raise ValueError, or an error of decoding, if any file's details cannot be used.
 
-        About 3 us a directory that has some.
+        Takes about 3 us a directory that has details.
         """
         numbers, offsets = list(self._numbers), list(self._offsets)
         if sorted(set(numbers)) != numbers or (numbers and numbers[-1] >= directories):
             raise ValueError("a directory that does not exist")
-        # Or few bytes could stand for the details of many.
+        # Otherwise a few bytes could be the details of many directories.
         if sorted(set(offsets)) != offsets or offsets[:1] not in ([], [0]):
             raise ValueError("details are out of place")
         for start, end in pairwise([*offsets, len(self._maps)]):

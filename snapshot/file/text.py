@@ -2,14 +2,14 @@
 
 import re
 
-# Source: docs/protocol.md#values. One of these in a list would start a line of its own.
+# Source: docs/protocol.md#values. Any of these in a list would start a new line.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # XML 1.0 has no way to write these two.
 _NOT_XML = re.compile("[\ufffe\uffff]")
-# What no list can have in a line as it is.
+# The characters that a line of a list cannot hold.
 UNWRITABLE = re.compile(f"{CONTROL.pattern}|{_NOT_XML.pattern}")
-# What a paste brings along, all of it unseen: spaces of each width, a byte order mark, what joins
-# or parts letters, what turns the direction of text.
+# Invisible characters that pasted text may bring: spaces of each width, a byte order mark,
+# joiners and separators of letters, and marks that turn the direction of text.
 _INVISIBLE = "\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _BLANKS = rf"(?:[ \t\r\n\xa0\u1680\u2000-\u200a\u202f\u205f\u3000{_INVISIBLE}])+"
 _AROUND = re.compile(rf"\A{_BLANKS}|{_BLANKS}\Z")
@@ -18,9 +18,9 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
 
 def refuse_control(text: object, what: str) -> str:
-    """Return the text; ValueError if it is none, has a control character or broken UTF-8."""
+    """Return the text; ValueError if it is not text, has a control character or broken UTF-8."""
     if not isinstance(text, str):
-        # NULL where MirrorManager allows none, or anything at all in a column of SQLite.
+        # NULL, which MirrorManager forbids here, or another type: SQLite's columns take any.
         raise ValueError(f"{what} is not text")
     if CONTROL.search(text):
         raise ValueError(f"{what} has a control character")
@@ -32,20 +32,20 @@ def refuse_control(text: object, what: str) -> str:
 
 
 def printable(text: object) -> str:
-    """Return the text with `?` for control characters and broken UTF-8, empty if it is none."""
+    """Return the text with `?` for control characters and broken UTF-8; "" if it is not text."""
     if not isinstance(text, str):
         return ""
     return _SURROGATE.sub("?", CONTROL.sub("?", text))
 
 
 def trimmed(text: str) -> str:
-    """Return a text without the blanks around it, those that nobody sees among them."""
-    # Nearly every text has none, and is looked at once for each row.
+    """Return a text without the blanks around it, invisible characters included."""
+    # The fast way first: nearly every text has no blanks, and every row's text comes here.
     return text if text.isascii() and text == text.strip() else _AROUND.sub("", text)
 
 
 def stripped(text: object, what: str) -> str:
-    """Return a name that somebody typed without the blanks around it; raises as `refuse_control`.
+    """Return a typed name without the blanks around it; raises what `refuse_control` raises.
 
     Source: docs/mirrormanager.md#blanks-around-what-was-typed.
     """
@@ -53,7 +53,7 @@ def stripped(text: object, what: str) -> str:
 
 
 def without_userinfo(text: str) -> str:
-    """Return a URL or an address for people, with `***` for all before its last @."""
+    """Return a URL or an address for people, with `***` for the user and password before its @."""
     scheme, mark, rest = text.partition("://")
     if not mark or "@" in scheme:
         scheme, mark, rest = "", "", text

@@ -1,7 +1,7 @@
-"""Reads a file that comes from elsewhere: a regular one, of a size with a limit, never hanging.
+"""Reads a file from elsewhere: only a regular file, of a limited size, and never hanging.
 
-What is refused raises OSError whose `strerror` says why, as a missing file does, so each caller
-has one error to turn into its own.
+A refused file raises OSError, like a missing file, with the reason in `strerror`; so each caller
+turns a single kind of error into its own.
 """
 
 import errno
@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-# Settings, keys, tables of countries: a hundred times what anybody has.
+# For settings, keys and tables of countries: a hundred times the size of real ones.
 MOST_TEXT_BYTES = 1 << 20
-# Far more than any of the data files out there has.
+# Far more than any known data file has.
 MOST_DATA_BYTES = 1 << 30
 # Files of /proc say that their size is 0.
 _GROWTH = 4 << 20
 
 
 def open_regular(path: Path, most: int | None = None) -> BufferedReader:
-    """Open a file for reading if it is a regular one, and of at most so many bytes.
+    """Open a regular file of at most `most` bytes for reading; raises OSError for any other.
 
-    A pipe would wait for its writer, a device may never end.
+    A pipe would wait for its writer, and a device may never end.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -40,13 +40,13 @@ def open_regular(path: Path, most: int | None = None) -> BufferedReader:
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """Return the whole of a regular file of at most so many bytes."""
+    """Return the content of a regular file of at most `most` bytes."""
     with open_regular(path, most) as file:
         return read_open(file, most)
 
 
 def read_open(file: BufferedReader, most: int) -> bytes:
-    """Return what an open file has from its place on, though it may grow meanwhile."""
+    """Return the rest of an open file, which may grow meanwhile, up to `most` bytes."""
     data = bytearray()
     # Files of /proc have bytes, and say that their size is 0.
     while chunk := file.read(max(1 << 16, os.fstat(file.fileno()).st_size - len(data) + 1)):
@@ -57,10 +57,10 @@ def read_open(file: BufferedReader, most: int) -> bytes:
 
 
 def lines_of(file: BufferedReader, most: int, *, whole: bool = False) -> Iterator[bytes]:
-    """Yield each line without its line feed; of a longer one its first `most` bytes.
+    """Yield each line without its line feed; of a line longer than `most` bytes its first ones.
 
-    A `whole` file has about the size that it has now: one that is written to faster than it is
-    read would have no end, and raises OSError.
+    With `whole`, OSError is raised if the file grows much beyond its size at the start: if a file
+    is written faster than it is read, reading would never end.
     """
     rest, read = b"", 0
     limit = 2 * os.fstat(file.fileno()).st_size + _GROWTH if whole else None
@@ -77,5 +77,5 @@ def lines_of(file: BufferedReader, most: int, *, whole: bool = False) -> Iterato
 
 
 def read_text(path: Path, most: int = MOST_TEXT_BYTES) -> str:
-    """Return a small file's text; raises ValueError too, if it is not UTF-8."""
+    """Return a small file's text; raises OSError, or ValueError if it is not UTF-8."""
     return read_regular(path, most).decode("utf-8")

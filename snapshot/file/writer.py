@@ -1,4 +1,4 @@
-"""Writes a snapshot: encodes its sections and puts the file in place whole."""
+"""Writes a snapshot: encodes its sections, and puts the complete file in place at once."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from snapshot.file.format import MAGIC, Section, pack
 from snapshot.file.model import SnapshotData
 from snapshot.file.nametable import pack_names
 
-# Readers are other users: rsync, the container's user, a person with `inspect`.
+# Readable for all, because readers are other users: rsync, a container's user, a person.
 MODE = 0o644
 _INSTEAD = "move it away or choose another --output (export and import-cache: --force replaces it)"
 
@@ -29,15 +29,16 @@ def encode(data: SnapshotData, built: int | None = None, key: bytes | None = Non
 
 
 def followed(path: Path) -> Path:
-    """Return where a symbolic link leads, as the link is to stay; any other path as it is."""
-    # os.path, as pathlib raises for a name that is too long.
+    """Return the target of a symbolic link, because the link shall stay; else the path itself."""
+    # os.path, because pathlib raises for a name that is too long.
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise OutputError if a file is there that is not a snapshot, so not ours to replace.
+    """Raise OutputError if a file is there that is not a snapshot, and so must not be replaced.
 
-    A damaged or cut snapshot is one, by its first bytes; an empty file holds nothing to lose.
+    A damaged or cut snapshot still counts as a snapshot by its first bytes; an empty file holds
+    nothing to lose.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -57,7 +58,7 @@ def check_replaceable(path: Path) -> None:
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Raise OutputError if a file cannot be put in this place, or is one of the inputs.
 
-    For use before long work; whether the disk has room shows at the end only.
+    For use before long work; only the end shows whether the disk has room.
     """
     try:
         if not stat.S_ISDIR(path.parent.stat().st_mode):
@@ -76,14 +77,14 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    # What cannot be looked at is for those to name who read it.
+    # A file that cannot be looked at is named by the code that reads it.
     with suppress(OSError):
         return path.samefile(other)
     return False
 
 
 def replace_file(path: Path, content: bytes | bytearray) -> None:
-    """Write a file whole or not at all, in the place of an older one; raises OutputError."""
+    """Replace a file by new content, whole or not at all; raises OutputError."""
     with staged(path, content):
         pass
 
@@ -92,7 +93,8 @@ def replace_file(path: Path, content: bytes | bytearray) -> None:
 def staged(path: Path, content: bytes | bytearray) -> Iterator[Path]:
     """Write a file beside `path` and sync it; as the block ends, rename it over `path`.
 
-    The block is given the whole new file; if it raises, the new file goes and the old one stays.
+    The block is given the path of the new file; if the block raises, the new file is removed and
+    the old one stays.
     The directory is synced last. If `path` is a symbolic link, all of this is done where it leads.
     Raises OutputError for what the system refuses, in the block too.
     """
@@ -128,7 +130,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
-    # It changes with each export, so it is not content.
+    # `cursor` and `since` change with each export, so the section is not content.
     history = [("history", sections.pack_history(data.history), False)] if data.history else []
     pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
     names = [directory.name.encode() for directory in data.directories]
@@ -146,7 +148,7 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         ("netblock_ranges", sections.pack_ranges(data.netblock_ranges), True),
         ("redirects", pack_value(data.redirects), True),
         ("repositories", pack_value(data.repositories), True),
-        # What was read and left out does not change an answer, so it is not content.
+        # The report does not change an answer, so it is not content.
         ("report", pack_value(data.report), False),
         *history,
     ]
