@@ -37,7 +37,7 @@ _IN_EVERY_SEED = (
     *("metalink", "repo", "arch", "path", "countries", "protocols"),
     *("protocol_text", "ip", "near", "redirect", "time"),
 )
-# Between two reports of errors of ours.
+# Between two reports of internal errors.
 _SILENT_SECONDS = 10.0
 
 
@@ -150,7 +150,7 @@ class Service:
         self.plans.forget()
 
     def _stored_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
-        # An error of ours: a client that gets a 5xx asks twelve times more, so it gets a list.
+        # An internal error: a client that gets a 5xx asks twelve times more, so it gets a list.
         self._trouble(now)
         try:
             # What was known of the query may be what is wrong.

@@ -177,7 +177,7 @@ def test_lists_by_the_app(client: TestClient, counts: Counts) -> None:
 
 
 def test_an_error_of_the_app(client: TestClient, service: Service, counts: Counts) -> None:
-    """A page that has an error is a 500, and counted as an error of ours."""
+    """A page that has an error is a 500, and counted as an internal error."""
     service.store.catalog = None  # type: ignore[assignment]
     client.get("/repositories")
     totals = counts.totals()

@@ -89,7 +89,7 @@ def test_refused_or_answered(
 ) -> None:
     """Whatever a section holds, it is a SnapshotError at the start or an answer, never a 5xx."""
     _spoil_section(content, tmp_path / "mm.snap", name, SPOILT_A_SECTION)
-    # Nor the plain order, which an error of ours would give, with a traceback.
+    # Nor the plain order, which an internal error would give, with a traceback.
     assert capsys.readouterr().err == ""
 
 

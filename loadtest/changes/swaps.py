@@ -40,7 +40,7 @@ from snapshot.file.reader import Snapshot
 _KIND, _SEED, _LINES = "day", 1, 200_000
 # What was published is looked at by every worker within 2 s, whatever happens.
 _LATE_SECONDS = 10.0
-# Between two questions of ours: wrk makes the load.
+# Between two questions of this program: wrk makes the load.
 _ASK_SECONDS = 0.005
 
 

@@ -1,4 +1,4 @@
-"""Warns of environment variables that look like settings of ours and are not."""
+"""Warns of environment variables that look like settings of mirrorlist and are not."""
 
 from collections.abc import Iterable, Mapping
 

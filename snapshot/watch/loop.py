@@ -92,7 +92,7 @@ class Watch:
         self._surprised = False
 
     def run(self) -> None:
-        """Go on until a signal ends it; an error of ours is told, counted and survived."""
+        """Go on until a signal ends it; an internal error is told, counted and survived."""
         try:
             while True:
                 try:
