@@ -28,7 +28,7 @@ check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(DOCS) tests/test_sources.py tests/test_habits.py
+	$(BIN)/pytest $(DOCS) tests/test_references.py tests/test_habits.py
 
 fix: dev ## mend what ruff can mend: lint, then format
 	$(BIN)/ruff check --fix

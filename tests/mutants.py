@@ -35,7 +35,7 @@ MUTATED = (
 NEAR_SECONDS, ALL_SECONDS = 300, 900
 PLAIN = ["-m", "not system"]
 # These say something of the code's text, which a mutant is expected to change.
-_OF_THE_TEXT = ["habits", "docs", "sources", "mutants"]
+_OF_THE_TEXT = ["habits", "docs", "references", "mutants"]
 
 Span = tuple[tuple[int, int], tuple[int, int]]
 

@@ -1,78 +1,74 @@
-"""Every thread and process of the code has its row in docs/operations.md."""
+"""Threads that nothing ends, and those that the system refuses for a while."""
 
-import ast
-from pathlib import Path
+import resource
+import subprocess
+import sys
+import threading
 
 import pytest
 
+from mirrorlist.process.threads import Steady, Threads
 from tests.live import ROOT
 
-PAGE = ROOT / "docs" / "operations.md"
-# Where a name is given, or as what the code that has none is known: by module.
-_STARTS = {"start", "go_on", "Thread", "ThreadPoolExecutor"}
-_UNNAMED = {
-    "mirrorlist/process/jobs.py": "rsyncFilter",
-    "snapshot/export/addresses.py": "DNS names",
-    "snapshot/export/exporter.py": "ASN file",
-    "mirrorlist/replay/run.py": "requests",
-}
-# The one place where threads are made for all others.
-_MAKER = "mirrorlist/process/threads.py"
+
+class PanicOfALibrary(BaseException):
+    """As a library in Rust raises it: no Exception."""
 
 
-def starts() -> list[tuple[str, str | None]]:
-    """Each place that begins a thread or a pool of them, and the name that it gives."""
-    found = []
-    for path in sorted([*ROOT.glob("mirrorlist/**/*.py"), *ROOT.glob("snapshot/**/*.py")]):
-        module = str(path.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and module != _MAKER:
-                found += [(module, name) for name in _begun(node)]
-    return found
+@pytest.mark.parametrize("error", [OSError, MemoryError, PanicOfALibrary], ids=lambda e: e.__name__)
+def test_goes_on(error: type[BaseException], capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a step raises is printed once and counted, and the next step comes."""
+    left = [1, 2, 3]
+
+    def step() -> bool:
+        if left:
+            left.pop()
+            raise error("why")
+        return True
+
+    steady = Steady(step, pause=0)
+    steady.run()
+    assert steady.survived == 3
+    assert capsys.readouterr().err.count(f"{error.__name__}: why") == 1
 
 
-def _begun(call: ast.Call) -> list[str | None]:
-    what = call.func.attr if isinstance(call.func, ast.Attribute) else None
-    what = call.func.id if isinstance(call.func, ast.Name) else what
-    if what not in _STARTS:
-        return []
-    named = [keyword.value for keyword in call.keywords if "name" in (keyword.arg or "")]
-    texts = [
-        one.value
-        for one in (*call.args, *named)
-        if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    ]
-    if what == "start" and not texts:
-        return []
-    return [texts[0] if texts else None]
+def test_threads_count() -> None:
+    """What its threads survive, a process can tell."""
+    threads, end = Threads(print), threading.Event()
+
+    def step() -> bool:
+        if not threads.survived:
+            raise ValueError
+        end.set()
+        return True
+
+    threads.go_on("one", step)
+    assert end.wait(10)
+    assert threads.survived == 1
 
 
-def rows() -> str:
-    """The table of processes and threads, its first column."""
-    section = PAGE.read_text(encoding="utf-8").partition("## Processes and threads")[2]
-    table = section.partition("\n## ")[0].splitlines()
-    return "\n".join(line.split("|")[1] for line in table if line.startswith("| "))
+REFUSED = """
+import os, resource, threading
+from mirrorlist.process.threads import Threads
+if os.getuid() == 0:
+    os.setresuid(64977, 64977, 64977)
+hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
+refused, done, said = [], threading.Event(), []
+threads = Threads(said.append, lambda: refused.append(1))
+threads.start("one", done.set)
+assert not threads.again()
+resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
+assert threads.again() and done.wait(10)
+assert len(refused) == 2, refused
+assert len(said) == 2 and "'one' cannot be begun" in said[0], said
+"""
 
 
-def test_all_are_found() -> None:
-    """The search sees what it is for."""
-    found = {name for _, name in starts()}
-    assert {"lifeline", "refresher", "request log", "admin", "watch", "hours"} <= found
-
-
-@pytest.mark.parametrize(("module", "name"), starts(), ids=str)
-def test_has_a_row(module: str, name: str | None) -> None:
-    """What ends a thread, who notices and where it shows stands under its name."""
-    known = name or _UNNAMED.get(module)
-    assert known, f"{module}: a thread without a name"
-    assert known in rows(), f"{module}: no row for the thread {known!r}"
-
-
-def test_only_one_place_makes_threads() -> None:
-    """In a server all threads are those that survive a refusal and their errors."""
-    direct = [
-        str(path.relative_to(ROOT))
-        for path in sorted(Path(ROOT / "mirrorlist").rglob("*.py"))
-        if "threading.Thread(" in path.read_text(encoding="utf-8")
-    ]
-    assert direct == [_MAKER, "mirrorlist/replay/deadlines.py"]
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NPROC)[1] in (0, 1), reason="no limit to be lowered"
+)
+def test_a_refused_thread() -> None:
+    """A thread that the system refuses is begun when it can, and both are said once."""
+    done = subprocess.run([sys.executable, "-c", REFUSED], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """uvicorn's private protocol class is the one that the server's own classes were written for.
 
-A new release of uvicorn fails here before any client sees it; tests/test_door.py then tells whether
+A new release of uvicorn fails here before any client sees it; tests/test_fast.py then tells whether
 its bytes are the same.
 """
 
