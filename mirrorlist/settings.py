@@ -30,7 +30,7 @@ NOWHERE = "none"
 """The value that switches an address off."""
 
 
-class Kind(Enum):
+class SettingKind(Enum):
     """What kind of value a setting has."""
 
     TEXT = "text"
@@ -52,7 +52,7 @@ class Setting(Struct, frozen=True):
     """
 
     name: str
-    kind: Kind
+    kind: SettingKind
     help: str
     commands: tuple[str, ...]
     default: str | int | float | bool | None = None
@@ -78,7 +78,7 @@ class Setting(Struct, frozen=True):
 SETTINGS = (
     Setting(
         "database",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
         ("export", "watch"),
@@ -87,33 +87,33 @@ SETTINGS = (
     ),
     Setting(
         "output",
-        Kind.OUTPUT,
+        SettingKind.OUTPUT,
         "The snapshot file to write; a file there that is not a snapshot is not replaced.",
         ("export", "import-cache", "watch"),
         required=True,
     ),
     Setting(
         "asn",
-        Kind.FILE,
+        SettingKind.FILE,
         "Which networks belong to which ASN: lines `PREFIX ASN`, or an ASN mmdb.",
         ("export", "import-cache", "watch"),
     ),
     Setting(
         "country_continent",
-        Kind.FILE,
+        SettingKind.FILE,
         "A CSV of lines `CC,CONT`; a line replaces that country's entry in the built-in table.",
         ("export", "import-cache", "watch"),
     ),
     Setting(
         "dns",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Look up DNS names among netblocks, for at most 2 seconds in all and 32 names a host.",
         ("export", "watch"),
         default=True,
     ),
     Setting(
         "allow_wide_netblocks",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
         " to more than a /8 (IPv6 /12).",
         ("export", "import-cache", "watch"),
@@ -121,7 +121,7 @@ SETTINGS = (
     ),
     Setting(
         "max_loss",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
         " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
         " that lacks more, or a whole category, is refused. 100 switches the check off.",
@@ -133,7 +133,7 @@ SETTINGS = (
     ),
     Setting(
         "force",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Publish the snapshot even if it is empty, is older than the published one, has lost too"
         " much, or replaces a file that is not a snapshot.",
         ("export", "import-cache"),
@@ -141,21 +141,21 @@ SETTINGS = (
     ),
     Setting(
         "watch",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Keep running, and import again whenever the cache or another file it reads has changed.",
         ("import-cache",),
         default=False,
     ),
     Setting(
         "snapshot_key",
-        Kind.FILE,
+        SettingKind.FILE,
         "A file with a secret of at least 32 bytes. Commands that write a snapshot seal it with"
         " the secret; commands that read a snapshot refuse it unless it is sealed with the secret.",
         ("export", "import-cache", "watch", "serve", "ask", "inspect"),
     ),
     Setting(
         "every",
-        Kind.SECONDS,
+        SettingKind.SECONDS,
         "Export at least this often, even if the database reports no change.",
         ("watch",),
         default=300,
@@ -163,7 +163,7 @@ SETTINGS = (
     ),
     Setting(
         "stale",
-        Kind.SECONDS,
+        SettingKind.SECONDS,
         "Seconds until /health/fresh answers 503: since the last successful export (watch), or"
         " since the database of the snapshot in use was read (serve).",
         ("watch", "serve"),
@@ -172,7 +172,7 @@ SETTINGS = (
     ),
     Setting(
         "hook",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "A URL to listen on, such as http://127.0.0.1:3003/changed: each POST to it triggers an"
         " export. Keep it where only your own programs can reach it.",
         ("watch",),
@@ -180,7 +180,7 @@ SETTINGS = (
     ),
     Setting(
         "admin",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"
         f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free.",
         ("watch", "serve", "demo"),
@@ -188,16 +188,16 @@ SETTINGS = (
     ),
     Setting(
         "watch_admin",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "The --admin address of the watch that /status shows beside this server, or none.",
         ("serve", "demo"),
         default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
     ),
-    Setting("snapshot", Kind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
+    Setting("snapshot", SettingKind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting(
         "host",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "An address or name to listen on; may be given several times. A name stands for all of its"
         " addresses, :: for IPv6 and IPv4, and * for both, or for IPv4 where there is no IPv6.",
         ("serve", "demo"),
@@ -207,7 +207,7 @@ SETTINGS = (
     ),
     Setting(
         "port",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "The port to listen on; 0 takes a free one.",
         ("serve", "demo"),
         default=3000,
@@ -216,7 +216,7 @@ SETTINGS = (
     ),
     Setting(
         "workers",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "How many processes answer requests.",
         ("serve", "demo"),
         default=1,
@@ -225,13 +225,13 @@ SETTINGS = (
     ),
     Setting(
         "geoip",
-        Kind.FILE,
+        SettingKind.FILE,
         "A GeoIP country file (mmdb) instead of the built-in registry data.",
         ("serve", "ask", "replay", "demo"),
     ),
     Setting(
         "minimum",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "If the nearer tiers give fewer hosts than this, the global tier is added.",
         ("serve", "ask", "replay", "demo"),
         default=DEFAULT_MINIMUM,
@@ -240,14 +240,14 @@ SETTINGS = (
     ),
     Setting(
         "log",
-        Kind.OUTPUT,
+        SettingKind.OUTPUT,
         "The request log, which MirrorManager's statistics read; - is standard output.",
         ("serve", "demo"),
         stream=True,
     ),
     Setting(
         "log_format",
-        Kind.CHOICE,
+        SettingKind.CHOICE,
         "The form of the request log's lines: classic, as MirrorManager writes them, or json.",
         ("serve",),
         default="classic",
@@ -255,7 +255,7 @@ SETTINGS = (
     ),
     Setting(
         "log_addresses",
-        Kind.CHOICE,
+        SettingKind.CHOICE,
         "Clients' addresses in the request log: full, cut to the /24 or /48, or none.",
         ("serve",),
         default="full",
@@ -263,7 +263,7 @@ SETTINGS = (
     ),
     Setting(
         "door",
-        Kind.CHOICE,
+        SettingKind.CHOICE,
         "What answers requests for lists: fast, the HTTP protocol class itself, or asgi, the"
         " application that answers everything else.",
         ("serve",),
@@ -272,7 +272,7 @@ SETTINGS = (
     ),
     Setting(
         "reuse",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "How many requests share one drawn order of hosts, on average; 0 or 1 draws a new order"
         " for each.",
         ("serve",),
@@ -282,7 +282,7 @@ SETTINGS = (
     ),
     Setting(
         "rate",
-        Kind.NUMBER,
+        SettingKind.NUMBER,
         "How many requests of the log to send a second at most; 0 sends them without a limit.",
         ("replay",),
         default=100,
@@ -290,7 +290,7 @@ SETTINGS = (
     ),
     Setting(
         "requests",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "How many requests of the log to send in all; 0 sends all of them.",
         ("replay",),
         default=0,
@@ -298,7 +298,7 @@ SETTINGS = (
     ),
     Setting(
         "trusted_proxy",
-        Kind.TEXT,
+        SettingKind.TEXT,
         "A network whose X-Forwarded-For is believed, or none to believe no peer; may be given"
         f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
         ("serve",),
@@ -307,7 +307,7 @@ SETTINGS = (
     ),
     Setting(
         "proxy_protocol",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Connections of trusted proxies begin with a PROXY header (version 1 or 2) that names the"
         " client, such as haproxy's send-proxy-v2 writes. A connection without it is refused.",
         ("serve",),
@@ -315,13 +315,13 @@ SETTINGS = (
     ),
     Setting(
         "seed",
-        Kind.INTEGER,
+        SettingKind.INTEGER,
         "For tests: with the same seed, equal requests get equal bytes, except for the pubdate.",
         ("serve", "ask"),
     ),
     Setting(
         "wait",
-        Kind.SECONDS,
+        SettingKind.SECONDS,
         "Seconds to wait for the snapshot file; until it is there, the port stays closed.",
         ("serve",),
         default=0,
@@ -329,14 +329,14 @@ SETTINGS = (
     ),
     Setting(
         "directory",
-        Kind.DIRECTORY,
+        SettingKind.DIRECTORY,
         "Where the demo keeps its database, data files and snapshot.",
         ("demo",),
         default="mirrorlist-demo",
     ),
     Setting(
         "json",
-        Kind.SWITCH,
+        SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
         ("export", "import-cache", "ask", "inspect", "diff", "replay"),
         default=False,
@@ -387,10 +387,10 @@ def _fits(setting: Setting, value: object) -> bool:
         # Refused, because click would take an empty list for an absent one: the default.
         values = value if isinstance(value, list) else [value]
         return values != [] and all(type(one) is str and "\0" not in one for one in values)
-    types: dict[Kind, tuple[type, ...]] = {
-        Kind.INTEGER: (int,),
-        Kind.SECONDS: (int, float),
-        Kind.NUMBER: (int, float),
-        Kind.SWITCH: (bool,),
+    types: dict[SettingKind, tuple[type, ...]] = {
+        SettingKind.INTEGER: (int,),
+        SettingKind.SECONDS: (int, float),
+        SettingKind.NUMBER: (int, float),
+        SettingKind.SWITCH: (bool,),
     }
     return type(value) in types.get(setting.kind, (str,)) and "\0" not in str(value)

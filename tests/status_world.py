@@ -4,7 +4,7 @@ import math
 
 from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import ENDPOINTS, TIERS, Count, Counts, Slot
-from mirrorlist.records.worker_state import Refusal, Served, Source, WorkerState
+from mirrorlist.records.worker_state import RefusedFile, Served, ServedFile, WorkerState
 from mirrorlist.status.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of
 from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
@@ -44,8 +44,10 @@ def full_status(watch: WatchState | None = FULL_WATCH) -> Status:
     counts = Counts(1)
     _count(counts.claim())
     refusals = (
-        Refusal(NOW - 100, Source.SNAPSHOT, f"/srv/mm.snap: {HOSTILE}"),
-        Refusal(NOW - 5000, Source.GEOIP, f"/srv/{LONG}.mmdb: not a GeoIP file", stands=False),
+        RefusedFile(NOW - 100, ServedFile.SNAPSHOT, f"/srv/mm.snap: {HOSTILE}"),
+        RefusedFile(
+            NOW - 5000, ServedFile.GEOIP, f"/srv/{LONG}.mmdb: not a GeoIP file", stands=False
+        ),
     )
     geoip = f"{HOSTILE} (GeoLite2-Country, built 2026-11-17)"
     began = NOW - 90_000

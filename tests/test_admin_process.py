@@ -18,7 +18,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import Count, Counts, Level
 from mirrorlist.web.listener import listen
-from mirrorlist.workers.server import Carrier
+from mirrorlist.workers.server import Housekeeping
 from snapshot.file.model import Repository
 from snapshot.file.writer import encode
 from tests.chromium import DESKTOP, PHONE, browser
@@ -258,10 +258,10 @@ def test_log_lines_count(snapshot: Path, tmp_path: Path) -> None:
 def test_lost_lines_count(tmp_path: Path) -> None:
     """Lines that are lost, and bytes that wait, are counted beside those that are written."""
     log, counts = AccessLog(str(tmp_path / "log")), Counts(1)
-    carrier = Carrier(counts.claim(), log, Threads(print))
+    carrier = Housekeeping(counts.claim(), log, Threads(print))
     for written, lost in ((3, 0), (5, 2), (5, 2)):
         log.written, log.lost = written, lost
-        carrier.carry(0.0)
+        carrier.step(0.0)
     totals = counts.totals()
     assert totals.counts[Count.LOG_LINES_WRITTEN] == 5
     assert totals.counts[Count.LOG_LINES_LOST] == 2

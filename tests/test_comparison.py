@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from mirrorlist.replay.compare import Verdict, differences, judge
-from mirrorlist.replay.meaning import Answer, Link, Meaning, Version, parse
+from mirrorlist.replay.meaning import Link, Meaning, SeenAnswer, Version, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import MmdbGeo
@@ -156,12 +156,12 @@ class _Said:
         return self._meaning
 
 
-def _text(*hosts: str, heading: str = "country = DE ") -> Answer:
+def _text(*hosts: str, heading: str = "country = DE ") -> SeenAnswer:
     lines = [f"# repo = a arch = b {heading}", *(f"http://{host}.example/x/" for host in hosts)]
-    return Answer(200, "text/plain", body="\n".join([*lines, ""]))
+    return SeenAnswer(200, "text/plain", body="\n".join([*lines, ""]))
 
 
-def _pile(*answers: Answer) -> Meaning:
+def _pile(*answers: SeenAnswer) -> Meaning:
     pile = Pile()
     for answer in answers:
         pile.add(answer)
@@ -188,7 +188,7 @@ http://b.example/r</url>
 </resources></file></files></metalink>
 """
 PLAIN = _pile(_text("a", "b", "c"), _text("b", "a", "c"))
-DOCUMENT = _pile(Answer(200, "application/metalink+xml", body=METALINK_BODY))
+DOCUMENT = _pile(SeenAnswer(200, "application/metalink+xml", body=METALINK_BODY))
 
 PLANTED: list[tuple[str, Meaning, Callable[[Meaning], Meaning]]] = [
     ("status", PLAIN, lambda m: replace(m, status=404)),
@@ -273,7 +273,7 @@ def test_what_changes_between_answers_is_unsteady() -> None:
 def test_redirects_are_gathered() -> None:
     """The Locations of all answers to one request are one set."""
     urls = ["http://a.example/", "http://b.example/"]
-    found = _pile(*(Answer(302, "text/plain", url) for url in urls))
+    found = _pile(*(SeenAnswer(302, "text/plain", url) for url in urls))
     assert found.redirects == set(urls)
     assert found.unsteady == ()
 
@@ -282,7 +282,7 @@ def test_a_text_list_is_read_whole() -> None:
     """Every part of the heading, the time and the URLs by host are read."""
     heading = "Using preferred netblock Using ASN 5 country = FR country = DE protocol = http,ftp"
     body = f"# path = a/b {heading}\n# database creation time: 1700000000\nftp://a.example/x\n"
-    found = parse(Answer(200, "text/plain", body=body)).meaning
+    found = parse(SeenAnswer(200, "text/plain", body=body)).meaning
     assert found.heading is not None
     assert found.heading.target == "# path = a/b "
     assert (found.heading.netblock, found.heading.asn) == (True, "5")
@@ -301,7 +301,7 @@ def test_a_metalink_is_read_whole() -> None:
     assert DOCUMENT.links["b.example"] == (Link("http://b.example/r", "http", "FR", True),)
     assert DOCUMENT.document["pubdate"] == "a date as in a header"
     broken = METALINK_BODY.replace("a.example/r", "a.example/?x&y")
-    found = parse(Answer(200, "application/metalink+xml", body=broken)).meaning
+    found = parse(SeenAnswer(200, "application/metalink+xml", body=broken)).meaning
     assert not found.well_formed
     assert found.links["a.example"][0].url == "http://a.example/?x&y"
 

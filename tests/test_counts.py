@@ -18,7 +18,7 @@ from mirrorlist.records.counts import (
     Counts,
     Level,
     Slot,
-    endpoint_place,
+    endpoint_index,
 )
 
 METALINK = ENDPOINTS.index("metalink")
@@ -248,4 +248,4 @@ def test_one_process_too_many(counts: Counts) -> None:
 )
 def test_endpoints(path: str, endpoint: str) -> None:
     """A path's ending decides under which endpoint it counts, and there are few of them."""
-    assert ENDPOINTS[endpoint_place(path)] == endpoint
+    assert ENDPOINTS[endpoint_index(path)] == endpoint

@@ -9,7 +9,7 @@ import pytest
 
 from mirrorlist.cli import cli
 from mirrorlist.cli.environment import warning_of_variables
-from mirrorlist.settings import SETTINGS, Kind
+from mirrorlist.settings import SETTINGS, SettingKind
 from tests.command import COMMAND, PLAIN, SECONDS, assert_refused, run
 from tests.factories import export_tables, make_database, world
 from tests.system import need_program
@@ -216,7 +216,11 @@ CODES = {
 
 def test_every_path_has_its_code() -> None:
     """Each setting that is a path has a documented code for one that may not be used."""
-    paths = {one.flag for one in SETTINGS if one.kind in (Kind.FILE, Kind.OUTPUT, Kind.DIRECTORY)}
+    paths = {
+        one.flag
+        for one in SETTINGS
+        if one.kind in (SettingKind.FILE, SettingKind.OUTPUT, SettingKind.DIRECTORY)
+    }
     assert paths <= set(CODES)
 
 

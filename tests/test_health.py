@@ -3,7 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from mirrorlist.records.worker_state import SILENT_SECONDS, Refusal, Served, Source, WorkerState
+from mirrorlist.records.worker_state import (
+    SILENT_SECONDS,
+    RefusedFile,
+    Served,
+    ServedFile,
+    WorkerState,
+)
 from mirrorlist.web.health import all_ready, fresh
 
 NOW = 10_000.0
@@ -11,7 +17,7 @@ SERVED = Served("new", "1.0", built=9_990, read=9_900, hosts=1, directories=2, r
 OLD = replace(SERVED, id="old", read=9_000)
 WORKER = WorkerState(1, 9_000.0, SERVED, 9_000.0, "table", None)
 BEHIND = replace(WORKER, snapshot=OLD)
-STANDS = Refusal(9_950.0, Source.SNAPSHOT, "mm.snap: damaged")
+STANDS = RefusedFile(9_950.0, ServedFile.SNAPSHOT, "mm.snap: damaged")
 OVER = replace(STANDS, stands=False)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mirrorlist.records.counts import Counts
-from mirrorlist.records.heartbeat import Pulse
+from mirrorlist.records.heartbeat import HeartbeatMonitor
 
 
 class World:
@@ -13,13 +13,13 @@ class World:
         """Begin at some moment of the monotonic clock."""
         self.now = 1000.0
         self.beats = {1: 1000.0, 2: 1000.0}
-        self.pulse = Pulse(lambda: self.beats, 5.0, 60.0, lambda: self.now)
+        self.monitor = HeartbeatMonitor(lambda: self.beats, 5.0, 60.0, lambda: self.now)
 
     def look(self, seconds: float, *alive: int) -> list[int]:
         """Let time pass in which some workers tell that they run, and look."""
         self.now += seconds
         self.beats |= dict.fromkeys(alive, self.now)
-        return self.pulse.hung()
+        return self.monitor.hung()
 
 
 def test_one_that_hangs() -> None:

@@ -10,7 +10,7 @@ import pytest
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.cli.printed import Exported, Summary
 from mirrorlist.lists.explanation import Explanation
-from mirrorlist.lists.repositories import Form, Listing, render
+from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
 from mirrorlist.settings import SETTINGS
 from mirrorlist.status.server_state import Status
@@ -35,7 +35,9 @@ class Answer:
 
 ANSWERS = (
     Answer("`/explain` and `mirrorlist ask --json`", Explanation),
-    Answer("`/repositories`", Listing, "With `Accept: application/json` or `format=json`."),
+    Answer(
+        "`/repositories`", RepositoryListing, "With `Accept: application/json` or `format=json`."
+    ),
     Answer("`/health/ready` of a server", Ready, "503 where `ready` is false."),
     Answer("`/health/fresh` of a server", Fresh, "503 where `fresh` is false."),
     Answer(
@@ -132,4 +134,4 @@ def test_repositories_are_on_the_page(tmp_path: Path) -> None:
     """Each field of /repositories is in its table."""
     snapshot, _ = export_tables(tmp_path, world())
     listed = json.loads(render(Catalog(snapshot), Form.JSON, lambda: None))
-    assert {*_paths(listed)} == {name for name, _, _ in fields(Listing)}
+    assert {*_paths(listed)} == {name for name, _, _ in fields(RepositoryListing)}

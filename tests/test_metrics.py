@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
-from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, Metrics, Row, State
+from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, MetricRow, Metrics, ServedState
 from mirrorlist.status.watch_metrics import WATCH_METRICS, WatchMetrics
 from snapshot.watch.progress import Progress
 from tests.pages import hold, table
@@ -18,11 +18,11 @@ from tests.pages import hold, table
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 ALERTS = ROOT / "contrib" / "prometheus-alerts.yml"
-STATE = State({"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400)
+STATE = ServedState({"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400)
 LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS}
 
 
-def read(counts: Counts, state: State = STATE) -> dict[str, Metric]:
+def read(counts: Counts, state: ServedState = STATE) -> dict[str, Metric]:
     """Return the families of a page by their names, as Prometheus' own parser sees them."""
     text = Metrics(counts.totals, lambda: state).render().decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
@@ -99,13 +99,13 @@ def test_state() -> None:
 
 def test_an_unknown_age() -> None:
     """Where the age of the GeoIP data is unknown, nothing is said of it."""
-    found = read(Counts(1), State({"id": 1}, 1, {"registries": 1}))
+    found = read(Counts(1), ServedState({"id": 1}, 1, {"registries": 1}))
     assert "mirrorlist_geoip_age_seconds" not in found
     assert found.keys() == read(Counts(1)).keys() - {"mirrorlist_geoip_age_seconds"}
 
 
 @pytest.mark.parametrize("row", METRICS, ids=lambda row: row.name)
-def test_the_table_is_the_page(row: Row) -> None:
+def test_the_table_is_the_page(row: MetricRow) -> None:
     """Each row of the table is on the page with its type, help and labels, and by conventions."""
     counts = Counts(1)
     counts.claim().add_request(0, 200, None)

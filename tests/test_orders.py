@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists.choice import Choice, Order, Region, before, rendered
-from mirrorlist.lists.listing import PATH, Kind, Listing, make_template, metalink_template
+from mirrorlist.lists.listing import PATH, Listing, ListKind, make_template, metalink_template
 from mirrorlist.lists.orders import KeptChoice, Orders
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Tier, geo_offer, offer
@@ -32,7 +32,9 @@ def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE
     return Listing(made, host, number)
 
 
-def choice(*parts: Sequence[Listing], turn: float = 0.0, kind: Kind = Kind.METALINK) -> Choice:
+def choice(
+    *parts: Sequence[Listing], turn: float = 0.0, kind: ListKind = ListKind.METALINK
+) -> Choice:
     """Return a choice of parts that nobody else draws."""
     region = Region([one for part in parts for one in part])
     return Choice(region, [tuple(part) for part in parts], kind, b"", False, turn)
@@ -143,7 +145,7 @@ def test_parts_stay_in_order(sizes: list[int], seed: int, turn: float) -> None:
 def test_nobody() -> None:
     """A choice of nobody is an empty list of either kind."""
     assert drawn(choice(), 2)[1].hosts == []
-    assert whole(drawn(choice(kind=Kind.TEXT), 1)[0].template) == "\n"
+    assert whole(drawn(choice(kind=ListKind.TEXT), 1)[0].template) == "\n"
     assert whole(drawn(choice(), 1)[0].template) == ""
     assert drawn(choice(), 1)[0].hosts == []
 
@@ -172,9 +174,9 @@ def test_preferences_end_at_one() -> None:
 @given(
     order=st.permutations(range(8)),
     near=st.lists(st.integers(0, 11), unique=True, max_size=5),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(ListKind),
 )
-def test_hosts_that_come_forward(order: list[int], near: list[int], kind: Kind) -> None:
+def test_hosts_that_come_forward(order: list[int], near: list[int], kind: ListKind) -> None:
     """An order with near hosts before it is rendered as if it had been drawn like this."""
     known = {number: listing(number, urls=1 + number % 3) for number in range(12)}
     found = before(

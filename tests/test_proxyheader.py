@@ -15,8 +15,8 @@ from mirrorlist.web.proxyheader import (
     MOST_BYTES,
     MOST_LINE_BYTES,
     SIGNATURE,
-    Header,
     NotAHeader,
+    ProxyHeader,
     read_header,
 )
 from tests.connection import Connection, Wire
@@ -106,7 +106,7 @@ BAD = {
 @pytest.mark.parametrize(("data", "address", "port"), GOOD.values(), ids=GOOD)
 def test_good_headers(data: bytes, address: str | None, port: int) -> None:
     """A header is read once it is whole, and what follows it is not its own."""
-    expected = Header(len(data), address, port)
+    expected = ProxyHeader(len(data), address, port)
     assert read_header(data) == expected
     assert read_header(data + b"GET / HTTP/1.1\r\n\r\n") == expected
     for end in range(len(data)):
@@ -116,7 +116,7 @@ def test_good_headers(data: bytes, address: str | None, port: int) -> None:
 @pytest.mark.parametrize("data", LOCALS.values(), ids=LOCALS)
 def test_the_proxy_itself(data: bytes) -> None:
     """LOCAL is the proxy's own connection, whatever address stands in it."""
-    assert read_header(data) == Header(len(data), is_local=True)
+    assert read_header(data) == ProxyHeader(len(data), is_local=True)
 
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mirrorlist.lists.place import locate
 from mirrorlist.records.counts import Slot
-from mirrorlist.records.worker_state import Refusal, Teller
+from mirrorlist.records.worker_state import RefusedFile, WorkerReport
 from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service, Tuning
@@ -41,23 +41,23 @@ class Worker:
         geo = MmdbGeo(geoip) if geoip else TableGeo(COUNTRIES)
         self.service = Service(Store(self.path, key), geo, Trust(), lambda: NOW, Tuning(seed=1))
         self.said: list[str] = []
-        self.teller = Teller(Slot(), self.service.store.catalog, geo, NOW)
-        self.refresher = Refresher(self.service, files, self.said.append, self.teller)
+        self.report = WorkerReport(Slot(), self.service.store.catalog, geo, NOW)
+        self.refresher = Refresher(self.service, files, self.said.append, self.report)
 
     @property
     def swaps(self) -> int:
         """How many snapshots were taken into use."""
-        return self.teller.state.swaps
+        return self.report.state.swaps
 
     @property
     def refused(self) -> int:
         """How many files were refused."""
-        return len(self.teller.state.refusals)
+        return len(self.report.state.refusals)
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> RefusedFile | None:
         """The last one, if it stands."""
-        return next((one for one in self.teller.state.refusals if one.stands), None)
+        return next((one for one in self.report.state.refusals if one.stands), None)
 
     @property
     def bandwidth(self) -> int:

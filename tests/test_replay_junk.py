@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mirrorlist.replay import sides
 from mirrorlist.replay.deadlines import Deadlines
 from mirrorlist.replay.log import MOST_LINE_BYTES, requests_of, texts_of
-from mirrorlist.replay.meaning import Answer, parse
+from mirrorlist.replay.meaning import SeenAnswer, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.replay.sides import ServerSide
 from tests.command import run
@@ -99,8 +99,8 @@ XML = (
 )  # fmt: skip
 def test_any_answer(status: int, kind: str | None, text: str, form: str) -> None:
     """An answer of any text has a meaning."""
-    parse(Answer(status, kind, None, form.replace("{}", text)))
-    parse(Answer(status, kind, text, ""))
+    parse(SeenAnswer(status, kind, None, form.replace("{}", text)))
+    parse(SeenAnswer(status, kind, text, ""))
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import pytest
 
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.counts import Counts
-from mirrorlist.records.worker_state import Teller
+from mirrorlist.records.worker_state import WorkerReport
 from mirrorlist.status.admin import Admin, Reply
-from mirrorlist.status.admin_process import Beside, pages
+from mirrorlist.status.admin_process import Observer, pages
 from mirrorlist.status.last_hours import SAMPLE_SECONDS
 from mirrorlist.status.watch_state import MOST_BYTES, ask_watch
 from mirrorlist.web.listener import listen
@@ -104,11 +104,11 @@ def test_somebody_who_drips() -> None:
 def test_a_watch_that_was_not_heard_of_for_long() -> None:
     """What a watch said is no longer shown when nothing came after it for long."""
     now = [1000.0]
-    beside = Beside(Counts(1), ("127.0.0.1", 1), lambda: now[0])
-    beside._asked = now[0], FULL_WATCH
-    assert beside.watch is FULL_WATCH
+    observer = Observer(Counts(1), ("127.0.0.1", 1), lambda: now[0])
+    observer._asked = now[0], FULL_WATCH
+    assert observer.watch is FULL_WATCH
     now[0] += 60.0
-    assert beside.watch is None
+    assert observer.watch is None
 
 
 def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
@@ -117,14 +117,14 @@ def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
     counts = Counts(1)
     slot = counts.claim()
     now = store.catalog.read + 10.0
-    Teller(slot, store.catalog, TableGeo({}), now)
-    beside = Beside(counts, watch)
-    found = pages(counts, 900, beside, lambda: now + LATER)
-    beside.ask()
+    WorkerReport(slot, store.catalog, TableGeo({}), now)
+    observer = Observer(counts, watch)
+    found = pages(counts, 900, observer, lambda: now + LATER)
+    observer.ask()
     for at in (now, now + 1, now + LATER):
-        beside.look(at)
+        observer.look(at)
         slot.add_list(0, 200, None, "DE")
-    assert len(beside.hours.past().bars) == 1
+    assert len(observer.hours.past().bars) == 1
     page = found["GET", "/status"]().body.decode()
     assert HOSTILE not in page
     assert store.catalog.id in page
@@ -137,8 +137,8 @@ def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
 
 def test_no_watch() -> None:
     """Where no watch is asked, none is shown; a clock that was set back begins anew."""
-    beside = Beside(Counts(1), None)
+    observer = Observer(Counts(1), None)
     for at in (1000.0, 500.0, 501.0):
-        beside.look(at)
-    assert beside.watch is None
-    assert len(beside.hours.past().bars) == 1
+        observer.look(at)
+    assert observer.watch is None
+    assert len(observer.hours.past().bars) == 1

@@ -9,9 +9,9 @@ from mirrorlist.records.counts import MOST_SAID, Count, Counts, Slot
 from mirrorlist.records.worker_state import (
     MOST_REFUSALS,
     MOST_TEXT_BYTES,
-    Refusal,
-    Source,
-    Teller,
+    RefusedFile,
+    ServedFile,
+    WorkerReport,
     worker_states,
 )
 from tests.factories import export_tables, world
@@ -35,7 +35,7 @@ def test_the_start(store: LoadedStore) -> None:
     """A worker tells its process, its snapshot with counts, and its GeoIP data."""
     counts = Counts(2)
     assert worker_states(counts) == []
-    Teller(counts.claim(), store.catalog, named_geo("file", 7), 100.0)
+    WorkerReport(counts.claim(), store.catalog, named_geo("file", 7), 100.0)
     (state,) = worker_states(counts)
     snapshot = store.catalog.snapshot
     assert (state.process, state.started, state.taken) == (os.getpid(), 100.0, 100.0)
@@ -48,19 +48,22 @@ def test_the_start(store: LoadedStore) -> None:
 def test_swaps_and_refusals(store: LoadedStore) -> None:
     """A refusal stands until a file of its kind is taken, and then stays to be read."""
     counts = Counts(1)
-    teller = Teller(counts.claim(), store.catalog, named_geo("old"), 100.0)
-    teller.refused(Source.SNAPSHOT, "damaged", 110.0)
-    teller.refused(Source.GEOIP, "no countries", 120.0)
-    geoip = Refusal(120.0, Source.GEOIP, "no countries")
+    report = WorkerReport(counts.claim(), store.catalog, named_geo("old"), 100.0)
+    report.refused(ServedFile.SNAPSHOT, "damaged", 110.0)
+    report.refused(ServedFile.GEOIP, "no countries", 120.0)
+    geoip = RefusedFile(120.0, ServedFile.GEOIP, "no countries")
     assert worker_states(counts)[0].refusals == (
         geoip,
-        Refusal(110.0, Source.SNAPSHOT, "damaged"),
+        RefusedFile(110.0, ServedFile.SNAPSHOT, "damaged"),
     )
-    teller.swapped(store.catalog, 130.0)
+    report.swapped(store.catalog, 130.0)
     (state,) = worker_states(counts)
-    assert state.refusals == (geoip, Refusal(110.0, Source.SNAPSHOT, "damaged", stands=False))
+    assert state.refusals == (
+        geoip,
+        RefusedFile(110.0, ServedFile.SNAPSHOT, "damaged", stands=False),
+    )
     assert (state.swaps, state.taken, state.geoip) == (1, 130.0, "old")
-    teller.swapped_geoip(named_geo("new", 9))
+    report.swapped_geoip(named_geo("new", 9))
     (state,) = worker_states(counts)
     assert [one.stands for one in state.refusals] == [False, False]
     assert (state.swaps, state.geoip, state.geoip_built) == (1, "new", 9)
@@ -71,9 +74,9 @@ def test_swaps_and_refusals(store: LoadedStore) -> None:
 def test_room(store: LoadedStore) -> None:
     """However many refusals with however long reasons there are, the newest fit, cut."""
     counts = Counts(1)
-    teller = Teller(counts.claim(), store.catalog, named_geo("\U0001f600" * 1000), 1.0)
+    report = WorkerReport(counts.claim(), store.catalog, named_geo("\U0001f600" * 1000), 1.0)
     for number in range(MOST_REFUSALS + 3):
-        teller.refused(Source.SNAPSHOT, "\udcff" + "ü" * 1000, float(number))
+        report.refused(ServedFile.SNAPSHOT, "\udcff" + "ü" * 1000, float(number))
     (state,) = worker_states(counts)
     assert [one.at for one in state.refusals] == [7.0, 6.0, 5.0, 4.0, 3.0]
     texts = [state.geoip, *(one.reason for one in state.refusals)]
@@ -85,7 +88,7 @@ def test_the_dead(store: LoadedStore) -> None:
     """What a process said that is gone is nobody's state; its successor begins with nothing."""
     counts = Counts(1)
     if not (process := os.fork()):
-        Teller(counts.claim(), store.catalog, named_geo("x"), 1.0)
+        WorkerReport(counts.claim(), store.catalog, named_geo("x"), 1.0)
         os._exit(0)
     os.waitpid(process, 0)
     assert len(counts.said()) == 1

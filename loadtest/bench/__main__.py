@@ -100,8 +100,8 @@ def _figures(
     found: dict[str, list[Round]] = {case.name: [] for case in cases}
     for number in range(1, rounds + 1):
         with phases.phase(f"round {number} of {rounds}", len(cases)) as done:
-            for place, case in enumerate(cases):
-                done(place)
+            for index, case in enumerate(cases):
+                done(index)
                 found[case.name].append(measuring.measure(case))
     return [Figures(name, measured) for name, measured in found.items()]
 

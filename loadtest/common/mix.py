@@ -129,9 +129,9 @@ def _unknown(data: Data, logged: Logged, rng: Random) -> str:
     """A name with one or two typing errors: there are far more than a worker keeps."""
     repo = logged.repo
     for _ in range(rng.randint(1, 2)):
-        place = rng.randrange(len(repo))
+        index = rng.randrange(len(repo))
         # A letter too many, or another letter.
-        repo = f"{repo[:place]}{rng.choice(_TYPING_ERRORS)}{repo[place + rng.randint(0, 1) :]}"
+        repo = f"{repo[:index]}{rng.choice(_TYPING_ERRORS)}{repo[index + rng.randint(0, 1) :]}"
     return f"/metalink?repo={repo}&arch={logged.arch}"
 
 

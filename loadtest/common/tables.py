@@ -72,8 +72,8 @@ def show(found: Sequence[Sheet]) -> None:
             sys.stdout.write(f"{markdown(one)}\n")
             continue
         table = Table(title=one.title, title_justify="left")
-        for place, name in enumerate(one.head):
-            table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        for index, name in enumerate(one.head):
+            table.add_column(name, justify="right" if index else "left", no_wrap=True)
         for row in one.rows:
             table.add_row(*row)
         console.print(table)

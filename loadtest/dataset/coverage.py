@@ -90,7 +90,7 @@ class Coverage:
         self._tree = tree
         self._places = _places(tree)
         self._counts = {
-            name: Counter(place.verdict for place in places)
+            name: Counter(index.verdict for index in places)
             for name, places in self._places.items()
         }
         found = [
@@ -113,15 +113,15 @@ class Coverage:
         for one in self.host_categories:
             source = chance(self._seed, "noise", one.id)
             verdicts, checked_in = one.verdicts, one.host.private
-            for place in self._places[one.category.name] if one.rows else ():
-                verdict = verdicts[place.verdict]
+            for index in self._places[one.category.name] if one.rows else ():
+                verdict = verdicts[index.verdict]
                 if verdict == _NO_ROW:
                     continue
                 id += 1
                 up2date = verdict == _TRUE and not (noise and source.random() < NOISE)
                 # Only the crawler writes a leading slash; private hosts check in themselves.
-                path = place.path[1:] if checked_in else place.path
-                yield DirRow(id, one.id, path, up2date, place.directory_id)
+                path = index.path[1:] if checked_in else index.path
+                yield DirRow(id, one.id, path, up2date, index.directory_id)
 
     def _archives(self, hosts: Sequence[Host], least_rows: int) -> Iterator[HostCategory]:
         archive = next(category for category in self._tree.categories if category.name == ARCHIVE)
@@ -137,7 +137,7 @@ class Coverage:
     def _host_category(self, host: Host, category: Category) -> HostCategory:
         verdicts = self._verdicts(host, category)
         counts = self._counts[category.name]
-        rows = sum(count for place, count in counts.items() if verdicts[place] != _NO_ROW)
+        rows = sum(count for index, count in counts.items() if verdicts[index] != _NO_ROW)
         # The crawler does not look at hosts that count as always up to date.
         rows = 0 if host.always_up2date else rows
         return HostCategory(0, host, category, rows, verdicts)
@@ -165,8 +165,8 @@ def _places(tree: Tree) -> dict[str, list[_Place]]:
     for directory in tree.directories:
         if directory.category:
             path = directory.name.removeprefix(directory.category.topdir)
-            place = _Place(directory.id, path, _verdict_place(directory))
-            found[directory.category.name].append(place)
+            index = _Place(directory.id, path, _verdict_place(directory))
+            found[directory.category.name].append(index)
     return found
 
 

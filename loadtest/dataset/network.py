@@ -98,8 +98,8 @@ def _block_counts(source: Random) -> list[int]:
     """The number of IPv4 blocks of each operator: one at least, a few operators have many."""
     counts = [1] * _OPERATORS
     weights = [source.paretovariate(1.2) for _ in counts]
-    for place in source.choices(range(_OPERATORS), weights, k=_BLOCKS_V4 - _OPERATORS):
-        counts[place] += 1
+    for index in source.choices(range(_OPERATORS), weights, k=_BLOCKS_V4 - _OPERATORS):
+        counts[index] += 1
     return counts
 
 

@@ -93,12 +93,12 @@ class Tree:
         """Take subtrees until there are that many directories."""
         owners: dict[str, int | None] = {}
         subtrees = []
-        for place, subtree in enumerate(all_subtrees()):
+        for index, subtree in enumerate(all_subtrees()):
             if len(owners) >= directories:
                 break
             subtrees.append(subtree)
             for name in subtree.directories():
-                owners[name] = place
+                owners[name] = index
             _add_parents(subtree.path, owners)
         self.subtrees = tuple(subtrees)
         self.directories = tuple(

@@ -43,7 +43,7 @@ class Workload:
         asked = sorted(tree.repositories, key=_demand)
         self._repositories = [(one.prefix, one.arch) for one in asked if one.prefix]
         self._repository_sums = _sums(
-            (place + _OFFSET) ** -_ZIPF for place in range(1, len(self._repositories) + 1)
+            (index + _OFFSET) ** -_ZIPF for index in range(1, len(self._repositories) + 1)
         )
         self._inside = [
             (block, host.country) for host in hosts if host.active for block in host.netblocks

@@ -40,4 +40,4 @@ class ClosestNames:
 
 def _groups(name: str) -> set[str]:
     padded = f"  {name.lower()} "
-    return {padded[place : place + 3] for place in range(len(padded) - 2)}
+    return {padded[at : at + 3] for at in range(len(padded) - 2)}

@@ -16,5 +16,5 @@ class RangeTable:
 
     def find(self, address: Address) -> int:
         """Return the value at an address: about 0.5 us, growing with the logarithm of ranges."""
-        place = bisect_right(self._starts[address.version], address.value)
-        return self._values[address.version][place - 1] if place else 0
+        index = bisect_right(self._starts[address.version], address.value)
+        return self._values[address.version][index - 1] if index else 0

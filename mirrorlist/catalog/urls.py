@@ -11,11 +11,11 @@ from msgspec import Struct
 from snapshot.file.text import UNWRITABLE
 
 # What a text list gives a client that names no protocol, and what a redirect may lead to.
-PLAIN_PROTOCOLS = frozenset(("https", "http", "ftp"))
+DEFAULT_PROTOCOLS = frozenset(("https", "http", "ftp"))
 REDIRECT_PROTOCOLS = frozenset(("https", "http"))
 # Its URLs have no escapes: rsync asks for `a%20b` where somebody wrote it.
 RSYNC = "rsync"
-ESCAPED_PROTOCOLS = PLAIN_PROTOCOLS
+ESCAPED_PROTOCOLS = DEFAULT_PROTOCOLS
 # What RFC 3986 allows in a whole URL; a Location header must be ASCII.
 URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 # Everything that RFC 3986 allows in a path; `+` stays `+`, as in libstdc++.

@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from mirrorlist.cli.values import Choice, FilePath, Number, Switch, Whole
+from mirrorlist.cli.values import FilePath, Number, OneOf, Switch, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.request.commas import elements
-from mirrorlist.settings import PREFIX, SETTINGS, Kind, Setting, read_file
+from mirrorlist.settings import PREFIX, SETTINGS, Setting, SettingKind, read_file
 from snapshot.file.errors import OutputError
 
 # Where the context keeps the settings file.
@@ -35,7 +35,7 @@ def options(command: str) -> Callable[[F], F]:
 
 def _option(setting: Setting) -> Callable[[F], F]:
     name = setting.flag
-    if setting.kind is Kind.SWITCH and setting.default:
+    if setting.kind is SettingKind.SWITCH and setting.default:
         name = f"{setting.flag}/--no-{setting.flag[2:]}"
     # No `default=None`: click would take None for a value and never ask for a required option.
     default: dict[str, Any] = {} if setting.default is None else {"default": setting.default}
@@ -46,7 +46,7 @@ def _option(setting: Setting) -> Callable[[F], F]:
         name,
         setting.name,
         type=_type(setting),
-        is_flag=setting.kind is Kind.SWITCH,
+        is_flag=setting.kind is SettingKind.SWITCH,
         required=setting.required,
         multiple=setting.repeatable,
         envvar=setting.variable,
@@ -70,28 +70,28 @@ def _split(
 
 def _metavar(setting: Setting) -> str | None:
     by_kind = {
-        Kind.TEXT: "TEXT",
-        Kind.FILE: "FILE",
-        Kind.OUTPUT: "FILE",
-        Kind.DIRECTORY: "DIRECTORY",
-        Kind.INTEGER: "N",
-        Kind.SECONDS: "SECONDS",
-        Kind.NUMBER: "N",
-        Kind.CHOICE: "|".join(setting.choices),
+        SettingKind.TEXT: "TEXT",
+        SettingKind.FILE: "FILE",
+        SettingKind.OUTPUT: "FILE",
+        SettingKind.DIRECTORY: "DIRECTORY",
+        SettingKind.INTEGER: "N",
+        SettingKind.SECONDS: "SECONDS",
+        SettingKind.NUMBER: "N",
+        SettingKind.CHOICE: "|".join(setting.choices),
     }
     return setting.metavar or by_kind.get(setting.kind)
 
 
 def _type(setting: Setting) -> click.ParamType[Any] | type:
-    if setting.kind is Kind.INTEGER:
+    if setting.kind is SettingKind.INTEGER:
         return Whole(setting.least, setting.most)
-    if setting.kind in (Kind.SECONDS, Kind.NUMBER):
+    if setting.kind in (SettingKind.SECONDS, SettingKind.NUMBER):
         return Number(setting.least, setting.most)
-    if setting.kind in (Kind.FILE, Kind.OUTPUT, Kind.DIRECTORY):
+    if setting.kind in (SettingKind.FILE, SettingKind.OUTPUT, SettingKind.DIRECTORY):
         return FilePath(stream=setting.stream)
-    if setting.kind is Kind.CHOICE:
-        return Choice(setting.choices)
-    return Switch() if setting.kind is Kind.SWITCH else str
+    if setting.kind is SettingKind.CHOICE:
+        return OneOf(setting.choices)
+    return Switch() if setting.kind is SettingKind.SWITCH else str
 
 
 def _apart(command: str, function: F) -> F:
@@ -100,8 +100,8 @@ def _apart(command: str, function: F) -> F:
 
     @wraps(function)
     def guarded(*arguments: Any, **given: Any) -> Any:
-        written = [given[name] for name, kind in names.items() if kind is Kind.OUTPUT]
-        read = [given[name] for name, kind in names.items() if kind is Kind.FILE]
+        written = [given[name] for name, kind in names.items() if kind is SettingKind.OUTPUT]
+        read = [given[name] for name, kind in names.items() if kind is SettingKind.FILE]
         read.append(click.get_current_context().meta.get(_CONFIG))
         read.append(_file_of_url(given.get("database")))
         for path in filter(None, written):

@@ -102,7 +102,7 @@ class Switch(click.types.BoolParamType):
             raise refuse(value, "neither 1 nor 0", param, ctx) from error
 
 
-class Choice(click.Choice[str]):
+class OneOf(click.Choice[str]):
     """One of some words, in small letters."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -11,7 +11,7 @@ import click
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
-from mirrorlist.cli.watch_events import teller
+from mirrorlist.cli.watch_events import event_printer
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
@@ -78,7 +78,7 @@ def watch(
     )
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
-    export, tell = _exporter(database, job), teller(every, output)
+    export, tell = _exporter(database, job), event_printer(every, output)
     with only_watch(followed(output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)

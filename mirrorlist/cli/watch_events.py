@@ -17,7 +17,7 @@ _MOST_REASONS = 3
 _NOTHING = "nothing is published yet; trying again"
 
 
-def teller(every: float, output: Path) -> Callable[["Event"], None]:
+def event_printer(every: float, output: Path) -> Callable[["Event"], None]:
     """Return a function that prints events on standard error, coloured on a terminal.
 
     `output`: where snapshots are published.

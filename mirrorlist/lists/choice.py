@@ -17,7 +17,7 @@ from random import Random
 
 from msgspec import Struct
 
-from mirrorlist.lists.listing import Kind, Listing, make_template
+from mirrorlist.lists.listing import Listing, ListKind, make_template
 from mirrorlist.lists.selection import Tier
 
 # Multiples of the golden ratio, less their whole parts, fill 0 to 1 as evenly as any can at every
@@ -86,7 +86,7 @@ class Choice:
         self,
         region: Region,
         parts: Sequence[tuple[Listing, ...]],
-        kind: Kind,
+        kind: ListKind,
         said: bytes,
         is_global: bool,
         turn: float,
@@ -126,12 +126,14 @@ class Choice:
         return [first, *hosts, *rest]
 
 
-def rendered(hosts: list[Listing], kind: Kind, tier: Tier | None = None) -> Order:
+def rendered(hosts: list[Listing], kind: ListKind, tier: Tier | None = None) -> Order:
     """Return an order of hosts as it is."""
     return Order(hosts, make_template(hosts, kind), tier)
 
 
-def before(near: Sequence[Listing], order: Order, kind: Kind, tier: Tier | None = None) -> Order:
+def before(
+    near: Sequence[Listing], order: Order, kind: ListKind, tier: Tier | None = None
+) -> Order:
     """Return an order with some hosts, the first of them of a tier, before all others."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]

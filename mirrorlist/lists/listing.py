@@ -24,7 +24,7 @@ _RSYNC = f"{RSYNC}:".encode()
 _PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
 
 
-class Kind(IntEnum):
+class ListKind(IntEnum):
     """What is made of the hosts."""
 
     METALINK = 0
@@ -91,20 +91,20 @@ class Filling(Struct, frozen=True):
         return piece + (self.raw or b"" if is_raw else self.encoded)
 
 
-def filling(path: Path, kind: Kind) -> Filling:
+def filling(path: Path, kind: ListKind) -> Filling:
     """Return what stands for a path in lists of a kind."""
     encoded, raw = path.encoded, path.raw or ""
-    if kind is Kind.METALINK:
+    if kind is ListKind.METALINK:
         encoded, raw = escape(encoded), escape(raw)
-    opening = b">" if kind is Kind.METALINK else b"\n"
+    opening = b">" if kind is ListKind.METALINK else b"\n"
     return Filling(encoded.encode(), raw.encode() if raw != encoded else None, opening)
 
 
-def make_template(listings: Sequence[Listing], kind: Kind) -> bytes:
+def make_template(listings: Sequence[Listing], kind: ListKind) -> bytes:
     """Return the template of a list; a redirect needs none."""
-    if kind is Kind.METALINK:
+    if kind is ListKind.METALINK:
         return metalink_template(listings)
-    return text_template(listings) if kind is Kind.TEXT else b""
+    return text_template(listings) if kind is ListKind.TEXT else b""
 
 
 def metalink_template(listings: Sequence[Listing]) -> bytes:

@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import Url
 from mirrorlist.lists.choice import Choice, Order, Region, rendered
-from mirrorlist.lists.listing import Kind, Listing
+from mirrorlist.lists.listing import Listing, ListKind
 from mirrorlist.lists.selection import Offer, Tier, draw
 from snapshot.file.model import Host
 
@@ -97,7 +97,7 @@ class Orders:
         return found
 
     def add(
-        self, key: object, offer: Offer, catalog: Catalog, kind: Kind, said: bytes, rng: Random
+        self, key: object, offer: Offer, catalog: Catalog, kind: ListKind, said: bytes, rng: Random
     ) -> KeptChoice:
         """Keep a choice by a key; `offer` is of tiers of countries."""
         parts = [self.listings(part.hosts, offer, catalog) for part in offer.parts]
@@ -227,13 +227,15 @@ def _but_hosts(offer: Offer) -> list[object]:
     return [[part.tier for part in offer.parts], *[getattr(offer, name) for name in names]]
 
 
-def drawn(offer: Offer, catalog: Catalog, kind: Kind, rng: Random, orders: Orders | None) -> Order:
+def drawn(
+    offer: Offer, catalog: Catalog, kind: ListKind, rng: Random, orders: Orders | None
+) -> Order:
     """Return an order of an offer that nobody keeps."""
     return of_hosts(draw(offer, catalog.weights, rng), offer, catalog, kind, orders)
 
 
 def of_hosts(
-    hosts: Sequence[int], offer: Offer, catalog: Catalog, kind: Kind, orders: Orders | None
+    hosts: Sequence[int], offer: Offer, catalog: Catalog, kind: ListKind, orders: Orders | None
 ) -> Order:
     """Return an order of hosts of an offer as they are."""
     if orders is not None:

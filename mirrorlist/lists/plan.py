@@ -16,7 +16,7 @@ from mirrorlist.lists import metalink
 from mirrorlist.lists import text as plain
 from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
-from mirrorlist.lists.listing import Kind, filling, first_lines
+from mirrorlist.lists.listing import ListKind, filling, first_lines
 from mirrorlist.lists.orders import KeptChoice, Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.selection import (
@@ -231,7 +231,7 @@ def make_plan(
         )
 
 
-def _kind(query: Query) -> Kind:
+def _kind(query: Query) -> ListKind:
     if query.metalink:
-        return Kind.METALINK
-    return Kind.REDIRECT if query.redirect else Kind.TEXT
+        return ListKind.METALINK
+    return ListKind.REDIRECT if query.redirect else ListKind.TEXT

@@ -21,7 +21,7 @@ class Form(Enum):
     JSON = "application/json"
 
 
-class Row(TypedDict):
+class RepositoryRow(TypedDict):
     """One repository that can be asked for."""
 
     repo: str
@@ -34,12 +34,12 @@ class Row(TypedDict):
     """Whether it is not answered at present."""
 
 
-class Listing(TypedDict):
+class RepositoryListing(TypedDict):
     """All repositories of a snapshot."""
 
     total: int
     """How many there are."""
-    repositories: list[Row]
+    repositories: list[RepositoryRow]
 
 
 class Repositories:
@@ -74,16 +74,16 @@ def render(catalog: Catalog, form: Form, check: Check) -> bytes:
             if one.prefix not in catalog.disabled
         ]
         return "".join(lines).encode()
-    rows: list[Row] = []
-    for place, one in enumerate(known):
-        if not place % _STEP:
+    rows: list[RepositoryRow] = []
+    for index, one in enumerate(known):
+        if not index % _STEP:
             check()
         rows.append(
-            Row(
+            RepositoryRow(
                 repo=one.prefix,
                 arch=one.arch,
                 directory=catalog.snapshot.directory(one.directory).name,
                 disabled=one.prefix in catalog.disabled,
             )
         )
-    return orjson.dumps(Listing(total=len(rows), repositories=rows))
+    return orjson.dumps(RepositoryListing(total=len(rows), repositories=rows))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.roster import GLOBAL
-from mirrorlist.catalog.urls import PLAIN_PROTOCOLS, REDIRECT_PROTOCOLS, Url, writable
+from mirrorlist.catalog.urls import DEFAULT_PROTOCOLS, REDIRECT_PROTOCOLS, Url, writable
 from mirrorlist.lists.place import Place
 from mirrorlist.lists.shuffle import shuffled, weighted
 from mirrorlist.lists.target import Target
@@ -52,7 +52,7 @@ class Situation(Struct, frozen=True):
         elif query.redirect:
             only = REDIRECT_PROTOCOLS
         else:
-            only = PLAIN_PROTOCOLS if query.wish.protocols is None else None
+            only = DEFAULT_PROTOCOLS if query.wish.protocols is None else None
         return self.catalog.listed(self.target.category, self.protocols, only)
 
     @property
@@ -62,7 +62,7 @@ class Situation(Struct, frozen=True):
         dnf and zypper pass over rsync in a metalink, which has it unless protocol= says otherwise.
         """
         if self.query.metalink and self.protocols is None:
-            return self.catalog.listed(self.target.category, None, PLAIN_PROTOCOLS)
+            return self.catalog.listed(self.target.category, None, DEFAULT_PROTOCOLS)
         return self.urls
 
     @property

@@ -65,7 +65,7 @@ class Level(IntEnum):
     LOG_OUTAGES = 1
 
 
-_TIER_OF = {tier: place for place, tier in enumerate((*Tier, None))}
+_TIER_OF = {tier: index for index, tier in enumerate((*Tier, None))}
 _STATUS_OF = {int(status): at for at, status in enumerate(STATUSES) if status.isdigit()}
 _ENDPOINT_OF = {endpoint: at for at, endpoint in enumerate(ENDPOINTS)}
 _REQUESTS = len(ENDPOINTS) * len(STATUSES) * len(TIERS)
@@ -84,9 +84,9 @@ _CELL_BYTES = 8
 _CELLS = _SAID + 2 + MOST_SAID // _CELL_BYTES
 # Where a list with a status and a first tier is counted, but for its endpoint.
 _LIST_OF = {
-    (status, tier): at * len(TIERS) + place
+    (status, tier): at * len(TIERS) + index
     for status, at in _STATUS_OF.items()
-    for tier, place in _TIER_OF.items()
+    for tier, index in _TIER_OF.items()
 }
 _ENDPOINT_CELLS = len(STATUSES) * len(TIERS)
 _COUNTRY_OF = {country: _COUNTRIES + at for at, country in enumerate(COUNTRIES)}
@@ -138,7 +138,7 @@ class Slot:
             cells[_COUNTRY_OF.get(country, _OTHER)] += 1
 
     def add_request(self, endpoint: int, status: int, tier: Tier | None) -> None:
-        """Count a request; `endpoint` is its place in ENDPOINTS (`endpoint_place`).
+        """Count a request; `endpoint` is its place in ENDPOINTS (`endpoint_index`).
 
         A status that is none of STATUSES counts as `other`. Takes about 0.2 us.
         """
@@ -217,7 +217,7 @@ class Counts:
         return self._slot(self._claimed)
 
     @property
-    def beside(self) -> Slot:
+    def admin_process(self) -> Slot:
         """The slot of the process beside the workers."""
         return self._slot(self._claimed + 1)
 
@@ -271,7 +271,7 @@ def _own(cells: int) -> memoryview:
     return memoryview(bytearray(cells * _CELL_BYTES)).cast("Q")
 
 
-def endpoint_place(path: str) -> int:
+def endpoint_index(path: str) -> int:
     """Return the place in ENDPOINTS of a request's path, under any prefix."""
     last = path.rpartition("/")[2]
     if path.startswith("/health/"):

@@ -13,7 +13,7 @@ HUNG_SECONDS = 60.0
 BEAT_SECONDS = 1.0
 
 
-class Pulse:
+class HeartbeatMonitor:
     """Sees for how long each worker has been silent, as long as somebody looks."""
 
     def __init__(

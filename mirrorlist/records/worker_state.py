@@ -18,7 +18,7 @@ SILENT_SECONDS = 10.0
 """After how long without a beat a worker does not answer."""
 
 
-class Source(StrEnum):
+class ServedFile(StrEnum):
     """A file that is taken into use while serving."""
 
     SNAPSHOT = "snapshot"
@@ -44,12 +44,12 @@ class Served(Struct, frozen=True):
     """How many repositories."""
 
 
-class Refusal(Struct, frozen=True):
+class RefusedFile(Struct, frozen=True):
     """A file that was not taken into use; it stands until one of its kind is."""
 
     at: float
     """When it was refused."""
-    source: Source
+    source: ServedFile
     """What it would have replaced."""
     reason: str
     """Why it was refused."""
@@ -77,7 +77,7 @@ class WorkerState(Struct, frozen=True):
     """When they were built; null where that is unknown."""
     swaps: int = 0
     """How many snapshots it has taken into use while serving."""
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[RefusedFile, ...] = ()
     silent: float = 0.0
     """For how many seconds its event loop has not told that it runs."""
 
@@ -87,7 +87,7 @@ class WorkerState(Struct, frozen=True):
         return self.silent > SILENT_SECONDS
 
 
-class Teller:
+class WorkerReport:
     """Tells, in a worker's slot, how the worker is; whoever swaps files calls it."""
 
     def __init__(self, slot: Slot, catalog: Catalog, geo: Geo, now: float) -> None:
@@ -99,7 +99,7 @@ class Teller:
         """Tell, and count, that another snapshot was taken into use."""
         self._slot.add(Count.SWAPS)
         self._change(
-            Source.SNAPSHOT,
+            ServedFile.SNAPSHOT,
             snapshot=served(catalog),
             taken=now,
             swaps=self.state.swaps + 1,
@@ -107,20 +107,20 @@ class Teller:
 
     def swapped_geoip(self, geo: Geo) -> None:
         """Tell that other GeoIP data were taken into use."""
-        self._change(Source.GEOIP, geoip=_cut(geo.name), geoip_built=geo.built)
+        self._change(ServedFile.GEOIP, geoip=_cut(geo.name), geoip_built=geo.built)
 
-    def settled(self, source: Source) -> None:
+    def settled(self, source: ServedFile) -> None:
         """Tell that the file of a source is once more the one in use."""
         self._change(source)
 
-    def refused(self, source: Source, reason: str, now: float) -> None:
+    def refused(self, source: ServedFile, reason: str, now: float) -> None:
         """Tell, and count, that a file was refused, and why; what was before it goes on."""
         self._slot.add(Count.SWAPS_REFUSED)
-        latest = Refusal(now, source, _cut(reason))
+        latest = RefusedFile(now, source, _cut(reason))
         refusals = (latest, *self.state.refusals)[:MOST_REFUSALS]
         self._tell(msgspec.structs.replace(self.state, refusals=refusals))
 
-    def _change(self, source: Source, **changes: object) -> None:
+    def _change(self, source: ServedFile, **changes: object) -> None:
         refusals = tuple(
             msgspec.structs.replace(one, stands=False) if one.source is source else one
             for one in self.state.refusals

@@ -30,7 +30,7 @@ _TIME = re.compile(r"# database creation time: \d{9,11}")
 _BARE_AMPERSAND = re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]+);)")
 
 
-class Answer(Struct, frozen=True):
+class SeenAnswer(Struct, frozen=True):
     """One answer as it came; `log` is the request log's line without its date, None if unseen.
 
     A status of 0 is a connection that ended without an answer.
@@ -116,7 +116,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-def parse(answer: Answer) -> Single:
+def parse(answer: SeenAnswer) -> Single:
     """Return what one answer means; never raises, what cannot be read is an error text."""
     try:
         return _parse(answer)
@@ -126,7 +126,7 @@ def parse(answer: Answer) -> Single:
         return Single(replace(plain, error=answer.body, well_formed=False), ())
 
 
-def _parse(answer: Answer) -> Single:
+def _parse(answer: SeenAnswer) -> Single:
     plain = Meaning(answer.status, answer.type, log=answer.log)
     if answer.type == CONTENT_TYPE:
         return _metalink(answer, plain)
@@ -155,7 +155,7 @@ def _heading(match: re.Match[str], time: bool) -> Heading:
     )
 
 
-def _metalink(answer: Answer, plain: Meaning) -> Single:
+def _metalink(answer: SeenAnswer, plain: Meaning) -> Single:
     try:
         root, well_formed = _root(answer.body), True
     except ElementTree.ParseError:

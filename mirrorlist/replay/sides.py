@@ -17,7 +17,7 @@ from mirrorlist.catalog.urls import REDIRECT_PROTOCOLS, make_url
 from mirrorlist.errors import OptionError, QueryError, StartError
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.replay.deadlines import Deadlines
-from mirrorlist.replay.meaning import Answer, Meaning, host_of, parse
+from mirrorlist.replay.meaning import Meaning, SeenAnswer, host_of, parse
 from mirrorlist.replay.request import Request
 from mirrorlist.request.client import Trust
 from mirrorlist.request.geo import Geo
@@ -40,7 +40,7 @@ class Side(Protocol):
     name: str
     is_ours: bool
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return one answer; status 0 if there was none."""
 
     def explain(self, request: Request) -> Explanation | None:
@@ -68,13 +68,13 @@ class SnapshotSide:
         self.name = str(path)
         self._service = Service(Store(path, None), geo, Trust(), time.time, Tuning(minimum))
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return one answer."""
         found = self._service.respond(
             request.is_metalink, request.query.encode(), "127.0.0.1", _lines(request)
         )
         body = found.body.decode(errors="replace")
-        return Answer(found.status, found.content_type, found.location, body)
+        return SeenAnswer(found.status, found.content_type, found.location, body)
 
     def explain(self, request: Request) -> Explanation | None:
         """Return why it answers so."""
@@ -105,7 +105,7 @@ class ServerSide:
         # What answers here as we do can explain itself too.
         self.is_ours = status == http.client.OK and b'"snapshot"' in body
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return one answer; raises StartError when there was none for a long time."""
         try:
             response, body = self._exchange(self._prefix + request.target, _headers(request))
@@ -113,7 +113,7 @@ class ServerSide:
             return self._no_answer(error)
         self._silent = 0
         location = response.getheader("Location")
-        return Answer(
+        return SeenAnswer(
             response.status,
             response.getheader("Content-Type"),
             # mirrorlist-server's may have letters that are not ASCII, in UTF-8.
@@ -132,12 +132,12 @@ class ServerSide:
         except (msgspec.DecodeError, RecursionError):
             return None
 
-    def _no_answer(self, error: Exception) -> Answer:
+    def _no_answer(self, error: Exception) -> SeenAnswer:
         # An answer that is cut short or a reset is a finding; a server that is gone is not.
         self._silent += 1
         if self._silent >= MOST_SILENT:
             raise StartError(f"{self.name}: gives no answer any more: {error}") from error
-        return Answer(0, body=f"no answer: {type(error).__name__}")
+        return SeenAnswer(0, body=f"no answer: {type(error).__name__}")
 
     def _get(self, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
         try:

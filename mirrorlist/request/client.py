@@ -165,8 +165,8 @@ def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Cl
 def _walked(peer: _Peer, lines: Sequence[bytes], proxies: "_Networks") -> Client:
     """Return the client by a walk from the right over trusted addresses."""
     believed = None
-    for place, entry in enumerate(_entries(lines)):
-        if place == MOST_ENTRIES:
+    for index, entry in enumerate(_entries(lines)):
+        if index == MOST_ENTRIES:
             believed = None
             break
         # A list in a header may have empty elements (RFC 9110 section 5.6.1).

@@ -129,7 +129,7 @@ def _let_pass(error: BaseException) -> None:
 def _checked(mmdb: Mmdb, path: Path) -> tuple[Metadata, tuple[str, ...]]:
     """Return the metadata, and where records have their country; raises DamagedMmdb too."""
     every = -(-len(mmdb.records) // _RECORDS_LOOKED_AT) or 1
-    records = [mmdb.value(place) for place in mmdb.records[::every]]
+    records = [mmdb.value(index) for index in mmdb.records[::every]]
     # An ASN or ISP file opens well and then knows no country for anybody.
     for shape in _SHAPES:
         found = [_within(record, shape) for record in records]

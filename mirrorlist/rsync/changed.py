@@ -45,10 +45,10 @@ class Changed:
         """Return whether anything is known of a category; an imported cache knows nothing."""
         return category not in self._undated
 
-    def place(self, category: int, since: int) -> int:
+    def index(self, category: int, since: int) -> int:
         """Return how many directories of a category did not change after `since`."""
         return bisect_right(self._changes.get(category, []), since)
 
-    def names(self, category: int, place: int) -> list[str]:
+    def names(self, category: int, index: int) -> list[str]:
         """Return the names of the directories that changed after those of `place`."""
-        return self._names.get(category, [])[place:]
+        return self._names.get(category, [])[index:]

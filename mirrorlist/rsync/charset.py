@@ -23,9 +23,9 @@ class CharSet(Struct, frozen=True):
         return 1 + len(self.ranges)
 
 
-def parse_set(glob: str, place: int) -> tuple[CharSet, int] | None:
+def parse_set(glob: str, index: int) -> tuple[CharSet, int] | None:
     """Return the set that begins at a bracket, and where it ends; None if it never does."""
-    begin = place + 1
+    begin = index + 1
     inner = begin + (glob[begin : begin + 1] == "!")
     # A bracket that comes first is one of the characters.
     end = glob.find("]", inner + (glob[inner : inner + 1] == "]"))
@@ -55,11 +55,11 @@ def _parts(chunks: list[str]) -> tuple[frozenset[str], tuple[tuple[str, str], ..
     """Return the single characters and the ranges; a range that ends before it begins is empty."""
     single: set[str] = set()
     ranges = []
-    for place, chunk in enumerate(chunks):
+    for index, chunk in enumerate(chunks):
         # The ends of ranges stand at the inner ends of chunks.
-        single.update(chunk[place > 0 : len(chunk) - (place < len(chunks) - 1)])
-        if place:
-            low, high = chunks[place - 1][-1], chunk[0]
+        single.update(chunk[index > 0 : len(chunk) - (index < len(chunks) - 1)])
+        if index:
+            low, high = chunks[index - 1][-1], chunk[0]
             if low <= high:
                 ranges.append((low, high))
     return frozenset(single), tuple(ranges)

@@ -130,7 +130,7 @@ class RsyncFilter:
         return self._changed
 
     def _listed(self, changed: Changed, query: FilterQuery, check: Check) -> _Listed:
-        places = {one: changed.place(one, query.since) for one in query.categories}
+        places = {one: changed.index(one, query.since) for one in query.categories}
         # Two times between which nothing changed have the same answer.
         key = tuple(places.items()), query.prefix, query.form, query.select, query.noise
         found = self._kept.get(key)
@@ -138,7 +138,7 @@ class RsyncFilter:
             found.uses += 1
             self._kept.move_to_end(key)
             return found
-        names = [name for one, place in places.items() for name in changed.names(one, place)]
+        names = [name for one, index in places.items() for name in changed.names(one, index)]
         found = _write(_chosen(names, query, check), query.form, check)
         found.size = _KEY_BYTES + len(query.prefix) + sum(map(len, query.select)) + len(found.body)
         found.uses = self._uses(key)
@@ -250,9 +250,9 @@ def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]
 
 def _pieces(names: Sequence[str], check: Check) -> Iterator[list[str]]:
     """Yield names in pieces, with a look before each whether anybody waits."""
-    for place in range(0, len(names), _STEP):
+    for index in range(0, len(names), _STEP):
         check()
-        yield list(names[place : place + _STEP])
+        yield list(names[index : index + _STEP])
 
 
 def _write(names: list[str], form: str, check: Check) -> _Listed:

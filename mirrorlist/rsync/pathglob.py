@@ -78,11 +78,11 @@ class PathGlobs:
 
     def _read(self, state: int, text: str) -> int:
         moves = self._moves
-        for place, character in enumerate(text):
+        for index, character in enumerate(text):
             advancing, staying = moves.get(character) or self._move(character)
             state = self._closed((state & advancing) << 1 | (state & staying))
             if not state:
-                self._spend(self._price * (place + 1))
+                self._spend(self._price * (index + 1))
                 return 0
         self._spend(self._price * len(text))
         return state
@@ -130,21 +130,21 @@ class PathGlobs:
         self._ends |= self._take()
 
     def _add_component(self, component: str) -> None:
-        place, before = 0, ""
-        while place < len(component):
-            character = component[place]
-            end = place + 1
+        index, before = 0, ""
+        while index < len(component):
+            character = component[index]
+            end = index + 1
             if character == "*":
                 if before != "*":
                     self._stars |= self._take()
             elif character == "?":
                 self._any |= self._take()
-            elif character == "[" and (found := parse_set(component, place)):
+            elif character == "[" and (found := parse_set(component, index)):
                 charset, end = found
                 self._sets.append((charset, self._take()))
             else:
                 self._add_literal(character)
-            place, before = end, character
+            index, before = end, character
         self._add_literal("/")
 
     def _add_literal(self, character: str) -> None:

@@ -98,17 +98,17 @@ def _seconds(text: str) -> int:
 
 
 def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
-    places = {category.name: place for place, category in enumerate(categories)}
+    places = {category.name: index for index, category in enumerate(categories)}
     # A plus sign may be of a name, as in C++, or a form's way to write a blank.
     names = list_of("categories", text, "")
     if not names:
         raise BadQuery(f"# categories=: missing: names with commas between; {_known(categories)}")
     found = set()
     for name in names:
-        place = places.get(name, places.get(name.replace(FORM_BLANK, " ").strip()))
-        if place is None:
+        index = places.get(name, places.get(name.replace(FORM_BLANK, " ").strip()))
+        if index is None:
             raise BadQuery(f"# categories=: no category {echo(name)}; {_known(categories)}")
-        found.add(place)
+        found.add(index)
     return tuple(sorted(found))
 
 

@@ -77,7 +77,7 @@ class Admin:
         self.address = shown_of(listener)
         self._listener = listener
         self._app = make_app(routes)
-        self._server: _Server | None = None
+        self._server: _AdminServer | None = None
         self._is_stopping, self._ended = False, threading.Event()
 
     def start(self, threads: Threads) -> None:
@@ -94,7 +94,7 @@ class Admin:
 
     def _run(self) -> bool:
         """Answer until the stop; after an error the next call begins with a new event loop."""
-        self._server = server = _Server(self._config(), self._listener)
+        self._server = server = _AdminServer(self._config(), self._listener)
         # Looked at once the server is there: `stop` says it first, and then ends the server.
         if self._is_stopping:
             server.should_exit = True
@@ -114,7 +114,7 @@ class Admin:
         )
 
 
-class _Server(uvicorn.Server):
+class _AdminServer(uvicorn.Server):
     """uvicorn's server, whose end waits for no client: a page is made at once, or not at all."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:

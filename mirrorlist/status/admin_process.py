@@ -1,4 +1,4 @@
-"""The process beside the workers: answers for all of them on the admin listener.
+"""The process observer the workers: answers for all of them on the admin listener.
 
 It reads what they count and say of themselves in shared memory, so no worker is asked anything,
 and one that hangs or dies is seen all the same: each tells every second that its event loop runs.
@@ -31,7 +31,7 @@ ASK_EVERY_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 
 
-def oversee(
+def run_admin(
     listener: socket.socket,
     counts: Counts,
     stale: float,
@@ -50,11 +50,11 @@ def oversee(
         signal.signal(number, signal.SIG_IGN)
     pass_over("admin process", HELD, say)
     release()
-    beside, slot = Beside(counts, watch), counts.beside
+    observer, slot = Observer(counts, watch), counts.admin_process
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
-    Admin(listener, pages(counts, stale, beside, time.time)).start(threads)
+    Admin(listener, pages(counts, stale, observer, time.time)).start(threads)
     if watch:
-        threads.go_on("watch", beside.ask_and_rest)
+        threads.go_on("watch", observer.ask_and_rest)
     told = lost_lines(), 0
 
     def step() -> bool:
@@ -64,15 +64,15 @@ def oversee(
         slot.add(Count.MESSAGES_LOST, told[0] - before[0])
         slot.add(Count.ERRORS_SURVIVED, told[1] - before[1])
         threads.again()
-        beside.look(time.time())
+        observer.look(time.time())
         return has_ended
 
     steady = Steady(step)
     steady.run()
 
 
-class Beside:
-    """What a server's pages show beyond this moment: its last hours, and the watch beside it."""
+class Observer:
+    """What a server's pages show beyond this moment: its last hours, and the watch observer it."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Beside:
             self.hours.add(sample, totals.countries)
 
 
-def pages(counts: Counts, stale: float, beside: Beside, clock: Callable[[], float]) -> Routes:
+def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], float]) -> Routes:
     """Return the pages about all workers; data older than `stale` seconds are not fresh."""
 
     def is_ready() -> Reply:
@@ -133,13 +133,13 @@ def pages(counts: Counts, stale: float, beside: Beside, clock: Callable[[], floa
     def page() -> Reply:
         from mirrorlist.status.pages import server_page
 
-        return server_page(status(), beside.hours)
+        return server_page(status(), observer.hours)
 
     def status() -> Status:
         return status_of(
             worker_states(counts),
             counts.totals(),
-            beside.watch,
+            observer.watch,
             is_draining=counts.is_draining,
             stale=stale,
             now=clock(),

@@ -24,7 +24,7 @@ from mirrorlist.service import TIMED_EVERY
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
-class State(Struct, frozen=True):
+class ServedState(Struct, frozen=True):
     """How many workers serve which snapshot and GeoIP data, and the age of the oldest in seconds.
 
     None is an unknown age.
@@ -37,9 +37,9 @@ class State(Struct, frozen=True):
     silent: int = 0
 
 
-def state_of(workers: Sequence[WorkerState], now: float) -> State:
+def state_of(workers: Sequence[WorkerState], now: float) -> ServedState:
     """Return the state that the workers report; `now` is in seconds since 1970, UTC."""
-    return State(
+    return ServedState(
         Counter(worker.snapshot.id for worker in workers),
         _age([worker.snapshot.read for worker in workers], now),
         Counter(worker.geoip for worker in workers),
@@ -52,7 +52,7 @@ def _age(times: list[int], now: float) -> int | None:
     return max(0, int(now) - min(times)) if times else None
 
 
-class Row(Struct, frozen=True):
+class MetricRow(Struct, frozen=True):
     """One metric."""
 
     name: str
@@ -61,96 +61,96 @@ class Row(Struct, frozen=True):
     labels: tuple[str, ...] = ()
 
 
-REQUESTS = Row(
+REQUESTS = MetricRow(
     "mirrorlist_requests_total",
     "counter",
     "Requests by endpoint, HTTP status and first tier of the list.",
     ("endpoint", "status", "tier"),
 )
-SECONDS = Row(
+SECONDS = MetricRow(
     "mirrorlist_answer_seconds",
     "histogram",
     f"Seconds that making a list took; every {TIMED_EVERY}th list is timed.",
     ("le",),
 )
 COUNTERS = {
-    Count.UNKNOWN_REPOSITORIES: Row(
+    Count.UNKNOWN_REPOSITORIES: MetricRow(
         "mirrorlist_unknown_repositories_total",
         "counter",
         "Requests for a repository and an arch that the snapshot does not have.",
     ),
-    Count.LOG_LINES_WRITTEN: Row(
+    Count.LOG_LINES_WRITTEN: MetricRow(
         "mirrorlist_log_lines_written_total", "counter", "Lines written to the request log."
     ),
-    Count.LOG_LINES_LOST: Row(
+    Count.LOG_LINES_LOST: MetricRow(
         "mirrorlist_log_lines_lost_total",
         "counter",
         "Lines of the request log that were dropped because the queue was full.",
     ),
-    Count.SWAPS: Row(
+    Count.SWAPS: MetricRow(
         "mirrorlist_swaps_total",
         "counter",
         "Snapshots that workers took into use while serving; each worker counts its own.",
     ),
-    Count.SWAPS_REFUSED: Row(
+    Count.SWAPS_REFUSED: MetricRow(
         "mirrorlist_swaps_refused_total",
         "counter",
         "Snapshots and GeoIP files that workers refused, and went on with the previous file.",
     ),
-    Count.ERRORS: Row(
+    Count.ERRORS: MetricRow(
         "mirrorlist_errors_total",
         "counter",
         "Internal errors: the client got hosts in stored order, or no host.",
     ),
-    Count.STARTS_REFUSED: Row(
+    Count.STARTS_REFUSED: MetricRow(
         "mirrorlist_starts_refused_total",
         "counter",
         "Processes and threads that the system refused to start; the start is tried again.",
     ),
-    Count.ERRORS_SURVIVED: Row(
+    Count.ERRORS_SURVIVED: MetricRow(
         "mirrorlist_errors_survived_total",
         "counter",
         "Internal errors in background threads; the thread went on.",
     ),
-    Count.MESSAGES_LOST: Row(
+    Count.MESSAGES_LOST: MetricRow(
         "mirrorlist_messages_lost_total",
         "counter",
         "Lines for standard error that were dropped: the pipe is full, or its reader hangs or has"
         " ended.",
     ),
-    Count.CONNECTIONS_GAVE_WAY: Row(
+    Count.CONNECTIONS_GAVE_WAY: MetricRow(
         "mirrorlist_connections_gave_way_total",
         "counter",
         "Idle connections that were closed because newer ones needed their file descriptors.",
     ),
 }
 LEVELS = {
-    Level.LOG_QUEUED_BYTES: Row(
+    Level.LOG_QUEUED_BYTES: MetricRow(
         "mirrorlist_log_queue_bytes", "gauge", "Bytes of request log lines that wait to be written."
     ),
-    Level.LOG_OUTAGES: Row(
+    Level.LOG_OUTAGES: MetricRow(
         "mirrorlist_log_outages",
         "gauge",
         "How many workers cannot write the request log now.",
     ),
 }
-SNAPSHOT = Row(
+SNAPSHOT = MetricRow(
     "mirrorlist_snapshot_info", "gauge", "How many workers serve each snapshot.", ("id",)
 )
-SNAPSHOT_AGE = Row(
+SNAPSHOT_AGE = MetricRow(
     "mirrorlist_snapshot_age_seconds",
     "gauge",
     "Age of the oldest snapshot in use, counted from its database read.",
 )
-WORKERS_SILENT = Row(
+WORKERS_SILENT = MetricRow(
     "mirrorlist_workers_silent",
     "gauge",
     f"How many workers hang: no sign of life for {SILENT_SECONDS:g} s.",
 )
-GEOIP = Row(
+GEOIP = MetricRow(
     "mirrorlist_geoip_info", "gauge", "How many workers use each source of GeoIP data.", ("source",)
 )
-GEOIP_AGE = Row(
+GEOIP_AGE = MetricRow(
     "mirrorlist_geoip_age_seconds",
     "gauge",
     "Age of the oldest GeoIP data in use, counted from their build; absent if it is unknown.",
@@ -172,7 +172,7 @@ METRICS = (
 class Metrics(Collector):
     """All metrics, read again at each scrape."""
 
-    def __init__(self, totals: Callable[[], Totals], state: Callable[[], State]) -> None:
+    def __init__(self, totals: Callable[[], Totals], state: Callable[[], ServedState]) -> None:
         """Take the functions that return the counts and the workers' state."""
         self._totals = totals
         self._state = state
@@ -211,7 +211,7 @@ def _histogram(totals: Totals) -> HistogramMetricFamily:
     return HistogramMetricFamily(SECONDS.name, SECONDS.help, classes, totals.seconds)
 
 
-def _info(row: Row, values: Mapping[str, int]) -> GaugeMetricFamily:
+def _info(row: MetricRow, values: Mapping[str, int]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
     for value, workers in values.items():
         family.add_metric([value], workers)

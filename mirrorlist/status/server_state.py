@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mirrorlist.records.counts import TIERS, Count, Level, Totals
-from mirrorlist.records.worker_state import Refusal, Served, WorkerState
+from mirrorlist.records.worker_state import RefusedFile, Served, WorkerState
 from mirrorlist.status.watch_state import WatchState
 from mirrorlist.web.health import Fresh, Ready, all_ready, fresh
 
@@ -17,7 +17,7 @@ LISTS = ("metalink", "mirrorlist")
 class Refused(Struct, frozen=True):
     """A refused file, and how many of the workers that live refused it."""
 
-    refusal: Refusal
+    refusal: RefusedFile
     workers: int
     """How many of the workers that live refused it."""
 
@@ -160,7 +160,7 @@ def _requests(totals: Totals) -> Requests:
 
 def _refused(workers: Sequence[WorkerState]) -> list[Refused]:
     """Return the refused files, newest first; each worker refuses the same one by itself."""
-    found: dict[tuple[str, str], list[Refusal]] = {}
+    found: dict[tuple[str, str], list[RefusedFile]] = {}
     for worker in workers:
         for one in {(one.source, one.reason): one for one in reversed(worker.refusals)}.values():
             found.setdefault((one.source, one.reason), []).append(one)

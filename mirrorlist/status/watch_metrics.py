@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mirrorlist.process.messages import lost_lines
-from mirrorlist.status.metrics import Row
+from mirrorlist.status.metrics import MetricRow
 
 if TYPE_CHECKING:
     from snapshot.watch.progress import Progress
@@ -35,16 +35,16 @@ _Value = Callable[[_Seen], float]
 class _Plain(Struct, frozen=True):
     """A metric with one value."""
 
-    row: Row
+    row: MetricRow
     value: _Value
 
 
 def _counter(name: str, help: str, value: _Value) -> _Plain:
-    return _Plain(Row(f"mirrorlist_watch_{name}_total", "counter", help), value)
+    return _Plain(MetricRow(f"mirrorlist_watch_{name}_total", "counter", help), value)
 
 
 def _gauge(name: str, help: str, value: _Value) -> _Plain:
-    return _Plain(Row(f"mirrorlist_watch_{name}", "gauge", help), value)
+    return _Plain(MetricRow(f"mirrorlist_watch_{name}", "gauge", help), value)
 
 
 _PLAIN = (
@@ -108,11 +108,11 @@ _PLAIN = (
         lambda at: at.progress.refused,
     ),
 )
-EXPORTS = Row("mirrorlist_watch_exports_total", "counter", "Exports by result.", ("result",))
-EXPORT_SECONDS = Row(
+EXPORTS = MetricRow("mirrorlist_watch_exports_total", "counter", "Exports by result.", ("result",))
+EXPORT_SECONDS = MetricRow(
     "mirrorlist_watch_export_seconds", "summary", "Seconds that successful exports took."
 )
-SNAPSHOT = Row(
+SNAPSHOT = MetricRow(
     "mirrorlist_watch_snapshot_info", "gauge", "The id of the published snapshot.", ("id",)
 )
 
@@ -150,7 +150,7 @@ def _exports(progress: "Progress") -> dict[str, int]:
     }
 
 
-def _labelled(row: Row, values: Mapping[str, int]) -> Metric:
+def _labelled(row: MetricRow, values: Mapping[str, int]) -> Metric:
     family: CounterMetricFamily | GaugeMetricFamily = _FAMILIES[row.kind](
         row.name, row.help, labels=row.labels
     )

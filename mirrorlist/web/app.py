@@ -29,7 +29,7 @@ from mirrorlist.process.jobs import (
     Presence,
     there,
 )
-from mirrorlist.records.counts import Count, endpoint_place
+from mirrorlist.records.counts import Count, endpoint_index
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
@@ -63,7 +63,7 @@ class App:
             else:
                 response = _method_not_allowed() if is_list else response
                 # The service counts lists itself.
-                send = self._counting(endpoint_place(path), send)
+                send = self._counting(endpoint_index(path), send)
         await response(scope, receive, send)
 
     def _counting(self, endpoint: int, send: Send) -> Send:
@@ -102,7 +102,7 @@ def _method_not_allowed() -> Response:
     return PlainTextResponse("Only GET and HEAD are answered here.\n", 405, headers)
 
 
-class _Beside:
+class _SlowAnswers:
     """What takes longer than a list may wait for; each of both threads has one at a time."""
 
     def __init__(self, service: Service) -> None:
@@ -146,7 +146,7 @@ class _Beside:
 
 
 def _make_others(service: Service) -> ASGIApp:
-    beside = _Beside(service)
+    slow = _SlowAnswers(service)
 
     async def live(request: Request) -> Response:
         return PlainTextResponse("OK\n")
@@ -172,11 +172,11 @@ def _make_others(service: Service) -> ASGIApp:
         *(Route(path, greet) for path in welcome.PATHS),
         Route("/health/live", live),
         Route("/health/ready", is_ready),
-        *_anywhere("repositories", beside.repositories),
-        *_anywhere("explain", beside.explanation),
-        *_anywhere("rsyncFilter", beside.changes),
+        *_anywhere("repositories", slow.repositories),
+        *_anywhere("explain", slow.explanation),
+        *_anywhere("rsyncFilter", slow.changes),
         # MirrorManager answers with a slash too.
-        *_anywhere("rsyncFilter/", beside.changes),
+        *_anywhere("rsyncFilter/", slow.changes),
     ]
     handlers = {404: nothing_here, 405: method_not_allowed}
     app = Starlette(routes=routes, exception_handlers=handlers)

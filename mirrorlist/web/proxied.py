@@ -12,7 +12,7 @@ from typing import Any
 
 from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
-from mirrorlist.web.proxyheader import Header, NotAHeader, read_header
+from mirrorlist.web.proxyheader import NotAHeader, ProxyHeader, read_header
 
 _TEXT = (
     "This port takes connections of trusted proxies with a PROXY header only"
@@ -58,7 +58,7 @@ class ProxiedProtocol(LimitedProtocol):
             if rest:
                 super().data_received(rest)
 
-    def _take(self, header: Header) -> None:
+    def _take(self, header: ProxyHeader) -> None:
         if header.address is not None:
             self.client = header.address, header.port
         elif not header.is_local:

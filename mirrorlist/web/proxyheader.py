@@ -32,7 +32,7 @@ class NotAHeader(MirrorlistError):
     """The bytes do not begin with a PROXY header, or with one that is malformed."""
 
 
-class Header(Struct, frozen=True):
+class ProxyHeader(Struct, frozen=True):
     """A header's size in bytes, and the client that it names.
 
     `is_local`: the proxy asks for itself, as for a health check. Else the client is somebody,
@@ -45,7 +45,7 @@ class Header(Struct, frozen=True):
     is_local: bool = False
 
 
-def read_header(data: bytes) -> Header | None:
+def read_header(data: bytes) -> ProxyHeader | None:
     """Return the header that bytes begin with, or None if it is not complete; raises NotAHeader."""
     if SIGNATURE.startswith(data[: len(SIGNATURE)]):
         return _version_2(data) if len(data) >= _FIXED_BYTES else None
@@ -54,7 +54,7 @@ def read_header(data: bytes) -> Header | None:
     raise NotAHeader("it begins otherwise")
 
 
-def _version_1(data: bytes) -> Header | None:
+def _version_1(data: bytes) -> ProxyHeader | None:
     end = data.find(b"\r\n", 0, MOST_LINE_BYTES)
     if end < 0:
         if len(data) >= MOST_LINE_BYTES:
@@ -65,12 +65,12 @@ def _version_1(data: bytes) -> Header | None:
         raise NotAHeader("its line is not text")
     words = line.decode().split(" ")
     if words[1] == "UNKNOWN":
-        return Header(size)
+        return ProxyHeader(size)
     if len(words) != 6 or words[1] not in ("TCP4", "TCP6"):
         raise NotAHeader("its line is malformed")
     _, family, source, target, port, other = words
     _parsed(family, target), _port(other)
-    return Header(size, _parsed(family, source), _port(port))
+    return ProxyHeader(size, _parsed(family, source), _port(port))
 
 
 def _parsed(family: str, text: str) -> str:
@@ -90,7 +90,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _version_2(data: bytes) -> Header | None:
+def _version_2(data: bytes) -> ProxyHeader | None:
     command, family = data[12], data[13]
     length = int.from_bytes(data[14:16], "big")
     size = _FIXED_BYTES + length
@@ -99,13 +99,13 @@ def _version_2(data: bytes) -> Header | None:
     if size > MOST_BYTES:
         raise NotAHeader("it is too long")
     if command == _LOCAL:
-        return Header(size, is_local=True) if len(data) >= size else None
+        return ProxyHeader(size, is_local=True) if len(data) >= size else None
     if family not in (_TCP4, _TCP6, *_WITHOUT_ADDRESS) or length < _ADDRESS_BYTES.get(family, 0):
         raise NotAHeader("its address family is unknown, or its address cut short")
     if len(data) < size:
         return None
     if family in _WITHOUT_ADDRESS:
-        return Header(size)
+        return ProxyHeader(size)
     address = IPv4Address(data[16:20]) if family == _TCP4 else IPv6Address(data[16:32])
     at = _FIXED_BYTES + (8 if family == _TCP4 else 32)
-    return Header(size, str(address), int.from_bytes(data[at : at + 2], "big"))
+    return ProxyHeader(size, str(address), int.from_bytes(data[at : at + 2], "big"))

@@ -21,7 +21,7 @@ from mirrorlist.errors import GeoipError
 from mirrorlist.process.messages import Say, print_trouble, safely
 from mirrorlist.process.signals import Flag
 from mirrorlist.process.threads import Threads
-from mirrorlist.records.worker_state import Source, Teller
+from mirrorlist.records.worker_state import ServedFile, WorkerReport
 from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
 from snapshot.file.errors import SnapshotError
@@ -44,20 +44,20 @@ class Refresher:
     """Keeps a worker's snapshot and GeoIP data those of their files."""
 
     def __init__(
-        self, service: Service, files: "Files", say: Say, teller: Teller | None = None
+        self, service: Service, files: "Files", say: Say, report: WorkerReport | None = None
     ) -> None:
         """Take the files as they were before the service read them.
 
-        `say` is for the operator, the teller for the pages and metrics of all workers.
+        `say` is for the operator, the report for the pages and metrics of all workers.
         """
         self._service = service
-        self._say, self._teller = safely(say), teller
+        self._say, self._report = safely(say), report
         self._woken = Flag()
         snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
-        self._watched = [_Watched(Source.SNAPSHOT, *snapshot)]
+        self._watched = [_Watched(ServedFile.SNAPSHOT, *snapshot)]
         if files.geoip:
             geoip = files.geoip, files.geoip_look, self._load_geoip
-            self._watched.append(_Watched(Source.GEOIP, *geoip))
+            self._watched.append(_Watched(ServedFile.GEOIP, *geoip))
 
     def start(self, threads: Threads) -> None:
         """Look from now on, in a thread that ends with the process; an error is counted."""
@@ -99,8 +99,8 @@ class Refresher:
         else:
             if said:
                 self._say(said)
-            elif self._teller:
-                self._teller.settled(file.source)
+            elif self._report:
+                self._report.settled(file.source)
         file.seen, file.failed, file.refused = now, None, None
         return False
 
@@ -111,24 +111,24 @@ class Refresher:
         if (catalog.id, catalog.read) == (before.id, before.read):
             return None
         store.catalog = catalog
-        if self._teller:
-            self._teller.swapped(catalog, self._service.clock())
+        if self._report:
+            self._report.swapped(catalog, self._service.clock())
         age = catalog.age(self._service.clock())
         return f"snapshot {catalog.id} is in use, read {age} s ago"
 
     def _load_geoip(self) -> str | None:
         path = self._watched[1].path
         self._service.geo = geo = _undisturbed(lambda: MmdbGeo(path))
-        if self._teller:
-            self._teller.swapped_geoip(geo)
+        if self._report:
+            self._report.swapped_geoip(geo)
         return f"GeoIP {geo.name} is in use"
 
     def _refuse(self, file: "_Watched", reason: str) -> None:
         if file.refused == (file.failed, reason):
             return
         file.refused = file.failed, reason
-        if self._teller:
-            self._teller.refused(file.source, reason, self._service.clock())
+        if self._report:
+            self._report.refused(file.source, reason, self._service.clock())
         self._say(f"refused, the one before it stays in use: {reason}")
 
     def _step(self) -> None:
@@ -191,7 +191,7 @@ class _Watched:
     """A file, how it looked when it was last taken or refused, and when it last failed."""
 
     def __init__(
-        self, source: Source, path: Path, seen: Look | None, load: Callable[[], str | None]
+        self, source: ServedFile, path: Path, seen: Look | None, load: Callable[[], str | None]
     ) -> None:
         self.source = source
         self.path = path

@@ -10,11 +10,11 @@ from msgspec import Struct
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import STOP
 from mirrorlist.records.counts import Count, Counts
-from mirrorlist.records.heartbeat import Pulse
+from mirrorlist.records.heartbeat import HeartbeatMonitor
 from mirrorlist.service import Service
 from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
-from mirrorlist.status.admin_process import oversee
+from mirrorlist.status.admin_process import run_admin
 from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
@@ -53,14 +53,16 @@ def run_server(
     hooks.listening(at[0])
     fast, proxied = settings.door == "fast", settings.proxy_protocol
     worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
-    beside: Work | None = None
+    admin_work: Work | None = None
     if admin:
         page = f"http://{shown_of(admin)}/status"
         service.status_page = page if hooks.tells_status else None
         say(f"status, health and metrics on {page}")
         worker = _without([admin], worker)
-        beside = _without(listeners, partial(oversee, admin, counts, service.stale, watch, say))
-    _supervisor(settings, (worker, beside), listeners, counts, say, hooks).run()
+        admin_work = _without(
+            listeners, partial(run_admin, admin, counts, service.stale, watch, say)
+        )
+    _supervisor(settings, (worker, admin_work), listeners, counts, say, hooks).run()
     say("stopped")
 
 
@@ -79,8 +81,8 @@ def _supervisor(
     say: Say,
     hooks: Hooks,
 ) -> Supervisor:
-    """Return what keeps workers, and perhaps the process beside them, running."""
-    worker, beside = works
+    """Return what keeps workers, and perhaps the admin process, running."""
+    worker, admin = works
 
     def stopping() -> None:
         counts.drain()
@@ -92,7 +94,7 @@ def _supervisor(
         settings.workers,
         say,
         stopping,
-        beside,
+        admin,
         refused=partial(counts.supervisor.add, Count.STARTS_REFUSED),
         hung=_looking(counts),
         ends=hooks.ends,
@@ -113,14 +115,14 @@ def _looking(counts: Counts) -> Callable[[], list[int]]:
 
     It counts the lines that standard error did not take, and returns the workers that hang.
     """
-    pulse, slot = Pulse(counts.beats, LOOK_SECONDS), counts.supervisor
+    monitor, slot = HeartbeatMonitor(counts.beats, LOOK_SECONDS), counts.supervisor
     told = 0
 
     def look() -> list[int]:
         nonlocal told
         told, more = (lost := lost_lines()), lost - told
         slot.add(Count.MESSAGES_LOST, more)
-        return pulse.hung()
+        return monitor.hung()
 
     return look
 

@@ -15,7 +15,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import ENDPOINTS, Count, Counts, Level, Slot
 from mirrorlist.records.heartbeat import BEAT_SECONDS
-from mirrorlist.records.worker_state import Teller
+from mirrorlist.records.worker_state import WorkerReport
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from mirrorlist.web.capacity import Policy, most_connections
@@ -61,7 +61,7 @@ def work(
     """
     service.reseed()
     slot = service.slot = counts.claim()
-    teller = Teller(slot, service.store.catalog, service.geo, service.clock())
+    report = WorkerReport(slot, service.store.catalog, service.geo, service.clock())
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
     threads.start("lifeline", partial(_end_with, lifeline))
     config = make_config(
@@ -72,12 +72,12 @@ def work(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     _keep(service.log, threads)
-    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, teller), threads)
-    server = _Server(config, service.log, Carrier(slot, service.log, threads), threads)
+    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, report), threads)
+    server = _WorkerServer(config, service.log, Housekeeping(slot, service.log, threads), threads)
     server.run(sockets=[*listeners])
 
 
-class _Server(uvicorn.Server):
+class _WorkerServer(uvicorn.Server):
     """uvicorn's server, which tells each second that it runs, and how; and which writes what is
     left of the request log at its end.
 
@@ -85,17 +85,21 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, log: AccessLog | None, carrier: "Carrier", threads: Threads
+        self,
+        config: uvicorn.Config,
+        log: AccessLog | None,
+        housekeeping: "Housekeeping",
+        threads: Threads,
     ) -> None:
         super().__init__(config)
-        self._log, self._carrier, self._threads = log, carrier, threads
+        self._log, self._housekeeping, self._threads = log, housekeeping, threads
         self._next_beat = 0.0
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second; returns whether it is time to end."""
         if (now := time.monotonic()) >= self._next_beat:
             self._next_beat = now + BEAT_SECONDS
-            self._carrier.carry(now)
+            self._housekeeping.step(now)
             self._threads.again()
         return await super().on_tick(counter)
 
@@ -104,7 +108,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self._log:
             self._log.close()
-        self._carrier.carry(time.monotonic())
+        self._housekeeping.step(time.monotonic())
 
 
 def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakeProtocol:
@@ -122,7 +126,7 @@ def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakePr
     return partial(_KINDS[fast, proxied], **own)
 
 
-class Carrier:
+class Housekeeping:
     """Carries what a worker's threads have counted into its slot, where only one thread writes."""
 
     def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
@@ -132,7 +136,7 @@ class Carrier:
         # What was lost before the fork is the supervisor's.
         self._unsaid = lost_lines()
 
-    def carry(self, now: float) -> None:
+    def step(self, now: float) -> None:
         """Tell that the worker answers, and how it is; `now` is of the monotonic clock."""
         slot = self._slot
         slot.beat(now)

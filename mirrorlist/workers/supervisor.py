@@ -47,7 +47,7 @@ class Supervisor:
         workers: int,
         say: Say,
         stopping: Callable[[], None] = lambda: None,
-        beside: Work | None = None,
+        admin: Work | None = None,
         *,
         refused: Callable[[], object] = lambda: None,
         hung: Hung = tuple,
@@ -57,20 +57,20 @@ class Supervisor:
         """Take what a worker does, given the lifeline's reading end; `stopping` is called first
         when the end begins, so that this process holds no socket on which clients would wait.
 
-        `beside`: what one more process does, which is no worker, and is killed when all of these
+        `admin`: what the admin process does; it is not a worker, and is killed when all workers
         have ended. `refused` counts forks that the system refused; `hung` names workers that
         have not answered for too long, and is asked every few seconds; `ends` are the signals
         that mean the end; `over` says, every few seconds, whether it is the end without one.
         """
         self._work = work
-        self._beside = beside
+        self._admin = admin
         self._workers = workers
         self._stopping = stopping
         self._say = safely(say)
         self._refused, self._hung, self._ends, self._over = refused, hung, ends, over
         self._is_refused = False
         self._born: dict[int, float] = {}
-        self._born_beside: dict[int, float] = {}
+        self._born_admin: dict[int, float] = {}
         try:
             self._lifeline = os.pipe()
         except OSError as error:
@@ -100,14 +100,14 @@ class Supervisor:
 
     def _wait(self) -> int:
         # A missing worker is forked after the pause, if no signal comes before.
-        complete = len(self._born) == self._workers and (self._born_beside or not self._beside)
+        complete = len(self._born) == self._workers and (self._born_admin or not self._admin)
         arrived = signal.sigtimedwait(_HANDLED, LOOK_SECONDS if complete else _PAUSE_SECONDS)
         return arrived.si_signo if arrived else 0
 
     def _fill(self) -> None:
         missing = [(self._work, self._born)] * (self._workers - len(self._born))
-        if self._beside and not self._born_beside:
-            missing.append((self._beside, self._born_beside))
+        if self._admin and not self._born_admin:
+            missing.append((self._admin, self._born_admin))
         for work, born in missing:
             if not self._fork(work, born):
                 return
@@ -171,11 +171,11 @@ class Supervisor:
 
     def _reap(self) -> list[tuple[str, float]]:
         ended = []
-        while self._born or self._born_beside:
+        while self._born or self._born_admin:
             process = self._one_that_ended()
             if not process:
                 break
-            for kind, born in (("worker", self._born), ("admin process", self._born_beside)):
+            for kind, born in (("worker", self._born), ("admin process", self._born_admin)):
                 if process in born:
                     ended.append((f"{kind} {process}", time.monotonic() - born.pop(process)))
         return ended
@@ -186,7 +186,7 @@ class Supervisor:
             return os.waitpid(-1, os.WNOHANG)[0]
         except ChildProcessError:
             # We have no child at all: somebody else has taken the news of their ends.
-            return next(iter({**self._born, **self._born_beside}))
+            return next(iter({**self._born, **self._born_admin}))
 
     def _stop(self) -> None:
         self._stopping()
@@ -205,15 +205,15 @@ class Supervisor:
             self._reap()
         if self._born:
             self._say(f"warning: not even killed: {', '.join(map(str, self._born))}")
-        self._stop_beside()
+        self._stop_admin()
 
-    def _stop_beside(self) -> None:
+    def _stop_admin(self) -> None:
         deadline = time.monotonic() + _LAST_SECONDS
         # It has nothing to finish, and has not been waited for yet, so the number is its own.
-        for process in self._born_beside:
+        for process in self._born_admin:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-        while self._born_beside and time.monotonic() < deadline:
+        while self._born_admin and time.monotonic() < deadline:
             self._reap()
             time.sleep(_GLANCE_SECONDS)
 

@@ -94,12 +94,12 @@ class Cache:
     def _take_directory(self, found: Any) -> None:
         # Whole subtrees have the same hosts, so most of these lists were seen before.
         digest = hashlib.blake2b(b"".join(found.urls_of_hosts), digest_size=16).digest()
-        place = self._places.setdefault(digest, len(self.carriers))
-        if place == len(self.carriers):
+        index = self._places.setdefault(digest, len(self.carriers))
+        if index == len(self.carriers):
             entries = (parse("NumberToNumbers", one) for one in found.urls_of_hosts)
             self.carriers.append({one.key: tuple(one.value) for one in entries})
             self.public.update(found.public)
-        self.directories[_text(found.directory)] = _text(found.subpath), place
+        self.directories[_text(found.directory)] = _text(found.subpath), index
 
 
 def read_cache(path: Path, progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
@@ -213,29 +213,29 @@ class _Categories:
         self._cache = cache
         below: dict[str, _Lists] = {}
         for name in sorted(cache.directories):
-            subpath, place = cache.directories[name]
-            key = _topdir(name, subpath), place
+            subpath, index = cache.directories[name]
+            key = _topdir(name, subpath), index
             if key not in self._of:
                 lists = below.setdefault(key[0], _Lists())
-                self._of[key] = self._find(key[0], lists, cache.carriers[place])
+                self._of[key] = self._find(key[0], lists, cache.carriers[index])
         pairs = ((category, host) for category, urls in enumerate(self.urls) for host in urls)
         self.members = {pair: id for id, pair in enumerate(pairs, 1)}
 
     def of(self, directory: str) -> int:
         """The category of a directory."""
-        subpath, place = self._cache.directories[directory]
-        return self._of[_topdir(directory, subpath), place]
+        subpath, index = self._cache.directories[directory]
+        return self._of[_topdir(directory, subpath), index]
 
     def _find(self, topdir: str, lists: "_Lists", urls: Urls) -> int:
         """The first category of this topdir in which no host has other URLs, or a new one."""
-        place = lists.fitting(urls)
-        if place == len(lists.categories):
+        index = lists.fitting(urls)
+        if index == len(lists.categories):
             lists.categories.append(len(self.topdirs))
             self.topdirs.append(topdir)
             self.urls.append({})
-        category = lists.categories[place]
+        category = lists.categories[index]
         lists.add(
-            place, {host: own for host, own in urls.items() if host not in self.urls[category]}
+            index, {host: own for host, own in urls.items() if host not in self.urls[category]}
         )
         self.urls[category].update(urls)
         return category
@@ -264,13 +264,13 @@ class _Lists:
                 others |= having & ~(alike << first)
         return (~others & others + 1).bit_length() - 1
 
-    def add(self, place: int, urls: Urls) -> None:
+    def add(self, index: int, urls: Urls) -> None:
         """Note that a category has these hosts' URLs too."""
         for pair in urls.items():
-            self._having[pair[0]] = self._having.get(pair[0], 0) | 1 << place
-            first, alike = self._alike.get(pair, (place, 0))
-            least = min(first, place)
-            self._alike[pair] = least, alike << (first - least) | 1 << (place - least)
+            self._having[pair[0]] = self._having.get(pair[0], 0) | 1 << index
+            first, alike = self._alike.get(pair, (index, 0))
+            least = min(first, index)
+            self._alike[pair] = least, alike << (first - least) | 1 << (index - least)
 
 
 def _hosts(cache: Cache, asns: dict[int, int]) -> list[HostRow]:
@@ -311,9 +311,9 @@ def _urls(cache: Cache, categories: _Categories, left_out: LeftOutRows) -> Itera
 
 def _up2date(cache: Cache, categories: _Categories, ids: dict[str, int]) -> Iterator[Up2dateRow]:
     lists: dict[tuple[int, int], str] = {}
-    for name, (_, place) in cache.directories.items():
-        category, urls = categories.of(name), cache.carriers[place]
-        key = category, place
+    for name, (_, index) in cache.directories.items():
+        category, urls = categories.of(name), cache.carriers[index]
+        key = category, index
         if key not in lists:
             lists[key] = ",".join(str(categories.members[category, host]) for host in urls)
         yield Up2dateRow(ids[name], lists[key], len(urls), ids[name])

@@ -69,14 +69,14 @@ class _Family:
     def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
         """Yield the networks of needed ASNs, and, as ASN 0, other networks that may lie in them."""
         starts, lasts = _outermost(
-            self._netblock(place) for place, asn in enumerate(self.asns) if asn in needed
+            self._netblock(index) for index, asn in enumerate(self.asns) if asn in needed
         )
         # The sentinel in front spares a special case for an index before the first start.
         lasts.append(-1)
-        for place, address in enumerate(self._addresses()):
+        for index, address in enumerate(self._addresses()):
             if address <= lasts[bisect_right(starts, address) - 1]:
-                asn = self.asns[place]
-                yield self._netblock(place), asn if asn in needed else 0
+                asn = self.asns[index]
+                yield self._netblock(index), asn if asn in needed else 0
 
     def _addresses(self) -> Iterable[int]:
         if self.version == 4:
@@ -87,10 +87,10 @@ class _Family:
         offsets = range(0, len(self.packed), 16)
         return (int.from_bytes(self.packed[at : at + 16], "big") for at in offsets)
 
-    def _netblock(self, place: int) -> Netblock:
+    def _netblock(self, index: int) -> Netblock:
         width = 4 if self.version == 4 else 16
-        address = int.from_bytes(self.packed[place * width : (place + 1) * width], "big")
-        prefix_length = self.prefix_lengths[place]
+        address = int.from_bytes(self.packed[index * width : (index + 1) * width], "big")
+        prefix_length = self.prefix_lengths[index]
         shift = width * 8 - prefix_length
         return Netblock(self.version, address >> shift << shift, prefix_length)
 
@@ -136,9 +136,9 @@ def check_readable(path: Path) -> None:
 def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
     mmdb = Mmdb(read_mmdb(path))
     # Each record is decoded once: there are far fewer records than networks.
-    asns = {place: _asn_of(mmdb.value(place)) for place in mmdb.records}
-    for version, address, prefix_length, place in mmdb.networks():
-        asn = asns[place]
+    asns = {index: _asn_of(mmdb.value(index)) for index in mmdb.records}
+    for version, address, prefix_length, index in mmdb.networks():
+        asn = asns[index]
         if asn is not None:
             packed = address.to_bytes(4 if version == 4 else 16, "big")
             netblocks.add(packed, prefix_length, asn)

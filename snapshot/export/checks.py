@@ -127,7 +127,7 @@ def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
     told = set()
     for kind in _TOTALS:
         found = _tallies(kind, old, new).values()
-        total = Tally(*(sum(one[place] for one in found) for place in range(3)))
+        total = Tally(*(sum(one[index] for one in found) for index in range(3)))
         # A few redirects may go whatever their share: one of three goes when a release does.
         few = kind.field == "redirects" and total.lost < _VERY_FEW and total.now
         if _is_much(total, max_loss) and not few:

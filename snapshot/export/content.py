@@ -52,7 +52,7 @@ def make_content(
     rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> Content:
     """Apply the rules for directories and everything that points at them."""
-    index = {row.id: place for place, row in enumerate(usable)}
+    index = {row.id: at for at, row in enumerate(usable)}
     host_sets, directories = _directories(rows, usable, host_table, left_out)
     repositories = _repositories(rows, index, left_out)
     return Content(
@@ -119,23 +119,23 @@ def _categories(
 ) -> dict[int, int]:
     """Map directory ids to category indexes: longest topdir wins, lowest id on a tie."""
     names = {row.id: row.name for row in usable}
-    places = {category.id: place for place, category in enumerate(host_table.categories)}
+    places = {category.id: at for at, category in enumerate(host_table.categories)}
     best: dict[int, tuple[int, int, int]] = {}
     for category_id, directory_id in sorted(rows.category_directories):
-        name, place = names.get(directory_id), places.get(category_id)
-        if name is None or place is None:
+        name, at = names.get(directory_id), places.get(category_id)
+        if name is None or at is None:
             missing = "directory" if name is None else "category"
             left_out.add(
                 "category_directory", directory_id, f"category {category_id}: no usable {missing}"
             )
             continue
-        topdir = host_table.categories[place].topdir
+        topdir = host_table.categories[at].topdir
         if not _is_within(name, topdir):
             left_out.add(
                 "category_directory", directory_id, f"category {category_id}: outside its topdir"
             )
             continue
-        rank = (-len(topdir), category_id, place)
+        rank = (-len(topdir), category_id, at)
         best[directory_id] = min(rank, best.get(directory_id, rank))
     return {directory_id: rank[2] for directory_id, rank in best.items()}
 

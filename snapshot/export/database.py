@@ -74,8 +74,8 @@ def _has_bare_at(text: str, url: URL) -> bool:
         return True
     # A file of SQLite may be called so.
     rest = text.partition("://")[2]
-    place = rest if url.username is None else rest.partition("@")[2]
-    options = place.partition("?")[2].split("&")
+    location = rest if url.username is None else rest.partition("@")[2]
+    options = location.partition("?")[2].split("&")
     return not url.drivername.startswith("sqlite") and (
         "@" in (url.database or "")
         or any("@" in option and not _OPTION.match(option) for option in options)

@@ -43,8 +43,8 @@ def continue_history(data: SnapshotData, last: Snapshot | None) -> History | Non
     ):
         was, moment = before.get(directory.name, (None, 0))
         moments.append(moment if was == shown else cursor)
-    for place in _parents_of_gone(data.directories, before):
-        moments[place] = cursor
+    for index in _parents_of_gone(data.directories, before):
+        moments[index] = cursor
     return History(last.history.since, cursor, moments)
 
 
@@ -74,7 +74,7 @@ def _parents_of_gone(directories: Sequence[Directory], before: Iterable[str]) ->
     Who synchronises a directory removes what is gone from it; its change time says so by
     itself, but perhaps in an earlier scan than the one that removed the row.
     """
-    places = {one.name: place for place, one in enumerate(directories)}
+    places = {one.name: index for index, one in enumerate(directories)}
     found = set()
     for name in before:
         if name in places or is_noise(name):

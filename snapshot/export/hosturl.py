@@ -25,20 +25,20 @@ def host_url(text: object) -> str:
     scheme = scheme.lower()
     if scheme not in _DEFAULT_PORTS:
         raise ValueError(f"URL of {scheme:.20}, which no client of a list uses")
-    place, slash, path = rest.partition("/")
-    if "@" in place:
+    authority, slash, path = rest.partition("/")
+    if "@" in authority:
         raise ValueError("URL with a user's name or a password, which everybody would read")
     for character, what in (("?", "query"), ("#", "fragment")):
         if character in rest:
             raise ValueError(f"URL with a {what}: no path can be written behind it")
     if "\\" in rest:
         raise ValueError("URL with a backslash")
-    return f"{scheme}://{_host_and_port(scheme, place)}{slash}{path}"
+    return f"{scheme}://{_host_and_port(scheme, authority)}{slash}{path}"
 
 
-def _host_and_port(scheme: str, place: str) -> str:
+def _host_and_port(scheme: str, authority: str) -> str:
     try:
-        host = urlsplit(f"//{place}").netloc
+        host = urlsplit(f"//{authority}").netloc
     except ValueError as error:
         raise ValueError("URL whose host is not one") from error
     if not host.endswith("]"):

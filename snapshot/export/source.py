@@ -300,7 +300,7 @@ def _present_tables(connection: Connection) -> set[str]:
 def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> list[object]:
     is_sqlite = connection.dialect.name == "sqlite"
     statement = _up2date(is_sqlite) if source.row is Up2dateRow else _columns(source)
-    keys = [place for place, name in enumerate(source.fields) if name in source.keys]
+    keys = [index for index, name in enumerate(source.fields) if name in source.keys]
     make = _shared_up2date() if source.row is Up2dateRow else source.row
     values = _Values(source)
     table = str(source.table.name)
@@ -312,7 +312,7 @@ def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> lis
             id = found[keys[0]]
             left_out.add(table, id if type(id) is int else None, str(error))
             continue
-        if all(type(row[place]) is int for place in keys):
+        if all(type(row[index]) is int for index in keys):
             rows.append(make(*row))
         else:
             left_out.add(table, None, f"an id that is no number: {found[0]!r:.40}")

@@ -84,8 +84,8 @@ def _moments(snapshot: Snapshot) -> dict[str, int]:
         name = names[row.directory]
         if not name.endswith("/repodata"):
             name += "/repodata"
-        place = snapshot.find_directory(name)
-        details = () if place is None else snapshot.file_details(place).get(METADATA, ())
+        at = snapshot.find_directory(name)
+        details = () if at is None else snapshot.file_details(at).get(METADATA, ())
         if details:
             found[name] = max(detail.timestamp for detail in details)
     return found
@@ -101,10 +101,6 @@ def _mirrors(old: Snapshot, new: Snapshot) -> Spread:
 
 
 def _carriers(snapshot: Snapshot) -> dict[str, int]:
-    sizes = {None: 0} | {
-        place: len(snapshot.host_set(place)) for place in range(snapshot.host_set_count)
-    }
+    sizes = {None: 0} | {at: len(snapshot.host_set(at)) for at in range(snapshot.host_set_count)}
     sets = snapshot.host_sets_of_directories()
-    return {
-        name: sizes[place] for name, place in zip(snapshot.directory_names(), sets, strict=True)
-    }
+    return {name: sizes[at] for name, at in zip(snapshot.directory_names(), sets, strict=True)}

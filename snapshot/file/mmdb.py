@@ -64,9 +64,9 @@ class Mmdb:
         self._first = nodes + _GAP
         self.records = self._verify(end - tree - _GAP, most_looks)
 
-    def value(self, place: int) -> object:
+    def value(self, index: int) -> object:
         """Return the record at a place of `records`; raises DamagedMmdb."""
-        return self._values.read(place)
+        return self._values.read(index)
 
     def networks(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield each network: IP version, first address, prefix length, place of its record.
@@ -172,10 +172,10 @@ def _columns(tree: bytes, size: int) -> "array[int]":
     """Return both ends of each node, one after the other: whole columns at C speed."""
     width = 8 if size == 28 else 4
     spread = bytearray(len(tree) * 8 // size * 4 if size != 28 else len(tree) // 7 * 8)
-    for place, (start, step, table) in enumerate(_LAYOUT[size]):
+    for index, (start, step, table) in enumerate(_LAYOUT[size]):
         column = tree[start::step] if start is not None else None
         if column is not None:
-            spread[place::width] = column.translate(table)
+            spread[index::width] = column.translate(table)
     records = array("I", bytes(spread))
     if sys.byteorder == "little":
         records.byteswap()

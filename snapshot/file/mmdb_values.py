@@ -28,11 +28,11 @@ class Values:
         self._data, self._start, self._end = data, start, end
         self._left = 0
 
-    def read(self, place: int) -> object:
+    def read(self, index: int) -> object:
         """Return the value at a place in the part; raises DamagedMmdb."""
         self._left = MOST_VALUES
         try:
-            return self._value(self._start + place, _MOST_LEVELS)[0]
+            return self._value(self._start + index, _MOST_LEVELS)[0]
         except (IndexError, UnicodeDecodeError, struct.error) as error:
             raise DamagedMmdb("a record is damaged") from error
 
@@ -71,11 +71,11 @@ class Values:
         number = int.from_bytes(self._data[at : at + size], "big") + _BEYOND[size - 1]
         if size < 4:
             number += (control & 7) << 8 * size
-        place = self._start + number
+        index = self._start + number
         # The format: a pointer must not point to another pointer.
-        if place >= self._end or self._data[place] >> 5 == _POINTER:
+        if index >= self._end or self._data[index] >> 5 == _POINTER:
             raise DamagedMmdb("a record is damaged")
-        return self._value(place, levels)[0], at + size
+        return self._value(index, levels)[0], at + size
 
     def _map(self, size: int, at: int, levels: int) -> tuple[dict[str, object], int]:
         found: dict[str, object] = {}

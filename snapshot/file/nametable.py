@@ -53,8 +53,8 @@ class Names:
         """Return the name of an index."""
         if not 0 <= index < self.count:
             raise IndexError(index)
-        block, place = divmod(index, self._per_block)
-        return self._block(block, place + 1)[place]
+        block, at = divmod(index, self._per_block)
+        return self._block(block, at + 1)[at]
 
     def find(self, name: bytes) -> int | None:
         """Return the index of a name, or None: one bisection and one block, about 5 us."""
@@ -70,17 +70,17 @@ class Names:
 
     def verify(self) -> None:
         """Raise ValueError unless every name is text, and sorted: about 0.8 us a name."""
-        data, place, last = bytes(self._blocks), 0, b""
+        data, at, last = bytes(self._blocks), 0, b""
         for block, offset in enumerate(self._offsets):
-            if offset != place:
+            if offset != at:
                 raise ValueError("a block is out of place")
-            names, place = _decoded(data, place, self._in_block(block))
+            names, at = _decoded(data, at, self._in_block(block))
             # The empty name of the root comes first, before any name that is compared with it.
             if (block and names[0] <= last) or sorted(set(names)) != names:
                 raise ValueError("names are not sorted")
             last = names[-1]
             verify_text(b"/".join(names).decode())
-        if place != len(data):
+        if at != len(data):
             raise ValueError("bytes follow the last name")
 
     def all(self) -> list[bytes]:
@@ -94,23 +94,23 @@ class Names:
         return min(self._per_block, self.count - block * self._per_block)
 
 
-def _decoded(data: bytes | memoryview, place: int, count: int) -> tuple[list[bytes], int]:
+def _decoded(data: bytes | memoryview, at: int, count: int) -> tuple[list[bytes], int]:
     """Return the first `count` names of a block, and where they end."""
     name, names = b"", []
     for _ in range(count):
         # Inlined: nearly all numbers have one byte, and a call for each would double the time.
-        shared, length = data[place], data[place + 1]
-        place += 2
+        shared, length = data[at], data[at + 1]
+        at += 2
         if shared > _ONE_BYTE or length > _ONE_BYTE:
-            shared, place = _read_varint(data, place - 2)
-            length, place = _read_varint(data, place)
-        end = place + length
+            shared, at = _read_varint(data, at - 2)
+            length, at = _read_varint(data, at)
+        end = at + length
         if shared > len(name) or end > len(data) or shared + length > MAX_NAME_BYTES:
             raise ValueError("a name is out of bounds")
-        name = name[:shared] + bytes(data[place:end])
-        place = end
+        name = name[:shared] + bytes(data[at:end])
+        at = end
         names.append(name)
-    return names, place
+    return names, at
 
 
 def verify_text(text: str) -> None:
@@ -121,9 +121,9 @@ def verify_text(text: str) -> None:
 
 def _shared_prefix(one: bytes, other: bytes) -> int:
     length = min(len(one), len(other))
-    for place in range(length):
-        if one[place] != other[place]:
-            return place
+    for at in range(length):
+        if one[at] != other[at]:
+            return at
     return length
 
 

@@ -290,7 +290,7 @@ class Snapshot:
         dated = self._history.directories if self._history else ()
         if max(dated, default=-1) >= directories.count:
             raise self._malformed("history", "a directory that does not exist")
-        if any(self._host_sets[place] >> len(self.hosts) for place in range(self.host_set_count)):
+        if any(self._host_sets[at] >> len(self.hosts) for at in range(self.host_set_count)):
             raise self._malformed("host_sets", "a host that does not exist")
         if any(not 1 <= host.bandwidth <= _MAX_BANDWIDTH for host in self.hosts):
             raise self._malformed("hosts", "a bandwidth out of range")

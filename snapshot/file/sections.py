@@ -165,11 +165,11 @@ class HistoryTable:
 
     def history(self, directories: int) -> History:
         """Return the history of this many directories."""
-        moments, place = array("q", bytes(8 * directories)), 0
+        moments, at = array("q", bytes(8 * directories)), 0
         for moment, count in zip(self._moments, self._counts, strict=True):
-            for directory in self.directories[place : place + count]:
+            for directory in self.directories[at : at + count]:
                 moments[directory] = moment
-            place += count
+            at += count
         return History(self.since, self.cursor, moments)
 
 
@@ -196,11 +196,11 @@ class FileDetailTable:
 
     def get(self, directory: int) -> FileDetails:
         """Return the files of a directory with their details, newest first."""
-        place = bisect_left(self._numbers, directory)
-        if place == self.count or self._numbers[place] != directory:
+        at = bisect_left(self._numbers, directory)
+        if at == self.count or self._numbers[at] != directory:
             return {}
-        start = self._offsets[place]
-        end = self._offsets[place + 1] if place + 1 < self.count else len(self._maps)
+        start = self._offsets[at]
+        end = self._offsets[at + 1] if at + 1 < self.count else len(self._maps)
         return _file_details_decoder.decode(self._maps[start:end])
 
     def verify(self, directories: int) -> None:
@@ -259,7 +259,7 @@ def unpack_ranges(view: memoryview) -> Ranges:
         values4=array("I", integers(view[ends[1] : ends[2]], "I")),
         values6=array("I", integers(view[ends[2] : ends[3]], "I")),
         starts6=[
-            int.from_bytes(starts6[place : place + _ADDRESS6], "big")
-            for place in range(0, len(starts6), _ADDRESS6)
+            int.from_bytes(starts6[at : at + _ADDRESS6], "big")
+            for at in range(0, len(starts6), _ADDRESS6)
         ],
     )

@@ -6,7 +6,7 @@ the same set of hosts stands before it in every answer.
 
 from msgspec.structs import fields, replace
 
-from mirrorlist.replay.meaning import Answer, Meaning, parse
+from mirrorlist.replay.meaning import Meaning, SeenAnswer, parse
 
 _BY_CHANCE = {"tiers", "redirects", "unsteady"}
 _STEADY = [field.name for field in fields(Meaning) if field.name not in _BY_CHANCE]
@@ -25,7 +25,7 @@ class Pile:
         self._unsteady: set[str] = set()
         self._known: set[int] = set()
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: SeenAnswer) -> None:
         """Take one more answer."""
         self.count += 1
         if hash(answer) in self._known:

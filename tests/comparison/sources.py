@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from mirrorlist.replay.meaning import Answer, Meaning
+from mirrorlist.replay.meaning import Meaning, SeenAnswer
 from mirrorlist.replay.request import Request
 from mirrorlist.web.app import App
 from tests.asgi import call
@@ -57,7 +57,7 @@ class TakenLog(RequestLog):
 class Asker(Protocol):
     """Something that gives one answer to one request."""
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return an answer, drawn anew each time."""
 
 
@@ -73,7 +73,7 @@ class OverHttp:
         self._prefix = parts.path.rstrip("/")
         self._log = log or RequestLog(None)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return an answer; a connection that ends without one has the status 0."""
         connection = self._connection
         headers = {} if request.forwarded is None else {"X-Forwarded-For": request.forwarded}
@@ -83,9 +83,9 @@ class OverHttp:
             body = response.read().decode()
         except (http.client.RemoteDisconnected, ConnectionResetError):
             connection.close()
-            return Answer(0, log=self._log.news())
+            return SeenAnswer(0, log=self._log.news())
         location = response.getheader("Location")
-        return Answer(
+        return SeenAnswer(
             response.status,
             response.getheader("Content-Type"),
             # mirrorlist-server's may have letters that are not ASCII, in UTF-8.
@@ -104,7 +104,7 @@ class InProcess:
         self._log = RequestLog(log)
         self._asked: dict[Request, int] = defaultdict(int)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> SeenAnswer:
         """Return an answer; the nth to the same request is always the same."""
         app = self._apps[self._asked[request] % len(self._apps)]
         self._asked[request] += 1
@@ -113,7 +113,7 @@ class InProcess:
             headers.append((b"x-forwarded-for", request.forwarded.encode("latin-1")))
         found = call(app, request.target.encode(), method=request.method, headers=headers)
         kept = {name.lower(): value for name, value in found.headers.items()}
-        return Answer(
+        return SeenAnswer(
             found.status,
             kept.get("content-type"),
             kept.get("location"),
