@@ -139,7 +139,7 @@ def test_a_file_swapped_in_between(tmp_path: Path) -> None:
 def test_a_foreign_lock_stays(tmp_path: Path) -> None:
     """A file of somebody else where the lock would be is not taken for one, nor removed."""
     (tmp_path / ".mm.snap.lock").write_text(PRECIOUS)
-    with pytest.raises(OutputError, match=r"\.mm\.snap\.lock: it is no lock of ours"):
+    with pytest.raises(OutputError, match=r"\.mm\.snap\.lock: not a lock file of mirrorlist"):
         export(make_database(tmp_path / "mm.sqlite", world()), Job(tmp_path / "mm.snap"))
     assert (tmp_path / ".mm.snap.lock").read_text() == PRECIOUS
 

@@ -19,7 +19,7 @@ _BARE_AT = (
     "the password has an @ in it; write it as %40 (also / as %2F, : as %3A, ? as %3F, % as %25)"
 )
 _OPTION = re.compile("[a-z_]+=")
-# A shorter password may be part of any word, and would spoil each text.
+# A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
@@ -52,30 +52,31 @@ def parse_url(text: str) -> URL:
 
 
 def _without_a_file(url: URL) -> str:
-    """Return what is wrong with an URL of SQLite that names no file: two slashes, as a rule."""
-    # With a user or a port it is not a path.
+    """Return what is wrong with a SQLite URL without a file; usually it has two slashes."""
+    # A URL with a user or a port names a server, not a file.
     if url.host and url.username is None and url.port is None:
         return f"sqlite://{url.host}: a slash too few; write sqlite:///{url.host}"
     return f"a database URL without a file; use {_KNOWN}"
 
 
 def _is_split(text: str) -> bool:
-    """Whether a text that is no URL would be one but for a password with an @."""
+    """Whether a text is not a URL only because its password has an @ that is not escaped."""
     return "://" in text and text.count("@") > 1
 
 
 def _has_bare_at(text: str, url: URL) -> bool:
-    """Whether a part of the password is taken for a host, a name or an option.
+    """Whether a part of the password was parsed as the host, the database or an option.
 
-    An @ that nobody escaped ends the password, and what follows it would be shown.
+    RFC 3986 (section 3.2.1) ends user name and password at the @. After an @ that is not escaped,
+    the rest of the password would be shown with the host.
     """
-    # So would the rest of a password that stands among the options.
+    # A password in the options (?password=...) that is cut short leaves its rest in the host.
     if {*"@&=?"} & {*(url.host or "")}:
         return True
-    # A file of SQLite may be called so.
     rest = text.partition("://")[2]
     location = rest if url.username is None else rest.partition("@")[2]
     options = location.partition("?")[2].split("&")
+    # A SQLite file may have an @ in its name.
     return not url.drivername.startswith("sqlite") and (
         "@" in (url.database or "")
         or any("@" in option and not _OPTION.match(option) for option in options)
@@ -83,13 +84,14 @@ def _has_bare_at(text: str, url: URL) -> bool:
 
 
 def _no_url(text: str) -> str:
-    """Return what is wrong with a text that is no URL; what may hold a password is not shown."""
+    """Return what is wrong with a text that is not a URL; it is shown only if it is a path."""
     path = _at_home(text)
     if text and os.path.exists(path):
         if not path.is_dir():
             return f"{text}: not a database URL but a file: write sqlite:///{path.absolute()}"
         return f"{text}: not a database URL but a folder; use {_KNOWN}"
-    # Neither USER:PASSWORD@HOST, password=... of a connection string nor a word alone.
+    # Not shown, because each may hold a password: USER:PASSWORD@HOST, a connection string with
+    # password=..., a single word.
     is_path = bool(set(text) & set("/.")) and not set(text) & set("@:= ")
     shown = f"{text}: " if is_path else ""
     return f"{shown}not a database URL; use {_KNOWN}"
@@ -133,7 +135,8 @@ def _sqlite(url: URL) -> Engine:
 
     def connect() -> sqlite3.Connection:
         connection = connect_sqlite(path)
-        # One broken byte in one row must not end the read; text.py finds it again.
+        # One broken byte in one row must not end the read: it becomes a surrogate, and the rules
+        # of snapshot.file.text report the row.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         return connection
 
@@ -141,30 +144,32 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # The driver begins no transaction for a SELECT, so each would see another state.
+        # With isolation_level=None, Python's sqlite3 begins no transaction by itself. Without
+        # BEGIN, each SELECT would see the database as it is at that moment.
         connection.exec_driver_sql("BEGIN")
 
     return engine
 
 
 def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
-    """Open a SQLite file read-only, without transactions of its own; raises DatabaseError.
+    """Open a SQLite file read-only, without automatic transactions; raises DatabaseError.
 
-    A writer who holds it is waited for.
+    While another program has the file locked, a statement waits for `busy_seconds`.
     """
     try:
-        # The driver only says that it cannot open it.
+        # Opened once by hand, because SQLite's own error does not say why a file cannot be opened.
         open_regular(path).close()
     except OSError as error:
         raise no_database_file(path, error) from error
 
-    # mode=ro: a mistyped name must not create an empty database.
+    # By default SQLite creates a missing file (https://sqlite.org/uri.html): a mistyped name would
+    # become an empty database. With mode=ro it does not.
     uri = f"file:{quote(os.fsencode(path))}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
 
 
 def no_database_file(path: Path, error: OSError) -> DatabaseError:
-    """Return the error for a SQLite file that cannot be opened, in the same words everywhere."""
+    """Return the error for a SQLite file that cannot be opened."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return DatabaseError(f"{path}: no such database file{_fourth_slash(path)}")
     return DatabaseError(f"{path}: cannot be read: {error.strerror}")
@@ -183,7 +188,7 @@ def _fourth_slash(path: Path) -> str:
 
 
 def _postgresql(url: URL) -> Engine:
-    # Here and not above: who reads a SQLite file needs no driver.
+    # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
     from snapshot.export.postgresql import connect
 
     engine = create_engine(
@@ -195,8 +200,9 @@ def _postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # Room to group millions of rows by directory; with less the database writes them out.
-        # A migration that holds a table must not hold the export for ever.
+        # PostgreSQL groups millions of rows of host_category_dir: with the default work_mem of 4 MB
+        # it writes them to temporary files. lock_timeout: a migration that has locked a table must
+        # not block the export for ever.
         connection.exec_driver_sql(
             f"SET LOCAL work_mem = '{_WORK_MEMORY}'; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
         )
@@ -205,19 +211,19 @@ def _postgresql(url: URL) -> Engine:
 
 
 def explain(url: URL, error: Exception) -> str:
-    """Return what a driver says as one line with the database's URL, without a password."""
+    """Return a driver's error as one line with the database's URL, without a password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
     for secret in _secrets(url):
-        # A short one as a word of its own: it is part of many others.
+        # A short password is replaced only as a whole word: it may be a part of other words.
         word = secret if len(secret) >= _LONG_PASSWORD else rf"(?<!\w){re.escape(secret)}(?!\w)"
         text = re.sub(re.escape(word) if word is secret else word, "***", text)
     return f"{display(url)}: the database cannot be read: {text}"
 
 
 def _secrets(url: URL) -> list[str]:
-    """The passwords of a URL as they are and as they stand in it, the longest first."""
+    """The passwords of a URL, plain and percent-encoded, the longest first."""
     given = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
     plain = [
         one for value in given if value for one in ([value] if isinstance(value, str) else value)

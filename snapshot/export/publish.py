@@ -1,4 +1,4 @@
-"""Puts a new snapshot in the place of the old one: checked first, the last two kept."""
+"""Replaces the published snapshot by a new one that passed the checks, and keeps the last two."""
 
 import errno
 import fcntl
@@ -19,7 +19,7 @@ from snapshot.file.model import KnownName
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import check_replaceable, staged
 
-# How long to wait for another export to the same file: far longer than one takes.
+# How long to wait for another export to the same file; an export takes far less.
 _LOCK_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 
@@ -28,9 +28,9 @@ _LOOK_SECONDS = 0.1
 def lock(path: Path) -> Iterator[None]:
     """Be the only writer of a snapshot file while the block runs; raises OutputError.
 
-    What a killed writer left half-written beside it is removed.
+    Half-written files of a writer that was killed are removed.
     """
-    # A file of its own: the snapshot itself is another file after each export.
+    # The lock is a file of its own, because each export puts another file in the snapshot's place.
     beside = path.with_name(f".{path.name}.lock")
     handle = _wait_for(beside, path)
     try:
@@ -60,14 +60,14 @@ def only_watch(path: Path) -> Iterator[None]:
 
 
 class Last(NamedTuple):
-    """What a process published last: its id, and the read of its database (seconds since 1970)."""
+    """The snapshot that this process published last: its id, and when its database was read."""
 
     id: str
     read: int
 
 
 class Published(NamedTuple):
-    """The snapshot in place, whether its content is new there, and whether it was written now."""
+    """The snapshot in place, whether its content has changed, and whether it was written now."""
 
     snapshot: Snapshot
     changed: bool
@@ -75,11 +75,11 @@ class Published(NamedTuple):
 
 
 def publish(job: Job, content: bytearray, last: Last | None = None) -> Published:
-    """Write a snapshot file, check what was written, put it in place; returns what is there.
+    """Write a snapshot file, check it, and put it in place; returns the snapshot in place.
 
-    `last` is what this process published: if that is the old one, it may be older than it says,
-    because the clock was set back. Raises RefusedSnapshot or OutputError, and then the old file is
-    as it was.
+    `last` is what this process published before. If it is the old snapshot, the new one may have an
+    earlier time of read: then the clock was set back. After RefusedSnapshot or OutputError the old
+    file is unchanged.
     """
     path = job.output
     old = _published(path, job.key)
@@ -91,7 +91,7 @@ def publish(job: Job, content: bytearray, last: Last | None = None) -> Published
             own = old is not None and last == (old.id, old.read)
             check_publishable(new, old, job.max_loss, own=own)
         changed = old is None or old.id != new.id
-        # As late as can be: somebody may have put another file there meanwhile.
+        # Checked again just before the replacement: another file may have been put there.
         if not job.foreign:
             check_places(path)
         if old is not None and changed:
@@ -100,16 +100,16 @@ def publish(job: Job, content: bytearray, last: Last | None = None) -> Published
 
 
 def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:
-    """Whether the old one has the same content, and was read not long before or after."""
+    """Whether the old snapshot has the same content, read within `refresh` seconds of this one."""
     new = Header(*HEADER.unpack_from(content))
     return old.id == new.id.hex() and abs(new.read - old.read) < refresh
 
 
 def last_published(path: Path, key: bytes | None) -> Snapshot | None:
-    """Return the newest snapshot with change times of those in place and kept, or None.
+    """Return the newest snapshot with change times, in place or kept; None if there is none.
 
-    What stood between it and the next one, a damaged file or an imported cache, gave nobody a
-    cursor.
+    Newer files without change times are skipped: a damaged file or an imported cache never gave
+    a cursor to a client.
     """
     for place in _places(path):
         found = _published(place, key)
@@ -119,7 +119,7 @@ def last_published(path: Path, key: bytes | None) -> Snapshot | None:
 
 
 def known_names(path: Path, key: bytes | None) -> dict[str, KnownName]:
-    """Return what DNS said of the netblocks' names by the snapshot in place."""
+    """Return the DNS answers for netblocks' names that the snapshot in place recorded."""
     found = _published(path, key)
     try:
         return found.report.names if found else {}
@@ -128,7 +128,7 @@ def known_names(path: Path, key: bytes | None) -> dict[str, KnownName]:
 
 
 def _published(path: Path, key: bytes | None) -> Snapshot | None:
-    """The snapshot in place; None without one, and for one that no server would use either."""
+    """The snapshot in place; None if there is no file, or if it is not usable."""
     try:
         return Snapshot(path, key)
     except SnapshotError:
@@ -136,7 +136,7 @@ def _published(path: Path, key: bytes | None) -> Snapshot | None:
 
 
 def _places(path: Path) -> list[Path]:
-    """Where a snapshot stands, and where those before it are kept."""
+    """The paths of the published snapshot and of the two kept ones before it."""
     return [path, *(path.with_name(f"{path.name}.{number}") for number in (1, 2))]
 
 
@@ -147,10 +147,10 @@ def check_places(path: Path) -> None:
 
 
 def _keep(path: Path) -> None:
-    """Keep the published file as `.1`, and what was that as `.2`."""
+    """Keep the published file as `.1`, and the former `.1` as `.2`."""
     _, first, second = _places(path)
     new = path.with_name(f".{path.name}.1.part")
-    # A writer that was killed before it put the new one in place has done this already.
+    # True after a writer was killed between this step and the replacement.
     if first.exists() and first.samefile(path):
         return
     try:
@@ -190,10 +190,13 @@ def _take(beside: Path) -> int | None:
     handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
     if os.fstat(handle).st_size:
         os.close(handle)
-        raise OutputError(f"{beside}: it is no lock of ours, as it is not empty; move it away")
+        raise OutputError(
+            f"{beside}: not a lock file of mirrorlist, because it is not empty; move it away"
+        )
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had it before us may have removed the very file that we locked.
+        # The holder before may have removed the file between our open() and flock(): then we have
+        # locked a file that is no longer in the folder.
         if os.path.samestat(os.fstat(handle), os.stat(beside)):
             return handle
     except (BlockingIOError, FileNotFoundError):

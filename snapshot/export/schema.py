@@ -1,10 +1,10 @@
 """The tables of MirrorManager2 that an export reads, as MirrorManager2 creates them today.
 
-The rest are in `snapshot.demo.tables`, for programs that make a database. A database that grew
-through MirrorManager's migrations differs in nullability and in constraint names: a reader selects
-columns by name and relies on nothing else. `Table` definitions only, no ORM. No column has a
-default in the database, because upstream has none; a `default=` here is filled in by the program
-that inserts.
+The other tables are in `snapshot.demo.tables`, for programs that make a database. A database that
+came through MirrorManager's migrations differs in nullability and in constraint names, so an export
+selects columns by name and relies on nothing else (docs/mirrormanager.md#a-grown-database-differs).
+"No column has a default that the database itself fills in": a `default=` here is filled in by the
+program that inserts (docs/mirrormanager.md#no-defaults-in-the-database).
 """
 
 from datetime import UTC, datetime
@@ -90,7 +90,7 @@ directory = Table(
     metadata,
     row_id(),
     unique_name(),  # full path without outer slashes, for example pub/fedora/linux
-    Column("files", LargeBinary),  # JSON; in rows older than that a Python pickle: never loaded
+    Column("files", LargeBinary),  # JSON; in old rows a Python pickle: never loaded
     flag("readable", True, index=True),
     Column("ctime", BigInteger, default=0),  # Unix seconds
 )
@@ -163,7 +163,7 @@ repository_redirect = Table(
     "repository_redirect",
     metadata,
     row_id(),
-    # Prefixes as text, because the target need not exist.
+    # "Both are texts, and the target need not exist." (docs/mirrormanager.md#redirects)
     Column("to_repo", Text),
     Column("from_repo", Text, nullable=False, unique=True),
     UniqueConstraint("from_repo", "to_repo", name="repository_redirect_idx"),
@@ -239,7 +239,8 @@ host_country_allowed = Table(
     "host_country_allowed",
     metadata,
     row_id(),
-    # Unique alone, so a country can be allowed for one host only.
+    # "`country` is unique in this table without the host, so MirrorManager can allow a country for
+    # one host only." (docs/mirrormanager.md#allowed-countries)
     Column("country", Text, nullable=False, unique=True),
     Column("host_id", Integer, ForeignKey("host.id")),
 )

@@ -1,4 +1,4 @@
-"""Reads MirrorManager's rows in bulk: one statement a table, whatever the number of rows."""
+"""Reads MirrorManager's rows in bulk: one statement for each table."""
 
 from collections.abc import Callable, Sequence
 from types import NoneType
@@ -28,7 +28,7 @@ from snapshot.export.leftout import LeftOutRows
 from snapshot.export.values import TRUE, reader_of
 from snapshot.file.errors import DatabaseError
 
-# Says how far the read is: a phase's name, steps done, steps in all.
+# Is called with how far the read is: a phase's name, steps done, steps in all.
 Progress = Callable[[str, int, int], None]
 
 
@@ -100,9 +100,9 @@ class CategoryDirectoryRow(NamedTuple):
 
 
 class Up2dateRow(NamedTuple):
-    """All host categories that have a directory up to date: ids joined by commas.
+    """A directory with all host categories that have it up to date, as ids joined by commas.
 
-    One row stands for many: `rows` of them, `first_id` being the lowest id.
+    It stands for `rows` rows of the table, of which `first_id` is the lowest id.
     """
 
     directory_id: int | None
@@ -112,7 +112,7 @@ class Up2dateRow(NamedTuple):
 
 
 class RepositoryRow(NamedTuple):
-    """A repository; only with prefix, version, arch and directory can it be asked for."""
+    """A repository; clients can ask for it only if it has prefix, version, arch and directory."""
 
     id: int
     prefix: str | None
@@ -192,7 +192,7 @@ class NetblockCountryRow(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Everything the exporter reads, from one moment."""
+    """All rows that an export reads, all of one moment."""
 
     sites: list[SiteRow]
     hosts: list[HostRow]
@@ -227,11 +227,11 @@ class _Source(NamedTuple):
 
     @property
     def keys(self) -> set[str]:
-        """The columns that the rows are sorted by, and so must be numbers."""
+        """The columns that must be integers, because rows are sorted by them."""
         return _KEYS.get(self.row, {"id"})
 
 
-# Tables without an id of their own: a directory may be missing in the grouped one.
+# Rows without an `id` column. In the grouped rows, the directory may be NULL.
 _KEYS: dict[object, set[str]] = {
     CategoryDirectoryRow: {"category_id", "directory_id"},
     Up2dateRow: {"first_id"},
@@ -263,14 +263,15 @@ _SOURCES = [
 TABLES = tuple(source.table.name for source in _SOURCES)
 """The names of the tables that an export reads."""
 
-# mirrorlist-server never reads it, so trimmed copies of a database may lack it.
+# "`host_peer_asn` may be missing, because `mirrorlist-server` never reads it."
+# (docs/mirrormanager.md#views-instead-of-tables)
 _OPTIONAL = {"host_peer_asn"}
 
 
 def read_rows(connection: Connection, progress: Progress, left_out: LeftOutRows) -> Rows:
-    """Read every table once; raises DatabaseError if it is not MirrorManager's database.
+    """Read every table once; raises DatabaseError if a table of MirrorManager's is missing.
 
-    Every row has integers as its own ids: a copy without constraints may hold others.
+    Rows whose id is not an integer are left out: a copy without constraints may have such rows.
     """
     present = _present_tables(connection)
     read: dict[str, list[Any]] = {}
@@ -284,7 +285,7 @@ def read_rows(connection: Connection, progress: Progress, left_out: LeftOutRows)
 
 def _present_tables(connection: Connection) -> set[str]:
     inspector = inspect(connection)
-    # Some sites give their exporter views of the tables, without the passwords.
+    # "A view counts as its table." (docs/mirrormanager.md#views-instead-of-tables)
     present = {*inspector.get_table_names(), *inspector.get_view_names()}
     missing = [
         source.table.name for source in _SOURCES if source.table.name not in present | _OPTIONAL
@@ -320,7 +321,11 @@ def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> lis
 
 
 class _Values:
-    """Brings the values of rows to the types of their columns; most have these already."""
+    """Converts the values of rows to the types of their columns.
+
+    Most rows have the right types already: the answer is remembered for each combination of types,
+    so that millions of rows cost one dictionary lookup each.
+    """
 
     def __init__(self, source: _Source) -> None:
         hints = source.row.__annotations__
@@ -330,7 +335,7 @@ class _Values:
         self._fit: dict[tuple[type, ...], bool] = {}
 
     def of(self, found: Sequence[Any]) -> Sequence[Any]:
-        """Return the values of a row; ValueError names the column of one that cannot be read."""
+        """Return a row's values, converted; a ValueError names the column that cannot be read."""
         types = tuple(map(type, found))
         fit = self._fit.get(types)
         if fit is None:
@@ -349,7 +354,10 @@ class _Values:
 
 
 def _shared_up2date() -> Callable[..., Up2dateRow]:
-    """Make rows whose equal lists are one object: whole subtrees have the same long one."""
+    """Return what makes the grouped rows; equal lists of ids are one object, which saves memory.
+
+    The directories of a whole subtree usually have the same long list.
+    """
     lists: dict[str, str] = {}
 
     def make(directory: int | None, host_categories: str, rows: int, first_id: int) -> Up2dateRow:
@@ -364,17 +372,18 @@ def _columns(source: _Source) -> Select[Any]:
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
-    # SQLAlchemy takes each text in a boolean column for true.
+    # Without NullType, SQLAlchemy converts a boolean column itself: every text would become True.
     return type_coerce(column, NullType()) if isinstance(column.type, Boolean) else column
 
 
 def _up2date(is_sqlite: bool) -> Select[Any]:
-    # The giant table: the database groups it, so that Python sees one row a directory.
+    # "The table has no index by directory, so the database groups the rows, and an export sees one
+    # row a directory." (docs/mirrormanager.md#up-to-date)
     table = schema.host_category_dir
     host_category: ColumnElement[Any] = table.c.host_category_id
     up2date: ColumnElement[Any] = table.c.up2date
     if is_sqlite:
-        # Where nothing says of which type a value is.
+        # A SQLite column has no fixed type, so `up2date` may be text such as "t".
         flag = _raw(table.c.up2date)
         words = func.lower(func.trim(flag)).in_(TRUE)
         up2date = or_(flag == 1, and_(func.typeof(flag) == "text", words))

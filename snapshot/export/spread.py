@@ -1,8 +1,8 @@
-"""What makes answers good though everything is there: counted for the question of a new snapshot.
+"""Compares the quality of answers in two snapshots, where the counts of hosts and URLs are equal.
 
-Nobody is missing, and each list has URLs; but all hosts are said to be in one country, all URLs
-lead to one machine, the checksums are those of last year. A database that was restored by half, or
-edited by one UPDATE without its WHERE, looks like this.
+Examples of what `usable` does not see: all hosts are in one country, all URLs lead to one machine,
+the checksums are a year old. A half-restored database looks like this, and so does one after an
+UPDATE without a WHERE.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from snapshot.export.usable import METADATA, is_web
 from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
 
-# With fewer hosts one that is behind for a day is a third of all.
+# With fewer hosts, a single host that is a day behind is a large share of all.
 _MANY_HOSTS = 10
 
 
 class Spread(NamedTuple):
-    """How many things there were, how many of these are no more as they were, in words."""
+    """How many things there were, how many of those got worse, and the things in words."""
 
     words: str
     before: int
@@ -25,7 +25,7 @@ class Spread(NamedTuple):
 
 
 def spreads(old: Snapshot, new: Snapshot) -> Iterator[Spread]:
-    """Yield what became of countries, machines, netblocks, mirrors a directory and checksums."""
+    """Yield the spreads of countries, host names, netblocks, checksums and mirrors a directory."""
     yield _moved(old, new)
     yield _machines(old, new)
     before, now = _with_netblocks(old), _with_netblocks(new)
@@ -43,7 +43,7 @@ def _moved(old: Snapshot, new: Snapshot) -> Spread:
 
 
 def _machines(old: Snapshot, new: Snapshot) -> Spread:
-    """Mirrors are renamed, and some are behind one name: so names are counted, not compared."""
+    """Compare the number of host names in URLs, not the names: mirrors may be renamed."""
     before, now = _names(old), _names(new)
     words = "different host names in http and https URLs"
     return Spread(words, before, max(0, before - now))
@@ -78,7 +78,7 @@ def _older(old: Snapshot, new: Snapshot) -> Spread:
 
 
 def _moments(snapshot: Snapshot) -> dict[str, int]:
-    """The newest moment of the repomd.xml of each directory that a repository has, by name."""
+    """The newest timestamp of each repository's repomd.xml, by the name of its directory."""
     names, found = snapshot.directory_names(), {}
     for row in snapshot.repositories:
         name = names[row.directory]

@@ -1,9 +1,8 @@
-"""What strangers can use of a snapshot: counted for the question whether a new one is worse.
+"""Counts what clients can use of a snapshot, so that `checks` can tell whether a new one is worse.
 
-A stranger has no netblock and no ASN of a mirror's: private hosts, those that are for countries
-which do not exist, and URLs that are neither http nor https are nothing to him. Qualities are
-worked out once for each host set with its category, of which there are few, and not for each
-directory.
+A stranger is a client that is in no host's netblocks or ASNs. Strangers get no private host, no
+host whose allowed countries all do not exist, and no URL other than http and https. Qualities are
+computed for each pair of category and host set, of which there are few, not for each directory.
 """
 
 from collections import Counter
@@ -19,30 +18,33 @@ METADATA = "repomd.xml"
 
 
 class Quality(IntFlag):
-    """What a thing is good for; each includes none of the others."""
+    """Who can use a thing, and how well; the flags are independent of each other."""
 
     USABLE = 1
     """An active host has it, private or not."""
     PUBLIC = 2
-    """A stranger from some country is given an http or https URL."""
+    """Strangers from at least one country get an http or https URL."""
     EVERYWHERE = 4
-    """A stranger from any country is."""
+    """Strangers from every country get an http or https URL."""
     CHECKED = 8
     """Its metalink has a checksum."""
     STRONG = 16
     """Its metalink has a SHA-256 or SHA-512."""
     SECURE = 32
-    """A stranger from some country is given an https URL."""
+    """Strangers from at least one country get an https URL."""
 
 
-# As plain numbers: flags are slow to join.
+# As plain integers, because joining members of an IntFlag is slow.
 _USABLE, _PUBLIC, _EVERYWHERE, _SECURE = (
     int(one) for one in (Quality.USABLE, Quality.PUBLIC, Quality.EVERYWHERE, Quality.SECURE)
 )
 
 
 class Things(NamedTuple):
-    """Things of one sort: what makes them the same in two snapshots, their category, qualities."""
+    """Things of one sort as columns: keys that are equal in two snapshots, categories, qualities.
+
+    A thing is a host, a directory, a repository or a redirect.
+    """
 
     keys: Sequence[Hashable]
     categories: Sequence[str]
@@ -50,7 +52,7 @@ class Things(NamedTuple):
 
 
 class Usable(NamedTuple):
-    """Everything that is counted; `carriers` are hosts by category, each once in each."""
+    """All things that are counted; `carriers` has each host once for each of its categories."""
 
     hosts: Things
     carriers: Things
@@ -60,7 +62,7 @@ class Usable(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many things had a quality before, how many of these lack it now, how many have it now."""
+    """How many things had a quality before, how many of those lost it, how many have it now."""
 
     before: int
     lost: int
@@ -77,9 +79,9 @@ def usable(snapshot: Snapshot) -> Usable:
 
 
 def tallies(old: Things, new: Things, quality: Quality) -> dict[str, Tally]:
-    """Return by category, as the old snapshot has it, what became of the things of a quality."""
+    """Return a tally of one quality for each category of the old snapshot."""
     before, lost, now = Counter[str](), Counter[str](), Counter[str]()
-    # Few combinations, so that the things themselves are counted at C speed.
+    # Counter counts the many things in C; the loop is over a few distinct combinations.
     combinations = Counter(zip(old.categories, old.qualities, _found(old, new), strict=True))
     for (category, had, has), count in combinations.items():
         before[category] += count if had & quality else 0
@@ -90,7 +92,7 @@ def tallies(old: Things, new: Things, quality: Quality) -> dict[str, Tally]:
 
 
 def _found(old: Things, new: Things) -> Iterable[int]:
-    """The qualities that the old one's things have in the new one; 0 for what is gone."""
+    """The qualities that the old snapshot's things have in the new one; 0 if a thing is gone."""
     if old.keys == new.keys:
         return new.qualities
     by_key = dict(zip(new.keys, new.qualities, strict=True))
@@ -98,7 +100,7 @@ def _found(old: Things, new: Things) -> Iterable[int]:
 
 
 class _Places:
-    """Which hosts strangers are given, where."""
+    """Which hosts strangers get, and in which categories and directories."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -125,7 +127,7 @@ class _Places:
             for category, host_set in pairs
             if category is not None and host_set is not None
         }
-        # The hosts that have any directory of a category.
+        # By category: the hosts that have at least one of its directories.
         self._any: dict[int, set[int]] = {}
         for (category, _), hosts in self._carried.items():
             self._any.setdefault(category, set()).update(hosts)
@@ -145,7 +147,7 @@ class _Places:
         )
 
     def carriers(self) -> Things:
-        """Hosts in a category of which they have any directory; the same by its topdir."""
+        """Hosts with each category of which they have a directory; keys are host id and topdir."""
         found: dict[tuple[int, str], int] = {}
         names = {}
         for category, hosts in self._any.items():
@@ -175,13 +177,13 @@ class _Places:
 
 
 def _listed(host: Host, countries: set[str]) -> bool:
-    """Whether a stranger from any country may be offered a host."""
+    """Whether strangers from at least one existing country may be offered a host."""
     barred = host.countries_allowed and countries.isdisjoint(host.countries_allowed)
     return not (host.inactive or host.private or barred)
 
 
 def is_web(url: str) -> bool:
-    """Whether a URL is one that package managers and browsers use."""
+    """Whether a URL is http or https, which package managers and browsers use."""
     return url.partition(":")[0].lower() in ("http", "https")
 
 
@@ -197,7 +199,8 @@ def by_arch(repositories: Things) -> Things:
 
 def _repositories(snapshot: Snapshot, directories: Things) -> Things:
     """All repositories by prefix and arch, with the qualities of their directories."""
-    # One disabled arch disables the prefix, for the server too.
+    # "A disabled repository disables its prefix in every arch."
+    # (docs/mirrormanager.md#disabled-repositories)
     disabled = {row.prefix for row in snapshot.repositories if row.disabled}
     qualities = [
         0
@@ -213,7 +216,7 @@ def _repositories(snapshot: Snapshot, directories: Things) -> Things:
 
 
 def _checksums(snapshot: Snapshot, directories: Things, directory: int) -> int:
-    """What is known of the repomd.xml of a repository's directory, if anybody carries that."""
+    """Whether the repomd.xml of a repository's directory has checksums; 0 if no host has it."""
     name = str(directories.keys[directory])
     found: int | None = directory
     if not name.endswith("/repodata"):
@@ -229,7 +232,7 @@ def _checksums(snapshot: Snapshot, directories: Things, directory: int) -> int:
 
 
 def _redirects(snapshot: Snapshot, repositories: Things) -> Things:
-    """All redirects by what is asked for, with the best qualities of what they lead to."""
+    """All redirects by the prefix that is asked for, with the best qualities of their targets."""
     by_prefix: dict[str, int] = {}
     for row, qualities in zip(snapshot.repositories, repositories.qualities, strict=True):
         by_prefix[row.prefix] = by_prefix.get(row.prefix, 0) | qualities

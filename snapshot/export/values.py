@@ -1,7 +1,9 @@
-"""Values as a database gives them, brought to the type that a column should have.
+"""Converts values of a database to the types that their columns should have.
 
-SQLite keeps in a column whatever somebody put there: a dump of PostgreSQL gives `t` and `f` for
-booleans, a copy by a spreadsheet `7.0` for numbers. Python would take each text for true.
+"In SQLite, the datatype of a value is associated with the value itself, not with its container"
+(https://sqlite.org/datatype3.html). So a column may hold what a dump of PostgreSQL or a spreadsheet
+wrote: `t` and `f` for booleans, `7.0` for a whole number. For Python every text that is not empty
+is true, so values are converted before a rule sees them.
 """
 
 import re
@@ -13,16 +15,16 @@ TRUE = ("1", "1.0", "t", "true", "y", "yes", "on")
 FALSE = ("0", "0.0", "f", "false", "n", "no", "off")
 _FLAGS = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False), "": None}
 _WHOLE = re.compile(r"([+-]?[0-9]{1,19})(?:\.0*)?")
-# No database has larger ones: as REAL or text SQLite has them all the same.
+# The integers of PostgreSQL and SQLite end here; a SQLite column may hold more as REAL or text.
 _BEYOND = 1 << 63
 _TIMES = frozenset(("ctime", "timestamp"))
 
 
 def reader_of(column: str, kind: object) -> Callable[[object], object]:
-    """Return what reads the values of a column, by the type that its row says it has.
+    """Return the function that converts the values of a column; `kind` is its type in the row.
 
-    It raises ValueError for a flag that is neither true nor false; what else does not fit is
-    returned as it is, for the rules about rows.
+    It raises ValueError for a flag that is neither true nor false. Any other value that does not
+    fit is returned unchanged, so that the rules about rows report it.
     """
     types = get_args(kind) or (kind,)
     if bool in types:
@@ -62,7 +64,7 @@ def as_number(value: object) -> object:
 
 
 def as_time(value: object) -> object:
-    """Return seconds since 1970 however they are written; a date has no zone, as it is UTC."""
+    """Return seconds since 1970 for a number or a date; a date without a zone is UTC."""
     found = as_number(value)
     if isinstance(found, float) and abs(found) < 1 << 53:
         return int(found)
@@ -79,7 +81,7 @@ def as_time(value: object) -> object:
 
 
 def as_text(value: object) -> object:
-    """Return text for bytes and numbers too, with surrogates for what is not UTF-8."""
+    """Return bytes and integers as text, with surrogates for bytes that are not UTF-8."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return str(value) if type(value) is int else value
