@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from snapshot.file.format import CONTENT, ENTRY, HEADER, Section, checksum, pack
+from snapshot.file.format import CONTENT, ENTRY, HEADER, FileSection, checksum, pack
 from snapshot.file.model import (
     Category,
     CategoryHost,
@@ -78,12 +78,14 @@ def small_content(**changes: Any) -> bytes:
     return bytes(encode(small_data(**changes), BUILT))
 
 
-def sections_of(content: bytes) -> list[Section]:
+def sections_of(content: bytes) -> list[FileSection]:
     """Return the sections of a file's bytes, in the order of its table."""
     count = HEADER.unpack_from(content)[3]
     table = content[HEADER.size : HEADER.size + ENTRY.size * count]
     return [
-        Section(name.rstrip(b"\0").decode(), content[start : start + length], bool(flags & CONTENT))
+        FileSection(
+            name.rstrip(b"\0").decode(), content[start : start + length], bool(flags & CONTENT)
+        )
         for name, start, length, flags in ENTRY.iter_unpack(table)
     ]
 
@@ -91,13 +93,13 @@ def sections_of(content: bytes) -> list[Section]:
 def with_sections(content: bytes, changes: Mapping[str, bytes | None]) -> bytes:
     """Return a file with sections replaced, added or (None) removed; checksum and id fit."""
     kept = [
-        Section(name, changes.get(name) or b"" if name in changes else data, counts)
+        FileSection(name, changes.get(name) or b"" if name in changes else data, counts)
         for name, data, counts in sections_of(content)
         if changes.get(name, data) is not None
     ]
     names = {section.name for section in kept}
     added = [
-        Section(name, data, True)
+        FileSection(name, data, True)
         for name, data in changes.items()
         if data is not None and name not in names
     ]

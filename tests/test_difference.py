@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.file.difference import Carried, Changes, Difference, compare
+from snapshot.file.difference import Carried, Difference, ThingChanges, compare
 from tests.command import run_here
 from tests.factories import Row, edited, export_tables, host, world
 
 KINDS = ("hosts", "urls", "repositories", "redirects", "directories")
 OTHER_URLS = ("https://host1.example/linux", "rsync://host1.example/linux")
-NOTHING = Changes([], [], [])
+NOTHING = ThingChanges([], [], [])
 
 Edit = tuple[str, int | None, Row]
 
@@ -84,7 +84,7 @@ def test_changed(
 ) -> None:
     """A changed field is named with its old and its new value."""
     found = _difference(tmp_path, edit)
-    changes: Changes = getattr(found, kind)
+    changes: ThingChanges = getattr(found, kind)
     assert (changes.added, changes.removed) == ([], [])
     changed = {one.name: one.fields for one in changes.changed}
     assert changed[name] == fields
@@ -98,8 +98,8 @@ def test_added_and_removed(tmp_path: Path) -> None:
         ("repository", 3, {"prefix": "new-41"}),
     ]
     found = _difference(tmp_path, *edits)
-    assert found.hosts == Changes(["host10.example (10)"], [], [])
-    assert found.repositories == Changes(["new-41 x86_64"], ["old-39 x86_64"], [])
+    assert found.hosts == ThingChanges(["host10.example (10)"], [], [])
+    assert found.repositories == ThingChanges(["new-41 x86_64"], ["old-39 x86_64"], [])
 
 
 def test_a_host_instead_of_another(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from snapshot.file.format import (
     MAJOR,
     MAX_SECTIONS,
     MINOR,
-    Section,
+    FileSection,
     checksum,
     open_container,
     pack,
@@ -153,7 +153,7 @@ def test_newer_minor_version(tmp_path: Path) -> None:
 
 def test_unknown_sections(tmp_path: Path) -> None:
     """A section of a later minor version, empty or not, content or not, is passed over."""
-    extra = [Section("a later one", b"\xc1" * 9, True), Section("zz", b"", False)]
+    extra = [FileSection("a later one", b"\xc1" * 9, True), FileSection("zz", b"", False)]
     content = bytes(pack([extra[0], *sections_of(CONTENT), extra[1]], BUILT, READ))
     snapshot = Snapshot(write(tmp_path, content))
     assert snapshot.hosts == small_data().hosts
@@ -200,7 +200,7 @@ def test_most_sections(tmp_path: Path) -> None:
     """The limit of sections holds at the limit, and one past it is refused."""
     room = MAX_SECTIONS - len(sections_of(CONTENT))
     for extra in (room, room + 1):
-        added = [Section(f"extra {number}", b"", True) for number in range(extra)]
+        added = [FileSection(f"extra {number}", b"", True) for number in range(extra)]
         path = write(tmp_path, bytes(pack(sections_of(CONTENT) + added, BUILT, READ)))
         if extra == room:
             assert Snapshot(path).hosts == small_data().hosts
@@ -276,10 +276,10 @@ def test_what_counts_for_the_id(name: str) -> None:
 def test_the_id_keeps_sections_apart() -> None:
     """Bytes that move from one section to another, or under another name, change the id."""
     ids = {
-        snapshot_id([Section("a", b"xy", True), Section("b", b"z", True)]),
-        snapshot_id([Section("a", b"x", True), Section("b", b"yz", True)]),
-        snapshot_id([Section("b", b"xy", True), Section("a", b"z", True)]),
-        snapshot_id([Section("a", b"xyz", True), Section("b", b"", True)]),
+        snapshot_id([FileSection("a", b"xy", True), FileSection("b", b"z", True)]),
+        snapshot_id([FileSection("a", b"x", True), FileSection("b", b"yz", True)]),
+        snapshot_id([FileSection("b", b"xy", True), FileSection("a", b"z", True)]),
+        snapshot_id([FileSection("a", b"xyz", True), FileSection("b", b"", True)]),
     }
     assert len(ids) == 4
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from snapshot.file import model
-from snapshot.file.format import Header, Section, pack
+from snapshot.file.format import FileHeader, FileSection, pack
 from snapshot.file.model import Ranges
 from snapshot.file.reader import Snapshot
 from tests import second_reader
@@ -271,7 +271,7 @@ def test_the_page_names_each_section() -> None:
 def test_the_page_names_each_part_of_the_header() -> None:
     """Each field of the header stands in the page's table."""
     table = PAGE.partition("## Header")[2].partition("## ")[0]
-    assert all(f"| `{field}` |" in table for field in Header._fields)
+    assert all(f"| `{field}` |" in table for field in FileHeader._fields)
 
 
 def test_the_example_is_a_file() -> None:
@@ -279,6 +279,6 @@ def test_the_example_is_a_file() -> None:
     lines = re.findall(r"^([0-9a-f]{8})  ((?:[0-9a-f]{2} ?){16})$", PAGE, re.MULTILINE)
     assert [int(offset, 16) for offset, _ in lines] == list(range(0, 16 * len(lines), 16))
     example = b"".join(bytes.fromhex(line) for _, line in lines)
-    redirects = Section("redirects", msgspec.msgpack.encode({"b": "a"}), True)
+    redirects = FileSection("redirects", msgspec.msgpack.encode({"b": "a"}), True)
     assert example == pack([redirects], 1767225605, 1767225600)
     assert message(open_file(example).content["redirects"]) == {"b": "a"}

@@ -9,7 +9,7 @@ import pytest
 
 from snapshot.export.database import parse_url
 from snapshot.file.errors import DatabaseError
-from snapshot.watch.look import Look, Verdict, judge
+from snapshot.watch.look import Look, LookResult, judge
 from snapshot.watch.sqlite import SqliteProbe
 
 OLD = Look("1", {"host": "a", "site": "b"})
@@ -18,22 +18,22 @@ OLD = Look("1", {"host": "a", "site": "b"})
 @pytest.mark.parametrize(
     ("now", "verdict", "names"),
     [
-        pytest.param(OLD, Verdict.NOTHING, [], id="equal"),
-        pytest.param(Look("1", {"host": "c"}), Verdict.NOTHING, [], id="counted late"),
-        pytest.param(Look("2", OLD.marks), Verdict.UNSURE, [], id="not counted"),
-        pytest.param(Look("2", {"host": "c", "site": "b"}), Verdict.CHANGED, ["host"], id="one"),
-        pytest.param(Look("2", {"host": "a"}), Verdict.CHANGED, ["site"], id="gone"),
-        pytest.param(Look("2", {**OLD.marks, "x": ""}), Verdict.CHANGED, ["x"], id="new"),
+        pytest.param(OLD, LookResult.NOTHING, [], id="equal"),
+        pytest.param(Look("1", {"host": "c"}), LookResult.NOTHING, [], id="counted late"),
+        pytest.param(Look("2", OLD.marks), LookResult.UNSURE, [], id="not counted"),
+        pytest.param(Look("2", {"host": "c", "site": "b"}), LookResult.CHANGED, ["host"], id="one"),
+        pytest.param(Look("2", {"host": "a"}), LookResult.CHANGED, ["site"], id="gone"),
+        pytest.param(Look("2", {**OLD.marks, "x": ""}), LookResult.CHANGED, ["x"], id="new"),
     ],
 )
-def test_judge(now: Look, verdict: Verdict, names: list[str]) -> None:
+def test_judge(now: Look, verdict: LookResult, names: list[str]) -> None:
     """Nothing committed is no change, whatever was counted since; else the counters say where."""
     assert judge(OLD, now) == (verdict, names)
 
 
 def test_nothing_to_compare_with() -> None:
     """Without an earlier look nobody can tell."""
-    assert judge(None, OLD) == (Verdict.UNSURE, [])
+    assert judge(None, OLD) == (LookResult.UNSURE, [])
 
 
 class Database:
@@ -57,7 +57,7 @@ class Database:
         """Look, knowing nothing of an earlier look."""
         return self.probe.look(None)
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> LookResult:
         """What happened since the first look."""
         assert self.before is not None
         now = self.probe.look(self.before)
@@ -82,11 +82,11 @@ def test_a_commit(database: Database, mode: str) -> None:
     writer.execute("INSERT INTO host VALUES (1)")
     writer.rollback()
     assert writer.execute("SELECT count(*) FROM host").fetchone() == (0,)
-    assert database.verdict() is Verdict.NOTHING
+    assert database.verdict() is LookResult.NOTHING
     writer.execute("INSERT INTO host VALUES (1)")
-    assert database.verdict() is Verdict.NOTHING
+    assert database.verdict() is LookResult.NOTHING
     writer.commit()
-    assert database.verdict() is Verdict.CHANGED
+    assert database.verdict() is LookResult.CHANGED
     writer.close()
 
 
@@ -95,14 +95,14 @@ def test_another_file(database: Database) -> None:
     other = Database(database.path.with_name("other"))
     other.probe.close()
     os.replace(other.path, database.path)
-    assert database.verdict() is Verdict.CHANGED
+    assert database.verdict() is LookResult.CHANGED
 
 
 def test_copied_over(database: Database) -> None:
     """Bytes that were copied over it may have the same number of commits: nobody is sure."""
     content = database.path.read_bytes()
     database.path.write_bytes(content[:-1] + b"\x01")
-    assert database.verdict() is Verdict.UNSURE
+    assert database.verdict() is LookResult.UNSURE
 
 
 def test_held_by_a_writer(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_held_by_a_writer(database: Database, monkeypatch: pytest.MonkeyPatch) -
     writer.execute("INSERT INTO host VALUES (1)")
     assert database.look() is None
     writer.execute("COMMIT")
-    assert database.verdict() is Verdict.CHANGED
+    assert database.verdict() is LookResult.CHANGED
     writer.close()
 
 
@@ -127,7 +127,7 @@ def test_gone_and_back(database: Database) -> None:
         with pytest.raises(DatabaseError, match="no such database file"):
             database.look()
     database.path.write_bytes(content)
-    assert database.verdict() is Verdict.CHANGED
+    assert database.verdict() is LookResult.CHANGED
 
 
 def test_not_a_database(database: Database) -> None:

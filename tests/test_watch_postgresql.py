@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from snapshot.demo.tables import create_tables
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
-from snapshot.watch.look import Look, Verdict, judge
+from snapshot.watch.look import Look, LookResult, judge
 from snapshot.watch.loop import UNSURE, Done, Failed, Recovered
 from snapshot.watch.postgresql import PostgresqlProbe
 from tests.command import COMMAND, SECONDS
@@ -94,7 +94,7 @@ class Eye:
         assert found is not None
         return found
 
-    def verdict(self) -> tuple[Verdict, list[str]]:
+    def verdict(self) -> tuple[LookResult, list[str]]:
         """What happened since the first look."""
         now = self.probe.look(self.before)
         assert now is not None
@@ -102,7 +102,7 @@ class Eye:
 
     def until_counted(self) -> list[str]:
         """Look until the counters say where something changed, which may take seconds."""
-        wait_until("counted", lambda: self.verdict()[0] is Verdict.CHANGED, SECONDS)
+        wait_until("counted", lambda: self.verdict()[0] is LookResult.CHANGED, SECONDS)
         return self.verdict()[1]
 
 
@@ -138,14 +138,14 @@ def test_a_change(database: Database, eye: Eye, commands: list[str], names: list
 @pytest.mark.parametrize(
     ("commands", "verdicts"),
     [
-        pytest.param(["SELECT count(*) FROM host"], [Verdict.NOTHING], id="a read"),
-        pytest.param(["SELECT pg_stat_reset()"], [Verdict.NOTHING], id="statistics reset"),
-        pytest.param([OTHER], [Verdict.UNSURE], id="another table"),
-        pytest.param(["BEGIN; " + OTHER + "; ROLLBACK"], [Verdict.UNSURE], id="rolled back"),
+        pytest.param(["SELECT count(*) FROM host"], [LookResult.NOTHING], id="a read"),
+        pytest.param(["SELECT pg_stat_reset()"], [LookResult.NOTHING], id="statistics reset"),
+        pytest.param([OTHER], [LookResult.UNSURE], id="another table"),
+        pytest.param(["BEGIN; " + OTHER + "; ROLLBACK"], [LookResult.UNSURE], id="rolled back"),
     ],
 )
 def test_no_change(
-    database: Database, eye: Eye, commands: list[str], verdicts: list[Verdict]
+    database: Database, eye: Eye, commands: list[str], verdicts: list[LookResult]
 ) -> None:
     """What changes no table of ours is nothing, or unsure."""
     database.execute(*commands)
@@ -165,7 +165,7 @@ def test_after_a_reset_of_the_statistics(database: Database, eye: Eye) -> None:
 def test_another_database(server: Server, eye: Eye) -> None:
     """What happens in another database of the server is unsure."""
     server.execute(OTHER, database="elsewhere")
-    assert eye.verdict()[0] is Verdict.UNSURE
+    assert eye.verdict()[0] is LookResult.UNSURE
 
 
 def test_a_second_commit_closely_after(database: Database, eye: Eye) -> None:
@@ -174,7 +174,7 @@ def test_a_second_commit_closely_after(database: Database, eye: Eye) -> None:
         connection.exec_driver_sql(MOVE)
         eye.before = eye.look()
         connection.exec_driver_sql(MOVE)
-        assert eye.verdict()[0] is not Verdict.NOTHING
+        assert eye.verdict()[0] is not LookResult.NOTHING
         assert eye.until_counted() == ["host"]
 
 
@@ -188,7 +188,7 @@ def test_a_long_transaction(database: Database, eye: Eye) -> None:
         early.exec_driver_sql("COMMIT")
         now = eye.look()
         assert now.version.split(":")[1] == eye.before.version.split(":")[1]
-        assert eye.verdict()[0] is not Verdict.NOTHING
+        assert eye.verdict()[0] is not LookResult.NOTHING
 
 
 def test_views_of_tables(database: Database, eye: Eye) -> None:
@@ -234,7 +234,7 @@ def test_a_connection_that_was_cut(database: Database, eye: Eye) -> None:
     with pytest.raises(DatabaseError, match="terminating connection") as caught:
         eye.verdict()
     assert "\n" not in str(caught.value)
-    assert eye.verdict() == (Verdict.NOTHING, [])
+    assert eye.verdict() == (LookResult.NOTHING, [])
     database.terminate("mirrorlist watch")
     with pytest.raises(DatabaseError):
         eye.verdict()
@@ -248,7 +248,7 @@ def test_the_server_restarts(server: Server, eye: Eye) -> None:
     with pytest.raises(DatabaseError):
         eye.verdict()
     server.start()
-    assert eye.verdict()[0] is not Verdict.NOTHING
+    assert eye.verdict()[0] is not LookResult.NOTHING
 
 
 @pytest.fixture

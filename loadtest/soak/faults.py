@@ -14,7 +14,7 @@ from random import Random
 import psycopg
 
 from loadtest.soak.scene import Scene
-from snapshot.file.format import CONTENT, ENTRY, HEADER, Section, pack
+from snapshot.file.format import CONTENT, ENTRY, HEADER, FileSection, pack
 
 # How far a clock is ahead; exports wait until it has come to that.
 _AHEAD_SECONDS = 4
@@ -90,7 +90,7 @@ def _ahead(scene: Scene, rng: Random) -> str:
     header = HEADER.unpack_from(content)
     table = content[HEADER.size : HEADER.size + ENTRY.size * header[3]]
     sections = [
-        Section(name.rstrip(b"\0").decode(), content[at : at + length], bool(flags & CONTENT))
+        FileSection(name.rstrip(b"\0").decode(), content[at : at + length], bool(flags & CONTENT))
         for name, at, length, flags in ENTRY.iter_unpack(table)
     ]
     ahead = int(time.time()) + _AHEAD_SECONDS
@@ -114,14 +114,14 @@ def _remove(scene: Scene, rng: Random) -> str:
 def _quiet(scene: Scene, rng: Random) -> str:
     """Let no reader hear what the server says, while it has something to say."""
     kind = rng.choice(("is not read", "has no reader"))
-    (scene.ear.stop if kind == "is not read" else scene.ear.leave)()
+    (scene.stderr.stop if kind == "is not read" else scene.stderr.leave)()
     try:
         _kill_worker(scene, rng)
         os.kill(scene.server.pid, signal.SIGUSR1)
         scene.workers()
         time.sleep(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
     finally:
-        scene.ear.come_back()
+        scene.stderr.come_back()
     return f"it {kind}"
 
 

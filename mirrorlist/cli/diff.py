@@ -11,7 +11,7 @@ from rich.text import Text
 from mirrorlist.cli.console import as_time, output, plain_table
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
-from snapshot.file.difference import Change, Changes, Difference, compare
+from snapshot.file.difference import Change, Difference, ThingChanges, compare
 from snapshot.file.reader import Snapshot
 
 # As many of each kind as fit on a screen; --json has all of them.
@@ -46,7 +46,7 @@ def diff(old: Path, new: Path, json: bool) -> None:
 
 def _print(console: Console, found: Difference) -> None:
     for kind in ("hosts", "urls", "repositories", "redirects", "directories"):
-        changes: Changes = getattr(found, kind)
+        changes: ThingChanges = getattr(found, kind)
         if changes.added or changes.removed or changes.changed:
             _print_changes(console, kind, changes)
     if found.carried:
@@ -60,7 +60,7 @@ def _print(console: Console, found: Difference) -> None:
     console.print(Text(f"\nsections that differ: {', '.join(found.sections)}"))
 
 
-def _print_changes(console: Console, kind: str, changes: Changes) -> None:
+def _print_changes(console: Console, kind: str, changes: ThingChanges) -> None:
     console.print(
         Text(f"\n{kind}", style="bold").append(
             f"  {len(changes.added):,} added, {len(changes.removed):,} removed,"

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from snapshot.export.spread import spreads
-from snapshot.export.usable import Quality, Tally, Things, Usable, by_arch, tallies, usable
+from snapshot.export.usable import (
+    Loss,
+    Quality,
+    Things,
+    Usable,
+    by_arch,
+    losses_by_category,
+    usable,
+)
 from snapshot.file.errors import RefusedSnapshot
 from snapshot.file.reader import Snapshot
 
@@ -21,7 +29,7 @@ _CLIENTS = "that clients can use"
 _STRANGERS = "with a public host and an http or https URL"
 
 
-class _Kind(NamedTuple):
+class _Counted(NamedTuple):
     """A kind of thing that is counted: the field that holds it, and its words in a refusal."""
 
     field: str
@@ -31,17 +39,19 @@ class _Kind(NamedTuple):
 
 # The counted kinds, of which the totals must not lose too much; a refusal names the first loss.
 _TOTALS = (
-    _Kind("hosts", Quality.USABLE, f"hosts {_CLIENTS}"),
-    _Kind("directories", Quality.USABLE, f"directories {_CLIENTS}"),
-    _Kind("repositories", Quality.USABLE, f"repositories {_CLIENTS}"),
-    _Kind("hosts", Quality.PUBLIC, "public hosts with an http or https URL"),
-    _Kind("directories", Quality.PUBLIC, f"directories {_STRANGERS}"),
-    _Kind("directories", Quality.SECURE, "directories with a public host and an https URL"),
-    _Kind("directories", Quality.EVERYWHERE, f"directories {_STRANGERS} for every country"),
-    _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}"),
-    _Kind("repositories", Quality.CHECKED, "repositories with checksums of their repomd.xml"),
-    _Kind("repositories", Quality.STRONG, "repositories with a SHA-256 or SHA-512 of repomd.xml"),
-    _Kind("redirects", Quality.USABLE, "redirects to repositories"),
+    _Counted("hosts", Quality.USABLE, f"hosts {_CLIENTS}"),
+    _Counted("directories", Quality.USABLE, f"directories {_CLIENTS}"),
+    _Counted("repositories", Quality.USABLE, f"repositories {_CLIENTS}"),
+    _Counted("hosts", Quality.PUBLIC, "public hosts with an http or https URL"),
+    _Counted("directories", Quality.PUBLIC, f"directories {_STRANGERS}"),
+    _Counted("directories", Quality.SECURE, "directories with a public host and an https URL"),
+    _Counted("directories", Quality.EVERYWHERE, f"directories {_STRANGERS} for every country"),
+    _Counted("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}"),
+    _Counted("repositories", Quality.CHECKED, "repositories with checksums of their repomd.xml"),
+    _Counted(
+        "repositories", Quality.STRONG, "repositories with a SHA-256 or SHA-512 of repomd.xml"
+    ),
+    _Counted("redirects", Quality.USABLE, "redirects to repositories"),
 )
 # The counted kinds, of which no single category must lose too much.
 _BY_CATEGORY = (
@@ -51,8 +61,8 @@ _BY_CATEGORY = (
         for kind in _TOTALS
         if kind.field in ("directories", "repositories") and kind.quality is not Quality.SECURE
     ),
-    _Kind("carriers", Quality.USABLE, f"hosts {_CLIENTS}"),
-    _Kind("carriers", Quality.PUBLIC, "public hosts with an http or https URL"),
+    _Counted("carriers", Quality.USABLE, f"hosts {_CLIENTS}"),
+    _Counted("carriers", Quality.PUBLIC, "public hosts with an http or https URL"),
 )
 
 
@@ -101,22 +111,22 @@ def _all_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
     yield from _losses(before, now, max_loss)
     yield from _arch_losses(before, now)
     for spread in spreads(old, new):
-        tally = Tally(spread.before, spread.lost, spread.before - spread.lost)
-        if tally.lost >= _VERY_FEW and _is_much(tally, max_loss):
+        loss = Loss(spread.before, spread.lost, spread.before - spread.lost)
+        if loss.lost >= _VERY_FEW and _is_much(loss, max_loss):
             yield (
-                f"{tally.lost:,} of {tally.before:,} {spread.words}, more than {max_loss} %"
-                f" ({tally.before:,} before, {tally.now:,} of these now)"
+                f"{loss.lost:,} of {loss.before:,} {spread.words}, more than {max_loss} %"
+                f" ({loss.before:,} before, {loss.now:,} of these now)"
             )
 
 
 def _arch_losses(old: Usable, new: Usable) -> Iterator[str]:
     """Yield the arches that are gone for clients, although the totals are fine."""
-    kind = _Kind("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}")
-    found = tallies(by_arch(old.repositories), by_arch(new.repositories), kind.quality)
-    if any(tally.now for tally in found.values()):
-        for arch, tally in sorted(found.items()):
-            if not tally.now and tally.lost >= _VERY_FEW:
-                yield _say(kind, tally, f"of arch {arch}, all of them")
+    kind = _Counted("repositories", Quality.PUBLIC, f"repositories {_STRANGERS}")
+    found = losses_by_category(by_arch(old.repositories), by_arch(new.repositories), kind.quality)
+    if any(loss.now for loss in found.values()):
+        for arch, loss in sorted(found.items()):
+            if not loss.now and loss.lost >= _VERY_FEW:
+                yield _say(kind, loss, f"of arch {arch}, all of them")
 
 
 def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
@@ -126,33 +136,33 @@ def _losses(old: Usable, new: Usable, max_loss: int) -> Iterator[str]:
     """
     told = set()
     for kind in _TOTALS:
-        found = _tallies(kind, old, new).values()
-        total = Tally(*(sum(one[index] for one in found) for index in range(3)))
+        found = _of_kind(kind, old, new).values()
+        total = Loss(*(sum(one[index] for one in found) for index in range(3)))
         # A few redirects may go whatever their share: one of three goes when a release does.
         few = kind.field == "redirects" and total.lost < _VERY_FEW and total.now
         if _is_much(total, max_loss) and not few:
             told.add(kind)
             yield _say(kind, total, f"more than {max_loss} %")
     for kind in _BY_CATEGORY:
-        for category, tally in {} if kind in told else sorted(_tallies(kind, old, new).items()):
-            gone = tally.lost == tally.before and not tally.now
-            if gone or (tally.lost >= FEW and _is_much(tally, max_loss)):
+        for category, loss in {} if kind in told else sorted(_of_kind(kind, old, new).items()):
+            gone = loss.lost == loss.before and not loss.now
+            if gone or (loss.lost >= FEW and _is_much(loss, max_loss)):
                 why = "all of them" if gone else f"more than {max_loss} %"
-                yield _say(kind, tally, f"in category {category}, {why}")
+                yield _say(kind, loss, f"in category {category}, {why}")
 
 
-def _tallies(kind: _Kind, old: Usable, new: Usable) -> dict[str, Tally]:
+def _of_kind(kind: _Counted, old: Usable, new: Usable) -> dict[str, Loss]:
     before: Things = getattr(old, kind.field)
     now: Things = getattr(new, kind.field)
-    return tallies(before, now, kind.quality)
+    return losses_by_category(before, now, kind.quality)
 
 
-def _is_much(tally: Tally, max_loss: int) -> bool:
-    return tally.lost * 100 > max_loss * tally.before
+def _is_much(loss: Loss, max_loss: int) -> bool:
+    return loss.lost * 100 > max_loss * loss.before
 
 
-def _say(kind: _Kind, tally: Tally, where: str) -> str:
+def _say(kind: _Counted, loss: Loss, where: str) -> str:
     return (
-        f"{tally.lost:,} of {tally.before:,} {kind.words}, {where}"
-        f" ({tally.before:,} before, {tally.now:,} now)"
+        f"{loss.lost:,} of {loss.before:,} {kind.words}, {where}"
+        f" ({loss.before:,} before, {loss.now:,} now)"
     )

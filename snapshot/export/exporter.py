@@ -20,7 +20,7 @@ from snapshot.export.job import Job
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.publish import (
     Last,
-    Published,
+    Publication,
     check_places,
     known_names,
     last_published,
@@ -36,7 +36,7 @@ def silent(phase: str, done: int, total: int) -> None:
     """Say nothing of how far an export is."""
 
 
-class Phase(NamedTuple):
+class TimedPhase(NamedTuple):
     """A part of an export and its seconds of wall time."""
 
     name: str
@@ -56,7 +56,7 @@ class ExportResult(NamedTuple):
     notes: tuple[str, ...]
     seconds: float
     bytes: int
-    phases: tuple[Phase, ...]
+    phases: tuple[TimedPhase, ...]
     id: str
     read: int
     changed: bool
@@ -142,7 +142,7 @@ def _read(
 
 
 def _result(
-    published: Published,
+    published: Publication,
     counts: dict[str, int],
     report: Report,
     size: int,
@@ -187,13 +187,13 @@ class _Stopwatch:
     """Wall time since its start, by laps."""
 
     def __init__(self) -> None:
-        self.laps: list[Phase] = []
+        self.laps: list[TimedPhase] = []
         self._start = self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
         """End a phase and begin the next one."""
         now = time.monotonic()
-        self.laps.append(Phase(name, now - self._last))
+        self.laps.append(TimedPhase(name, now - self._last))
         self._last = now
 
     @property
@@ -204,7 +204,7 @@ class _Stopwatch:
 
 def _begin(
     beside: ThreadPoolExecutor, asn: AsnFile, left_out: LeftOutRows
-) -> Callable[[], tuple[AsnNetblocks, Phase]]:
+) -> Callable[[], tuple[AsnNetblocks, TimedPhase]]:
     """Begin to read the ASN file, and return what waits for it."""
     try:
         return beside.submit(_read_asn, asn, left_out).result
@@ -213,7 +213,7 @@ def _begin(
         return partial(_read_asn, asn, left_out)
 
 
-def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, Phase]:
+def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, TimedPhase]:
     watch = _Stopwatch()
     netblocks = file.read(left_out)
     watch.lap("reading the ASN file")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from snapshot.export.checks import check_publishable
 from snapshot.export.job import Job
 from snapshot.file.errors import OutputError, SnapshotError
-from snapshot.file.format import HEADER, Header
+from snapshot.file.format import HEADER, FileHeader
 from snapshot.file.model import KnownName
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import check_replaceable, staged
@@ -66,7 +66,7 @@ class Last(NamedTuple):
     read: int
 
 
-class Published(NamedTuple):
+class Publication(NamedTuple):
     """The snapshot in place, whether its content has changed, and whether it was written now."""
 
     snapshot: Snapshot
@@ -74,7 +74,7 @@ class Published(NamedTuple):
     written: bool
 
 
-def publish(job: Job, content: bytearray, last: Last | None = None) -> Published:
+def publish(job: Job, content: bytearray, last: Last | None = None) -> Publication:
     """Write a snapshot file, check it, and put it in place; returns the snapshot in place.
 
     `last` is what this process published before. If it is the old snapshot, the new one may have an
@@ -84,7 +84,7 @@ def publish(job: Job, content: bytearray, last: Last | None = None) -> Published
     path = job.output
     old = _published(path, job.key)
     if old is not None and job.refresh and _is_young(old, content, job.refresh):
-        return Published(old, changed=False, written=False)
+        return Publication(old, changed=False, written=False)
     with staged(path, content) as written:
         new = Snapshot(written, job.key)
         if job.max_loss is not None:
@@ -96,12 +96,12 @@ def publish(job: Job, content: bytearray, last: Last | None = None) -> Published
             check_places(path)
         if old is not None and changed:
             _keep(path)
-    return Published(new, changed, written=True)
+    return Publication(new, changed, written=True)
 
 
 def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:
     """Whether the old snapshot has the same content, read within `refresh` seconds of this one."""
-    new = Header(*HEADER.unpack_from(content))
+    new = FileHeader(*HEADER.unpack_from(content))
     return old.id == new.id.hex() and abs(new.read - old.read) < refresh
 
 

@@ -219,7 +219,7 @@ class Rows(NamedTuple):
         return dict(sorted(counts.items()))
 
 
-class _Source(NamedTuple):
+class _ReadTable(NamedTuple):
     field: str
     table: Table
     row: Callable[..., object]
@@ -238,7 +238,7 @@ _KEYS: dict[object, set[str]] = {
 }
 
 _SOURCES = [
-    _Source(field, table, row, row._fields)
+    _ReadTable(field, table, row, row._fields)
     for field, table, row in (
         ("sites", schema.site, SiteRow),
         ("hosts", schema.host, HostRow),
@@ -298,7 +298,7 @@ def _present_tables(connection: Connection) -> set[str]:
     return present
 
 
-def _read(connection: Connection, source: _Source, left_out: LeftOutRows) -> list[object]:
+def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[object]:
     is_sqlite = connection.dialect.name == "sqlite"
     statement = _up2date(is_sqlite) if source.row is Up2dateRow else _columns(source)
     keys = [index for index, name in enumerate(source.fields) if name in source.keys]
@@ -327,7 +327,7 @@ class _Values:
     so that millions of rows cost one dictionary lookup each.
     """
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _ReadTable) -> None:
         hints = source.row.__annotations__
         self._names = source.fields
         self._readers = [reader_of(name, hints[name]) for name in source.fields]
@@ -367,7 +367,7 @@ def _shared_up2date() -> Callable[..., Up2dateRow]:
     return make
 
 
-def _columns(source: _Source) -> Select[Any]:
+def _columns(source: _ReadTable) -> Select[Any]:
     return select(*(_raw(source.table.c[name]) for name in source.fields))
 
 

@@ -61,7 +61,7 @@ class Usable(NamedTuple):
     redirects: Things
 
 
-class Tally(NamedTuple):
+class Loss(NamedTuple):
     """How many things had a quality before, how many of those lost it, how many have it now."""
 
     before: int
@@ -78,7 +78,7 @@ def usable(snapshot: Snapshot) -> Usable:
     return Usable(places.hosts(), places.carriers(), directories, repositories, redirects)
 
 
-def tallies(old: Things, new: Things, quality: Quality) -> dict[str, Tally]:
+def losses_by_category(old: Things, new: Things, quality: Quality) -> dict[str, Loss]:
     """Return a tally of one quality for each category of the old snapshot."""
     before, lost, now = Counter[str](), Counter[str](), Counter[str]()
     # Counter counts the many things in C; the loop is over a few distinct combinations.
@@ -88,7 +88,7 @@ def tallies(old: Things, new: Things, quality: Quality) -> dict[str, Tally]:
         lost[category] += count if had & quality and not has & quality else 0
     for (category, has), count in Counter(zip(new.categories, new.qualities, strict=True)).items():
         now[category] += count if has & quality else 0
-    return {name: Tally(count, lost[name], now[name]) for name, count in before.items() if count}
+    return {name: Loss(count, lost[name], now[name]) for name, count in before.items() if count}
 
 
 def _found(old: Things, new: Things) -> Iterable[int]:

@@ -21,7 +21,7 @@ Fields = dict[str, object]
 """The fields of one thing, by names that people understand."""
 
 
-class Side(Struct, frozen=True):
+class ComparedSnapshot(Struct, frozen=True):
     """One of the two snapshots."""
 
     id: str
@@ -36,7 +36,7 @@ Change = tuple[object, object]
 """A field's old value and its new one."""
 
 
-class Changed(Struct, frozen=True):
+class ChangedThing(Struct, frozen=True):
     """A thing in both snapshots, with each field that differs; hosts as how many there are."""
 
     name: str
@@ -45,14 +45,14 @@ class Changed(Struct, frozen=True):
     """Each field that differs, with its old and its new value."""
 
 
-class Changes(Struct, frozen=True):
+class ThingChanges(Struct, frozen=True):
     """What came, what went and what is different among the things of one kind."""
 
     added: list[str]
     """Names only in the new one."""
     removed: list[str]
     """Names only in the old one."""
-    changed: list[Changed]
+    changed: list[ChangedThing]
 
 
 class Carried(Struct, frozen=True):
@@ -72,15 +72,15 @@ class Difference(Struct, frozen=True):
     `sections` names the sections whose bytes differ, also those without a list here.
     """
 
-    old: Side
-    new: Side
+    old: ComparedSnapshot
+    new: ComparedSnapshot
     equal: bool
     """Whether both say the same."""
-    hosts: Changes
-    urls: Changes
-    repositories: Changes
-    redirects: Changes
-    directories: Changes
+    hosts: ThingChanges
+    urls: ThingChanges
+    repositories: ThingChanges
+    redirects: ThingChanges
+    directories: ThingChanges
     carried: list[Carried]
     sections: list[str]
     """Sections of the file whose bytes differ, those without a list here included."""
@@ -179,16 +179,16 @@ class _View:
         }
 
 
-def _side(snapshot: Snapshot) -> Side:
-    return Side(snapshot.id, snapshot.read, snapshot.built)
+def _side(snapshot: Snapshot) -> ComparedSnapshot:
+    return ComparedSnapshot(snapshot.id, snapshot.read, snapshot.built)
 
 
-def _changes(old: Mapping[str, Fields], new: Mapping[str, Fields]) -> Changes:
+def _changes(old: Mapping[str, Fields], new: Mapping[str, Fields]) -> ThingChanges:
     differing = sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
-    return Changes(
+    return ThingChanges(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
-        changed=[Changed(name, _fields(old[name], new[name])) for name in differing],
+        changed=[ChangedThing(name, _fields(old[name], new[name])) for name in differing],
     )
 
 

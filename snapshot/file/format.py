@@ -47,7 +47,7 @@ _SEAL = slice(88, 120)
 NO_SEAL = bytes(32)
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """The fixed first 128 bytes; times in seconds since 1970, UTC."""
 
     magic: bytes
@@ -62,7 +62,7 @@ class Header(NamedTuple):
     seal: bytes
 
 
-class Section(NamedTuple):
+class FileSection(NamedTuple):
     """One named run of bytes; content sections make up the snapshot id."""
 
     name: str
@@ -73,11 +73,11 @@ class Section(NamedTuple):
 class Container(NamedTuple):
     """A verified snapshot file: its header and its sections as views of the mapped file."""
 
-    header: Header
+    header: FileHeader
     sections: Mapping[str, memoryview]
 
 
-def snapshot_id(sections: Iterable[Section]) -> bytes:
+def snapshot_id(sections: Iterable[FileSection]) -> bytes:
     """Return the digest of the content sections, in the order of their names."""
     digest = hashlib.blake2b(digest_size=16)
     for section in sorted(section for section in sections if section.content):
@@ -104,7 +104,7 @@ def make_seal(data: bytes | bytearray | memoryview, key: bytes) -> bytes:
     return digest.digest()
 
 
-def pack(sections: list[Section], built: int, read: int, key: bytes | None = None) -> bytearray:
+def pack(sections: list[FileSection], built: int, read: int, key: bytes | None = None) -> bytearray:
     """Return the bytes of a snapshot file; `built` and `read` are seconds since 1970, UTC.
 
     With a key (at most 64 bytes) it is sealed.
@@ -115,7 +115,7 @@ def pack(sections: list[Section], built: int, read: int, key: bytes | None = Non
         table += ENTRY.pack(name.encode(), offset, len(data), CONTENT if content else 0)
         offset = _aligned(offset + len(data))
     out = bytearray(offset)
-    header = Header(
+    header = FileHeader(
         MAGIC, MAJOR, MINOR, len(sections), offset, built, read,
         snapshot_id(sections), bytes(32), NO_SEAL,
     )  # fmt: skip
@@ -152,7 +152,7 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _read(path: Path) -> tuple[Header, memoryview]:
+def _read(path: Path) -> tuple[FileHeader, memoryview]:
     """Return the header and a copy of the whole file, if its first bytes and size are a snapshot's.
 
     Of another kind of file, only the first bytes are read, however large the file is.
@@ -178,7 +178,7 @@ def _copy(file: BufferedReader, size: int, path: Path) -> memoryview:
     return copy.toreadonly()
 
 
-def _read_header(data: bytes, path: Path) -> Header:
+def _read_header(data: bytes, path: Path) -> FileHeader:
     # A file that was cut short may end within the magic: compare as many bytes as there are.
     if not MAGIC.startswith(data[: len(MAGIC)]):
         raise NotASnapshot(f"{path}: not a snapshot: it does not begin like one")
@@ -186,7 +186,7 @@ def _read_header(data: bytes, path: Path) -> Header:
         raise TruncatedSnapshot(
             f"{path}: cut short: {len(data)} bytes, and the header alone has {HEADER.size}"
         )
-    header = Header(*HEADER.unpack(data))
+    header = FileHeader(*HEADER.unpack(data))
     if header.major > MAJOR:
         raise NewerSnapshot(
             f"{path}: format version {header.major}.{header.minor} is newer than this program"
@@ -199,7 +199,7 @@ def _read_header(data: bytes, path: Path) -> Header:
     return header
 
 
-def _verify_size(header: Header, size: int, path: Path) -> None:
+def _verify_size(header: FileHeader, size: int, path: Path) -> None:
     if size < header.file_size:
         raise TruncatedSnapshot(
             f"{path}: cut short: {size} of {header.file_size} bytes are there; fetch it again"
@@ -214,7 +214,7 @@ def _verify_size(header: Header, size: int, path: Path) -> None:
         )
 
 
-def _verify_seal(header: Header, data: memoryview, key: bytes, path: Path) -> None:
+def _verify_seal(header: FileHeader, data: memoryview, key: bytes, path: Path) -> None:
     if header.seal == NO_SEAL:
         raise ForeignSnapshot(
             f"{path}: not sealed: export it with the --snapshot-key that is given here"
@@ -223,7 +223,7 @@ def _verify_seal(header: Header, data: memoryview, key: bytes, path: Path) -> No
         raise ForeignSnapshot(f"{path}: foreign: it was not sealed with this --snapshot-key")
 
 
-def _read_table(data: memoryview, header: Header, path: Path) -> dict[str, memoryview]:
+def _read_table(data: memoryview, header: FileHeader, path: Path) -> dict[str, memoryview]:
     end = HEADER.size + ENTRY.size * header.section_count
     if header.section_count > MAX_SECTIONS or end > len(data):
         raise MalformedSnapshot(f"{path}: malformed: the section table is out of bounds")

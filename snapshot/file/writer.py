@@ -13,7 +13,7 @@ import msgspec
 
 from snapshot.file import sections
 from snapshot.file.errors import OutputError
-from snapshot.file.format import MAGIC, Section, pack
+from snapshot.file.format import MAGIC, FileSection, pack
 from snapshot.file.model import SnapshotData
 from snapshot.file.nametable import pack_names
 
@@ -25,7 +25,7 @@ _INSTEAD = "move it away or choose another --output (export and import-cache: --
 def encode(data: SnapshotData, built: int | None = None, key: bytes | None = None) -> bytearray:
     """Return the bytes of a snapshot file; equal data gives equal sections and an equal id."""
     built = int(time.time()) if built is None else built
-    return pack([Section(*section) for section in _sections(data)], built, data.read, key)
+    return pack([FileSection(*section) for section in _sections(data)], built, data.read, key)
 
 
 def followed(path: Path) -> Path:

@@ -6,8 +6,8 @@ from pathlib import Path
 from snapshot.file.changes import FileState, state_of
 
 
-class Files:
-    """Some files, and what they were like when they were last reported."""
+class DataFiles:
+    """Data files, and what they were like when they were last reported."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         """Take them as they are now, which is nothing to report."""

@@ -15,7 +15,7 @@ class Look(NamedTuple):
     marks: dict[str, str]
 
 
-class Verdict(Enum):
+class LookResult(Enum):
     """What happened between two looks."""
 
     NOTHING = "nothing was committed"
@@ -40,15 +40,15 @@ class Probe(Protocol):
         """Say what is looked at, for people, without a password."""
 
 
-def judge(before: Look | None, now: Look) -> tuple[Verdict, list[str]]:
+def judge(before: Look | None, now: Look) -> tuple[LookResult, list[str]]:
     """Compare two looks; the second value names what changed."""
     if before is None:
-        return Verdict.UNSURE, []
+        return LookResult.UNSURE, []
     # What the marks say beyond that came late: it was there to be read before.
     if now.version == before.version:
-        return Verdict.NOTHING, []
+        return LookResult.NOTHING, []
     names = [name for name in {**before.marks, **now.marks} if _differs(name, before, now)]
-    return (Verdict.CHANGED if names else Verdict.UNSURE), names
+    return (LookResult.CHANGED if names else LookResult.UNSURE), names
 
 
 def _differs(name: str, before: Look, now: Look) -> bool:

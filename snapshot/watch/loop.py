@@ -16,8 +16,8 @@ from snapshot.export.exporter import ExportResult
 from snapshot.export.publish import Last
 from snapshot.file.errors import BackendError, DatabaseError, OutputError
 from snapshot.watch.agenda import Agenda
-from snapshot.watch.files import Files
-from snapshot.watch.look import Look, Probe, Verdict, judge
+from snapshot.watch.files import DataFiles
+from snapshot.watch.look import Look, LookResult, Probe, judge
 from snapshot.watch.progress import Progress
 
 LOOK_SECONDS = 1.0
@@ -79,7 +79,7 @@ class Watch:
         self.progress = Progress(started_since=now)
         self._probe = probe
         self._export = export
-        self._files = Files(files)
+        self._files = DataFiles(files)
         self._tell = tell
         self._agenda = Agenda(every, now)
         # What was seen last, and what was seen before the last export began.
@@ -152,20 +152,20 @@ class Watch:
             self._look_at = now + _BUSY_LOOK_SECONDS
 
     def _judge(self, found: Look) -> None:
-        verdict, names = judge(self._read, found)
+        result, names = judge(self._read, found)
         if self._surprised:
             self._surprised = False
-            if verdict is Verdict.NOTHING:
+            if result is LookResult.NOTHING:
                 self.progress.missed += 1
                 self._tell(Missed())
         waiting = self._agenda.reasons
-        if verdict is Verdict.CHANGED:
+        if result is LookResult.CHANGED:
             if waiting == [UNSURE]:
                 # Counted already; now the counters tell where it was.
                 self._agenda.add(self._clock(), names)
             elif not waiting or self._seen is None or found.marks != self._seen.marks:
                 self._change(names)
-        elif verdict is Verdict.UNSURE and self._read is not None and not waiting:
+        elif result is LookResult.UNSURE and self._read is not None and not waiting:
             self._change([UNSURE], sure=False)
         self._seen = found
 
