@@ -21,7 +21,7 @@ QUIET = Phases(None)
 
 def fill_small(url: str, *, seed: int = 1, noise: bool = False, replace: bool = False) -> None:
     """Fill a database at the smallest scale."""
-    fill(url, Dataset(SMALL, seed).filling(noise), replace, QUIET)
+    fill(url, Dataset(SMALL, seed).rows(noise), replace, QUIET)
 
 
 @contextmanager
@@ -45,6 +45,6 @@ def all_rows(url: str) -> dict[str, list[tuple[object, ...]]]:
 
 def digest(dataset: Dataset) -> str:
     """Return a digest of all rows of a data set."""
-    filling = dataset.filling(noise=True)
-    rows = repr(sorted(filling.tables.items())) + repr(list(filling.giant()))
-    return hashlib.sha256(rows.encode()).hexdigest()
+    rows = dataset.rows(noise=True)
+    text = repr(sorted(rows.tables.items())) + repr(list(rows.giant()))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ from loadtest.common.sizes import sizes
 from loadtest.dataset.data_files import ASN_FILE, ASN_LINES, GEOIP_FILE, LOG_FILE, check_room
 from loadtest.dataset.dataset import Dataset
 from loadtest.dataset.tree import all_subtrees
-from loadtest.dataset.workload import Request
+from loadtest.dataset.workload import ClientRequest
 from mirrorlist.request.address import parse_address
 from mirrorlist.request.geo import MmdbGeo
 from snapshot.export.asn import read_asn_netblocks
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def requests() -> list[Request]:
+def requests() -> list[ClientRequest]:
     """The requests that are in the log."""
     return list(islice(dataset(SMALL).workload.requests(1), LINES))
 
@@ -69,7 +69,7 @@ def test_same_seed_same_rows() -> None:
 
 def test_other_seed_other_rows() -> None:
     """Another seed gives other rows of each table that chance has a part in."""
-    one, two = (dataset(SMALL, seed).filling(noise=False) for seed in (1, 2))
+    one, two = (dataset(SMALL, seed).rows(noise=False) for seed in (1, 2))
     alike = {name for name, rows in one.tables.items() if rows == two.tables[name]}
     assert alike == {
         *("product", "arch", "version", "category", "category_directory"),
@@ -162,7 +162,7 @@ def test_asn_file_is_as_long_as_the_real_one(folder: Path) -> None:
     assert left_out.sorted() == ()
 
 
-def test_geoip_file_knows_the_clients(folder: Path, requests: list[Request]) -> None:
+def test_geoip_file_knows_the_clients(folder: Path, requests: list[ClientRequest]) -> None:
     """GeoIP knows each client's country, unless it is in the block that nobody has."""
     geo = MmdbGeo(folder / GEOIP_FILE)
     assert "GeoLite2-Country" in geo.name
@@ -173,7 +173,7 @@ def test_geoip_file_knows_the_clients(folder: Path, requests: list[Request]) -> 
         assert geo.country(address) == (None if nowhere else request.country)
 
 
-def test_log_is_in_mirrormanagers_format(folder: Path, requests: list[Request]) -> None:
+def test_log_is_in_mirrormanagers_format(folder: Path, requests: list[ClientRequest]) -> None:
     """The log has one line for each request, as MirrorManager's statistics read it."""
     lines = (folder / LOG_FILE).read_text().splitlines()
     form = "IP: {0.address}; DATE: 2026-11-01; COUNTRY: {0.country}; REPO: {0.repo}; ARCH: {0.arch}"

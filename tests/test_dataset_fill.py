@@ -107,9 +107,9 @@ def test_failure_keeps_sqlite(tmp_path: Path) -> None:
     """When filling fails half-way the old file stays, and no other one is left."""
     url = _one_site(tmp_path / "mm")
     before = (tmp_path / "mm").read_bytes()
-    filling = Dataset(SMALL, 1).filling(noise=False)._replace(giant=lambda: _breaking(100))
+    rows = Dataset(SMALL, 1).rows(noise=False)._replace(giant=lambda: _breaking(100))
     with pytest.raises(RuntimeError, match="power cut"):
-        fill(url, filling, True, QUIET)
+        fill(url, rows, True, QUIET)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"mm": before}
 
 
@@ -188,7 +188,7 @@ def test_failure_keeps_postgresql(server: Server) -> None:
     url = server.create("failed")
     fill_small(url)
     before = all_rows(url)
-    twice = Dataset(SMALL, 1).filling(noise=False)
+    twice = Dataset(SMALL, 1).rows(noise=False)
     broken = twice._replace(giant=lambda: iter([*twice.giant(), *twice.giant()]))
     with pytest.raises(BackendError, match="could not create unique index"):
         fill(url, broken, True, QUIET)

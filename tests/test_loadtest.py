@@ -12,7 +12,7 @@ from msgspec import json, structs
 
 from loadtest.bench.__main__ import main as bench
 from loadtest.bench.cases import chosen
-from loadtest.bench.figures import Figures, Memory, Round, Run, Start
+from loadtest.bench.figures import BenchRun, CaseFigures, Memory, Round, Start
 from loadtest.bench.goals import verdicts
 from loadtest.bench.profiling import Samples
 from loadtest.bench.report import sheets, text
@@ -55,14 +55,16 @@ def loaded(requests: int = 1000, refused: int = 0, failed: int = 0) -> Load:
     return Load(requests, 20_000, 2.0, 1.0, 9.0, refused, failed, 21.5)
 
 
-def figures(case: str, *cpus: float) -> Figures:
+def figures(case: str, *cpus: float) -> CaseFigures:
     """Return a case's rounds with these microseconds."""
-    return Figures(case, [Round(loaded(), cpu, 40_000_000, 50_000_000) for cpu in cpus])
+    return CaseFigures(case, [Round(loaded(), cpu, 40_000_000, 50_000_000) for cpu in cpus])
 
 
-def run_of(*found: Figures, memory: Memory | None = None, starts: Sequence[Start] = ()) -> Run:
+def run_of(
+    *found: CaseFigures, memory: Memory | None = None, starts: Sequence[Start] = ()
+) -> BenchRun:
     """Return a run with these figures."""
-    return Run(MACHINE, {"wrk": "4.1.0"}, {"rounds": "3"}, list(found), list(starts), memory)
+    return BenchRun(MACHINE, {"wrk": "4.1.0"}, {"rounds": "3"}, list(found), list(starts), memory)
 
 
 MEMORY = Memory(1_000_000, 15_000_000, [20_000_000] * 2, 20_000_000, [49_000_000, 51_000_000])
@@ -220,7 +222,7 @@ def test_medians() -> None:
         ),
     ],
 )
-def test_goals(run: Run, aims: list[tuple[str, float, str]]) -> None:
+def test_goals(run: BenchRun, aims: list[tuple[str, float, str]]) -> None:
     """Each goal whose figures were measured is met or says by how much it is missed."""
     assert [(one.name, round(one.measured, 6), one.text) for one in verdicts(run)] == aims
 
@@ -249,7 +251,7 @@ def test_the_record_says_where_it_was_made() -> None:
         assert words in text(found)
     changed = structs.replace(found, machine=structs.replace(MACHINE, commit="abcdef0+"))
     assert "commit abcdef0 and changes on top." in text(changed)
-    assert json.decode(json.encode(found), type=Run) == found
+    assert json.decode(json.encode(found), type=BenchRun) == found
 
 
 def test_no_record_has_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +276,7 @@ def test_tables_of_swaps() -> None:
         _spell("in a row", 70.0, [0.1, 0.3]),
         _spell("afterwards", 55.0, []),
     ]
-    loads, swapped, goals = swaps.sheets(swaps.Run(MACHINE, {}, 100_000_000, spells))
+    loads, swapped, goals = swaps.sheets(swaps.SwapsRun(MACHINE, {}, 100_000_000, spells))
     assert loads.rows[3][:3] == ["in a row", "1,000", "0"]
     assert swapped.rows[3][1:4] == ["2", "0.100", "0.300"]
     assert [row[2] for row in goals.rows] == ["0 ", "24.5 ms", "24.5 ms", "1.3 times"]
@@ -287,7 +289,7 @@ def test_tables_of_freshness() -> None:
         freshness.Change(1, 5000, float(second), second + 0.25) for second in range(100, 0, -1)
     ]
     idle = freshness.Idle(60.0, 1.5, 0.9, 61.2, 80_000_000)
-    fresh, costs = freshness.sheets(freshness.Run(MACHINE, idle, changes, []))
+    fresh, costs = freshness.sheets(freshness.FreshnessRun(MACHINE, idle, changes, []))
     assert fresh.rows[0] == ["the file", "100", "50.50", "99.00", "1.00", "100.00"]
     assert fresh.rows[1] == ["every worker", "100", "50.75", "99.25", "1.25", "100.25"]
     assert [row[1] for row in costs.rows] == ["1.5", "0.9", "61", "80"]

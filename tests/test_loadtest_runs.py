@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from loadtest.bench.cases import FLOORS, all_cases
-from loadtest.bench.figures import Run
-from loadtest.changes.swaps import Run as Swaps
+from loadtest.bench.figures import BenchRun
+from loadtest.changes.swaps import SwapsRun
 from loadtest.common.mix import ALL_REFUSED
 from loadtest.common.progress import show_phases
-from loadtest.dataset.stage import prepare
+from loadtest.dataset.prepared import prepare
 from loadtest.soak.clients import Clients
 from tests.live import ROOT, serve
 from tests.system import need_program
@@ -58,7 +58,7 @@ def test_bench(directory: Path, tmp_path: Path) -> None:
     options = ("--quick", "--scale", SCALE, "--directory", directory, *only)
     shown = rows(run("bench", *options, "--record", tmp_path))
     (path,) = tmp_path.glob("*-server.json")
-    found = msgspec.json.decode(path.read_bytes(), type=Run)
+    found = msgspec.json.decode(path.read_bytes(), type=BenchRun)
     every = all_cases([SCALE], with_theirs=False)
     cases = {case.name: case for case in every if case.name in CASES}
     assert [one.case for one in found.figures] == list(cases)
@@ -84,10 +84,10 @@ def test_bench_of_the_wrong_process(directory: Path, tmp_path: Path) -> None:
     """A process that is not the server's is found out, because it uses no CPU."""
     need_program("wrk", "wrk")
     with show_phases() as phases:
-        stage = prepare(directory, SCALE, 1, phases)
+        files = prepare(directory, SCALE, 1, phases)
     options: list[object] = ["--quick", "--scale", SCALE, "--directory", directory]
     options += ["--only", "theirs"]
-    with serve(stage.snapshot, tmp_path) as server, subprocess.Popen(["sleep", "60"]) as sleeper:
+    with serve(files.snapshot, tmp_path) as server, subprocess.Popen(["sleep", "60"]) as sleeper:
         url = f"http://127.0.0.1:{server.port}"
         try:
             wrong = run("bench", *options, "--theirs", url, "--theirs-pid", sleeper.pid)
@@ -114,7 +114,7 @@ def test_swaps(directory: Path, tmp_path: Path) -> None:
     options = ("--scale", SCALE, "--swaps", 4, "--seconds", 3, "--warm", 1)
     rows(run("changes.swaps", *options, "--directory", directory, "--record", tmp_path))
     (path,) = tmp_path.glob("*-swaps.json")
-    found = msgspec.json.decode(path.read_bytes(), type=Swaps)
+    found = msgspec.json.decode(path.read_bytes(), type=SwapsRun)
     assert [len(spell.swaps) for spell in found.spells] == [0, 1, 0, 4, 0]
     assert all(spell.load.failed == 0 and spell.load.slowest > 0 for spell in found.spells)
 
@@ -168,8 +168,8 @@ def test_rsync(directory: Path, tmp_path: Path) -> None:
 def test_filter_cost(directory: Path) -> None:
     """More time since the last run, more directories in the answer."""
     with show_phases() as phases:
-        stage = prepare(directory, SCALE, 1, phases)
-    shown = rows(run("rsync.filter_cost", stage.snapshot))
+        files = prepare(directory, SCALE, 1, phases)
+    shown = rows(run("rsync.filter_cost", files.snapshot))
     listed = [int(shown[since][0].replace(",", "")) for since in ("the future", "for ever")]
     assert listed[0] == 0 < listed[1]
 

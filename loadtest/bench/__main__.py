@@ -18,16 +18,16 @@ import click
 import msgspec
 
 from loadtest import options
-from loadtest.bench.cases import MEMORY, START, Case, all_cases, chosen
-from loadtest.bench.figures import Figures, Memory, Round, Run, Start
-from loadtest.bench.measuring import Measuring, Plan
+from loadtest.bench.cases import MEMORY, START, BenchCase, all_cases, chosen
+from loadtest.bench.figures import BenchRun, CaseFigures, Memory, Round, Start
+from loadtest.bench.measuring import BenchPlan, Measuring
 from loadtest.bench.report import sheets, text
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import keep, this_machine
 from loadtest.common.servers import Server, Servers, running
 from loadtest.common.tables import show
 from loadtest.common.wrk import CONNECTIONS, wrk_version
-from loadtest.dataset.stage import prepare
+from loadtest.dataset.prepared import prepare
 
 _QUICK_LINES, _QUICK_REQUESTS = 2_000, 2_000
 _LIBRARIES = ("uvicorn", "uvloop", "httptools")
@@ -51,7 +51,7 @@ def main(quick: bool, url: str | None, pid: int | None, path: Path | None, **wis
     """Measure what a request costs the server: CPU, memory, time."""
     if (url is None) != (pid is None):
         raise click.UsageError("--theirs and --theirs-pid go together")
-    plan = Plan(**wishes)
+    plan = BenchPlan(**wishes)
     if quick:
         lines = min(plan.lines, _QUICK_LINES)
         short = {"seconds": 1, "warm": 0, "rounds": 1, "requests": _QUICK_REQUESTS}
@@ -65,7 +65,9 @@ def main(quick: bool, url: str | None, pid: int | None, path: Path | None, **wis
         keep(run, path, text(run))
 
 
-def _run(plan: Plan, cases: list[Case], names: list[str], theirs: Server | None) -> Run:
+def _run(
+    plan: BenchPlan, cases: list[BenchCase], names: list[str], theirs: Server | None
+) -> BenchRun:
     versions = {"wrk": wrk_version(), **{name: version(name) for name in _LIBRARIES}}
     machine = this_machine()
     with (
@@ -73,13 +75,13 @@ def _run(plan: Plan, cases: list[Case], names: list[str], theirs: Server | None)
         show_phases() as phases,
         Servers() as servers,
     ):
-        stages = {size: prepare(plan.directory, size, plan.seed, phases) for size in plan.scale}
-        measuring = Measuring(servers, stages, plan, Path(folder), theirs)
+        files = {size: prepare(plan.directory, size, plan.seed, phases) for size in plan.scale}
+        measuring = Measuring(servers, files, plan, Path(folder), theirs)
         # First, while nothing else runs that would share its pages.
         memory = _memory(measuring, plan.requests, phases) if MEMORY in names else None
         starts = _starts(measuring, plan.rounds, phases) if START in names else []
         figures = _figures(measuring, cases, plan.rounds, phases)
-    return Run(machine, versions, _settings(plan), figures, starts, memory)
+    return BenchRun(machine, versions, _settings(plan), figures, starts, memory)
 
 
 def _memory(measuring: Measuring, requests: int, phases: Phases) -> Memory:
@@ -94,8 +96,8 @@ def _starts(measuring: Measuring, rounds: int, phases: Phases) -> list[Start]:
 
 
 def _figures(
-    measuring: Measuring, cases: Sequence[Case], rounds: int, phases: Phases
-) -> list[Figures]:
+    measuring: Measuring, cases: Sequence[BenchCase], rounds: int, phases: Phases
+) -> list[CaseFigures]:
     """Measure all cases round by round."""
     found: dict[str, list[Round]] = {case.name: [] for case in cases}
     for number in range(1, rounds + 1):
@@ -103,10 +105,10 @@ def _figures(
             for index, case in enumerate(cases):
                 done(index)
                 found[case.name].append(measuring.measure(case))
-    return [Figures(name, measured) for name, measured in found.items()]
+    return [CaseFigures(name, measured) for name, measured in found.items()]
 
 
-def _settings(plan: Plan) -> dict[str, str]:
+def _settings(plan: BenchPlan) -> dict[str, str]:
     scales = " and ".join(f"{scale:g}" for scale in plan.scale)
     names = ("seconds", "warm", "rounds", "lines", "seed")
     asked = {name: str(getattr(plan, name)) for name in names}

@@ -22,7 +22,7 @@ MEMORY, START = "memory", "start"
 """Cases of their own kind: two workers after many requests; from exec to the first answers."""
 
 
-class Case(Struct, frozen=True):
+class BenchCase(Struct, frozen=True):
     """A server by its flavour, asked for a kind of mix at a scale, a connection each or kept."""
 
     name: str
@@ -41,20 +41,20 @@ SLOW = ("text", "unknown", "redirect", "path", "protocols", "countries")
 """Kinds of mixes beside a normal day's."""
 
 
-def all_cases(scales: Sequence[float], with_theirs: bool) -> list[Case]:
+def all_cases(scales: Sequence[float], with_theirs: bool) -> list[BenchCase]:
     """Return all cases that fit what there is: the first scale is that of all but a few."""
     first, *others = scales
     flavours = [*FLAVOURS, "floor-asgi", FLOOR, *([THEIRS] if with_theirs else [])]
     found = [
-        Case(f"{flavour}-close" if close else flavour, flavour, close=close, scale=first)
+        BenchCase(f"{flavour}-close" if close else flavour, flavour, close=close, scale=first)
         for close in (False, True)
         for flavour in flavours
     ]
-    found += [Case(kind, OURS, kind, scale=first) for kind in SLOW]
+    found += [BenchCase(kind, OURS, kind, scale=first) for kind in SLOW]
     if with_theirs:
-        found += [Case(f"{THEIRS}-{kind}", THEIRS, kind, scale=first) for kind in SLOW]
+        found += [BenchCase(f"{THEIRS}-{kind}", THEIRS, kind, scale=first) for kind in SLOW]
     for scale in others:
-        found += [Case(f"{name}-{scale:g}", name, scale=scale) for name in (OURS, FLOOR)]
+        found += [BenchCase(f"{name}-{scale:g}", name, scale=scale) for name in (OURS, FLOOR)]
     return found
 
 

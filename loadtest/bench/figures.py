@@ -18,7 +18,7 @@ class Round(Struct, frozen=True):
     pss_after: int
 
 
-class Figures(Struct, frozen=True):
+class CaseFigures(Struct, frozen=True):
     """A case's rounds."""
 
     case: str
@@ -68,16 +68,16 @@ class Memory(Struct, frozen=True):
         return self.supervisor + sum(self.workers)
 
 
-class Run(Struct, frozen=True):
+class BenchRun(Struct, frozen=True):
     """All figures of a run, with where and how they were made."""
 
     machine: Machine
     versions: dict[str, str]
     settings: dict[str, str]
-    figures: list[Figures]
+    figures: list[CaseFigures]
     starts: list[Start] = []
     memory: Memory | None = None
 
-    def find(self, case: str) -> Figures | None:
+    def find(self, case: str) -> CaseFigures | None:
         """Return the figures of a case, or None if it was not measured."""
         return next((one for one in self.figures if one.case == case), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from loadtest.bench.figures import Run
+from loadtest.bench.figures import BenchRun
 from loadtest.common.tables import MEGABYTE, Goal
 
 _Costs = dict[str, float]
@@ -37,7 +37,7 @@ _GOALS: tuple[tuple[str, str, float, Callable[[_Costs], float]], ...] = (
 )  # fmt: skip
 
 
-def verdicts(run: Run) -> list[Goal]:
+def verdicts(run: BenchRun) -> list[Goal]:
     """Return the goals whose figures a run has."""
     costs = {one.case: one.cpu for one in run.figures}
     if run.memory:

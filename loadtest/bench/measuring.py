@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from msgspec import Struct, structs
 
-from loadtest.bench.cases import FLAVOURS, FLOORS, OURS, THEIRS, Case
+from loadtest.bench.cases import FLAVOURS, FLOORS, OURS, THEIRS, BenchCase
 from loadtest.bench.figures import Memory, Round, Start
 from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
 from loadtest.common.mix import ALL_REFUSED, make_mix, read_data
@@ -16,7 +16,7 @@ from loadtest.common.processes import cpu_seconds, pss_bytes, tree
 from loadtest.common.servers import Server, Servers, ask, says_close
 from loadtest.common.workers import worker_pids
 from loadtest.common.wrk import Load, load
-from loadtest.dataset.stage import Stage
+from loadtest.dataset.prepared import ScaleFiles
 
 # wrk counts the head of an answer too; the floor's is of this length.
 _FLOOR_HEAD = 68
@@ -26,7 +26,7 @@ _LONGER = 4
 _WORKERS = 2
 
 
-class Plan(Struct, frozen=True):
+class BenchPlan(Struct, frozen=True):
     """What a run is asked for, by the options of the bench."""
 
     only: tuple[str, ...]
@@ -46,15 +46,15 @@ class Measuring:
     def __init__(
         self,
         servers: Servers,
-        stages: dict[float, Stage],
-        plan: Plan,
+        files: dict[float, ScaleFiles],
+        plan: BenchPlan,
         folder: Path,
         theirs: Server | None = None,
     ) -> None:
         """Take what is measured with; `folder` is for logs, which are thrown away."""
         self._servers = servers
-        self._stages = stages
-        self._datas = {scale: read_data(one.log, one.snapshot) for scale, one in stages.items()}
+        self._files = files
+        self._datas = {scale: read_data(one.log, one.snapshot) for scale, one in files.items()}
         self._plan = plan
         self._folder = folder
         self._theirs = theirs
@@ -63,7 +63,7 @@ class Measuring:
         self._means: dict[float, int] = {}
         self._silent: set[int] = set()
 
-    def measure(self, case: Case) -> Round:
+    def measure(self, case: BenchCase) -> Round:
         """Load a case once; raises an error of one line if an answer was not what it should be."""
         server = self._server(case)
         before = pss_bytes(server.pid)
@@ -81,10 +81,10 @@ class Measuring:
 
     def start(self) -> Start:
         """Start a server, ask it twice, end it."""
-        scale = next(iter(self._stages))
+        scale = next(iter(self._files))
         target, address = self._mix("day", scale)[0].split()
         before = time.perf_counter()
-        server = self._servers.ours(self._stages[scale].snapshot, self._options(OURS, scale))
+        server = self._servers.ours(self._files[scale].snapshot, self._options(OURS, scale))
         times = [before, time.perf_counter()]
         for _ in range(2):
             self._expect(ask(server, target, address), target)
@@ -94,15 +94,15 @@ class Measuring:
 
     def memory(self, requests: int, done: Callable[[int], None]) -> Memory:
         """Let two workers answer this many requests; whatever else runs may share their pages."""
-        scale = next(iter(self._stages))
+        scale = next(iter(self._files))
         mix = self._mix("day", scale)
         options = [*self._options(OURS, scale), "--workers", str(_WORKERS)]
-        server = self._servers.ours(self._stages[scale].snapshot, options)
+        server = self._servers.ours(self._files[scale].snapshot, options)
         workers = worker_pids(server, _WORKERS)
         ask(server, *mix[0].split())
         before = [pss_bytes(one) for one in workers]
         supervisor = pss_bytes(server.pid) - sum(before)
-        case, count = Case("memory", OURS, scale=scale), 0
+        case, count = BenchCase("memory", OURS, scale=scale), 0
         while count < requests:
             found = load(server.url, mix, _LONGER * self._plan.seconds, close=False)
             self._judge(found, case)
@@ -115,10 +115,10 @@ class Measuring:
         self._servers.end(server.pid)
         return Memory(count, supervisor, before, total - sum(after), after)
 
-    def _load(self, server: Server, case: Case, seconds: int) -> Load:
+    def _load(self, server: Server, case: BenchCase, seconds: int) -> Load:
         return load(server.url, self._mix(case.kind, case.scale), seconds, case.close)
 
-    def _server(self, case: Case) -> Server:
+    def _server(self, case: BenchCase) -> Server:
         found = self._running.get(case.server)
         if found is None:
             found = self._running[case.server] = self._new(case)
@@ -129,12 +129,12 @@ class Measuring:
                 self._warm(found, case)
         return found
 
-    def _warm(self, server: Server, case: Case) -> None:
+    def _warm(self, server: Server, case: BenchCase) -> None:
         if self._plan.warm:
             found = self._load(server, case, self._plan.warm)
             self._judge(found, case, server.pid in self._silent)
 
-    def _new(self, case: Case) -> Server:
+    def _new(self, case: BenchCase) -> Server:
         if case.flavour in FLOORS:
             size = max(0, self._mean(case) - _FLOOR_HEAD)
             return self._servers.floor(FLOORS[case.flavour], size)
@@ -142,18 +142,18 @@ class Measuring:
             assert self._theirs is not None
             return self._theirs
         options = self._options(case.flavour, case.scale)
-        return self._servers.ours(self._stages[case.scale].snapshot, options)
+        return self._servers.ours(self._files[case.scale].snapshot, options)
 
-    def _mean(self, case: Case) -> int:
+    def _mean(self, case: BenchCase) -> int:
         """The mean length of our answers, for the floor's."""
         if case.scale not in self._means:
-            ours = Case(OURS, OURS, case.kind, scale=case.scale)
+            ours = BenchCase(OURS, OURS, case.kind, scale=case.scale)
             found = self._load(self._server(ours), ours, 1)
             self._means[case.scale] = found.mean_bytes
         return self._means[case.scale]
 
     def _options(self, flavour: str, scale: float) -> list[str]:
-        options = ["--geoip", str(self._stages[scale].geoip), *FLAVOURS[flavour]]
+        options = ["--geoip", str(self._files[scale].geoip), *FLAVOURS[flavour]]
         return [*options, str(self._folder / "requests.log")] if flavour == "log" else options
 
     def _mix(self, kind: str, scale: float) -> list[str]:
@@ -163,7 +163,7 @@ class Measuring:
             self._mixes[key] = make_mix(self._datas[scale], kind, plan.seed, plan.lines)
         return self._mixes[key]
 
-    def _try(self, server: Server, case: Case) -> None:
+    def _try(self, server: Server, case: BenchCase) -> None:
         """Ask for some of a mix, and look at what comes."""
         refused = 0
         for line in self._mix(case.kind, case.scale)[:_TRIED]:
@@ -181,7 +181,7 @@ class Measuring:
         if why := answer_fault(target, status, body):
             raise click.ClickException(f"{target}: the answer is not a list: {why}")
 
-    def _judge(self, found: Load, case: Case, is_silent: bool = False) -> None:
+    def _judge(self, found: Load, case: BenchCase, is_silent: bool = False) -> None:
         # wrk takes a connection that ends unannounced for a failure, though its answer was whole.
         if case.close and is_silent:
             found = structs.replace(found, failed=max(0, found.failed - found.requests))

@@ -23,7 +23,7 @@ from loadtest.common.processes import until
 from loadtest.common.progress import show_phases
 from loadtest.common.records import this_machine
 from loadtest.common.wrk import load
-from loadtest.dataset.stage import prepare
+from loadtest.dataset.prepared import prepare
 from mirrorlist.records.counts import Counts
 from mirrorlist.web.listener import listen
 from mirrorlist.workers.load import load_service
@@ -72,15 +72,15 @@ class Samples:
 def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, rows: int) -> None:
     """Show where a worker's CPU time goes under wrk's load."""
     with show_phases() as phases:
-        stage = prepare(directory, scale, 1, phases)
-        requests = make_mix(read_data(stage.log, stage.snapshot), "day", 1, 200_000)
+        measured = prepare(directory, scale, 1, phases)
+        requests = make_mix(read_data(measured.log, measured.snapshot), "day", 1, 200_000)
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     ready, wake = os.pipe()
     with tempfile.NamedTemporaryFile("r", prefix="profile-") as printed:
         worker = os.fork()
         if not worker:
-            settings = ServeSettings(stage.snapshot, geoip=stage.geoip)
+            settings = ServeSettings(measured.snapshot, geoip=measured.geoip)
             service, files = load_service(settings, print)
             samples = Samples()
             signal.signal(signal.SIGPROF, samples.take)

@@ -3,7 +3,7 @@
 from statistics import median
 
 from loadtest.bench.cases import OURS, THEIRS
-from loadtest.bench.figures import Run
+from loadtest.bench.figures import BenchRun
 from loadtest.bench.goals import verdicts
 from loadtest.common.records import record
 from loadtest.common.tables import MEGABYTE, Sheet, goals_sheet, sheet
@@ -15,20 +15,20 @@ _NOTE = (
 )
 
 
-def sheets(run: Run) -> list[Sheet]:
+def sheets(run: BenchRun) -> list[Sheet]:
     """Return all tables of a run that have a row."""
     found = [_costs(run), _beside(run), _starts(run), _memory(run)]
     found.append(goals_sheet("Goals, at scale 1", verdicts(run)))
     return [one for one in found if one.rows]
 
 
-def text(run: Run) -> str:
+def text(run: BenchRun) -> str:
     """Return what is kept of a run for people."""
     details = run.versions | run.settings
     return record(run.machine, "what a request costs", details, sheets(run), _NOTE)
 
 
-def _costs(run: Run) -> Sheet:
+def _costs(run: BenchRun) -> Sheet:
     return sheet("CPU a request", run.figures, {
         "case": lambda one: one.case,
         "CPU us": lambda one: f"{one.cpu:.1f}",
@@ -47,7 +47,7 @@ def _mb(size: int) -> str:
     return f"{size / MEGABYTE:.1f}"
 
 
-def _beside(run: Run) -> Sheet:
+def _beside(run: BenchRun) -> Sheet:
     """Each case of mirrorlist-server beside ours of the same kind."""
     rows = []
     for theirs in run.figures:
@@ -59,7 +59,7 @@ def _beside(run: Run) -> Sheet:
     return Sheet("CPU a request, us", ["case", "ours", "theirs", "times"], rows)
 
 
-def _starts(run: Run) -> Sheet:
+def _starts(run: BenchRun) -> Sheet:
     kinds = {
         "from exec to listening": [one.listening for one in run.starts],
         "the first answer": [one.first for one in run.starts],
@@ -73,7 +73,7 @@ def _starts(run: Run) -> Sheet:
     })  # fmt: skip
 
 
-def _memory(run: Run) -> Sheet:
+def _memory(run: BenchRun) -> Sheet:
     title = "PSS with two workers, MB"
     if (found := run.memory) is None:
         return Sheet(title, [], [])

@@ -69,7 +69,7 @@ class Change(Struct, frozen=True):
     served: float
 
 
-class Run(Struct, frozen=True):
+class FreshnessRun(Struct, frozen=True):
     """All figures of a run with where they were made."""
 
     machine: Machine
@@ -110,7 +110,7 @@ def main(
             with each_worker(server, worker_pids(server, workers)) as each:
                 found = _changes(connection, snapshot, each, Random(seed), changes)
                 measured = list(phases.counted("changes", found, changes))
-        run = Run(this_machine(), cost, measured, said.read_text().splitlines())
+        run = FreshnessRun(this_machine(), cost, measured, said.read_text().splitlines())
     show(sheets(run))
     if path:
         details = {"workers": str(workers), "seed": str(seed)}
@@ -118,7 +118,7 @@ def main(
         keep(run, path, record(run.machine, title, details, sheets(run)))
 
 
-def sheets(run: Run) -> list[Sheet]:
+def sheets(run: FreshnessRun) -> list[Sheet]:
     """Return the figures as tables."""
     idle = run.idle
     head = ["from COMMIT to", "changes", "p50 s", "p99 s", "least s", "most s"]

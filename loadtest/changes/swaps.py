@@ -33,7 +33,7 @@ from loadtest.common.servers import Servers
 from loadtest.common.tables import MEGABYTE, Goal, Sheet, goals_sheet, percentile, sheet, show
 from loadtest.common.workers import Worker, all_serve, each_worker, worker_pids
 from loadtest.common.wrk import CONNECTIONS, Load, load
-from loadtest.dataset.stage import Stage
+from loadtest.dataset.prepared import ScaleFiles
 from loadtest.dataset.versions import Versions, make_versions
 from snapshot.file.reader import Snapshot
 
@@ -80,7 +80,7 @@ class Wanted(Struct, frozen=True):
         ]
 
 
-class Run(Struct, frozen=True):
+class SwapsRun(Struct, frozen=True):
     """All figures of a run with where they were made; `pss` is that of before."""
 
     machine: Machine
@@ -197,7 +197,7 @@ def main(
     """Measure swaps under load."""
     with show_phases() as phases:
         if snapshots and log and geoip:
-            versions = Versions(Stage(snapshots[0], geoip, log), snapshots)
+            versions = Versions(ScaleFiles(snapshots[0], geoip, log), snapshots)
         elif snapshots or log or geoip:
             raise click.UsageError("--snapshot, --log and --geoip go together")
         else:
@@ -209,13 +209,13 @@ def main(
         keep(run, path, record(run.machine, title, run.settings, sheets(run)))
 
 
-def _run(versions: Versions, wanted: Wanted, phases: Phases) -> Run:
-    stage = versions.stage
-    mix = make_mix(read_data(stage.log, stage.snapshot), _KIND, _SEED, _LINES)
+def _run(versions: Versions, wanted: Wanted, phases: Phases) -> SwapsRun:
+    files = versions.files
+    mix = make_mix(read_data(files.log, files.snapshot), _KIND, _SEED, _LINES)
     with tempfile.TemporaryDirectory() as name, Servers() as servers:
         publisher = _Publisher(Path(name) / "mm.snap", versions.snapshots)
         publisher.next()
-        words = ["--geoip", str(stage.geoip), "--workers", str(wanted.workers)]
+        words = ["--geoip", str(files.geoip), "--workers", str(wanted.workers)]
         server = servers.ours(Path(name) / "mm.snap", words)
         with each_worker(server, worker_pids(server, wanted.workers)) as each:
             load(server.url, mix, wanted.warm, False)
@@ -230,10 +230,10 @@ def _run(versions: Versions, wanted: Wanted, phases: Phases) -> Run:
         "warm-up seconds": str(wanted.warm),
         "seconds between swaps": f"{wanted.pause:g}",
     }
-    return Run(this_machine(), settings, pss, found)
+    return SwapsRun(this_machine(), settings, pss, found)
 
 
-def sheets(run: Run) -> list[Sheet]:
+def sheets(run: SwapsRun) -> list[Sheet]:
     """Return the figures of a run as tables."""
     loads = sheet("Loads", run.spells, {
         "wrk": lambda one: one.name,
@@ -259,7 +259,7 @@ def sheets(run: Run) -> list[Sheet]:
     return [loads, swaps, goals_sheet("Goals", _goals(run))]
 
 
-def _goals(run: Run) -> list[Goal]:
+def _goals(run: SwapsRun) -> list[Goal]:
     rest, each, again, row, _ = run.spells
     failed = sum(one.load.failed for one in run.spells)
     return [

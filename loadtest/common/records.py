@@ -70,7 +70,7 @@ def _distribution() -> str:
         return platform.system()
 
 
-class Kept(Protocol):
+class KeptRun(Protocol):
     """A run that can be kept: a struct with its machine."""
 
     @property
@@ -105,7 +105,7 @@ def record(
     return "\n".join([*lines, *map(markdown, sheets)])
 
 
-def keep(run: Kept, path: Path, text: str) -> None:
+def keep(run: KeptRun, path: Path, text: str) -> None:
     """Write a run as JSON to a path, and for people beside it; raises an error of one line."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

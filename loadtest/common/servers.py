@@ -26,14 +26,14 @@ _LOOK_SECONDS = 0.001
 _ASK_SECONDS = 10.0
 
 
-class Ear(Protocol):
-    """Where a server's standard error goes, and what was heard of it so far."""
+class StderrReader(Protocol):
+    """Where a server's standard error goes, and what was read of it so far."""
 
     writer: int
 
     @property
     def text(self) -> str:
-        """All that was heard."""
+        """All that was read."""
 
 
 class Server(Struct, frozen=True):
@@ -68,14 +68,14 @@ class Servers:
         snapshot: Path,
         options: Sequence[str] = (),
         before: Sequence[str] = (),
-        ear: Ear | None = None,
+        stderr: StderrReader | None = None,
     ) -> Server:
         """Serve a snapshot; raises an error of one line if it does not start.
 
-        `before`: a program that runs it; `ear`: what hears it.
+        `before`: a program that runs it; `stderr`: what reads what it says.
         """
         command = [*before, *_SERVE, "--snapshot", str(snapshot), *options]
-        return self._start(command, ear)
+        return self._start(command, stderr)
 
     def floor(self, kind: str, size: int) -> Server:
         """Answer fixed bytes as `asgi` or by a `protocol` class."""
@@ -104,7 +104,7 @@ class Servers:
             if process.poll() is not None:
                 raise click.ClickException(f"ended with {process.returncode}: {command}")
 
-    def _start(self, command: list[str], ear: Ear | None = None) -> Server:
+    def _start(self, command: list[str], stderr: StderrReader | None = None) -> Server:
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 command,
@@ -112,14 +112,14 @@ class Servers:
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=ear.writer if ear else subprocess.STDOUT,
+                stderr=stderr.writer if stderr else subprocess.STDOUT,
                 start_new_session=True,
             )
             self._running[process.pid] = process, " ".join(command)
             deadline = time.monotonic() + _START_SECONDS
             while True:
                 printed = os.pread(output.fileno(), 1 << 16, 0).decode(errors="replace")
-                said = ear.text if ear else printed
+                said = stderr.text if stderr else printed
                 if found := _LISTENS.search(said):
                     return Server(found[1], process.pid)
                 if process.poll() is not None or time.monotonic() > deadline:

@@ -22,7 +22,7 @@ from loadtest.common.progress import show_phases
 from loadtest.common.servers import ROOT, Server, Servers
 from loadtest.common.tables import MEGABYTE, Sheet, sheet, show
 from loadtest.crowd.users import LOG, SNAPSHOT
-from loadtest.dataset.stage import Stage, prepare
+from loadtest.dataset.prepared import ScaleFiles, prepare
 
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 _LAST_LINES = 5
@@ -62,12 +62,12 @@ class Entry(Struct, frozen=True):
 def main(users: int, seconds: int, workers: int, scale: float, directory: Path) -> None:
     """Let users of three kinds at a server: normal day, release day, unknown repositories."""
     with show_phases() as phases:
-        stage = prepare(directory, scale, 1, phases)
+        files = prepare(directory, scale, 1, phases)
         with Servers() as servers, phases.phase(f"{users} users for {seconds} s"):
-            words = ["--geoip", str(stage.geoip), "--workers", str(workers)]
-            server = servers.ours(stage.snapshot, words)
+            words = ["--geoip", str(files.geoip), "--workers", str(workers)]
+            server = servers.ours(files.snapshot, words)
             used = cpu_seconds(server.pid)
-            entries = _crowd(server, stage, users, seconds)
+            entries = _crowd(server, files, users, seconds)
             used = cpu_seconds(server.pid) - used
             memory = pss_bytes(server.pid)
             servers.check()
@@ -95,7 +95,7 @@ def users_sheet(entries: list[Entry]) -> Sheet:
     })  # fmt: skip
 
 
-def _crowd(server: Server, stage: Stage, users: int, seconds: int) -> list[Entry]:
+def _crowd(server: Server, files: ScaleFiles, users: int, seconds: int) -> list[Entry]:
     """Run locust to its end; raises an error of one line if it does not count anything."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name, "figures")
@@ -104,11 +104,11 @@ def _crowd(server: Server, stage: Stage, users: int, seconds: int) -> list[Entry
         command += ["-r", f"{users * 4 / seconds:g}"]
         # Written at the very end; what --csv writes may lack the last seconds.
         command += ["--json-file", str(output), "--only-summary", "--exit-code-on-error", "0"]
-        files = {LOG: str(stage.log), SNAPSHOT: str(stage.snapshot)}
+        variables = {LOG: str(files.log), SNAPSHOT: str(files.snapshot)}
         run = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **files},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             check=False,

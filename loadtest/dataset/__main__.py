@@ -12,7 +12,7 @@ from loadtest import options
 from loadtest.common.progress import show_phases
 from loadtest.dataset.data_files import check_room
 from loadtest.dataset.dataset import Dataset, fill
-from loadtest.dataset.fill import Filling
+from loadtest.dataset.fill import DatabaseRows
 
 
 @options.program
@@ -45,16 +45,16 @@ def main(
     with show_phases() as phases:
         with phases.phase("tree and hosts"):
             dataset = Dataset(scale, seed)
-            filling = dataset.filling(noise)
-        fill(database, filling, replace, phases)
+            rows = dataset.rows(noise)
+        fill(database, rows, replace, phases)
         if data:
             dataset.write_files(data, requests, phases)
-    click.echo(_summary(filling))
+    click.echo(_summary(rows))
 
 
-def _summary(filling: Filling) -> str:
-    counts = {name: len(rows) for name, rows in filling.tables.items()}
-    counts["host_category_dir"] = filling.giant_count
+def _summary(rows: DatabaseRows) -> str:
+    counts = {name: len(found) for name, found in rows.tables.items()}
+    counts["host_category_dir"] = rows.giant_count
     return "\n".join(f"{name:<28}{count:>12,}" for name, count in sorted(counts.items()))
 
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from loadtest.dataset.chance import chance
 from loadtest.dataset.families import ARCHIVE, FEDORA, Category
 from loadtest.dataset.host import Diligence, Host
-from loadtest.dataset.tree import REPODATA, Directory, Subtree, Tree
+from loadtest.dataset.tree import REPODATA, DatasetTree, Directory, Subtree
 
 NOISE = 0.005
 """The share of single directories of a host that noise takes."""
 
 
-class State(Enum):
+class SubtreeState(Enum):
     """What a host has of a subtree; `SYNCING`: all new packages, but not the new repodata."""
 
     MISSING = "missing"
@@ -84,7 +84,9 @@ class HostCategory:
 class Coverage:
     """All host categories; the archive goes to as many hosts as it takes to have enough rows."""
 
-    def __init__(self, seed: int, tree: Tree, hosts: Sequence[Host], least_rows: int) -> None:
+    def __init__(
+        self, seed: int, tree: DatasetTree, hosts: Sequence[Host], least_rows: int
+    ) -> None:
         """Decide who carries what; `least_rows` counts rows of host_category_dir."""
         self._seed = seed
         self._tree = tree
@@ -146,7 +148,7 @@ class Coverage:
         judge = _Judge(self._seed, host, category)
         verdicts = bytearray((_TRUE, _TRUE))
         for subtree in self._tree.subtrees:
-            state = judge.state(subtree) if subtree.category is category else State.MISSING
+            state = judge.state(subtree) if subtree.category is category else SubtreeState.MISSING
             verdicts += _verdicts_of(state, host.private)
         return bytes(verdicts)
 
@@ -160,7 +162,7 @@ class _Place:
     verdict: int
 
 
-def _places(tree: Tree) -> dict[str, list[_Place]]:
+def _places(tree: DatasetTree) -> dict[str, list[_Place]]:
     found: dict[str, list[_Place]] = {category.name: [] for category in tree.categories}
     for directory in tree.directories:
         if directory.category:
@@ -176,17 +178,17 @@ def _verdict_place(directory: Directory) -> int:
     return 2 * directory.subtree + 2 + directory.name.endswith(f"/{REPODATA}")
 
 
-def _verdicts_of(state: State, private: bool) -> bytes:
+def _verdicts_of(state: SubtreeState, private: bool) -> bytes:
     # A private host reports what it has; a row that it does not report is deleted.
     outdated = _NO_ROW if private else _FALSE
     match state:
-        case State.MISSING:
+        case SubtreeState.MISSING:
             return bytes((_NO_ROW, _NO_ROW))
-        case State.OUTDATED:
+        case SubtreeState.OUTDATED:
             return bytes((outdated, outdated))
-        case State.SYNCING:
+        case SubtreeState.SYNCING:
             return bytes((_TRUE, outdated))
-        case State.CURRENT:
+        case SubtreeState.CURRENT:
             return bytes((_TRUE, _TRUE))
 
 
@@ -198,9 +200,9 @@ class _Judge:
         self._source = chance(seed, "coverage", host.id, category.name)
         self._drawn: dict[tuple[str, ...], bool] = {}
 
-    def state(self, subtree: Subtree) -> State:
+    def state(self, subtree: Subtree) -> SubtreeState:
         if self._leaves_out(subtree):
-            return State.MISSING
+            return SubtreeState.MISSING
         lag = (_DAILY_LAGS if subtree.daily else _OTHER_LAGS)[self._habit.diligence]
         release = (subtree.stage, subtree.version)
         together = (
@@ -208,10 +210,10 @@ class _Judge:
             self._happens((*release, subtree.arch), lag.arch),
         )
         if any(together):
-            return State.OUTDATED if subtree.daily else State.MISSING
+            return SubtreeState.OUTDATED if subtree.daily else SubtreeState.MISSING
         if self._source.random() < lag.alone:
-            return State.SYNCING if subtree.daily else State.MISSING
-        return State.CURRENT
+            return SubtreeState.SYNCING if subtree.daily else SubtreeState.MISSING
+        return SubtreeState.CURRENT
 
     def _leaves_out(self, subtree: Subtree) -> bool:
         habit = self._habit

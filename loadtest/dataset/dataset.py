@@ -11,12 +11,12 @@ from loadtest.common.progress import Phases
 from loadtest.common.sizes import sizes
 from loadtest.dataset.coverage import Coverage
 from loadtest.dataset.data_files import write_data_files
-from loadtest.dataset.fill import Filling, fill_postgresql
+from loadtest.dataset.fill import DatabaseRows, fill_postgresql
 from loadtest.dataset.fill_sqlite import fill_sqlite
 from loadtest.dataset.host_rows import host_rows
 from loadtest.dataset.hosts import make_hosts
 from loadtest.dataset.network import make_internet
-from loadtest.dataset.tree import Tree
+from loadtest.dataset.tree import DatasetTree
 from loadtest.dataset.tree_rows import tree_rows
 from loadtest.dataset.workload import Workload
 from snapshot.export.database import parse_url
@@ -30,7 +30,7 @@ class Dataset:
         least = sizes(scale)
         self.seed = seed
         self.internet = make_internet(seed)
-        self.tree = Tree(least.directories)
+        self.tree = DatasetTree(least.directories)
         self.hosts = make_hosts(seed, least.hosts, self.internet)
         self.coverage = Coverage(seed, self.tree, self.hosts, least.host_category_dirs)
 
@@ -46,16 +46,16 @@ class Dataset:
         """
         write_data_files(directory, self.seed, self.internet, self.workload, requests, phases)
 
-    def filling(self, noise: bool) -> Filling:
+    def rows(self, noise: bool) -> DatabaseRows:
         """Return the rows of a database; noise takes single directories from hosts."""
         coverage = self.coverage
         hosts = host_rows(self.seed, self.hosts, coverage.host_categories, self.internet)
         tables = tree_rows(self.seed, self.tree) | hosts
-        return Filling(tables, partial(coverage.rows, noise), coverage.row_count)
+        return DatabaseRows(tables, partial(coverage.rows, noise), coverage.row_count)
 
 
-def fill(database: str, filling: Filling, replace: bool, phases: Phases) -> None:
+def fill(database: str, rows: DatabaseRows, replace: bool, phases: Phases) -> None:
     """Fill the database of a URL; raises a BackendError, and then it is as it was."""
     url = parse_url(database)
     into = fill_sqlite if url.get_backend_name() == "sqlite" else fill_postgresql
-    into(url, filling, replace, phases)
+    into(url, rows, replace, phases)

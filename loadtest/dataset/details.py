@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loadtest.dataset.chance import HASHES, digest, vary
-from loadtest.dataset.families import Content, Stage
+from loadtest.dataset.families import Stage, SubtreeContent
 from loadtest.dataset.tree import REPODATA, Subtree
 
 NOW = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
@@ -68,7 +68,11 @@ def changed(seed: int, subtree: Subtree, name: str) -> int:
 
 def file_details(seed: int, subtree: Subtree) -> Iterator[FileDetail]:
     """Yield a subtree's file details; those of one file rise with time, as a scanner adds them."""
-    return _images(seed, subtree) if subtree.content is Content.IMAGES else _repomd(seed, subtree)
+    return (
+        _images(seed, subtree)
+        if subtree.content is SubtreeContent.IMAGES
+        else _repomd(seed, subtree)
+    )
 
 
 def _repomd(seed: int, subtree: Subtree) -> Iterator[FileDetail]:

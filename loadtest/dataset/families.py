@@ -46,7 +46,7 @@ class Stage(StrEnum):
     DEVELOPMENT = "development"
 
 
-class Content(StrEnum):
+class SubtreeContent(StrEnum):
     """What is in a subtree: packages, their debug information, their sources, or images."""
 
     MAIN = "main"
@@ -55,9 +55,9 @@ class Content(StrEnum):
     IMAGES = "images"
 
 
-_PACKAGES = (Content.MAIN, Content.DEBUG, Content.SOURCE)
-_MAIN = (Content.MAIN,)
-_IMAGES = (Content.IMAGES,)
+_PACKAGES = (SubtreeContent.MAIN, SubtreeContent.DEBUG, SubtreeContent.SOURCE)
+_MAIN = (SubtreeContent.MAIN,)
+_IMAGES = (SubtreeContent.IMAGES,)
 
 # Packages are sorted into directories by the first character of their name.
 _MANY = "023479abcdefghijklmnopqrstuvwxyz"
@@ -81,7 +81,7 @@ class Shape:
     letters: str = _MANY
     rank: float = 0.0
     composed: bool = False
-    contents: tuple[Content, ...] = _PACKAGES
+    contents: tuple[SubtreeContent, ...] = _PACKAGES
     readable: bool = True
     disabled: bool = False
 
@@ -165,7 +165,7 @@ _CODECS = (
         Stage.RELEASES,
         _NONE,
         composed=True,
-        contents=(Content.MAIN, Content.DEBUG),
+        contents=(SubtreeContent.MAIN, SubtreeContent.DEBUG),
     ),
 )
 _ALT = (

@@ -38,7 +38,7 @@ _INDEXES = """
 """
 
 
-class Filling(NamedTuple):
+class DatabaseRows(NamedTuple):
     """What goes into a database: rows by table, and those of host_category_dir as a stream."""
 
     tables: Tables
@@ -46,7 +46,7 @@ class Filling(NamedTuple):
     giant_count: int
 
 
-def fill_postgresql(url: URL, filling: Filling, replace: bool, phases: Phases) -> None:
+def fill_postgresql(url: URL, rows: DatabaseRows, replace: bool, phases: Phases) -> None:
     """Make MirrorManager's tables again and fill them, in one transaction.
 
     Raises DatabaseError if it cannot, or if there are rows and `replace` is false.
@@ -56,8 +56,8 @@ def fill_postgresql(url: URL, filling: Filling, replace: bool, phases: Phases) -
         with engine.begin() as connection:
             _make_room(connection, replace)
             create_tables(connection)
-            insert_tables(connection, filling.tables, phases)
-            _copy_giant(connection, filling, phases)
+            insert_tables(connection, rows.tables, phases)
+            _copy_giant(connection, rows, phases)
             _set_sequences(connection)
         with (
             phases.phase("vacuum, analyze"),
@@ -121,7 +121,7 @@ def _has_rows(connection: Connection, table: str) -> bool:
     return connection.execute(text(f"SELECT 1 FROM {table} LIMIT 1")).first() is not None
 
 
-def _copy_giant(connection: Connection, filling: Filling, phases: Phases) -> None:
+def _copy_giant(connection: Connection, rows: DatabaseRows, phases: Phases) -> None:
     constraints = connection.execute(text(_CONSTRAINTS)).all()
     _execute(connection, [drop for drop, _ in reversed(constraints)])
     indexes = connection.execute(text(_INDEXES)).all()
@@ -129,9 +129,9 @@ def _copy_giant(connection: Connection, filling: Filling, phases: Phases) -> Non
     raw = connection.connection.driver_connection
     if not isinstance(raw, psycopg.Connection):
         raise TypeError(f"not psycopg's connection: {raw!r}")
-    rows = phases.counted(GIANT.name, filling.giant(), filling.giant_count)
+    counted = phases.counted(GIANT.name, rows.giant(), rows.giant_count)
     with raw.cursor() as cursor, cursor.copy(f"COPY {GIANT.name} ({_COLUMNS}) FROM STDIN") as copy:
-        for row in rows:
+        for row in counted:
             copy.write_row(row)
     with phases.phase("constraints, indexes"):
         connection.execute(text(f"SET LOCAL maintenance_work_mem = '{_SORT_MEMORY}'"))

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from loadtest.common.progress import Phases
-from loadtest.dataset.fill import GIANT, Filling, create_tables, insert_tables, refuse_rows
+from loadtest.dataset.fill import GIANT, DatabaseRows, create_tables, insert_tables, refuse_rows
 from snapshot.file.errors import DatabaseError, OutputError
 
 _MODE = 0o644
@@ -21,7 +21,7 @@ _PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536")
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql > ''"
 
 
-def fill_sqlite(url: URL, filling: Filling, replace: bool, phases: Phases) -> None:
+def fill_sqlite(url: URL, rows: DatabaseRows, replace: bool, phases: Phases) -> None:
     """Write a SQLite database with all rows in place of an older one.
 
     Raises DatabaseError if there are rows and `replace` is false, or if the file that is there
@@ -35,7 +35,7 @@ def fill_sqlite(url: URL, filling: Filling, replace: bool, phases: Phases) -> No
         engine = create_engine(URL.create("sqlite", database=str(new)))
         try:
             with engine.begin() as connection:
-                _write(connection, filling, phases)
+                _write(connection, rows, phases)
         except DBAPIError as error:
             raise OutputError(f"{path}: cannot be written: {error.orig}") from error
         finally:
@@ -78,20 +78,20 @@ def _new_file(path: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def _write(connection: Connection, filling: Filling, phases: Phases) -> None:
+def _write(connection: Connection, rows: DatabaseRows, phases: Phases) -> None:
     for pragma in _PRAGMAS:
         connection.exec_driver_sql(f"PRAGMA {pragma}")
     create_tables(connection)
-    insert_tables(connection, filling.tables, phases)
+    insert_tables(connection, rows.tables, phases)
     indexes = connection.exec_driver_sql(_INDEXES, (GIANT.name,)).all()
     for name, _ in indexes:
         connection.exec_driver_sql(f"DROP INDEX {name}")
     raw = connection.connection.driver_connection
     if not isinstance(raw, sqlite3.Connection):
         raise TypeError(f"not sqlite3's connection: {raw!r}")
-    rows = phases.counted(GIANT.name, filling.giant(), filling.giant_count)
+    counted = phases.counted(GIANT.name, rows.giant(), rows.giant_count)
     # Sorted as the table's own index is, so that filling that one is fast as well.
-    raw.executemany(f"INSERT INTO {GIANT.name} VALUES (?, ?, ?, ?, ?)", rows)
+    raw.executemany(f"INSERT INTO {GIANT.name} VALUES (?, ?, ?, ?, ?)", counted)
     with phases.phase("indexes, analyze"):
         for _, create in indexes:
             connection.exec_driver_sql(create)

@@ -15,8 +15,8 @@ from loadtest.dataset.families import (
     FEDORA,
     OTHER,
     SECONDARY,
-    Content,
     Stage,
+    SubtreeContent,
 )
 from loadtest.dataset.host import Diligence, Habit, Host, Site
 from loadtest.dataset.network import Block, Internet, Operator, part_of
@@ -61,9 +61,9 @@ _ARCHES = {
 }
 # What mirrors exclude to save space, each independently of the others, in a hundred.
 _SKIPPED: dict[str, int] = {
-    Content.DEBUG: 35,
-    Content.SOURCE: 28,
-    Content.IMAGES: 12,
+    SubtreeContent.DEBUG: 35,
+    SubtreeContent.SOURCE: 28,
+    SubtreeContent.IMAGES: 12,
     Stage.DEVELOPMENT: 28,
     Stage.TESTING: 20,
 }

@@ -13,10 +13,10 @@ from loadtest.dataset.families import (
     FAMILIES,
     NEWEST,
     Category,
-    Content,
     Family,
     Shape,
     Stage,
+    SubtreeContent,
 )
 
 CATEGORY = {category.name: category for category in CATEGORIES}
@@ -25,7 +25,12 @@ CATEGORY = {category.name: category for category in CATEGORIES}
 REPODATA = "repodata"
 
 _ARCH_RANK = {"x86_64": 0.0, "aarch64": 0.6, "ppc64le": 1.5, "s390x": 1.9}
-_CONTENT_RANK = {Content.MAIN: 0.0, Content.DEBUG: 1.3, Content.SOURCE: 1.1, Content.IMAGES: 0.0}
+_CONTENT_RANK = {
+    SubtreeContent.MAIN: 0.0,
+    SubtreeContent.DEBUG: 1.3,
+    SubtreeContent.SOURCE: 1.1,
+    SubtreeContent.IMAGES: 0.0,
+}
 # Before older releases run out: what is in the archive is asked for less, but it is there.
 _ARCHIVE_RANK = -2.6
 _BOOT = ("EFI/BOOT", "images/pxeboot", "isolinux")
@@ -47,7 +52,7 @@ class Subtree:
     version: str
     arch: str
     stage: Stage
-    content: Content
+    content: SubtreeContent
     daily: bool
     age: float
     readable: bool
@@ -57,7 +62,7 @@ class Subtree:
     @property
     def is_repository(self) -> bool:
         """Say whether it is a repository, that is, no directory of images."""
-        return self.content is not Content.IMAGES
+        return self.content is not SubtreeContent.IMAGES
 
     def directories(self) -> Iterator[str]:
         """Yield the full paths of its directories, parents first."""
@@ -86,7 +91,7 @@ class Directory:
     subtree: int | None
 
 
-class Tree:
+class DatasetTree:
     """The first subtrees in the order of what clients ask for, and all their directories."""
 
     def __init__(self, directories: int) -> None:
@@ -150,13 +155,15 @@ def age_of(version: str, product: str) -> float:
     return 0.0 if number == "development" else max(0.0, NEWEST[product] - float(number))
 
 
-def _arches(family: Family, content: Content) -> tuple[str, ...]:
-    if content is Content.SOURCE:
+def _arches(family: Family, content: SubtreeContent) -> tuple[str, ...]:
+    if content is SubtreeContent.SOURCE:
         return ("source",) if "x86_64" in family.arches else ()
     return family.arches
 
 
-def _subtree(family: Family, shape: Shape, version: str, arch: str, content: Content) -> Subtree:
+def _subtree(
+    family: Family, shape: Shape, version: str, arch: str, content: SubtreeContent
+) -> Subtree:
     category = CATEGORY[family.category]
     product = "EPEL" if shape.prefix and "epel" in shape.prefix else category.product
     age = age_of(version, product)
@@ -181,29 +188,29 @@ def _subtree(family: Family, shape: Shape, version: str, arch: str, content: Con
     )
 
 
-def _marks(content: Content) -> dict[str, str]:
-    if content in (Content.DEBUG, Content.SOURCE):
+def _marks(content: SubtreeContent) -> dict[str, str]:
+    if content in (SubtreeContent.DEBUG, SubtreeContent.SOURCE):
         return {"m": f"{content}-", "s": f"-{content}"}
     return {"m": "", "s": ""}
 
 
-def _content_path(shape: Shape, arch: str, content: Content) -> str:
+def _content_path(shape: Shape, arch: str, content: SubtreeContent) -> str:
     match content:
-        case Content.IMAGES:
+        case SubtreeContent.IMAGES:
             return ""
-        case Content.SOURCE:
+        case SubtreeContent.SOURCE:
             return "/source/tree"
-        case Content.DEBUG:
+        case SubtreeContent.DEBUG:
             return f"/{arch}/debug/tree" if shape.composed else f"/{arch}/debug"
-        case Content.MAIN:
+        case SubtreeContent.MAIN:
             return f"/{arch}/os" if shape.composed else f"/{arch}"
 
 
-def _leaves(shape: Shape, content: Content) -> tuple[str, ...]:
-    if content is Content.IMAGES:
+def _leaves(shape: Shape, content: SubtreeContent) -> tuple[str, ...]:
+    if content is SubtreeContent.IMAGES:
         return ()
     packages = [f"Packages/{letter}" for letter in shape.letters] or ["Packages"]
-    boot = _BOOT if shape.composed and shape.letters and content is Content.MAIN else ()
+    boot = _BOOT if shape.composed and shape.letters and content is SubtreeContent.MAIN else ()
     return (*packages, REPODATA, *boot)
 
 

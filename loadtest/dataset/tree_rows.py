@@ -8,7 +8,7 @@ import msgspec
 from loadtest.dataset.chance import vary
 from loadtest.dataset.details import FileDetail, changed, composed, file_details
 from loadtest.dataset.families import ARCHES, PRODUCTS, REDIRECTS
-from loadtest.dataset.tree import CATEGORY, Directory, Subtree, Tree, age_of
+from loadtest.dataset.tree import CATEGORY, DatasetTree, Directory, Subtree, age_of
 
 Row = dict[str, object]
 Tables = dict[str, list[Row]]
@@ -24,7 +24,7 @@ def category_ids() -> dict[str, int]:
     return {name: id for id, name in enumerate(CATEGORY, 1)}
 
 
-def tree_rows(seed: int, tree: Tree) -> Tables:
+def tree_rows(seed: int, tree: DatasetTree) -> Tables:
     """Return the rows of all tables that say what there is to mirror, by table name."""
     details = [detail for subtree in tree.subtrees for detail in file_details(seed, subtree)]
     return {
@@ -52,14 +52,14 @@ def _arch_row(name: str) -> Row:
     }
 
 
-def _version_ids(tree: Tree) -> dict[tuple[str, str], int]:
+def _version_ids(tree: DatasetTree) -> dict[tuple[str, str], int]:
     """Each version's id by product and name, oldest first."""
     versions = {(subtree.product, subtree.version) for subtree in tree.subtrees}
     oldest_first = sorted(versions, key=lambda one: (one[0], -age_of(one[1], one[0]), one[1]))
     return {version: id for id, version in enumerate(oldest_first, 1)}
 
 
-def _version_rows(tree: Tree) -> list[Row]:
+def _version_rows(tree: DatasetTree) -> list[Row]:
     return [
         {
             "id": id,
@@ -74,7 +74,7 @@ def _version_rows(tree: Tree) -> list[Row]:
     ]
 
 
-def _category_rows(tree: Tree) -> list[Row]:
+def _category_rows(tree: DatasetTree) -> list[Row]:
     return [
         {
             "id": category_ids()[category.name],
@@ -88,7 +88,7 @@ def _category_rows(tree: Tree) -> list[Row]:
     ]
 
 
-def _category_directory_rows(tree: Tree) -> list[Row]:
+def _category_directory_rows(tree: DatasetTree) -> list[Row]:
     return [
         {"category_id": category_ids()[directory.category.name], "directory_id": directory.id}
         for directory in tree.directories
@@ -96,7 +96,7 @@ def _category_directory_rows(tree: Tree) -> list[Row]:
     ]
 
 
-def _directory_rows(seed: int, tree: Tree, details: list[FileDetail]) -> Iterator[Row]:
+def _directory_rows(seed: int, tree: DatasetTree, details: list[FileDetail]) -> Iterator[Row]:
     files: dict[str, dict[str, FileDetail]] = defaultdict(dict)
     for detail in details:
         # The last one of a name is the current one.
@@ -134,7 +134,7 @@ def _packages(seed: int, directory: Directory, subtree: Subtree | None) -> list[
     ]
 
 
-def _repository_rows(tree: Tree) -> list[Row]:
+def _repository_rows(tree: DatasetTree) -> list[Row]:
     versions = _version_ids(tree)
     return [
         {
@@ -151,7 +151,7 @@ def _repository_rows(tree: Tree) -> list[Row]:
     ]
 
 
-def _file_detail_row(id: int, detail: FileDetail, tree: Tree) -> Row:
+def _file_detail_row(id: int, detail: FileDetail, tree: DatasetTree) -> Row:
     nothing = dict.fromkeys(("md5", "sha1", "sha256", "sha512"))
     return {
         "id": id,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from loadtest.common.progress import Phases
 from loadtest.dataset.crawl import DIRECTORIES, crawl, crawled_hosts
-from loadtest.dataset.stage import Stage, export, filled, prepare
+from loadtest.dataset.prepared import ScaleFiles, export, filled, prepare
 
 _COUNT = 5
 # At small scales no host has more.
@@ -21,19 +21,19 @@ _FEW_DIRECTORIES = 50
 class Versions(Struct, frozen=True):
     """The files of a scale, and its snapshots."""
 
-    stage: Stage
+    files: ScaleFiles
     snapshots: Sequence[Path]
 
 
 def make_versions(folder: Path, scale: float, seed: int, phases: Phases) -> Versions:
     """Make the snapshots of a scale in a folder, unless they are there; raises a BackendError."""
-    stage = prepare(folder, scale, seed, phases)
-    place = stage.snapshot.parent
+    files = prepare(folder, scale, seed, phases)
+    place = files.snapshot.parent
     snapshots = [place / f"mm-{number}.snap" for number in range(_COUNT)]
     # Made last, so with it all are there.
     if not snapshots[-1].exists():
         _make(place, snapshots, scale, seed, phases)
-    return Versions(stage, snapshots)
+    return Versions(files, snapshots)
 
 
 def _make(place: Path, snapshots: Sequence[Path], scale: float, seed: int, phases: Phases) -> None:

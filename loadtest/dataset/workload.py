@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from loadtest.dataset.chance import chance
 from loadtest.dataset.countries import CLIENT_COUNTRIES
-from loadtest.dataset.families import ARCHIVE, EPEL, REDIRECTS, Content, Stage
+from loadtest.dataset.families import ARCHIVE, EPEL, REDIRECTS, Stage, SubtreeContent
 from loadtest.dataset.host import Host
 from loadtest.dataset.network import Block, Internet, address_in
-from loadtest.dataset.tree import Subtree, Tree
+from loadtest.dataset.tree import DatasetTree, Subtree
 
 # Zipf's law with Mandelbrot's offset: a dozen repositories that are on by default get nearly
 # alike, hundreds of others next to nothing.
@@ -26,7 +26,7 @@ _INSIDE, _DECLARED, _NOWHERE = 50, 5, 10
 _NO_COUNTRY = "N/A"
 
 
-class Request(NamedTuple):
+class ClientRequest(NamedTuple):
     """One request: the client's address and country, and what it asks for."""
 
     address: str
@@ -38,7 +38,7 @@ class Request(NamedTuple):
 class Workload:
     """A mix of requests: few repositories get most of them, as in any project's log."""
 
-    def __init__(self, tree: Tree, hosts: Sequence[Host], internet: Internet) -> None:
+    def __init__(self, tree: DatasetTree, hosts: Sequence[Host], internet: Internet) -> None:
         """Weigh repositories and clients."""
         asked = sorted(tree.repositories, key=_demand)
         self._repositories = [(one.prefix, one.arch) for one in asked if one.prefix]
@@ -51,13 +51,13 @@ class Workload:
         self._internet = internet
         self._operator_sums = _sums(_operator_weights(internet))
 
-    def requests(self, seed: int, purpose: str = "requests") -> Iterator[Request]:
+    def requests(self, seed: int, purpose: str = "requests") -> Iterator[ClientRequest]:
         """Yield requests for ever; another seed or purpose gives others of the same kind."""
         source = chance(seed, purpose)
         while True:
             repo, arch = self._repository(source)
             block, country = self._client(source)
-            yield Request(str(address_in(block, source)), country, repo, arch)
+            yield ClientRequest(str(address_in(block, source)), country, repo, arch)
 
     def _repository(self, source: Random) -> tuple[str, str]:
         number = source.randrange(1000)
@@ -89,7 +89,7 @@ def _demand(subtree: Subtree) -> tuple[float, str]:
     if subtree.arch != "x86_64":
         demand += 1.0
     # Off by default in every client.
-    if subtree.content is not Content.MAIN:
+    if subtree.content is not SubtreeContent.MAIN:
         demand += 2.5
     if subtree.category.name == ARCHIVE:
         demand += 2.6

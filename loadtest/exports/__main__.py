@@ -47,7 +47,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-class Figures(Struct, frozen=True):
+class ExportFigures(Struct, frozen=True):
     """What one kind of export cost: seconds of the best run, KiB of the worst, bytes.
 
     `rows` are those of host_category_dir; `open_ms` is the time from a snapshot file to the
@@ -72,11 +72,11 @@ class Figures(Struct, frozen=True):
         return min(self.wall)
 
 
-class Run(Struct, frozen=True):
+class ExportsRun(Struct, frozen=True):
     """All figures of a run with where they were made."""
 
     machine: Machine
-    figures: list[Figures]
+    figures: list[ExportFigures]
 
 
 @options.program
@@ -90,7 +90,7 @@ def main(database: str, scale: tuple[float, ...], runs: int, path: Path | None) 
     with tempfile.TemporaryDirectory() as name, show_phases() as phases:
         for size, noise in [*((size, False) for size in scale), (min(1.0, max(scale)), True)]:
             figures += _measure(database, size, noise, runs, Path(name), phases)
-    run = Run(this_machine(), figures)
+    run = ExportsRun(this_machine(), figures)
     found = table(figures)
     show([found])
     if path:
@@ -98,7 +98,7 @@ def main(database: str, scale: tuple[float, ...], runs: int, path: Path | None) 
         keep(run, path, record(run.machine, "exports", details, [found]))
 
 
-def table(figures: list[Figures]) -> Sheet:
+def table(figures: list[ExportFigures]) -> Sheet:
     """Return the figures as a table."""
     return sheet("Exports", figures, {
         "scale": lambda one: f"{one.scale:g}{', --noise' if one.noise else ''}",
@@ -114,16 +114,16 @@ def table(figures: list[Figures]) -> Sheet:
 
 def _measure(
     database: str, scale: float, noise: bool, runs: int, folder: Path, phases: Phases
-) -> list[Figures]:
+) -> list[ExportFigures]:
     data = folder / f"{scale}{noise}"
     dataset = Dataset(scale, seed=1)
-    filling = dataset.filling(noise)
-    fill(database, filling, True, phases)
+    rows = dataset.rows(noise)
+    fill(database, rows, True, phases)
     dataset.write_files(data, 1, phases)
     counts = {
-        "rows": filling.giant_count,
-        "directories": len(filling.tables["directory"]),
-        "hosts": len(filling.tables["host"]),
+        "rows": rows.giant_count,
+        "directories": len(rows.tables["directory"]),
+        "hosts": len(rows.tables["host"]),
     }
     found = []
     for asn in (True, False):
@@ -135,7 +135,7 @@ def _measure(
         ]
         costs = [_cost(command) for _ in phases.counted(f"scale {scale:g}", range(runs), runs)]
         found.append(
-            Figures(
+            ExportFigures(
                 scale=scale,
                 noise=noise,
                 asn=asn,

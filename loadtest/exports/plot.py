@@ -12,7 +12,7 @@ import matplotlib
 import msgspec
 from matplotlib import pyplot
 
-from loadtest.exports.__main__ import Figures, Run
+from loadtest.exports.__main__ import ExportFigures, ExportsRun
 
 # MirrorManager's exporter (f199d1f) on the same machine and databases, best of five: million
 # rows, seconds, MB.
@@ -26,7 +26,7 @@ def main(run: Path, picture: Path) -> None:
     """Draw wall time and peak memory against the rows of host_category_dir."""
     # Equal input, equal picture.
     matplotlib.rcParams.update({"svg.hashsalt": "exports", "svg.fonttype": "none"})
-    found = msgspec.json.decode(run.read_bytes(), type=Run)
+    found = msgspec.json.decode(run.read_bytes(), type=ExportsRun)
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, what, unit, column in (
         (axes[0], "wall time", "s", 1),
@@ -54,7 +54,7 @@ def main(run: Path, picture: Path) -> None:
     figure.savefig(picture, metadata={"Date": None})
 
 
-def _rows(figures: list[Figures]) -> list[float]:
+def _rows(figures: list[ExportFigures]) -> list[float]:
     return [one.rows / 1e6 for one in figures]
 
 

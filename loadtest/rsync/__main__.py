@@ -26,7 +26,7 @@ from loadtest import options
 from loadtest.common.processes import cpu_seconds, tree, until
 from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.tables import Sheet, sheet, show
-from loadtest.rsync.tree import Tree
+from loadtest.rsync.tree import RsyncTree
 
 _FILES = ["-lptgoD", "-d", "--delete", "--ignore-missing-args", "--files-from=-"]
 OPTIONS = {
@@ -63,7 +63,7 @@ class Cell(Struct, frozen=True):
         return sum(self.calls.get(name, 0) for name in STATS)
 
 
-class Run(Struct, frozen=True):
+class RsyncRun(Struct, frozen=True):
     """All cells of a run with where and on what they were made."""
 
     machine: Machine
@@ -94,7 +94,7 @@ def main(
             cells += bench.case(f"{count:,} directories", change)
         version = subprocess.run(["rsync", "--version"], capture_output=True, text=True).stdout
         counted = bench.tree.count_files()
-        run = Run(machine, version.partition("\n")[0], bench.tree.directories, counted, cells)
+        run = RsyncRun(machine, version.partition("\n")[0], bench.tree.directories, counted, cells)
     show([table(run)])
     if path:
         some = "" if methods == ",".join(OPTIONS) else f"-{methods.replace(',', '-')}"
@@ -113,7 +113,7 @@ class Bench:
         self._snapshot = folder / "mm.snap"
         self._mirror = folder / "mirror"
         (folder / "primary").mkdir()
-        self.tree = Tree(folder / "primary", directories, files)
+        self.tree = RsyncTree(folder / "primary", directories, files)
         self._bring_up_to_date()
 
     def case(self, name: str, change: Callable[[], None]) -> list[Cell]:
@@ -201,7 +201,7 @@ def _calls(table: Path) -> dict[str, int]:
     return {name: int(count) for count, name in rows if name != "total"}
 
 
-def table(run: Run) -> Sheet:
+def table(run: RsyncRun) -> Sheet:
     """Return the figures as a table."""
     title = f"{run.directories:,} directories, {run.files:,} files, {run.rsync}"
     return sheet(title, run.cells, {

@@ -18,7 +18,7 @@ _NO_RANGES = Ranges([], [], [], [])
 _UNCHANGED, _CHANGED = 100, 200
 
 
-class Tree:
+class RsyncTree:
     """Files of a few bytes in about as many directories as asked for."""
 
     def __init__(self, root: Path, directories: int, files: int) -> None:

@@ -38,7 +38,7 @@ _ONE_IN = 3
 _SETTLE_SECONDS = 60.0
 
 
-class Done(Struct, frozen=True):
+class Deed(Struct, frozen=True):
     """Something that was done: seconds from the start, its name, and what of it."""
 
     at: float
@@ -51,7 +51,7 @@ class Soak:
 
     def __init__(self, scene: Scene, clients: Clients, rng: Random) -> None:
         """Take what it is played on, and chance."""
-        self.diary: list[Done] = []
+        self.diary: list[Deed] = []
         self._scene, self._clients, self._rng = scene, clients, rng
         self._began = time.monotonic()
         self._due: list[str] = []
@@ -91,7 +91,7 @@ class Soak:
             return f"not possible: {str(error).strip().rpartition(':')[2].strip()}"
 
     def _note(self, name: str, what: str) -> None:
-        self.diary.append(Done(round(time.monotonic() - self._began, 1), name, what))
+        self.diary.append(Deed(round(time.monotonic() - self._began, 1), name, what))
 
     def _judge(self) -> None:
         self._scene.check()
@@ -140,7 +140,7 @@ def _soak(scene: Scene, seconds: int, seed: int, scale: float, phases: Phases) -
     show(sheets(soak.diary, clients, seed))
 
 
-def sheets(diary: list[Done], clients: Clients, seed: int) -> list[Sheet]:
+def sheets(diary: list[Deed], clients: Clients, seed: int) -> list[Sheet]:
     """Return what happened as tables."""
     counts = Counter(one.name for one in diary)
     last = {one.name: one.what for one in diary}

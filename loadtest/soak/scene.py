@@ -20,8 +20,8 @@ from loadtest.common.workers import worker_pids
 from loadtest.dataset.crawl import crawl, crawled_hosts
 from loadtest.dataset.data_files import GEOIP_FILE, LOG_FILE
 from loadtest.dataset.dataset import Dataset, fill
-from loadtest.dataset.stage import export, export_options
-from loadtest.soak.ear import Ear
+from loadtest.dataset.prepared import export, export_options
+from loadtest.soak.stderr_pipe import StderrPipe
 from snapshot.file.errors import SnapshotError
 from snapshot.file.reader import Snapshot
 from tests.postgresql import Server as PostgreSQL
@@ -50,7 +50,7 @@ class Scene:
         self.data = folder / "data"
         self.said = folder / "watch.said"
         self.url = postgresql.create(_NAME)
-        self.ear = Ear(folder / "said")
+        self.stderr = StderrPipe(folder / "said")
         self.requests = folder / "log" / "requests.log"
         self._servers = servers
         self._hosts: list[int] = []
@@ -61,7 +61,7 @@ class Scene:
     def begin(self, scale: float, seed: int, phases: Phases) -> Server:
         """Fill the database, watch it, and serve it; returns the server."""
         dataset = Dataset(scale, seed)
-        fill(self.url, dataset.filling(noise=False), False, phases)
+        fill(self.url, dataset.rows(noise=False), False, phases)
         dataset.write_files(self.data, _REQUESTS, phases)
         with self._connect() as connection:
             found = connection.execute(crawled_hosts(_DIRECTORIES)).fetchall()
@@ -72,13 +72,13 @@ class Scene:
         options = ["--geoip", str(self.geoip), "--workers", str(WORKERS)]
         options += ["--log", str(self.requests)]
         self._make_room()
-        self.server = self._servers.ours(self.snapshot, options, _as_nobody(), self.ear)
+        self.server = self._servers.ours(self.snapshot, options, _as_nobody(), self.stderr)
         return self.server
 
     def end(self) -> None:
         """End the watch, and give the disk back."""
         self.kill_watch(signal.SIGTERM)
-        self.ear.close()
+        self.stderr.close()
         if self._mounted:
             subprocess.run(["umount", str(self.disk)], check=False)
 

@@ -29,11 +29,11 @@ LOG_LINES = 20_000
 def prepare_large(database: str, folder: Path, scale: float) -> None:
     """Do the same with a production-size database (`loadtest.dataset`), and a log of requests."""
     dataset = Dataset(scale, seed=1)
-    filling = dataset.filling(noise=False)
+    rows = dataset.rows(noise=False)
     # What we do with them on purpose cannot be asked of mirrorlist-server in other words here.
-    filling.tables.update(host_country_allowed=[], host_peer_asn=[])
+    rows.tables.update(host_country_allowed=[], host_peer_asn=[])
     with show_phases() as phases:
-        fill_large(database, filling, True, phases)
+        fill_large(database, rows, True, phases)
         dataset.write_files(folder, LOG_LINES, phases)
     # Under the names that mirrorlist-server's programs know.
     (folder / ASN_FILE).rename(folder / NETBLOCKS)

@@ -9,7 +9,7 @@ from pathlib import Path
 _LOOK_SECONDS = 0.05
 
 
-class Ear:
+class StderrPipe:
     """A named pipe for a server's standard error, and its reader."""
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class Ear:
 
     @property
     def text(self) -> str:
-        """All that was heard so far."""
+        """All that was read so far."""
         return self._said.decode(errors="replace")
 
     def stop(self) -> None:

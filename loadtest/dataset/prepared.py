@@ -20,7 +20,7 @@ _SNAPSHOT = "mm.snap"
 _REQUESTS = 200_000
 
 
-class Stage(Struct, frozen=True):
+class ScaleFiles(Struct, frozen=True):
     """The files of a scale."""
 
     snapshot: Path
@@ -28,14 +28,14 @@ class Stage(Struct, frozen=True):
     log: Path
 
 
-def prepare(folder: Path, scale: float, seed: int, phases: Phases) -> Stage:
+def prepare(folder: Path, scale: float, seed: int, phases: Phases) -> ScaleFiles:
     """Make the files of a scale in a folder, unless they are there; raises a BackendError."""
     place = folder / f"scale-{scale:g}-seed-{seed}"
-    stage = Stage(place / _SNAPSHOT, place / GEOIP_FILE, place / LOG_FILE)
+    files = ScaleFiles(place / _SNAPSHOT, place / GEOIP_FILE, place / LOG_FILE)
     # Made last, so with it all is there.
-    if not os.path.exists(stage.snapshot):
+    if not os.path.exists(files.snapshot):
         _make(place, scale, seed, phases)
-    return stage
+    return files
 
 
 def _make(place: Path, scale: float, seed: int, phases: Phases) -> None:
@@ -59,9 +59,9 @@ def filled(place: Path, scale: float, seed: int, phases: Phases) -> Iterator[tup
     with tempfile.TemporaryDirectory(dir=place) as folder:
         with phases.phase(f"tree and hosts, scale {scale:g}"):
             dataset = Dataset(scale, seed)
-            filling = dataset.filling(noise=False)
+            rows = dataset.rows(noise=False)
         database = Path(folder) / "mm.sqlite"
-        fill(f"sqlite:///{database}", filling, replace=False, phases=phases)
+        fill(f"sqlite:///{database}", rows, replace=False, phases=phases)
         yield dataset, database
 
 
