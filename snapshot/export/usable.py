@@ -79,7 +79,7 @@ def usable(snapshot: Snapshot) -> Usable:
 
 
 def losses_by_category(old: Things, new: Things, quality: Quality) -> dict[str, Loss]:
-    """Return a tally of one quality for each category of the old snapshot."""
+    """Return what was lost of one quality for each category of the old snapshot."""
     before, lost, now = Counter[str](), Counter[str](), Counter[str]()
     # Counter counts the many things in C; the loop is over a few distinct combinations.
     combinations = Counter(zip(old.categories, old.qualities, _found(old, new), strict=True))
