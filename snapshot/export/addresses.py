@@ -1,4 +1,4 @@
-"""Everything about client addresses: netblocks of hosts, countries of netblocks, DNS names.
+"""The tables that client addresses are looked up in: netblocks of hosts, countries of netblocks.
 
 The rules are those of docs/mirrormanager.md#where-clients-are.
 """
@@ -27,7 +27,11 @@ Chain = tuple[NetblockHosts, ...]
 
 
 class HostNetblocks(NamedTuple):
-    """Ranges, and the chains (netblocks, longest first) that a range's value less one indexes."""
+    """Ranges of addresses, the chains they point at, and the DNS names with their addresses.
+
+    A chain has the netblocks around an address, longest prefix first. A range's value is the index
+    of its chain plus 1; 0 is no chain.
+    """
 
     chains: list[Chain]
     ranges: Ranges
@@ -35,7 +39,7 @@ class HostNetblocks(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """The netblocks named by rows, with their hosts, and the DNS names, with the rows' ids."""
+    """Netblocks with their hosts, and for each host its DNS names with the ids of their rows."""
 
     netblocks: dict[Netblock, set[int]]
     names: dict[int, dict[str, list[int]]]
@@ -50,17 +54,17 @@ def host_netblocks(
     known: Mapping[str, KnownName] | None = None,
     allow_wide: bool = False,
 ) -> HostNetblocks:
-    """Return which hosts named the netblocks around an address; active hosts only.
+    """Return the netblocks of active hosts, prepared for a lookup by address.
 
-    `known` are DNS answers from before `read` (seconds since 1970); None looks up no name. Wide
-    netblocks are left out unless `allow_wide`.
+    `known` are earlier DNS answers, `read` is the time of this export (seconds since 1970); if
+    `known` is None, no name is looked up. Wide netblocks are left out unless `allow_wide`.
     """
     netblocks, names = _named(rows, host_table, left_out, allow_wide)
     resolved = _resolved(names, known, read, left_out)
     for host, of_host in names.items():
         for name in of_host:
             for address in resolved.known[name].addresses if name in resolved.known else ():
-                # Parsed with care: the last known addresses come from a file that may be edited.
+                # The last known addresses come from the published file, which may be damaged.
                 with suppress(ValueError):
                     netblocks[parse_netblock(address)].add(host)
     if widest := widest_host(netblocks, host_table.hosts):
@@ -130,7 +134,7 @@ def _cut_short(resolved: Resolved) -> str | None:
 def country_ranges(
     rows: Rows, left_out: LeftOutRows, countries: Countries, allow_wide: bool = False
 ) -> Ranges:
-    """Return ranges whose value is a country's two letters, the first one high."""
+    """Return ranges whose value is a country as 16 bits: the first letter in the high byte."""
     named: dict[Netblock, int] = {}
     for row in sorted(rows.netblock_countries, key=lambda row: row.id):
         with left_out.row("netblock_country", row.id):
@@ -144,7 +148,8 @@ def country_ranges(
             if netblock in named:
                 raise ValueError("the same netblock as an earlier one")
             named[netblock] = ord(country[0]) << 8 | ord(country[1])
-    # The innermost netblock decides alone, so the value of the netblock around it is ignored.
+    # "The longest prefix wins" (docs/mirrormanager.md#countries-of-netblocks): the value of the
+    # netblock around it is ignored.
     return make_ranges(*flatten_both(named, 0, lambda value, _: value))
 
 

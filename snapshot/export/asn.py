@@ -18,16 +18,16 @@ from snapshot.file.wholefile import MOST_DATA_BYTES, lines_of, open_regular
 
 # Long enough for an AS set of a thousand members.
 _MOST_LINE_BYTES = 1 << 14
-# A file of the wrong kind has only bad lines; the first ones say enough.
+# A file of the wrong kind has only bad lines: the first ones are reported, the others counted.
 _MOST_REPORTED = 20
 _MAPPED = IPv6Address("::ffff:0:0").packed[:12]
 
 
 class AsnNetblocks:
-    """Which network belongs to which ASN, in a few bytes a network.
+    """All networks of an ASN file with their ASNs, in a few bytes a network.
 
-    The whole file is read, because the needed ASNs are known only after the hosts were read from
-    the database, which happens at the same time.
+    All of them are kept, because the file is read at the same time as the database, and only the
+    hosts from the database say which ASNs are needed.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,8 @@ class AsnNetblocks:
             # Clients with IPv4-mapped addresses are IPv4 clients.
             packed, prefix_length = packed[12:], prefix_length - 96
         if not prefix_length:
-            # A default route says nothing about any client (mirrorlist-server skips it too).
+            # "A default route says nothing about its addresses: it is passed over, also by
+            # `mirrorlist-server`." (docs/mirrormanager.md#networks-of-asns)
             return
         family = self._ipv6 if len(packed) == 16 else self._ipv4
         family.packed += packed
@@ -50,10 +51,11 @@ class AsnNetblocks:
         family.asns.append(asn)
 
     def ranges(self, needed: set[int]) -> Ranges:
-        """Return the ranges of the needed ASNs; more specific foreign prefixes stay as holes."""
+        """Return the ranges of the needed ASNs, without the more specific networks of others."""
         netblocks = dict(self._ipv4.needed(needed))
         netblocks.update(self._ipv6.needed(needed))
-        # The innermost prefix decides alone, so the value of the prefix around it is ignored.
+        # "The longest prefix wins" (docs/mirrormanager.md#networks-of-asns): the value of the
+        # network around it is ignored.
         return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
 
 
@@ -67,7 +69,7 @@ class _Family:
         self.asns = array("I")
 
     def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
-        """Yield the networks of needed ASNs, and, as ASN 0, other networks that may lie in them."""
+        """Yield the networks of needed ASNs, and other ASNs' networks within them as ASN 0."""
         starts, lasts = _outermost(
             self._netblock(index) for index, asn in enumerate(self.asns) if asn in needed
         )
@@ -96,7 +98,7 @@ class _Family:
 
 
 def _outermost(netblocks: Iterable[Netblock]) -> tuple[list[int], list[int]]:
-    """The first and the last addresses of the networks that lie in no other, rising."""
+    """The first and the last addresses of the networks that lie in no other network, sorted."""
     starts: list[int] = []
     lasts: list[int] = []
     for netblock in sorted(netblocks):
@@ -147,7 +149,7 @@ def _read_mmdb(path: Path, netblocks: AsnNetblocks) -> None:
 def _asn_of(record: object) -> int | None:
     asn = record.get("autonomous_system_number") if isinstance(record, dict) else None
     if asn is not None and (type(asn) is not int or not 0 <= asn < 1 << 32):
-        raise DamagedMmdb("a record has no ASN where one belongs")
+        raise DamagedMmdb("a record's autonomous_system_number is not an ASN")
     return asn
 
 

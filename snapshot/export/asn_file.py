@@ -1,4 +1,4 @@
-"""An ASN file for a program that exports repeatedly: read again only if the file has changed."""
+"""Keeps an ASN file in memory for a program that exports repeatedly; reads it when it changed."""
 
 import time
 from pathlib import Path
@@ -7,12 +7,13 @@ from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.changes import FileState, state_of
 
-# A file that is written twice within a tick of the file system's clock keeps its time.
+# Two writes within one tick of the file system's clock leave the same time. So the state of a file
+# that is younger than this is not trusted, and the file is read again.
 _TICK_SECONDS = 2.0
 
 
 class AsnFile:
-    """An ASN file and the networks read from it last, some bytes a network."""
+    """An ASN file, and the networks that were last read from it."""
 
     def __init__(self, path: Path) -> None:
         """Take its path; reads nothing yet."""

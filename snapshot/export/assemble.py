@@ -18,7 +18,8 @@ from snapshot.file.text import stripped, trimmed
 class Inputs(Struct, frozen=True):
     """All inputs: the rows, the time of their read (seconds since 1970, UTC), data files, names.
 
-    Without `asn`, no network has an ASN. `known` are earlier DNS answers; None looks up no name.
+    Without `asn`, no network has an ASN. `known` are earlier DNS answers; if it is None, no name is
+    looked up.
     """
 
     rows: Rows
@@ -62,7 +63,7 @@ def make_snapshot(
 
 
 def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[str, str]:
-    """Return the continents of countries by the database, where a later row wins."""
+    """Return the continents that the database gives to countries; a later row wins."""
     found: dict[str, str] = {}
     for row in sorted(rows.continents, key=lambda row: row.id):
         with left_out.row("country_continent_redirect", row.id):
@@ -73,7 +74,7 @@ def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[
 def _countries(
     rows: Rows, continents: dict[str, str], left_out: LeftOutRows
 ) -> tuple[Countries, dict[str, str]]:
-    """Return the countries that exist, and the table of continents without any other code."""
+    """Return the countries that exist, and the table of continents for these countries only."""
     redirected = (trimmed(row.country).upper() for row in rows.continents if _is_text(row.country))
     countries = Countries(filter(is_own_code, (*continents, *redirected)))
     for country in sorted(continents):
@@ -89,7 +90,7 @@ def _is_text(value: object) -> bool:
 
 
 def _asn_ranges(hosts: list[Host], asn: AsnNetblocks | None, left_out: LeftOutRows) -> Ranges:
-    """Return the networks of the ASNs of active hosts; notes it if there is no such network."""
+    """Return the networks of active hosts' ASNs; adds a note if there is no such network."""
     having = [host for host in hosts if host.asns and not host.inactive]
     ranges = (asn or AsnNetblocks()).ranges({number for host in having for number in host.asns})
     if having and not (ranges.starts4 or ranges.starts6):

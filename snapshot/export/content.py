@@ -1,4 +1,4 @@
-"""Directories, host sets, repositories and file details: all that clients can ask for.
+"""Directories, host sets, repositories and file details: what clients can ask for.
 
 The rules are those of docs/mirrormanager.md#what-can-be-asked-for, and for categories those of
 docs/mirrormanager.md#a-directory-in-several-categories.
@@ -40,7 +40,7 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
             if len(name.encode()) > MAX_NAME_BYTES:
                 raise ValueError(f"name of more than {MAX_NAME_BYTES:,} bytes: no path can be")
             usable.append(row)
-    # Such a directory may be there, so its name stays; but rather a finger slipped.
+    # Such a directory may exist, so it is kept; more likely the blanks are a typing error.
     odd = [row.name for row in usable if _has_blanks(row.name)]
     if odd:
         count = "1 directory has" if len(odd) == 1 else f"{len(odd)} directories have"
@@ -77,7 +77,7 @@ def _directories(
         host_set = None
         if category is not None:
             key = category, up2date.get(row.id, "")
-            # Remembered: whole subtrees share a list of hosts, so most lists were seen before.
+            # Whole subtrees have the same list of hosts, so each list is parsed once.
             if key not in parsed:
                 parsed[key] = _host_bits(key[1], host_table, category)
             host_set = host_sets.setdefault(parsed[key], len(host_sets))
@@ -117,7 +117,11 @@ def _ctime(row: DirectoryRow, left_out: LeftOutRows) -> int:
 def _categories(
     rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> dict[int, int]:
-    """Map directory ids to category indexes: longest topdir wins, lowest id on a tie."""
+    """Map directory ids to category indexes.
+
+    A directory "belongs to the category with the longest topdir, and to the lowest id if the
+    topdirs are equally long" (docs/mirrormanager.md#a-directory-in-several-categories).
+    """
     names = {row.id: row.name for row in usable}
     places = {category.id: at for at, category in enumerate(host_table.categories)}
     best: dict[int, tuple[int, int, int]] = {}
@@ -202,7 +206,8 @@ def _file_details(
             if not key[1]:
                 raise ValueError("no filename")
             detail = _file_detail(row)
-            # Newest first; a row without a timestamp counts as newest, as with mirrorlist-server.
+            # "A row without `timestamp` counts as the newest [...]; of equal timestamps, the higher
+            # id is newer." (docs/mirrormanager.md#file-details)
             found[key].append((row.timestamp is None, detail.timestamp, row.id, detail))
     details: dict[int, dict[str, tuple[FileDetail, ...]]] = defaultdict(dict)
     for (directory, filename), versions in found.items():
@@ -227,7 +232,8 @@ def _count(value: object, what: str) -> int:
 
 
 def _hash(name: str, text: object) -> bytes:
-    # The whole row is left out: without the wrong hash alone, clients would not check the file.
+    # A bad hash leaves the whole row out: "without it, the file would count as unchecked"
+    # (docs/mirrormanager.md#file-details).
     try:
         text = trimmed(text) if isinstance(text, str) else text
         value = bytes.fromhex(refuse_control("" if text is None else text, name))

@@ -1,4 +1,4 @@
-"""Which continent a country is on: MirrorManager's own table, completed, and a site's own CSV."""
+"""The continents of countries: MirrorManager's own table, completed, and a site's own CSV file."""
 
 from pathlib import Path
 
@@ -36,9 +36,9 @@ def built_in_continents() -> dict[str, str]:
 
 
 def read_continents(path: Path) -> dict[str, str]:
-    """Return the built-in table with a CSV file of lines `CC,CONT` laid over it.
+    """Return the built-in table, changed by the lines `CC,CONT` of a CSV file.
 
-    Lines whose country is not two characters are skipped, as mirrorlist-server does; `CC,--` is a
+    Lines whose country is not two characters are skipped, like in mirrorlist-server; `CC,--` is a
     country without a continent. A file without a usable line raises DataFileError.
     """
     try:

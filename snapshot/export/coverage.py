@@ -1,7 +1,7 @@
-"""How much of the Internet netblocks cover: which are too wide, and which host has the most.
+"""Measures how much of the Internet netblocks cover: refuses wide ones, names the widest host.
 
-A mirror admin writes the netblocks of a host, and clients in these get the host first, even if it
-is private. The limits keep one row from catching the clients of the whole Internet.
+A mirror admin enters the netblocks of a host, and clients within them get the host first, even if
+it is private. The limits keep one row from catching the clients of the whole Internet.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from snapshot.file.model import Host
 
 # Since 2017, MirrorManager's form does not let mirror admins enter a shorter prefix.
 WIDEST_OF_HOST = {4: 16, 6: 32}
-# The largest blocks of registries; rows of this table are written by administrators only.
+# The largest blocks that regional registries get; only administrators write this table.
 WIDEST_OF_COUNTRY = {4: 8, 6: 12}
 # A site may give all its own addresses to a country: fc00::/7 (RFC 4193) is not the Internet.
 _UNIQUE_LOCAL = (0xFC << 120, (0xFE << 120) - 1)

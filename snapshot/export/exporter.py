@@ -1,4 +1,4 @@
-"""Exports a MirrorManager database as a snapshot: rows in, model out, file written whole."""
+"""Exports a MirrorManager database: reads rows, applies the rules, publishes a snapshot."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from snapshot.file.writer import check_output, encode, followed
 
 
 def silent(phase: str, done: int, total: int) -> None:
-    """Say nothing of how far an export is."""
+    """Show no progress."""
 
 
 class TimedPhase(NamedTuple):
@@ -44,11 +44,11 @@ class TimedPhase(NamedTuple):
 
 
 class ExportResult(NamedTuple):
-    """What an export did; seconds of wall time, bytes of the file.
+    """What an export did; times are seconds of wall time, `bytes` is the size of the file.
 
-    The first phase, the ASN file, runs beside the second one, the database. `id` and `read` are
-    those of the file in place; `changed` and `written` say whether its content is new, and whether
-    it was written at all.
+    The first phase reads the ASN file, at the same time as the second one reads the database. `id`
+    and `read` belong to the snapshot in place. `changed` says whether the content is new, `written`
+    whether a file was written.
     """
 
     counts: dict[str, int]
@@ -80,7 +80,7 @@ def export(
     last: Last | None = None,
     progress: Progress = silent,
 ) -> ExportResult:
-    """Export a database to a snapshot file; raises a BackendError and then leaves no file."""
+    """Export a database to a snapshot file; after a BackendError the old file is unchanged."""
     url = parse_url(database)
 
     def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
@@ -98,10 +98,10 @@ def publish_rows(
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does.
 
-    `last` is what this process published before, see `publish`.
+    `last` is the snapshot that this process published before, see `publish`.
     """
     job = replace(job, output=followed(job.output))
-    # Files first: a mistyped name must not cost a whole read of the database.
+    # Files are checked first, so that a mistyped name does not cost a whole read of the database.
     continents = _check(job, origin.inputs)
     with lock(job.output):
         watch = _Stopwatch()
@@ -113,7 +113,7 @@ def publish_rows(
         content = encode(data, key=job.key)
         watch.lap("encoding")
         published = publish(job, content, last)
-        # Read back from the disk: the counts are of what a server will see.
+        # Counted in the file that was written, which is what a server will read.
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
         return _result(published, counts, data.report, len(content), watch)
@@ -129,7 +129,7 @@ def _read(
 ) -> Inputs:
     asn = AsnFile(job.asn) if isinstance(job.asn, Path) else job.asn
     netblocks = None
-    # Beside the database, which lets Python wait for as long as the file takes.
+    # In a thread, because Python only waits while the database works.
     with ThreadPoolExecutor(1) as beside:
         reading = _begin(beside, asn, left_out) if asn else None
         read, rows = origin.read(progress, left_out)
@@ -163,7 +163,7 @@ def _result(
 
 
 def check_files(database: str, job: Job) -> None:
-    """Raise a BackendError if an export could not even begin; the database is not asked."""
+    """Raise a BackendError if an export could not begin; does not connect to the database."""
     _check(replace(job, output=followed(job.output)), _files_of(parse_url(database)))
 
 
@@ -173,7 +173,7 @@ def _files_of(url: URL) -> tuple[Path, ...]:
 
 
 def _check(job: Job, inputs: tuple[Path, ...]) -> dict[str, str]:
-    """Look at every file before any work; returns the continents."""
+    """Check every file before any work; returns the table of continents."""
     check_output(job.output, [*job.data_files, *inputs])
     if not job.foreign:
         check_places(job.output)
@@ -184,7 +184,7 @@ def _check(job: Job, inputs: tuple[Path, ...]) -> dict[str, str]:
 
 
 class _Stopwatch:
-    """Wall time since its start, by laps."""
+    """Measures wall time, phase by phase."""
 
     def __init__(self) -> None:
         self.laps: list[TimedPhase] = []
@@ -205,11 +205,11 @@ class _Stopwatch:
 def _begin(
     beside: ThreadPoolExecutor, asn: AsnFile, left_out: LeftOutRows
 ) -> Callable[[], tuple[AsnNetblocks, TimedPhase]]:
-    """Begin to read the ASN file, and return what waits for it."""
+    """Begin to read the ASN file, and return the function that waits for the result."""
     try:
         return beside.submit(_read_asn, asn, left_out).result
     except RuntimeError:
-        # The system gives no thread: then one after the other.
+        # The system refuses a thread: read the file after the database.
         return partial(_read_asn, asn, left_out)
 
 

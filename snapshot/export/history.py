@@ -1,9 +1,10 @@
-"""When an export first showed what it shows of a directory: what makes a cursor lose nothing.
+"""Records when an export first showed the current state of each directory, for the rsync filter.
 
-A mirror asks for what changed since the snapshot that it was answered from. The change time
-alone loses what changed before that snapshot was read and was scanned after it. Whatever a
-snapshot shows otherwise than the one before gets a moment that is later than every cursor that
-was given until then, so each change is listed to each mirror that has not seen it.
+A mirror asks for the changes since its cursor, which is the read of the snapshot that answered it
+before. The change time alone would lose changes: "A scan finds changes late: a change time may lie
+before an export that did not show it yet" (docs/mirrormanager.md#change-times). So a directory that
+differs from the snapshot before gets a moment later than every cursor given until then, and each
+change is listed to each mirror that has not seen it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,28 +15,29 @@ from snapshot.file.noise import is_noise
 from snapshot.file.reachable import reachable
 from snapshot.file.reader import Snapshot
 
-# Far beyond any clock, and short of what a snapshot can hold.
+# Later than any real time, and below the largest number that a snapshot can hold.
 _LATEST = 1 << 62
 
 Shown = tuple[int, int | None, bool]
 
 
 def continue_history(data: SnapshotData, last: Snapshot | None) -> History | None:
-    """Return the history of new data, given the snapshot published before them, if any.
+    """Return the history of new data; `last` is the snapshot published before, if any.
 
-    Both are compared by what they show, so it may be of another database or an older format.
-    Data without change times have none.
+    Directories are compared by name, so `last` may come from another database or have an older
+    format. Returns None for data without change times.
     """
     if not any(directory.ctime for directory in data.directories):
         return None
     try:
         before = {} if last is None else _by_name(last)
     except SnapshotError:
-        # Opened, and malformed all the same.
+        # The file could be opened, but a section of it is damaged.
         last = None
     if last is None or last.history.cursor >= _LATEST:
         return History(data.read, data.read, [0] * len(data.directories))
-    # Later than any cursor before it, also within one second, or when the clock was set back.
+    # Later than every cursor before, even if both reads are of the same second or if the clock was
+    # set back.
     cursor = max(data.read, last.history.cursor + 1)
     moments = []
     for directory, shown in zip(
@@ -60,7 +62,7 @@ def _by_name(last: Snapshot) -> dict[str, tuple[Shown, int]]:
 
 
 def _shown(directories: Sequence[Directory], categories: Sequence[Category]) -> list[Shown]:
-    """Return what decides whether and where each directory is listed."""
+    """Return for each directory the state that decides whether and where it is listed."""
     ids = [category.id for category in categories]
     return [
         (one.ctime, None if one.category is None else ids[one.category], can_be_read)
@@ -69,10 +71,10 @@ def _shown(directories: Sequence[Directory], categories: Sequence[Category]) -> 
 
 
 def _parents_of_gone(directories: Sequence[Directory], before: Iterable[str]) -> set[int]:
-    """Return the places of the nearest directories above those of before that are gone.
+    """Return the places of the nearest remaining directories above directories that are gone.
 
-    Who synchronises a directory removes what is gone from it; its change time says so by
-    itself, but perhaps in an earlier scan than the one that removed the row.
+    A mirror that synchronises such a parent removes the gone directory. The parent's own change
+    time shows the removal too, but perhaps from an earlier scan than the one that removed the row.
     """
     places = {one.name: index for index, one in enumerate(directories)}
     found = set()

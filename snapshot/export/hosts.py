@@ -14,21 +14,21 @@ from snapshot.file.model import Category, CategoryHost, Host, Inactive
 from snapshot.file.text import printable, stripped, trimmed
 
 MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
-# The schema's own default for a host that says nothing.
+# "A host without bandwidth has 100 Mbit/s." (docs/mirrormanager.md#null-where-it-is-not-allowed)
 DEFAULT_BANDWIDTH = 100
 MAX_ASN = (1 << 32) - 1
-# It stands for every network whose own is too long for an old router (RFC 6793).
+# RFC 6793 calls it AS_TRANS: old routers see it in place of any ASN above 65535.
 _AS_TRANS = 23456
-# What a host is allowed for that has rows of allowed countries, and no country among them.
+# The only allowed country of a host whose rows of allowed countries name no existing country.
 _NOWHERE = "--"
 
 
 class HostTable(NamedTuple):
     """The hosts of a snapshot, the categories that they carry, and where each row went.
 
-    `host_index` maps host ids to indexes. `offerable` maps a category's index to the host
-    bits of its host categories (by host_category id, as text) that may be offered at all;
-    `always_up2date` holds, for each category, the bits of those that need no crawl.
+    `host_index` maps host ids to indexes in `hosts`. `offerable` has a dict for each category: from
+    the host_category id (as text) of each host that may be offered to the host's bit.
+    `always_up2date` has for each category the bits of the hosts with that flag.
     """
 
     hosts: list[Host]
@@ -91,10 +91,10 @@ def _hosts(rows: Rows, left_out: LeftOutRows, countries: Countries) -> list[Host
 def _allowed(
     rows: Rows, known: set[int], left_out: LeftOutRows, countries: Countries
 ) -> dict[int | None, tuple[str, ...]]:
-    """The countries that hosts are for; a country that does not exist is passed over.
+    """The allowed countries by host id; a country that does not exist is reported.
 
-    But a host all of whose countries are no countries is for nobody: it was meant for few, and
-    must not become one for everybody.
+    "A host that is for such countries alone is for nobody": it was meant for few clients, and must
+    not be offered to all of them (docs/mirrormanager.md#allowed-countries).
     """
     allowed: dict[int | None, set[str]] = defaultdict(set)
     for row in sorted(rows.countries_allowed, key=lambda row: row.id):
@@ -108,8 +108,8 @@ def _allowed(
     nowhere = sorted(str(host) for host, found in allowed.items() if not found)
     if nowhere:
         left_out.note(
-            f"{len(nowhere)} hosts are for no country that exists, so for nobody: host"
-            f" {', '.join(nowhere[:5])}{' ...' if nowhere[5:] else ''}"
+            f"{len(nowhere)} hosts allow only countries that do not exist, so no client gets them:"
+            f" host {', '.join(nowhere[:5])}{' ...' if nowhere[5:] else ''}"
         )
     return {host: tuple(sorted(found)) or (_NOWHERE,) for host, found in allowed.items()}
 
@@ -142,7 +142,8 @@ def _host(
         site=trimmed(printable(site.name)),
         country=country,
         bandwidth=_bandwidth(row, left_out),
-        # NULL where MirrorManager allows none: rather unlisted than shown to everybody.
+        # "A host or a site whose `private` is NULL is private."
+        # (docs/mirrormanager.md#null-where-it-is-not-allowed)
         private=row.private is not False or site.private is not False,
         inactive=_inactive(row, site),
         asns=tuple(sorted(asns)),
@@ -151,11 +152,12 @@ def _host(
 
 
 def _asn(value: object) -> int:
-    # 0 stands for no ASN at all (RFC 7607): it must not match a client without one.
+    # RFC 7607 reserves ASN 0 for networks that are not routed: it must not match a client without
+    # an ASN.
     if not isinstance(value, int) or not 0 < value <= MAX_ASN:
         raise ValueError(f"ASN {value!r:.40} is out of range")
     if value == _AS_TRANS:
-        raise ValueError(f"ASN {value} is every network's whose own is too long")
+        raise ValueError(f"ASN {value} is a placeholder for many networks (AS_TRANS)")
     return value
 
 
@@ -215,7 +217,7 @@ def _note_shared(
     host_index: dict[int, int],
     left_out: LeftOutRows,
 ) -> None:
-    """Say which URLs stand at several active hosts: lists name them as often, for one machine."""
+    """Note the URLs that several active hosts have: a list repeats such a URL for each host."""
     owners: dict[str, set[int]] = defaultdict(set)
     for row in rows.host_categories:
         index = None if row.host_id is None else host_index.get(row.host_id)
@@ -233,7 +235,7 @@ def _note_shared(
 def _carriers(
     rows: Rows, host_index: dict[int, int], left_out: LeftOutRows
 ) -> dict[int | None, list[tuple[int, int, bool]]]:
-    """For each category id: (host index, host_category id, always up to date), by host."""
+    """For each category id: (host index, host_category id, always up to date), by host index."""
     carriers: dict[int | None, list[tuple[int, int, bool]]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
     categories = {row.id for row in rows.categories}

@@ -1,7 +1,7 @@
-"""URLs of hosts: brought to one spelling, or refused where no client could use what comes of them.
+"""Normalises the URLs of hosts, and refuses a URL that no client could use.
 
-A list writes a directory's path behind the URL, for everybody to read. So nothing may stand where
-the path goes, and nothing in it that was for one person only.
+A list appends a directory's path to the URL, so a URL with a query or a fragment is refused. All
+clients can read a list, so a URL with a user name or a password is refused too.
 """
 
 import re
@@ -16,9 +16,10 @@ _MOST_PORT = 0xFFFF
 
 
 def host_url(text: object) -> str:
-    """Return the URL in one spelling; ValueError says why nobody could use it.
+    """Return the normalised URL; a ValueError says why no client could use it.
 
-    Scheme and host in lower case and ASCII, no default port, no slash at the end.
+    Normalised as RFC 3986 (section 6.2) says: scheme and host in lower case, no default port. The
+    host is in ASCII, and the URL has no slash at its end.
     """
     url = clean_url(text)
     scheme, _, rest = url.partition("://")
@@ -56,7 +57,7 @@ def _host_and_port(scheme: str, authority: str) -> str:
 
 
 def _in_ascii(host: str) -> str:
-    """Return a host as DNS knows it: letters beyond ASCII in Punycode."""
+    """Return a host name as DNS knows it: other letters than ASCII in Punycode."""
     if host.isascii():
         return host
     try:

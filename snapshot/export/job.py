@@ -1,4 +1,4 @@
-"""What an export is to do, apart from where its rows come from."""
+"""The settings of one export or import, without the origin of its rows."""
 
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from snapshot.file.difference import DEFAULT_MAX_LOSS
 
 
 class Job(Struct, frozen=True):
-    """Where a snapshot goes, the data files beside the rows, and when it is published.
+    """The output file, the data files beside the rows, and the conditions of a publication.
 
-    An `asn` that is an AsnFile is read again only if it has changed since its last export.
-    Netblocks that are too wide (`snapshot.export.coverage`) are left out unless `allow_wide`.
-    `key` seals the snapshot. `max_loss` is how much of the published one may go, in percent; None
-    publishes anything. With `refresh` a published one of the same content stays, unless it was
-    read this many seconds before. `foreign`: a file that is not a snapshot is replaced too.
+    An AsnFile as `asn` is read again only if it has changed since the last export. Netblocks that
+    are too wide (`snapshot.export.coverage`) are left out unless `allow_wide`. `key` seals the
+    snapshot. `max_loss` is how much of the published snapshot may be lost, in percent; None
+    switches all checks off. With `refresh`, a published snapshot of the same content stays until
+    its read is this many seconds old. With `foreign`, a file that is not a snapshot may be
+    replaced.
     """
 
     output: Path

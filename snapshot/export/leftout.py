@@ -18,7 +18,7 @@ class LeftOutRows:
         self._rows.append(LeftOut(table, id, reason))
 
     def note(self, text: str) -> None:
-        """Say something about the whole in one line, which no single row is to blame for."""
+        """Add a line about the snapshot as a whole, for which no single row is to blame."""
         self._notes.append(text)
 
     @property
@@ -27,7 +27,7 @@ class LeftOutRows:
         return tuple(sorted(self._notes))
 
     def add_all(self, others: "LeftOutRows") -> None:
-        """Report every row that others report."""
+        """Add the reports and notes of another collection."""
         self._rows += others._rows
         self._notes += others._notes
 
@@ -40,5 +40,5 @@ class LeftOutRows:
             self.add(table, id, str(error))
 
     def sorted(self) -> tuple[LeftOut, ...]:
-        """Return all reports by table, id and reason, whatever order they came in."""
+        """Return all reports, sorted by table, id and reason."""
         return tuple(sorted(self._rows, key=lambda row: (row.table, row.id or 0, row.reason)))

@@ -1,8 +1,9 @@
-"""DNS names among the netblocks: looked up by one bounded pool of threads, remembered for a week.
+"""Looks up the DNS names among the netblocks, in one bounded pool of threads.
 
-The names are free text of any mirror admin, and a lookup cannot be ended: a name whose server does
-not answer keeps its thread for as long as the C library waits. So a host has a share of the
-threads and a number of names, and no export adds threads to those that still wait.
+Any mirror admin may enter any name, and getaddrinfo() cannot be cancelled: a name whose DNS server
+does not answer blocks its thread for as long as the C library waits. So the number of threads is
+limited for the process and for each host, and so is the number of names of a host. Threads that
+are still blocked count in the next export too.
 """
 
 import socket
@@ -20,18 +21,18 @@ DNS_SECONDS = 2.0
 MOST_NAMES = 32
 """How many different names of one host are looked up."""
 MOST_ADDRESSES = 64
-"""How many addresses of one name are taken: an answer of DNS has room for thousands."""
+"""How many addresses of one name are used; a DNS answer has room for thousands."""
 MOST_THREADS = 32
-# So that eight hosts whose names hang are needed before another one's wait.
+# With 32 threads, the names of eight hosts must hang before those of another host have to wait.
 _THREADS_A_HOST = 4
 KEPT_SECONDS = 7 * 24 * 3600
-"""For how long the last known addresses of a name that nobody answers for are used."""
-# What says that a name has no address, unlike a server that is not reached.
+"""For how long the last known addresses of a name are used while no DNS server answers for it."""
+# The errors for a name without an address; other errors mean that no DNS server answered.
 _NOBODY = frozenset((socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)))
 
 
 class Resolved(NamedTuple):
-    """The addresses of names; of those in `kept` the last known ones, of `lost` none."""
+    """The addresses of names; `kept` names have their last known ones, `lost` names have none."""
 
     known: dict[str, KnownName]
     kept: tuple[str, ...]
@@ -51,7 +52,7 @@ class Resolved(NamedTuple):
 def resolve(
     names: Mapping[int, Sequence[str]], before: Mapping[str, KnownName], now: int
 ) -> Resolved:
-    """Look up the names of each host, at `now` (seconds since 1970); `before` was known then."""
+    """Look up the names of each host; `before` has earlier answers, `now` is Unix seconds."""
     answers = pool().look_up(names, DNS_SECONDS) if names else {}
     known, kept, lost = {}, [], []
     for name in sorted({name for of_host in names.values() for name in of_host}):
@@ -68,15 +69,15 @@ def resolve(
 
 @cache
 def pool() -> "Pool":
-    """Return the one pool of this process: exports in a row share what still waits."""
+    """Return the pool of this process, which all its exports share."""
     return Pool()
 
 
 class Pool:
-    """At most so many threads, which end when nothing is left to look up."""
+    """A limited number of threads, each of which ends when no name is left to look up."""
 
     def __init__(self, threads: int = MOST_THREADS, a_host: int = _THREADS_A_HOST) -> None:
-        """Take how many threads there may be, and how many of these wait for one host's names."""
+        """Take the largest number of threads, in all and for the names of one host."""
         self._most, self._share = threads, a_host
         self._changed = threading.Condition()
         self._threads = 0
@@ -90,10 +91,10 @@ class Pool:
     def look_up(
         self, names: Mapping[int, Sequence[str]], seconds: float
     ) -> dict[str, list[str] | None]:
-        """Return the addresses of names, no address for one that does not exist.
+        """Return the addresses of names; the list of a name that does not exist is empty.
 
-        A name without an answer in time is None or not there. Hosts take turns; what was not
-        begun in time is not begun later, and what comes later is there the next time.
+        A name without an answer in time has None, or is missing. Hosts take turns. A lookup that
+        was not begun in time is dropped; an answer that comes too late is used by the next call.
         """
         deadline = time.monotonic() + seconds
         wanted = {name for of_host in names.values() for name in of_host}
@@ -122,7 +123,7 @@ class Pool:
             try:
                 threading.Thread(target=self._work, daemon=True, name="dns").start()
             except RuntimeError:
-                # The system gives no more: those that there are do all of it.
+                # The system refuses another thread: the threads that run look up all names.
                 break
             self._threads += 1
 
@@ -141,7 +142,7 @@ class Pool:
                 self._changed.notify_all()
 
     def _next(self) -> str | None:
-        """The next name of the next host that has its share of threads not yet."""
+        """The next name of the next host that has fewer threads than its share."""
         for _ in range(len(self._waiting)):
             host, mine = self._waiting.popleft()
             busy = self._busy[host] >= self._share
@@ -156,7 +157,7 @@ class Pool:
 
 
 def _addresses(name: str) -> list[str] | None:
-    """Return the addresses of a name, none if it does not exist; None if nobody says."""
+    """Return the addresses of a name, [] if it does not exist, None if no DNS server answers."""
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -164,6 +165,6 @@ def _addresses(name: str) -> list[str] | None:
     except UnicodeError:
         return []
     except Exception:
-        # Whatever it is: this thread has others to look up.
+        # Any other failure is of this name alone: the thread goes on with the next name.
         return None
     return sorted({str(entry[4][0]).partition("%")[0] for entry in found})[:MOST_ADDRESSES]

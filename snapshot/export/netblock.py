@@ -1,7 +1,7 @@
-"""Netblocks as integers, and nested prefixes flattened into address ranges.
+"""Parses netblocks, and flattens nested prefixes into address ranges.
 
-A lookup in ranges is one bisection, whatever the prefixes were; so the exporter flattens
-once what every worker would otherwise walk for each request.
+A lookup in ranges is one bisection, however deeply the prefixes are nested. So an export flattens
+them once, and no worker has to compare prefixes during a request.
 """
 
 import ipaddress
@@ -32,11 +32,11 @@ class Netblock(NamedTuple):
 
 
 def parse_netblock(text: str) -> Netblock:
-    """Return the network that a text names, host bits masked off; ValueError if none.
+    """Return the network that a text names, host bits masked off; raises ValueError.
 
-    CIDR, a bare address and `a.b.c.d/m.m.m.m` all count; a network of IPv4-mapped IPv6
-    addresses is the IPv4 network, because such clients are IPv4 too.
-    Source: docs/mirrormanager.md#netblocks-of-hosts.
+    The text is "a network in CIDR form, an address, `a.b.c.d/m.m.m.m`"
+    (docs/mirrormanager.md#netblocks-of-hosts). A network of IPv4-mapped IPv6 addresses is returned
+    as the IPv4 network, because clients with such addresses count as IPv4 clients.
     """
     if "%" in text:
         raise ValueError("a zone is not allowed in a netblock")
@@ -50,10 +50,10 @@ def parse_netblock(text: str) -> Netblock:
 def flatten(
     netblocks: Iterable[tuple[Netblock, T]], nothing: C, combine: Callable[[T, C], C]
 ) -> list[tuple[int, C]]:
-    """Return (start, value) ranges of the netblocks of one IP version, rising by start.
+    """Return (start, value) ranges of the netblocks of one IP version, sorted by start.
 
-    The value within a netblock is `combine(its value, value around it)`; outside all of them
-    it is `nothing`. Equal neighbours become one range. A netblock may occur once only.
+    The value within a netblock is `combine(its value, value around it)`; outside all netblocks it
+    is `nothing`. Neighbours with equal values become one range. No netblock may occur twice.
     """
     ranges: list[tuple[int, C]] = []
     around: list[tuple[int, C]] = []  # the (last address, value) of each netblock we are inside
@@ -92,7 +92,8 @@ def _emit(ranges: list[tuple[int, C]], start: int, value: C, nothing: C) -> None
 
 def make_ranges(ranges4: list[tuple[int, int]], ranges6: list[tuple[int, int]]) -> Ranges:
     """Return both families' flattened ranges as the model's columns."""
-    # An IPv4 netblock that ends with the last address is closed one past it: no address there.
+    # `flatten` ends a netblock at its last address plus 1. After the very last address of IPv4 or
+    # IPv6 there is no such address, so that range is dropped.
     ranges4 = [(start, value) for start, value in ranges4 if start < 1 << 32]
     ranges6 = [(start, value) for start, value in ranges6 if start < 1 << 128]
     return Ranges(

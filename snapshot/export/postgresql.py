@@ -1,9 +1,9 @@
-"""Connects to PostgreSQL so that no byte of any text ends a read, whatever encoding a server has.
+"""Connects to PostgreSQL so that no byte in any text ends a read, whatever the server's encoding.
 
-A server of SQL_ASCII hands out whatever bytes somebody wrote once, and refuses to do so to a
-client that wants UTF-8; one of WIN1252 or the like cannot convert bytes that stand for nothing
-there. So text is taken as the server has it, and broken bytes become what `snapshot.file.text`
-finds.
+A database in SQL_ASCII may hold any bytes, and refuses to send invalid UTF-8 to a client that asks
+for UTF-8. A database in WIN1252 or a similar encoding cannot convert bytes that are undefined in
+it. So this module asks for text in the server's own encoding and decodes it itself. Undecodable
+bytes become surrogates, which `snapshot.file.text` refuses in the row where they are.
 """
 
 from typing import Any
@@ -21,9 +21,12 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""How PostgreSQL's library notices that a server is gone without a word: within 25 seconds."""
-# The server's encodings of one byte a character, and what Python calls them. All others that a
-# server may have hold nothing that UTF-8 lacks.
+"""Lets libpq notice within 25 seconds that a server has vanished without closing the connection.
+
+See the parameters in https://www.postgresql.org/docs/current/libpq-connect.html.
+"""
+# PostgreSQL's single-byte encodings by their names in Python. Text in all its other encodings can
+# be converted to UTF-8 without loss.
 _ONE_BYTE = {
     "SQL_ASCII": "utf-8",
     "WIN866": "cp866",
@@ -43,7 +46,7 @@ _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
 def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """Connect to the server of a URL; raises psycopg's errors.
 
-    What the URL's query says wins over our own options.
+    The query of the URL overrides the options that are set here.
     """
     _, given = url.get_dialect()().create_connect_args(url)
     parts = {
@@ -56,7 +59,8 @@ def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tu
     connection = psycopg.connect(**{**parts, "client_encoding": "utf8"})
     server = connection.info.parameter_status("server_encoding") or "UTF8"
     if server in _ONE_BYTE:
-        # Anew, and not by SET: in a pooler a setting of the session would outlive us.
+        # A new connection instead of SET client_encoding: a connection pooler would pass the
+        # session with that setting on to its next client.
         connection.close()
         connection = psycopg.connect(**{**parts, "client_encoding": server})
     _take_any_bytes(connection, _ONE_BYTE.get(server, "utf-8"))
