@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.records.counts import MOST_SAID, Count, Counts, Slot
+from mirrorlist.records.blackboard import MOST_NOTICE_BYTES
+from mirrorlist.records.counts import Count, Counts, Slot
 from mirrorlist.records.worker_state import (
     MOST_REFUSALS,
     MOST_TEXT_BYTES,
@@ -81,7 +82,7 @@ def test_room(store: LoadedStore) -> None:
     assert [one.at for one in state.refusals] == [7.0, 6.0, 5.0, 4.0, 3.0]
     texts = [state.geoip, *(one.reason for one in state.refusals)]
     assert {len(text.encode()) for text in texts} <= {MOST_TEXT_BYTES, MOST_TEXT_BYTES - 1}
-    assert len(counts.said()[0]) < MOST_SAID
+    assert len(counts.notices()[0]) < MOST_NOTICE_BYTES
 
 
 def test_the_dead(store: LoadedStore) -> None:
@@ -91,24 +92,10 @@ def test_the_dead(store: LoadedStore) -> None:
         WorkerReport(counts.claim(), store.catalog, named_geo("x"), 1.0)
         os._exit(0)
     os.waitpid(process, 0)
-    assert len(counts.said()) == 1
+    assert len(counts.notices()) == 1
     assert worker_states(counts) == []
     counts.claim()
-    assert counts.said() == []
-
-
-def test_half_said() -> None:
-    """Of somebody who died while speaking nothing is read; the next one is understood again."""
-    counts = Counts(1)
-    slot = counts.claim()
-    slot.say(b"one")
-    assert counts.said() == [b"one"]
-    # As if between its two writings of the version.
-    length = next(at for at, cell in enumerate(counts._cells) if cell == len(b"one"))
-    counts._cells[length - 1] += 1
-    assert counts.said() == []
-    slot.say(b"two")
-    assert counts.said() == [b"two"]
+    assert counts.notices() == []
 
 
 def test_draining() -> None:

@@ -3,8 +3,8 @@
 Each process counts in a slot of its own, so none waits for another; whoever asks adds the slots
 up. A slot stays as it is when its process dies, and the next one goes on in it: a total never
 falls. Each row of the labels below stands for a cell; a list costs two additions, one for its
-labels and one for the client's country. Beside its cells a slot has room for what its process says
-of itself, which ends with it.
+labels and one for the client's country. Behind its counters a slot has a place for the notice of
+its process (`blackboard`), which ends with the process.
 """
 
 import fcntl
@@ -20,6 +20,7 @@ from string import ascii_uppercase
 from msgspec import Struct
 
 from mirrorlist.lists.selection import Tier
+from mirrorlist.records.blackboard import CELL_BYTES, NOTICE_CELLS, Notice
 
 ENDPOINTS = (
     *("metalink", "mirrorlist", "explain", "repositories", "rsyncFilter", "health"),
@@ -33,9 +34,6 @@ TIERS = (*(str(tier).lower().replace(" ", "_") for tier in Tier), NO_TIER)
 OTHER_COUNTRY = "other"
 COUNTRIES = (*(a + b for a in ascii_uppercase for b in ascii_uppercase), OTHER_COUNTRY)
 """Of the clients of lists; `other` is for unknown ones and for all that are not two letters."""
-
-MOST_SAID = 4096
-"""How many bytes a process may say of itself."""
 
 BOUNDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
 """Up to how many seconds an answer takes in each class of time; the last class has no bound."""
@@ -69,19 +67,17 @@ _TIER_OF = {tier: index for index, tier in enumerate((*Tier, None))}
 _STATUS_OF = {int(status): at for at, status in enumerate(STATUSES) if status.isdigit()}
 _ENDPOINT_OF = {endpoint: at for at, endpoint in enumerate(ENDPOINTS)}
 _REQUESTS = len(ENDPOINTS) * len(STATUSES) * len(TIERS)
-# The cells of a slot, each 8 bytes: requests, classes of time, their nanoseconds, counts, levels.
+# The cells of a slot: requests, classes of time, their nanoseconds, counts, levels, countries.
 _TIMES = _REQUESTS
 _NANOSECONDS = _TIMES + len(BOUNDS) + 1
 _COUNTS = _NANOSECONDS + 1
 _LEVELS = _COUNTS + len(Count)
 _COUNTRIES = _LEVELS + len(Level)
-# Not added up: the process and its last beat; how often the text was written twice over, odd
-# meanwhile; its length; itself.
+# Not added up: the process, its last beat, and its notice.
 _PROCESS = _COUNTRIES + len(COUNTRIES)
 _BEAT = _PROCESS + 1
-_SAID = _BEAT + 1
-_CELL_BYTES = 8
-_CELLS = _SAID + 2 + MOST_SAID // _CELL_BYTES
+_NOTICE = _BEAT + 1
+_CELLS = _NOTICE + NOTICE_CELLS
 # Where a list with a status and a first tier is counted, but for its endpoint.
 _LIST_OF = {
     (status, tier): at * len(TIERS) + index
@@ -91,7 +87,6 @@ _LIST_OF = {
 _ENDPOINT_CELLS = len(STATUSES) * len(TIERS)
 _COUNTRY_OF = {country: _COUNTRIES + at for at, country in enumerate(COUNTRIES)}
 _OTHER = _COUNTRY_OF[OTHER_COUNTRY]
-_LOOKS = 100
 
 
 class Totals(Struct, frozen=True):
@@ -106,7 +101,7 @@ class Totals(Struct, frozen=True):
 
 
 class Slot:
-    """Where one process counts, and says how it is."""
+    """What one process has in the shared memory: its counters, its beat and its notice."""
 
     def __init__(
         self,
@@ -116,10 +111,11 @@ class Slot:
     ) -> None:
         """Take the cells, which nobody else writes, and those that all share; without, its own.
 
-        `number` is its place among those that are added up.
+        `number` is its place among those that are added up. `notice` tells how the process is.
         """
         self.number = number
         self._cells = _own(_CELLS) if cells is None else cells
+        self.notice = Notice(self._cells[_NOTICE:])
         self._common = _own(1) if common is None else common
 
     @property
@@ -167,15 +163,6 @@ class Slot:
         """Tell that this process still answers; `now` is in seconds of the monotonic clock."""
         self._cells[_BEAT] = int(now * 1000)
 
-    def say(self, text: bytes) -> None:
-        """Say how this process is, in place of what it said before; at most MOST_SAID bytes."""
-        cells = self._cells[_SAID:]
-        version = cells[0] | 1
-        cells[0] = version
-        cells[1] = len(text)
-        cells[2:].cast("B")[: len(text)] = text
-        cells[0] = version + 1
-
 
 class Counts:
     """The shared memory; made before the workers are forked."""
@@ -186,7 +173,7 @@ class Counts:
         # Beyond those that are claimed, one for the supervisor and one for the process beside.
         self._slots = processes + 2
         # After the slots: whether the server ends.
-        size = (self._slots * _CELLS + 1) * _CELL_BYTES
+        size = (self._slots * _CELLS + 1) * CELL_BYTES
         # A file without a name, as a file has locks that end with whoever holds them.
         self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
         os.ftruncate(self._file, size)
@@ -206,7 +193,7 @@ class Counts:
             slot = self._slot(number)
             for level in Level:
                 slot.set(level, 0)
-            slot.say(b"")
+            slot.notice.write(b"")
             slot.begin(os.getpid(), time.monotonic())
             return slot
         return Slot()
@@ -242,11 +229,10 @@ class Counts:
         """Whether the server has begun to end."""
         return bool(self._cells[self._slots * _CELLS])
 
-    def said(self) -> list[bytes]:
-        """Return what each process says of itself; the dead ones' last words are among them."""
-        ends = range(1, self._claimed + 1)
-        slots = (self._cells[(end - 1) * _CELLS + _SAID : end * _CELLS] for end in ends)
-        return [said for slot in slots if (said := _read(slot))]
+    def notices(self) -> list[bytes]:
+        """Return what each process wrote about itself; those of the dead are among them."""
+        slots = (self._slot(number) for number in range(self._claimed))
+        return [text for slot in slots if (text := slot.notice.read())]
 
     def totals(self) -> Totals:
         """Return the sums; may be called by any process at any time."""
@@ -268,7 +254,7 @@ class Counts:
 
 
 def _own(cells: int) -> memoryview:
-    return memoryview(bytearray(cells * _CELL_BYTES)).cast("Q")
+    return memoryview(bytearray(cells * CELL_BYTES)).cast("Q")
 
 
 def endpoint_index(path: str) -> int:
@@ -277,16 +263,6 @@ def endpoint_index(path: str) -> int:
     if path.startswith("/health/"):
         last = "health"
     return _ENDPOINT_OF.get(last, _ENDPOINT_OF["other"])
-
-
-def _read(slot: memoryview) -> bytes:
-    """Return what was said, whole, or nothing if somebody died over it."""
-    for _ in range(_LOOKS):
-        version, length = slot[0], slot[1]
-        text = bytes(slot[2:].cast("B")[: min(length, MOST_SAID)])
-        if version % 2 == 0 and version == slot[0]:
-            return text
-    return b""
 
 
 _BOUNDS = tuple(round(bound * 1e9) for bound in BOUNDS)

@@ -129,16 +129,16 @@ class WorkerReport:
 
     def _tell(self, state: WorkerState) -> None:
         self.state = state
-        self._slot.say(msgspec.msgpack.encode(state))
+        self._slot.notice.write(msgspec.msgpack.encode(state))
 
 
 def worker_states(counts: Counts, clock: Callable[[], float] = time.monotonic) -> list[WorkerState]:
     """Return how the workers that live say they are, and for how long they have been silent."""
     states = []
     now, beats = clock(), counts.beats()
-    for said in counts.said():
+    for text in counts.notices():
         try:
-            state = msgspec.msgpack.decode(said, type=WorkerState)
+            state = msgspec.msgpack.decode(text, type=WorkerState)
         except msgspec.DecodeError:
             continue
         if _lives(state.process):
