@@ -1,4 +1,4 @@
-"""The process observer the workers: answers for all of them on the admin listener.
+"""The admin process, beside the workers: answers for all of them on the admin listener.
 
 It reads what they count and say of themselves in shared memory, so no worker is asked anything,
 and one that hangs or dies is seen all the same: each tells every second that its event loop runs.
@@ -18,6 +18,7 @@ from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import HELD, pass_over, release
 from mirrorlist.process.threads import Steady, Threads
 from mirrorlist.records.counts import Count, Counts
+from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
 from mirrorlist.status.admin import Admin, Reply, Routes
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
@@ -55,24 +56,23 @@ def run_admin(
     Admin(listener, pages(counts, stale, observer, time.time)).start(threads)
     if watch:
         threads.go_on("watch", observer.ask_and_rest)
-    told = lost_lines(), 0
 
     def step() -> bool:
-        nonlocal told
         has_ended = bool(select.select([lifeline], [], [], _LOOK_SECONDS)[0])
-        before, told = told, (lost_lines(), threads.survived + steady.survived)
-        slot.add(Count.MESSAGES_LOST, told[0] - before[0])
-        slot.add(Count.ERRORS_SURVIVED, told[1] - before[1])
+        lost.add()
+        survived.add()
         threads.again()
         observer.look(time.time())
         return has_ended
 
     steady = Steady(step)
+    lost = Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines())
+    survived = Growth(slot, Count.ERRORS_SURVIVED, lambda: threads.survived + steady.survived)
     steady.run()
 
 
 class Observer:
-    """What a server's pages show beyond this moment: its last hours, and the watch observer it."""
+    """What a server's pages show beyond this moment: its last hours, and the watch beside it."""
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from msgspec import Struct
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import STOP
 from mirrorlist.records.counts import Count, Counts
+from mirrorlist.records.growth import Growth
 from mirrorlist.records.heartbeat import HeartbeatMonitor
 from mirrorlist.service import Service
 from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
@@ -96,7 +97,7 @@ def _supervisor(
         stopping,
         admin,
         refused=partial(counts.supervisor.add, Count.STARTS_REFUSED),
-        hung=_looking(counts),
+        hung=make_check(counts),
         ends=hooks.ends,
         over=hooks.over,
     )
@@ -110,21 +111,19 @@ def _tell_begin(bound: Sequence[str], workers: int, service: Service, say: Say) 
     )
 
 
-def _looking(counts: Counts) -> Callable[[], list[int]]:
+def make_check(counts: Counts) -> Callable[[], list[int]]:
     """Return what the supervisor does every few moments.
 
     It counts the lines that standard error did not take, and returns the workers that hang.
     """
-    monitor, slot = HeartbeatMonitor(counts.beats, LOOK_SECONDS), counts.supervisor
-    told = 0
+    monitor = HeartbeatMonitor(counts.beats, LOOK_SECONDS)
+    lost = Growth(counts.supervisor, Count.MESSAGES_LOST, lost_lines)
 
-    def look() -> list[int]:
-        nonlocal told
-        told, more = (lost := lost_lines()), lost - told
-        slot.add(Count.MESSAGES_LOST, more)
+    def check() -> list[int]:
+        lost.add()
         return monitor.hung()
 
-    return look
+    return check
 
 
 def _without(others: Sequence[socket.socket], work: Work) -> Work:

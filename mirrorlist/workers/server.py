@@ -14,6 +14,7 @@ from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import ENDPOINTS, Count, Counts, Level, Slot
+from mirrorlist.records.growth import Growth
 from mirrorlist.records.heartbeat import BEAT_SECONDS
 from mirrorlist.records.worker_state import WorkerReport
 from mirrorlist.service import Service
@@ -71,8 +72,8 @@ def work(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    _keep(service.log, threads)
-    _refresh(Refresher(service, files, say if slot.number == 0 else _silent, report), threads)
+    start_log(service.log, threads)
+    start_refresh(Refresher(service, files, say if slot.number == 0 else _silent, report), threads)
     server = _WorkerServer(config, service.log, Housekeeping(slot, service.log, threads), threads)
     server.run(sockets=[*listeners])
 
@@ -131,30 +132,37 @@ class Housekeeping:
 
     def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
         """Take the worker's slot, its request log, if there is one, and its threads."""
-        self._slot, self._log, self._threads = slot, log, threads
-        self._written = self._lost = self._survived = 0
-        # What was lost before the fork is the supervisor's.
-        self._unsaid = lost_lines()
+        self._slot, self._log = slot, log
+        self._growths = [
+            # What was lost before the fork is the supervisor's.
+            Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines()),
+            Growth(slot, Count.ERRORS_SURVIVED, lambda: threads.survived),
+        ]
+        if log:
+            self._growths += count_log_lines(slot, log)
 
     def step(self, now: float) -> None:
         """Tell that the worker answers, and how it is; `now` is of the monotonic clock."""
         slot = self._slot
         slot.beat(now)
-        self._unsaid, more = (unsaid := lost_lines()), unsaid - self._unsaid
-        slot.add(Count.MESSAGES_LOST, more)
-        self._survived, more = (survived := self._threads.survived), survived - self._survived
-        slot.add(Count.ERRORS_SURVIVED, more)
         if log := self._log:
             log.look(now)
-            self._written, more = (written := log.written), written - self._written
-            slot.add(Count.LOG_LINES_WRITTEN, more)
-            self._lost, more = (lost := log.lost), lost - self._lost
-            slot.add(Count.LOG_LINES_LOST, more)
             slot.set(Level.LOG_QUEUED_BYTES, log.queued)
             slot.set(Level.LOG_OUTAGES, log.is_out)
+        for growth in self._growths:
+            growth.add()
 
 
-def _keep(log: AccessLog | None, threads: Threads) -> None:
+def count_log_lines(slot: Slot, log: AccessLog) -> list[Growth]:
+    """Return what counts the lines that a request log has written, and those that it lost."""
+    return [
+        Growth(slot, Count.LOG_LINES_WRITTEN, lambda: log.written),
+        Growth(slot, Count.LOG_LINES_LOST, lambda: log.lost),
+    ]
+
+
+def start_log(log: AccessLog | None, threads: Threads) -> None:
+    """Begin the log's thread, and let SIGUSR2 open its file again."""
     if log:
         log.start(threads)
     signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen() if log else None)
@@ -162,7 +170,8 @@ def _keep(log: AccessLog | None, threads: Threads) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
 
-def _refresh(refresher: Refresher, threads: Threads) -> None:
+def start_refresh(refresher: Refresher, threads: Threads) -> None:
+    """Begin to look at the files, and let SIGHUP look at once."""
     refresher.start(threads)
     signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
