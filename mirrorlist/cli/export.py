@@ -3,16 +3,16 @@
 import gc
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Exported, LeftOutRow, Phase
-from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.export.exporter import ExportResult
@@ -21,18 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Write a snapshot of a MirrorManager database.")
 @options("export")
-def export(
-    database: str,
-    output: Path,
-    asn: Path | None,
-    country_continent: Path | None,
-    dns: bool,
-    allow_wide_netblocks: bool,
-    max_loss: int,
-    force: bool,
-    snapshot_key: Path | None,
-    json: bool,
-) -> None:
+def export(database: str, json: bool, **given: Any) -> None:
     """Write a snapshot of a MirrorManager database.
 
     Reads in one consistent, read-only transaction. A row that cannot be used is left out and
@@ -43,26 +32,14 @@ def export(
     mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
     """
-    # Imported here: a worker must never load a database driver.
-    from snapshot.export.job import Job
-
-    job = Job(
-        output=output,
-        asn=asn,
-        country_continent=country_continent,
-        resolve_dns=dns,
-        allow_wide=allow_wide_netblocks,
-        key=read_key(snapshot_key) if snapshot_key else None,
-        max_loss=None if force else max_loss,
-        foreign=force,
-    )
-    run_export(database, job, json)
+    run_export(database, JobOptions(**given).job(), json)
 
 
 def run_export(database: str, job: "Job", json: bool = False) -> None:
     """Export and say what was done, for people or as JSON."""
     # End by an exception: then a half-written file is removed too.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
+    # Imported here: a worker must never load a database driver.
     from snapshot.export.exporter import export as export_database
 
     # Nearly all objects live until the end: garbage collection would add a tenth of the time.

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mirrorlist.cli.console import progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.export import report
+from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
@@ -20,7 +21,6 @@ from mirrorlist.process.messages import print_trouble, stay
 from mirrorlist.process.signals import Flag, do_now, release
 from snapshot.file.changes import changes, mounted
 from snapshot.file.errors import BackendError
-from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.export.exporter import ExportResult
@@ -37,18 +37,7 @@ _PAUSE_SECONDS = 5.0
 @click.command("import-cache", short_help="Write a snapshot of a mirrorlist-server's cache file.")
 @click.argument("cache", type=FilePath())
 @options("import-cache")
-def import_cache(
-    cache: Path,
-    output: Path,
-    asn: Path | None,
-    country_continent: Path | None,
-    allow_wide_netblocks: bool,
-    max_loss: int,
-    force: bool,
-    watch: bool,
-    snapshot_key: Path | None,
-    json: bool,
-) -> None:
+def import_cache(cache: Path, watch: bool, json: bool, **given: Any) -> None:
     """Write a snapshot of the cache file of MirrorManager's mirrorlist-server.
 
     Answers are the same as from the database that CACHE was made of, except for the data that a
@@ -60,17 +49,7 @@ def import_cache(
     \b
     mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
     """
-    from snapshot.export.job import Job
-
-    job = Job(
-        output=output,
-        asn=asn,
-        country_continent=country_continent,
-        allow_wide=allow_wide_netblocks,
-        key=read_key(snapshot_key) if snapshot_key else None,
-        max_loss=None if force else max_loss,
-        foreign=force,
-    )
+    job = JobOptions(**given).job()
     run_import = _importer()
     files = [cache, *job.data_files]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)

@@ -4,12 +4,13 @@ import gc
 import signal
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
 from mirrorlist.cli.watch_events import event_printer
 from mirrorlist.process.messages import stay
@@ -17,7 +18,6 @@ from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.watch_hook import parse_hook
 from snapshot.file.changes import mounted
-from snapshot.file.seal import read_key
 
 if TYPE_CHECKING:
     from snapshot.export.job import Job
@@ -27,18 +27,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Stay, and export the database whenever it has changed.")
 @options("watch")
 def watch(
-    database: str,
-    output: Path,
-    asn: Path | None,
-    country_continent: Path | None,
-    dns: bool,
-    allow_wide_netblocks: bool,
-    max_loss: int,
-    snapshot_key: Path | None,
-    every: float,
-    stale: float,
-    hook: str | None,
-    admin: str | None,
+    database: str, every: float, stale: float, hook: str | None, admin: str | None, **given: Any
 ) -> None:
     """Export a MirrorManager database whenever something in it has changed.
 
@@ -54,32 +43,20 @@ def watch(
     triggers: SimpleQueue[str] = SimpleQueue()
     end_on([signal.SIGTERM, signal.SIGINT], 0)
     do_now("watch", triggers.put, say)
-    key = read_key(snapshot_key) if snapshot_key else None
+    job = JobOptions(**given).job(refresh=max(1, int(every)))
     hooked = parse_hook(hook) if hook else None
     # Imported here: a worker must never load a database driver.
     from mirrorlist.status.watch_pages import pages, shown_on
-    from snapshot.export.asn_file import AsnFile
     from snapshot.export.exporter import check_files
-    from snapshot.export.job import Job
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
     from snapshot.watch.loop import Watch
     from snapshot.watch.probes import make_probe
 
-    job = Job(
-        output=output,
-        asn=AsnFile(asn) if asn else None,
-        country_continent=country_continent,
-        resolve_dns=dns,
-        allow_wide=allow_wide_netblocks,
-        key=key,
-        max_loss=max_loss,
-        refresh=max(1, int(every)),
-    )
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
-    export, tell = _exporter(database, job), event_printer(every, output)
-    with only_watch(followed(output)):
+    export, tell = _exporter(database, job), event_printer(every, job.output)
+    with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)
         shown = pages(loop.progress, stale, threads)
