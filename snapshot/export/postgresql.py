@@ -9,7 +9,8 @@ bytes become surrogates, which `snapshot.file.text` refuses in the row where the
 from typing import Any
 
 import psycopg
-from psycopg.abc import Buffer
+from psycopg import BaseConnection
+from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 from sqlalchemy import URL
@@ -57,21 +58,34 @@ def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tu
         **options,
     }
     connection = psycopg.connect(**{**parts, "client_encoding": "utf8"})
-    server = connection.info.parameter_status("server_encoding") or "UTF8"
+    server = _encoding(connection)
     if server in _ONE_BYTE:
         # A new connection instead of SET client_encoding: a connection pooler would pass the
         # session with that setting on to its next client.
         connection.close()
         connection = psycopg.connect(**{**parts, "client_encoding": server})
-    _take_any_bytes(connection, _ONE_BYTE.get(server, "utf-8"))
+    for name in _TEXTS:
+        connection.adapters.register_loader(name, _AnyText)
+        connection.adapters.register_loader(name, _AnyBinaryText)
     return connection
 
 
-def _take_any_bytes(connection: psycopg.Connection[Any], encoding: str) -> None:
-    def load(data: Buffer) -> str:
-        return bytes(data).decode(encoding, "surrogateescape")
+def _encoding(connection: BaseConnection[Any]) -> str:
+    return connection.info.parameter_status("server_encoding") or "UTF8"
 
-    for form in (Format.TEXT, Format.BINARY):
-        kind = type("_Text", (Loader,), {"format": form, "load": lambda _, data: load(data)})
-        for name in _TEXTS:
-            connection.adapters.register_loader(name, kind)
+
+class _AnyText(Loader):
+    """Makes text of whatever bytes a server has, by the server's own encoding."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        server = _encoding(self.connection) if self.connection else ""
+        self._encoding = _ONE_BYTE.get(server, "utf-8")
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode(self._encoding, "surrogateescape")
+
+
+class _AnyBinaryText(_AnyText):
+    # An adapter is asked for in each of PostgreSQL's two formats; text is the same bytes in both.
+    format = Format.BINARY
