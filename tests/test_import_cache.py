@@ -191,7 +191,7 @@ def test_unknown_fields(tmp_path: Path) -> None:
         ),
         pytest.param(
             (cache.DIRECTORIES, directory("pub/linux/x", "x", {1: (99,)})),
-            LeftOut("host_category_url", 99, "named by a directory, and not there"),
+            LeftOut("host_category_url", 99, "a directory names this URL, and it is missing"),
             id="URL",
         ),
         pytest.param(

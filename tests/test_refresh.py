@@ -219,7 +219,7 @@ def test_an_error_of_ours(
     monkeypatch.setattr(worker.service.store, "load", lambda: 1 / 0)
     put(worker.path, encode(world(2)))
     assert not worker.refresher.look()
-    assert "an error of ours: ZeroDivisionError" in worker.said[0]
+    assert "internal error: ZeroDivisionError" in worker.said[0]
     assert "Traceback" in capsys.readouterr().err
     monkeypatch.setattr(worker.service.store, "load", load)
     put(worker.path, encode(world(3)))

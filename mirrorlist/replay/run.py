@@ -74,7 +74,7 @@ def _judge(request: Request, sides: tuple[Drawing, Describing], rules: tuple[Rul
     except (MirrorlistError, BackendError):
         raise
     except Exception as error:
-        failed = Meaning(0, None, error=f"an error of ours: {error!r}")
+        failed = Meaning(0, None, error=f"internal error: {error!r}")
         return Verdict(request, (), ("error",), failed, failed)
 
 

@@ -93,7 +93,7 @@ class Refresher:
         except Exception as error:
             if file.refused is None:
                 print_trouble()
-            self._refuse(file, f"{file.path}: an error of ours: {error!r}")
+            self._refuse(file, f"{file.path}: internal error: {error!r}")
             if isinstance(error, OSError | MemoryError | RuntimeError):
                 return False
         else:

@@ -1,7 +1,7 @@
-"""The fields of the whole cache, one after the other, so that no file is in memory at once.
+"""Reads the top-level fields of a cache file one by one, so that the file is never all in memory.
 
-The whole is one protobuf message, and only its fields are parsed by the library: their frame is
-a tag and a length (https://protobuf.dev/programming-guides/encoding/).
+The whole file is one protobuf message. Its frame, a tag and a length for each field, is parsed here
+(https://protobuf.dev/programming-guides/encoding/); the protobuf library parses each field's value.
 """
 
 import os
@@ -12,10 +12,10 @@ from typing import BinaryIO
 from snapshot.file.errors import CacheError
 from snapshot.file.wholefile import open_regular
 
-# Protobuf's own limit for one message, which the whole file is.
+# Protobuf limits a message to 2 GiB, and the whole file is one message.
 MAX_FILE_BYTES = (1 << 31) - 1
-# One field is one directory with its hosts or files: at Fedora some kilobytes. Parsed, a byte of
-# it may take 25.
+# One field is one directory with its hosts or files: some kilobytes at Fedora. A parsed field may
+# take 25 times its bytes in memory.
 MAX_FIELD_BYTES = 4 << 20
 MAX_FIELD_NUMBER = 64
 _VARINT, _BYTES = 0, 2
@@ -24,9 +24,9 @@ Field = tuple[int, bytes | int, int, int]
 
 
 def fields(path: Path) -> Iterator[Field]:
-    """Yield each field of a cache file: number, value, where it ends, and the file's size.
+    """Yield each field of a cache file: its number, its value, its end, and the file's size.
 
-    Raises CacheError if it is not such a file, is cut short, or changed while it was read.
+    Raises CacheError if the file is not a cache, is cut short, or has changed during the read.
     """
     try:
         with open_regular(path) as file:
@@ -39,7 +39,8 @@ def fields(path: Path) -> Iterator[Field]:
     except OSError as error:
         raise CacheError(f"{path}: cannot be read: {error.strerror}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        # mirrorlist-server's exporter writes over its file in place.
+        # "The exporter writes over the file in place, so a reader can meet half of it."
+        # (docs/mirrormanager.md#the-cache-file)
         raise CacheError(f"{path}: was written while it was read; try again when it is done")
 
 

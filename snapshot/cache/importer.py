@@ -1,4 +1,4 @@
-"""Turns mirrorlist-server's cache file into a snapshot, by the rules that hold for a database."""
+"""Imports mirrorlist-server's cache file as a snapshot, by the same rules as a database."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from snapshot.export.source import Progress, Rows
 
 
 def import_cache(cache: Path, job: Job, progress: Progress = silent) -> ExportResult:
-    """Import a cache file to a snapshot file; as `export`, from another origin."""
+    """Import a cache file to a snapshot file, as `export` does with a database."""
 
     def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
         return read_cache(cache, progress, left_out)
 
-    # mirrorlist-server's exporter has looked up the names already.
+    # HostNetblockCache: "names are resolved already" (docs/mirrormanager.md#the-cache-file).
     job = replace(job, resolve_dns=False)
     return publish_rows(Origin("cache", (cache,), read), job, progress=progress)

@@ -1,7 +1,7 @@
-"""The messages in mirrorlist-server's cache file, as far as they are read.
+"""The protobuf messages in mirrorlist-server's cache file, with the fields that are read.
 
-Source: docs/mirrormanager.md#the-cache-file, the fields' numbers and types. Text is taken as
-bytes, so that one name that is not UTF-8 costs one row and not the file.
+Numbers and types of the fields are those of docs/mirrormanager.md#the-cache-file. Text fields are
+declared as bytes, so that a name that is not UTF-8 costs one row and not the whole file.
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ _F = FieldDescriptorProto
 _TEXT, _NUMBER, _SIZE, _FLAG = _F.TYPE_BYTES, _F.TYPE_INT64, _F.TYPE_UINT64, _F.TYPE_BOOL
 _ONE, _MANY = _F.LABEL_OPTIONAL, _F.LABEL_REPEATED
 
-# Message, then its fields: name, number, type, how many. What stands in a cache as a message
-# within a message and is often the same is taken as bytes too, and parsed once.
+# Message, then its fields: name, number, type, label. Messages within messages are declared as
+# bytes too: many are equal, and equal ones need to be parsed only once.
 _MESSAGES = {
     "TextToText": [("key", 1, _TEXT, _ONE), ("value", 2, _TEXT, _ONE)],
     "TextToFlag": [("key", 1, _TEXT, _ONE), ("value", 2, _FLAG, _ONE)],
@@ -34,7 +34,7 @@ _MESSAGES = {
     ],
     "File": [("filename", 1, _TEXT, _ONE), ("details", 2, _TEXT, _MANY)],
     "FilesOfDirectory": [("directory", 1, _TEXT, _ONE), ("files", 2, _TEXT, _MANY)],
-    # `public` is Global; ByCountry and the two never read or never filled are passed over.
+    # `public` is called Global there. Fields that are never filled or not needed are not declared.
     "HostsOfDirectory": [
         ("directory", 1, _TEXT, _ONE),
         ("public", 2, _NUMBER, _MANY),

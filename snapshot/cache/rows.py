@@ -1,8 +1,8 @@
-"""The cache as rows of MirrorManager's tables, so that one set of rules makes the snapshot.
+"""Turns a cache into rows of MirrorManager's tables, so that the rules for a database hold for it.
 
-What the cache does not carry is not there: sites, host names, peer ASNs, change times, inactive
-hosts as such, further categories of a directory. Ids of hosts and URLs are the database's; those
-of everything else count entries of the cache.
+"Sites, names of hosts, peer ASNs, change times, inactive hosts as such, `always_up2date`, and
+further categories of a directory are not in the cache": docs/mirrormanager.md#what-the-cache-lacks.
+Hosts and URLs keep the ids of the database; all other rows get new ids in the cache's order.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from snapshot.export.source import (
 from snapshot.file.errors import CacheError
 
 _TIME, _HOSTS_OF_DIRECTORY, _FILES_OF_DIRECTORY = 1, 16, 5
-# Field number of the whole: a name for it here, and the message of each entry.
+# Field number in the file: our name for the map, and the message of each entry.
 _MAPS = {
     2: ("netblock_countries", "TextToText"),
     4: ("urls", "NumberToText"),
@@ -54,7 +54,7 @@ _MAPS = {
     15: ("netblocks", "TextToNumbers"),
 }
 _SITE = _VERSION = 1
-# For how many fields the progress bar stays as it is.
+# The progress bar moves once for this many fields.
 _FIELDS_A_STEP = 256
 
 Urls = dict[int, tuple[int, ...]]
@@ -62,10 +62,10 @@ Urls = dict[int, tuple[int, ...]]
 
 
 class Cache:
-    """What a cache file says, in the words of the file.
+    """The content of a cache file, not yet turned into rows.
 
-    `directories` maps a name to its subpath and a place in `carriers`, where equal lists of
-    hosts are one; `public` are the hosts that are in any list for everybody.
+    `directories` maps a name to its subpath and an index in `carriers`, which has each list of
+    hosts once. `public` has the hosts that are in the public list of some directory.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Cache:
         self._places: dict[bytes, int] = {}
 
     def take(self, number: int, value: bytes | int) -> None:
-        """Take one field of the whole; raises DecodeError, passes over what we do not know."""
+        """Take one field of the file; raises DecodeError; an unknown field is skipped."""
         if isinstance(value, int):
             self.time = value if number == _TIME else self.time
         elif number == _HOSTS_OF_DIRECTORY:
@@ -92,7 +92,7 @@ class Cache:
             self.maps[name].append((entry.key, entry.value))
 
     def _take_directory(self, found: Any) -> None:
-        # Whole subtrees have the same hosts, so most of these lists were seen before.
+        # Whole subtrees have the same hosts, so each list is parsed once.
         digest = hashlib.blake2b(b"".join(found.urls_of_hosts), digest_size=16).digest()
         index = self._places.setdefault(digest, len(self.carriers))
         if index == len(self.carriers):
@@ -169,12 +169,12 @@ def _rows(cache: Cache, left_out: LeftOutRows) -> Rows:
 
 
 def _text(value: bytes) -> str:
-    # Broken UTF-8 becomes what the rules refuse.
+    # Broken UTF-8 becomes surrogates, which the rules refuse.
     return value.decode("utf-8", "surrogateescape")
 
 
 def _pairs(entries: list[tuple[Any, Any]]) -> Iterator[tuple[int, tuple[Any, Any]]]:
-    """Yield each pair of a map with a number, one a value; bytes as text."""
+    """Yield each pair of key and single value with a number from 1 on; bytes become text."""
     pairs = (
         (key, value)
         for key, values in entries
@@ -186,12 +186,12 @@ def _pairs(entries: list[tuple[Any, Any]]) -> Iterator[tuple[int, tuple[Any, Any
 
 
 def _topdir(name: str, subpath: str) -> str:
-    """Return the topdir that a directory's subpath was counted from."""
+    """Return the topdir of a directory: its name without its subpath."""
     return name[: len(name) - len(subpath)].removesuffix("/") if subpath else name
 
 
 def _directory_ids(cache: Cache) -> dict[str, int]:
-    """Number everything that is named as a directory, in the order of the names."""
+    """Give a number to each directory that is named anywhere, in the order of the names."""
     topdirs = {_topdir(name, subpath) for name, (subpath, _) in cache.directories.items()}
     repositories = {_text(directory) for _, directory in cache.maps["repositories"]}
     files = {_text(one.directory) for one in cache.files}
@@ -200,10 +200,10 @@ def _directory_ids(cache: Cache) -> dict[str, int]:
 
 
 class _Categories:
-    """Topdirs with the URLs of their hosts, which is what a category is to a client.
+    """Categories found again: the cache has only topdirs and the URLs of their hosts.
 
-    Two categories may share a topdir and have other URLs on the same host: then the second one
-    is a category of its own here too.
+    Two categories may share a topdir and have different URLs on the same host. Then they are two
+    categories here too.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -227,7 +227,7 @@ class _Categories:
         return self._of[_topdir(directory, subpath), index]
 
     def _find(self, topdir: str, lists: "_Lists", urls: Urls) -> int:
-        """The first category of this topdir in which no host has other URLs, or a new one."""
+        """The first category of this topdir in which no host has different URLs, or a new one."""
         index = lists.fitting(urls)
         if index == len(lists.categories):
             lists.categories.append(len(self.topdirs))
@@ -242,20 +242,21 @@ class _Categories:
 
 
 class _Lists:
-    """The categories of one topdir, found by whom they contradict.
+    """The categories of one topdir, found by the URLs that their hosts have.
 
-    Sets of categories are integers with a bit for each, so that a thousand of them cost as much as
-    one: a cache in which every directory contradicts all others takes linear time.
+    Sets of categories are integers with one bit for each category, so that a thousand categories
+    cost as much as one. Even a cache in which each directory needs its own category takes linear
+    time.
     """
 
     def __init__(self) -> None:
         self.categories: list[int] = []
         self._having: dict[int, int] = {}
-        # Of those that have just these URLs of a host, the first one, and the bits from there on.
+        # For a host and its URLs: the first category that has them, and the bits from there on.
         self._alike: dict[tuple[int, tuple[int, ...]], tuple[int, int]] = {}
 
     def fitting(self, urls: Urls) -> int:
-        """Return the first place in which no host has other URLs; the one behind all if none."""
+        """Return the first place in which no host has different URLs, or the end of the list."""
         others = 0
         for pair in urls.items():
             having = self._having.get(pair[0], 0)
@@ -285,7 +286,8 @@ def _hosts(cache: Cache, asns: dict[int, int]) -> list[HostRow]:
             user_active=True,
             country=_text(countries.get(host, b"")),
             bandwidth_int=bandwidths.get(host),
-            # One that is nowhere for everybody is private, or carries nothing.
+            # "A host in 6 that is in no entry's 2 is private."
+            # (docs/mirrormanager.md#the-cache-file)
             private=host not in cache.public,
             asn=asns.get(host),
             asn_clients=True,
@@ -295,7 +297,7 @@ def _hosts(cache: Cache, asns: dict[int, int]) -> list[HostRow]:
 
 
 def _asns(cache: Cache) -> dict[int, int]:
-    """The ASN of each host; a host has one there."""
+    """The ASN of each host; in a cache a host has at most one."""
     return {host: asn for _, (asn, host) in _pairs(cache.maps["asns"])}
 
 
@@ -306,7 +308,9 @@ def _urls(cache: Cache, categories: _Categories, left_out: LeftOutRows) -> Itera
             if url in texts:
                 yield UrlRow(url, host_category, _text(texts[url]), False)
             else:
-                left_out.add("host_category_url", url, "named by a directory, and not there")
+                left_out.add(
+                    "host_category_url", url, "a directory names this URL, and it is missing"
+                )
 
 
 def _up2date(cache: Cache, categories: _Categories, ids: dict[str, int]) -> Iterator[Up2dateRow]:
@@ -324,7 +328,7 @@ def _repositories(
 ) -> Iterator[RepositoryRow]:
     disabled = {_text(prefix) for prefix, flag in cache.maps["disabled"] if flag}
     for id, (name, directory) in _pairs(cache.maps["repositories"]):
-        # An arch has no plus sign, a prefix may have one.
+        # Split at the last plus sign, because a prefix may have one and an arch has none.
         prefix, plus, arch = name.rpartition("+")
         if not plus:
             left_out.add("repository", id, "no plus sign between prefix and arch")
@@ -334,7 +338,8 @@ def _repositories(
 
 
 def _file_details(cache: Cache, ids: dict[str, int]) -> Iterator[FileDetailRow]:
-    # The rules put later ids of one time first; the cache has its order already.
+    # "Details of a file stand newest first" (docs/mirrormanager.md#the-cache-file). The rules put
+    # the higher id first if timestamps are equal, so ids fall here.
     id = 0
     for directory in cache.files:
         for file in (parse("File", one) for one in directory.files):
@@ -344,7 +349,7 @@ def _file_details(cache: Cache, ids: dict[str, int]) -> Iterator[FileDetailRow]:
                     id,
                     ids[_text(directory.directory)],
                     _text(file.filename),
-                    # 0 stands for NULL.
+                    # "0 stands for NULL" (docs/mirrormanager.md#the-cache-file).
                     found.timestamp or None,
                     found.size,
                     *(_text(getattr(found, name)) for name in ("md5", "sha1", "sha256", "sha512")),

@@ -1,23 +1,24 @@
-"""When to export: after changes have come to rest, soon in any case, and every so often.
+"""Decides when to export: shortly after a change, and regularly without one.
 
-Knows no clock and no database: times are arguments, in seconds of a clock that never goes back.
+This module uses no clock and no database: times are arguments, in seconds of a monotonic clock.
 """
 
-# Programs commit in several steps; the last one is waited for.
+# Programs commit in several steps, so an export waits until there was no change for this long.
 QUIET_SECONDS = 0.5
-# A database that changes all the time is exported nevertheless.
+# An export waits no longer than this for changes to end.
 GATHER_SECONDS = 1.0
-# Transactions of which no counter tells are mostly those of other tables and databases.
+# A transaction that no table's counter shows mostly concerns other tables or databases. Exports for
+# such transactions alone begin at least this far apart.
 UNSURE_SECONDS = 10.0
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 30.0
 _NEVER = float("-inf")
 
 
 class Agenda:
-    """What waits to be exported, and from when on it is due."""
+    """The changes that wait for an export, and when that export is due."""
 
     def __init__(self, every: float, now: float) -> None:
-        """Begin with an export at once; `every` is the longest time without one."""
+        """Make the first export due at once; `every` is the longest time between two exports."""
         self._every = every
         self._full_at = now
         self._first = self._last = 0.0
@@ -29,15 +30,15 @@ class Agenda:
 
     @property
     def reasons(self) -> list[str]:
-        """What waits, in the order in which it came; nothing when only the time has come."""
+        """Why to export, oldest first; empty if an export is due only because of `every`."""
         return list(self._reasons)
 
     def add(self, now: float, reasons: list[str], sure: bool = True) -> None:
-        """Add a change; one that is not sure is no hurry."""
+        """Add a change; one that is not `sure` may concern other tables, so its export can wait."""
         if not self._reasons:
             self._first = now
         elif sure and not self._sure:
-            # Now it is known what it was.
+            # The new reasons say what has changed, so the vague ones are dropped.
             self._reasons = {}
         self._last = now
         self._reasons |= dict.fromkeys(reasons)
@@ -53,9 +54,7 @@ class Agenda:
         return max(at, self._retry_at)
 
     def done(self, began: float, now: float) -> None:
-        """Take note of an export that has begun and ended well, or that had better not be tried
-        again before something changes.
-        """
+        """Record an export that succeeded, or that would fail again until something changes."""
         if self._reasons and not self._sure:
             self._unsure_since = began
         self._reasons, self._sure = {}, False
@@ -63,11 +62,11 @@ class Agenda:
         self._retry_at, self._failures = _NEVER, 0
 
     def failed(self, now: float) -> None:
-        """Take note of an export that is to be tried again: soon, then less and less often."""
+        """Record an export that failed and is to be tried again, after a pause that doubles."""
         pause = min(_FIRST_RETRY_SECONDS * 2.0**self._failures, _LAST_RETRY_SECONDS)
         self._retry_at = now + pause
         self._failures += 1
 
     def retry(self) -> None:
-        """Forget the pause after a failure: its cause seems to be gone."""
+        """End the pause after a failure, because its cause seems to be gone."""
         self._retry_at, self._failures = _NEVER, 0

@@ -1,4 +1,4 @@
-"""Sees that data files have changed and are at rest again."""
+"""Detects data files that have changed and are written completely."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,17 +7,18 @@ from snapshot.file.changes import FileState, state_of
 
 
 class DataFiles:
-    """Data files, and what they were like when they were last reported."""
+    """Data files, each with its state when it was last reported."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        """Take them as they are now, which is nothing to report."""
+        """Take the files; their present state counts as reported."""
         self._reported: dict[Path, FileState] = {file: state_of(file) for file in files}
         self._before = dict(self._reported)
 
     def changed(self) -> list[Path]:
-        """Return those that differ from what was reported, and are as they were at the last call.
+        """Return the files that differ from the reported state and rest since the last call.
 
-        A file that is just being written waits for the next call; each change is told once.
+        A file that is still being written is returned by a later call. Each change is reported
+        once.
         """
         now = {file: state_of(file) for file in self._reported}
         found = [

@@ -1,14 +1,14 @@
-"""What a probe sees of a database: enough to tell that something was committed, and where."""
+"""A look at a database: enough to tell that something was committed, and in which table."""
 
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 
 class Look(NamedTuple):
-    """What a database looked like at one moment.
+    """What a probe saw of a database at one moment.
 
-    `version` is another one whenever anything was committed at all, ours or not; `marks` are what
-    the database counts of each thing that an export reads, and may lag behind.
+    `version` changes with every commit, whatever it is about. `marks` has the database's own
+    counters by table, for the tables that an export reads; counters may be late.
     """
 
     version: str
@@ -27,24 +27,24 @@ class Probe(Protocol):
     """Looks at a database over one kept connection."""
 
     def look(self, since: Look | None) -> Look | None:
-        """Return what it looks like now; None while it is locked; raises DatabaseError.
+        """Return the present look; None while the database is locked; raises DatabaseError.
 
-        Returns `since` itself if nothing was committed after it. After an error the next look
-        connects anew.
+        Returns `since` itself if nothing was committed after it. After an error, the next look
+        opens a new connection.
         """
 
     def close(self) -> None:
         """Close the connection."""
 
     def shown(self) -> str:
-        """Say what is looked at, for people, without a password."""
+        """Return the database and what is looked at, for people, without a password."""
 
 
 def judge(before: Look | None, now: Look) -> tuple[LookResult, list[str]]:
-    """Compare two looks; the second value names what changed."""
+    """Compare two looks; the second value names the tables that changed."""
     if before is None:
         return LookResult.UNSURE, []
-    # What the marks say beyond that came late: it was there to be read before.
+    # Without a commit, different marks are late counters of changes that were exported already.
     if now.version == before.version:
         return LookResult.NOTHING, []
     names = [name for name in {**before.marks, **now.marks} if _differs(name, before, now)]

@@ -1,7 +1,7 @@
-"""The loop of a watch: look each second, export when the agenda says so, say what was done.
+"""The loop of a watch: look each second, export when the agenda says so, report what was done.
 
-What the probe saw before an export began is what later looks are compared with: a change that
-comes while the export reads is seen as a new one.
+Later looks are compared with the last look before the export began, not with one after it. So a
+change that is committed while an export reads counts as a new change.
 """
 
 import time
@@ -21,7 +21,7 @@ from snapshot.watch.look import Look, LookResult, Probe, judge
 from snapshot.watch.progress import Progress
 
 LOOK_SECONDS = 1.0
-# Whether changes have come to rest is known no sooner than somebody looks.
+# While changes wait, the watch looks more often, to see sooner that they have ended.
 _BUSY_LOOK_SECONDS = 0.25
 _LAST_CONNECT_SECONDS = 5.0
 UNSURE = "a transaction that no counter tells of"
@@ -35,17 +35,17 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Something that did not work; each reason is told once until all works again."""
+    """A look or an export failed; the same error is told once until an export succeeds."""
 
     error: BackendError
 
 
 class Recovered(NamedTuple):
-    """The database answers again."""
+    """The database answers again after failed looks."""
 
 
 class Missed(NamedTuple):
-    """An export that was made because its time had come found what no probe had seen."""
+    """A regular export (`every`) published a change that no look had seen."""
 
 
 Event = Done | Failed | Recovered | Missed
@@ -53,8 +53,9 @@ Export = Callable[[Last | None], ExportResult]
 
 
 class Watch:
-    """Exports a database whenever something in it changed; others put their reasons to export into
-    `triggers` at any time, from signal handlers and other threads.
+    """Exports a database whenever something in it changed.
+
+    Signal handlers and other threads may put reasons to export into `triggers` at any time.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
         each_step: Callable[[], object] = lambda: None,
     ) -> None:
-        """Take what looks, what exports, the data files and the longest time between exports.
+        """Take the probe, the export function, the data files, and the seconds between exports.
 
-        `each_step` is called at least every few seconds.
+        `every` is the longest time between two exports. `tell` receives each event. `each_step` is
+        called at least every few seconds.
         """
         self._each_step = each_step
         self._clock = clock
@@ -82,7 +84,7 @@ class Watch:
         self._files = DataFiles(files)
         self._tell = tell
         self._agenda = Agenda(every, now)
-        # What was seen last, and what was seen before the last export began.
+        # The last look, and the last look before the newest export began.
         self._seen: Look | None = None
         self._read: Look | None = None
         self._last: Last | None = None
@@ -92,7 +94,7 @@ class Watch:
         self._surprised = False
 
     def run(self) -> None:
-        """Go on until a signal ends it; an internal error is told, counted and survived."""
+        """Run until a signal ends the program; an internal error is told and counted."""
         try:
             while True:
                 try:
@@ -104,7 +106,7 @@ class Watch:
             self._probe.close()
 
     def count_refused(self) -> None:
-        """Count a thread that the system refused to begin."""
+        """Count a thread that the system refused to start."""
         self.progress.refused += 1
 
     def step(self) -> None:
@@ -161,7 +163,7 @@ class Watch:
         waiting = self._agenda.reasons
         if result is LookResult.CHANGED:
             if waiting == [UNSURE]:
-                # Counted already; now the counters tell where it was.
+                # This change is counted already; now the counters name its tables.
                 self._agenda.add(self._clock(), names)
             elif not waiting or self._seen is None or found.marks != self._seen.marks:
                 self._change(names)
@@ -194,7 +196,7 @@ class Watch:
 
     def _survive(self, error: Exception) -> None:
         self.progress.survived += 1
-        ours = BackendError(f"an error of ours: {error!r}")
+        ours = BackendError(f"internal error: {error!r}")
         with suppress(Exception):
             if str(ours) not in self._told:
                 traceback.print_exc()
@@ -210,13 +212,13 @@ class Watch:
             self._note(error)
             self._agenda.failed(self._clock())
         except BackendError as error:
-            # It would go the same way again: it waits for a change, or for its time.
+            # The same data would be refused again: wait for a change, or for `every`.
             self.progress.failed += 1
             self._note(error)
             self._read = before
             self._agenda.done(began, self._clock())
         except Exception as error:
-            # No memory, no thread, no more open files, or a fault of ours: none of them ends it.
+            # No memory, no thread, no more open files, or a bug: none of these ends a watch.
             self.progress.failed += 1
             self._survive(error)
             self._agenda.failed(self._clock())
@@ -224,7 +226,7 @@ class Watch:
             self._read = before
             self._agenda.done(began, self._clock())
             self._succeed(reasons, result, taken)
-        # What came meanwhile is seen at once, but a server that is gone is not asked all the time.
+        # Look at once for changes committed meanwhile, but keep the pause after failed looks.
         if not self._failed_looks:
             self._look_at = self._clock()
 

@@ -1,10 +1,10 @@
 """Looks at a PostgreSQL database: one or two statements on a kept connection.
 
-The numbers of running transactions tell that one ended, in any database of the server. Only then
-the counters of the tables are asked, which say where: they are written up to ten seconds after a
-commit that follows another one closely, and on a standby never. A table's file tells what no
-counter does: TRUNCATE, or a table restored under its old name. Nothing is installed, and every
-role may ask this.
+pg_current_snapshot() changes when a transaction ends, in any database of the server. Only then the
+probe reads the tables' counters, which say where. Counters are late by up to ten seconds if commits
+follow each other closely, and a standby has none. They miss TRUNCATE and a table that was restored
+under its old name, but both give the table another file, so its file number (pg_relation_filenode)
+is read too. The probe installs nothing, and every role may run its statements.
 """
 
 from typing import Any
@@ -18,13 +18,16 @@ from snapshot.export.source import TABLES
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
-# Not the newest transaction's number alone: one that began early may end late.
+# A snapshot lists the running transactions. The number of the newest transaction alone would not
+# do, because a transaction that began earlier may end later. After a restart of the server, nothing
+# is certain, so its start time is a part of the version.
 _VERSION = "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', {snapshot}())"
 _SNAPSHOT, _OLD_SNAPSHOT = "pg_current_snapshot", "txid_current_snapshot"
 _FIRST_WITH_SNAPSHOT = 130000
 
-# A name stands for a table, for a partitioned one, or for a view of some; in the end it is tables
-# that change.
+# A name may be a table, a partitioned table, or a view ("A view counts as its table.",
+# docs/mirrormanager.md#views-instead-of-tables). The query follows each name to the tables that
+# hold its rows, because only those have counters.
 _MARKS = """
 WITH RECURSIVE read(name, oid) AS (
     SELECT name, to_regclass(name)::oid FROM unnest(ARRAY[{tables}]) AS name
@@ -55,7 +58,7 @@ class PostgresqlProbe:
 
     def look(self, since: Look | None) -> Look | None:
         """Return what the database looks like now; see `Probe`."""
-        # Read anew for each connection: the password in the file may be a new one.
+        # The URL's file is read each time, because its password may have changed.
         url = parse_url(self._database)
         try:
             connection = self._connection or self._connect(url)
@@ -75,7 +78,7 @@ class PostgresqlProbe:
             connection.close()
 
     def shown(self) -> str:
-        """Say what is looked at, for people, without a password."""
+        """Return the database and what is looked at, for people, without a password."""
         return f"{display(parse_url(self._database))}: {len(TABLES)} tables' counters"
 
     def _connect(self, url: URL) -> psycopg.Connection[tuple[Any, ...]]:
@@ -91,7 +94,8 @@ class PostgresqlProbe:
     def _ask(
         connection: psycopg.Connection[tuple[Any, ...]], question: str
     ) -> list[tuple[Any, ...]]:
-        # One message. A setting of the session instead would outlive us in a pooler.
+        # All in one message, which costs one round trip. BEGIN READ ONLY instead of a setting of
+        # the session, which a connection pooler would pass on to its next client.
         cursor = connection.execute(f"BEGIN READ ONLY; {question}; COMMIT".encode())
         cursor.nextset()
         return cursor.fetchall()

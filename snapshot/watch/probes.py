@@ -7,6 +7,6 @@ from snapshot.watch.sqlite import SqliteProbe
 
 
 def make_probe(database: str) -> Probe:
-    """Return what looks at the database of a URL, not connected yet; raises DatabaseURLError."""
+    """Return the probe for the database of a URL, not connected yet; raises DatabaseURLError."""
     url = parse_url(database)
     return SqliteProbe(url) if database_file(url) else PostgresqlProbe(database)

@@ -1,13 +1,13 @@
-"""What a watch has done so far: counted for people, health checks and metrics."""
+"""The counts of a watch since its start, for people, health checks and metrics."""
 
 from msgspec import Struct
 
 
 class Progress(Struct):
-    """The counts of a watch, written by its loop and read by others.
+    """The counts of a watch, written by its loop, read by its admin pages.
 
-    Moments that end in `_at` are seconds since 1970; those that end in `_since` are of the clock
-    that never goes back (`time.monotonic`), for ages.
+    Times whose names end in `_at` are seconds since 1970. Times whose names end in `_since` are of
+    `time.monotonic`, so that ages are right after the clock was set.
     """
 
     started_since: float
@@ -40,15 +40,15 @@ class Progress(Struct):
 
     @property
     def mean_seconds(self) -> float:
-        """What an export takes on average, in seconds; 0 before the first one."""
+        """The mean duration of an export in seconds; 0 before the first one."""
         return self.all_seconds / self.exports if self.exports else 0.0
 
     def waiting(self, now: float) -> float:
-        """Return for how many seconds the oldest change waits; 0 without one."""
+        """Return for how many seconds the oldest change has waited; 0 if none waits."""
         return 0.0 if self.waiting_since is None else max(0.0, now - self.waiting_since)
 
     def since_success(self, now: float) -> float:
-        """Return the seconds since the last export that ended well, or since the start."""
+        """Return the seconds since the last successful export, or since the start."""
         return now - (self.started_since if self.success_since is None else self.success_since)
 
     def see(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Looks at a SQLite database: the number of its commits on a kept connection, and its file."""
+"""Looks at a SQLite database: PRAGMA data_version on a kept connection, and its file's state."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
 _NAME = "the database"
-# A writer who holds it for longer is not waited for: the next look comes.
+# If a writer has the file locked for longer than this, the look is left to the next second.
 _BUSY_SECONDS = 0.2
 
 
@@ -48,9 +48,13 @@ class SqliteProbe:
         except DatabaseError:
             self.close()
             raise
-        # The number is of this connection alone: after another one nothing can be told.
+        # "The integer values returned by two invocations of "PRAGMA data_version" from the same
+        # connection will be different if changes were committed to the database by any other
+        # connection in the interim" (https://sqlite.org/pragma.html#pragma_data_version). Values of
+        # two connections cannot be compared, so the connection's number is a part of the mark.
         mark = f"{self._opened} {commits}"
-        # Somebody who copies another file over this one may leave its number as it was.
+        # A file that is copied over this one may have the same data_version: time and size of the
+        # file tell that.
         look = Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {_NAME: mark})
         return since if look == since else look
 
@@ -61,7 +65,7 @@ class SqliteProbe:
             connection.close()
 
     def shown(self) -> str:
-        """Say what is looked at, for people."""
+        """Return the database and what is looked at, for people."""
         return f"{display(self._url)}: its commits"
 
     def _open(self) -> None:
