@@ -1,8 +1,8 @@
 """The tiers: which hosts are offered, and in which order.
 
-Source: docs/protocol.md#which-hosts-in-which-order. Reading order: `_STEPS` is the
-rule; each step's function names the candidates; `offer` walks the steps, and leaves to chance
-the order within each part; `draw` draws it.
+Source: docs/protocol.md#which-hosts-in-which-order. Reading order: `_STEPS` at the end is the rule,
+a row for each tier; a row's functions say when the tier is consulted and which hosts it names;
+`offer` walks the rows, without chance; `draw` draws the order within each part of an offer.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ class Tier(StrEnum):
 
 
 class Situation(Struct, frozen=True):
-    """Everything that decides about one answer, but chance."""
+    """Everything that decides about one client's list, except chance."""
 
     query: Query
     client: Client
@@ -45,11 +45,16 @@ class Situation(Struct, frozen=True):
 
     @property
     def urls(self) -> Mapping[int, Sequence[Url]]:
-        """The URLs under which each host would be listed; one without any is not there."""
+        """The URLs under which each host would be listed; a host without any is not among them.
+
+        docs/protocol.md#the-urls-of-a-host: "mirrorlist without `protocol`: one URL a host, the
+        first that is https, http or ftp. metalink without `protocol`: all of them, rsync too."
+        """
         query = self.query
         if query.metalink:
             only = None
         elif query.redirect:
+            # A client that follows a redirect speaks http and https; it may know nothing else.
             only = REDIRECT_PROTOCOLS
         else:
             only = DEFAULT_PROTOCOLS if query.wish.protocols is None else None
@@ -57,26 +62,33 @@ class Situation(Struct, frozen=True):
 
     @property
     def usable(self) -> Container[int]:
-        """The hosts that count as found and as enough: listed, with a URL for most clients.
+        """The hosts that count as found and as enough: those with a URL that most clients can use.
 
-        dnf and zypper pass over rsync in a metalink, which has it unless protocol= says otherwise.
+        docs/protocol.md#which-hosts-in-which-order: "In a metalink without `protocol=` a host with
+        rsync alone is listed but not counted, as dnf and zypper pass over it."
         """
+        # Such hosts as the only near ones would give dnf a metalink that it cannot use
+        # (docs/clients.md#urls-of-rsync-in-a-metalink).
         if self.query.metalink and self.protocols is None:
             return self.catalog.listed(self.target.category, None, DEFAULT_PROTOCOLS)
         return self.urls
 
     @property
     def enough(self) -> int:
-        """So many of these make the global tier needless: always one, as a list is not empty."""
+        """This many usable hosts make the global tier needless."""
+        # "fewer than `--minimum` (5) hosts so far, or none at all": with --minimum 0 a list
+        # without near hosts would be empty.
         return max(1, self.minimum)
 
     @property
     def protocols(self) -> frozenset[str] | None:
-        """The protocols asked for, None for all; without rsync if no list can show it the path."""
+        """The protocols asked for, None for all; without rsync if a list cannot show its path."""
         return writable(self.query.wish.protocols, self.target.path)
 
     def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the hosts that may be offered to clients of this country."""
+        """Return those of the hosts that may be offered to clients of this country."""
+        # "offered only to clients from those, but in the netblock and ASN tiers to all"
+        # (docs/protocol.md#which-hosts-in-which-order): so only the tiers of countries ask this.
         barred = self.catalog.barred(self.place.country)
         if barred.isdisjoint(hosts):
             return hosts
@@ -84,7 +96,7 @@ class Situation(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """Hosts of one tier whose order is left to chance: by bandwidth, or equally likely."""
+    """Hosts of one tier whose order is left to chance: weighted by bandwidth, or shuffled."""
 
     tier: Tier
     hosts: tuple[int, ...]
@@ -92,12 +104,14 @@ class Part(Struct, frozen=True):
 
 
 class Offer(Struct, frozen=True):
-    """All that chance does not decide: the parts in order, each host in one, with its URLs.
+    """All that chance does not decide: the parts in order, each host in one of them, with its URLs.
 
-    `nearer`: how many hosts before the global tier count as enough. What a heading says was used:
-    `netblock`: the netblock tier had a host; `asn`: the ASN if a listed host has it; `countries`:
-    those that had hosts in a tier of countries, and `GLOBAL` if it was consulted. `asked_found`:
-    country= found a host, so nothing was added after it.
+    `nearer` is how many usable hosts the tiers before the global one have. `asked_found` says that
+    country= found a host, so the client's own country and the world were not consulted.
+
+    The rest is for the heading of a text list: `netblock` says that the netblock tier had a host;
+    `asn` is the client's ASN if a listed host has it; `countries` are those that had hosts in a
+    tier of countries, and `GLOBAL` if that tier was consulted.
     """
 
     parts: list[Part]
@@ -119,22 +133,24 @@ class Offer(Struct, frozen=True):
         return {host: part.tier for part in self.parts for host in part.hosts}
 
 
-# Candidates by what the heading may name: a country. Other tiers leave that empty.
+# The candidates of a tier. The first of each pair is the country that the heading names for them:
+# "A country stands there if it has hosts in a tier of countries" (docs/protocol.md#the-text-list).
+# It is empty in the netblock and ASN tiers.
 Groups = list[tuple[str, tuple[int, ...]]]
 
 
 class _Progress(Struct):
-    """What the steps so far have found: groups by tier in order; `usable` hosts count."""
+    """What the steps so far have found: the groups of each tier; only `usable` hosts count."""
 
     found: dict[Tier, Groups]
     usable: Container[int]
 
     def hosts(self, tier: Tier) -> Iterable[int]:
-        """Return the hosts of a tier, group by group; none if it was not consulted."""
+        """Return the hosts of a tier, group by group; nothing for a tier that was not consulted."""
         return (host for _, hosts in self.found.get(tier, ()) for host in hosts)
 
     def has(self, *tiers: Tier) -> bool:
-        """Return whether some tiers have a host that counts."""
+        """Return whether any of the tiers has a usable host."""
         return any(host in self.usable for tier in tiers for host in self.hosts(tier))
 
     def asked_found(self) -> bool:
@@ -142,12 +158,15 @@ class _Progress(Struct):
         return self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
 
     def nearer(self) -> int:
-        """Return how many hosts that count are in the tiers before the global one."""
+        """Return how many usable hosts are in the tiers before the global one."""
+        # A set, because a host may be in the netblock tier and in its country's.
         tiers = [tier for tier in self.found if tier is not Tier.GLOBAL]
         return len({host for tier in tiers for host in self.hosts(tier) if host in self.usable})
 
 
 class _Step(Struct, frozen=True):
+    """A row of the rule: a tier, when it is consulted, whom it names, and how these are drawn."""
+
     tier: Tier
     applies: Callable[[Situation, _Progress], bool]
     candidates: Callable[[Situation], Groups]
@@ -169,7 +188,9 @@ def offer(situation: Situation) -> Offer:
 
 
 def stored_offer(situation: Situation) -> Offer:
-    """Offer all public hosts as they are stored, whatever the tiers are: nothing to draw."""
+    """Offer all public hosts in stored order, in one part and without tiers: nothing to draw."""
+    # "if making an answer fails, the client gets the public hosts in the order they are stored"
+    # (docs/protocol.md#internal-errors). Allowed countries are still kept.
     urls = situation.urls
     public = situation.allowed(situation.target.carriers.public)
     hosts = tuple([host for host in public if host in urls])
@@ -178,18 +199,19 @@ def stored_offer(situation: Situation) -> Offer:
 
 
 def near_offer(situation: Situation) -> Offer:
-    """Walk the tiers of netblocks and ASNs alone: nearly always nothing."""
+    """Walk the netblock and ASN tiers alone: for nearly all clients these have no host."""
     return _offer(situation, _STEPS[:_NEAR_STEPS])
 
 
 def geo_offer(situation: Situation) -> Offer:
-    """Walk the tiers of countries alone, which all clients of a country share."""
+    """Walk the tiers of countries alone: the same for all clients of a country."""
     return _offer(situation, _STEPS[_NEAR_STEPS:])
 
 
 def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
     progress = _Progress({}, situation.usable)
     for step in steps:
+        # `applies` sees what the nearer tiers found: the rows must be walked in order.
         if step.applies(situation, progress):
             progress.found[step.tier] = step.candidates(situation)
     parts, urls = _parts(situation, progress)
@@ -198,7 +220,9 @@ def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
         parts=parts,
         urls=urls,
         nearer=progress.nearer(),
+        # Also if its hosts have no URL for this list: so does mirrorlist-server's heading.
         netblock=bool(progress.found.get(Tier.NETBLOCK)),
+        # "`Using ASN N ` if a listed host has the ASN" (docs/protocol.md#the-text-list).
         asn=situation.place.asn if any(h in urls for h in progress.hosts(Tier.ASN)) else None,
         countries=list(dict.fromkeys(countries)),
         asked_found=progress.asked_found(),
@@ -208,12 +232,16 @@ def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
 def _parts(
     situation: Situation, progress: _Progress
 ) -> tuple[list[Part], Mapping[int, Sequence[Url]]]:
-    """Put each host that has a URL into the first part that has it."""
+    """Put each host that has a URL into the first part that names it.
+
+    "A host stands once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
+    """
     parts, urls, seen = [], situation.urls, set[int]()
     for step in _STEPS:
         groups = [hosts for _, hosts in progress.found.get(step.tier, ())]
         if step.by_bandwidth and len(groups) > 1:
-            # Countries are drawn together; near groups follow each other, longest prefix first.
+            # Several countries are drawn as one part. Groups of netblocks stay apart: "longest
+            # prefix first, equal ones shuffled".
             groups = [tuple(dict.fromkeys(host for hosts in groups for host in hosts))]
         for hosts in groups:
             listed = tuple([host for host in hosts if host in urls and host not in seen])
@@ -223,7 +251,11 @@ def _parts(
     return parts, urls
 
 
+# When a tier is consulted: the column "when" of docs/protocol.md#which-hosts-in-which-order.
+
+
 def _near(situation: Situation, progress: _Progress) -> bool:
+    # A client that names a country asks for the hosts there, not for those nearby.
     return situation.query.wish.near and not situation.query.wish.countries
 
 
@@ -232,10 +264,13 @@ def _asked(situation: Situation, progress: _Progress) -> bool:
 
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
+    # "and none found in those countries": the continent stands in for them.
     return bool(situation.query.wish.countries) and not progress.has(Tier.COUNTRY_ASKED)
 
 
 def _own(situation: Situation, progress: _Progress) -> bool:
+    # "nothing found by `country=`": once it found a host, the list ends with what was asked for,
+    # however short the list is.
     return not progress.asked_found()
 
 
@@ -243,12 +278,17 @@ def _too_few(situation: Situation, progress: _Progress) -> bool:
     return not progress.asked_found() and progress.nearer() < situation.enough
 
 
+# Which hosts a tier names: the column "hosts" of the same table.
+
+
 def _by_netblock(situation: Situation) -> Groups:
-    # A tunnelled client may be known by its literal address; only else by its IPv4 one.
+    # A host may have named the literal address of a 6to4 or Teredo client; only where nobody did
+    # that, the IPv4 address within it counts (docs/protocol.md#whose-address-counts).
     catalog, near = situation.catalog, situation.client.near
     carriers = situation.target.carriers
     for address in dict.fromkeys((near, near.tunnelled)):
         named = (netblock.hosts for netblock in catalog.netblocks(address))
+        # `in carriers`, not in the public ones: this is where private hosts are offered.
         carrying = (tuple(host for host in hosts if host in carriers) for hosts in named)
         groups = [("", hosts) for hosts in carrying if hosts]
         if groups:
@@ -257,6 +297,7 @@ def _by_netblock(situation: Situation) -> Groups:
 
 
 def _by_asn(situation: Situation) -> Groups:
+    # Of all carriers as well: private hosts are offered to clients of their ASNs.
     asn, carriers = situation.place.asn, situation.target.carriers
     if asn is None:
         return []
@@ -269,6 +310,7 @@ def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
     for country in countries:
         hosts = carriers.public if country == GLOBAL else carriers.by_country.get(country, ())
         hosts = hosts and situation.allowed(hosts)
+        # A country without hosts is not named in the heading.
         if hosts:
             groups.append((country, hosts))
     return groups
@@ -279,6 +321,7 @@ def _by_country_asked(situation: Situation) -> Groups:
 
 
 def _by_continent_asked(situation: Situation) -> Groups:
+    # "the other countries of their continents", in the order asked for; each of them once.
     asked = situation.query.wish.countries
     around = [other for country in asked for other in situation.catalog.neighbours(country)]
     return _by_countries(situation, dict.fromkeys(around))
@@ -292,7 +335,7 @@ def _by_continent(situation: Situation) -> Groups:
     own, continents = situation.place, situation.catalog.continents
     if own.continent is None:
         return []
-    # Of the countries that have hosts, as they are fewer than those of a continent.
+    # Walk the countries that have hosts: they are fewer than the countries of a continent.
     around = sorted(
         country
         for country in situation.target.carriers.by_country
@@ -302,10 +345,12 @@ def _by_continent(situation: Situation) -> Groups:
 
 
 def _by_nothing(situation: Situation) -> Groups:
-    # Consulted, so it stands in the heading, even if it adds nobody.
+    # "`country = global ` whenever the global tier was consulted" (docs/protocol.md#the-text-list),
+    # even if it adds no host; so the group is there without hosts too.
     return [(GLOBAL, situation.allowed(situation.target.carriers.public))]
 
 
+# `by_bandwidth` is "weighted" in the table; near hosts are shuffled, as mirrorlist-server does it.
 _STEPS = (
     _Step(Tier.NETBLOCK, _near, _by_netblock, by_bandwidth=False),
     _Step(Tier.ASN, _near, _by_asn, by_bandwidth=False),
@@ -315,4 +360,5 @@ _STEPS = (
     _Step(Tier.CONTINENT, _own, _by_continent, by_bandwidth=True),
     _Step(Tier.GLOBAL, _too_few, _by_nothing, by_bandwidth=True),
 )
+# The rows of the netblock and ASN tiers; all behind them are tiers of countries.
 _NEAR_STEPS = 2
