@@ -1,4 +1,7 @@
-"""Why a list is empty: said with 404, as an empty list tells nobody why."""
+"""Why a list is empty: the text of a 404, because an empty list would say nothing to anybody.
+
+Source: docs/protocol.md#errors.
+"""
 
 from mirrorlist.errors import NotFound
 from mirrorlist.lists.selection import Situation
@@ -6,9 +9,9 @@ from mirrorlist.request.query import Query, echo
 
 
 def why_nothing(situation: Situation) -> NotFound:
-    """Return the error for a list without hosts: what all public hosts of a directory lack.
+    """Return the error for a list without hosts: it says what all public hosts of a directory lack.
 
-    Private hosts are not spoken of: a directory that these alone carry is carried by nobody.
+    "nobody has it, or private hosts alone, of which a stranger learns nothing".
     """
     name, public = echo(situation.target.name), situation.target.carriers.public
     if not public:
@@ -20,7 +23,7 @@ def why_nothing(situation: Situation) -> NotFound:
 
 
 def protocols_asked(query: Query) -> str:
-    """Return what a URL must be to stand in a list, as a part of a sentence about one."""
+    """Return what a URL must have to stand in a list: the end of the sentence "has no URL ..."."""
     if query.redirect and not query.metalink:
         also = "" if query.wish.protocols is None else f" and {_named(query)}"
         return f"with protocol http or https, which a redirect needs{also}"

@@ -1,6 +1,7 @@
 """Why these mirrors: each host of an answer with its tier, each other host with the reason.
 
-Takes the plan that the answer is made of, and draws its hosts by the same functions.
+An explanation is made from the answer's own plan, and draws the hosts by the same functions.
+Source: docs/protocol.md#why-these-hosts.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ MOST_PATH = 512
 
 
 def explain(plan: Plan, client: Client, place: Place, rng: Random, now: float) -> Explanation:
-    """Return an answer with its reasons: with the same chance the hosts are those that are sent."""
+    """Return an answer with its reasons; the same seed gives the same hosts as in the answer."""
     catalog, target = plan.catalog, plan.target
     situation = plan.situation(client, place)
     found = offer(situation)
@@ -44,8 +45,8 @@ def explain(plan: Plan, client: Client, place: Place, rng: Random, now: float) -
 def plan_any(query: Query, catalog: Catalog, minimum: int) -> Plan:
     """Plan the metalink of a query, or its mirrorlist if there are no checksums for one.
 
-    For a question that does not say which of the two it means, as `/explain` and `ask`. Raises
-    QueryError where the answer would be an error.
+    For questions that do not say which of the two they mean: `/explain` and `mirrorlist ask`.
+    Raises QueryError where the answer would be an error.
     """
     try:
         return Plan(structs.replace(query, metalink=True), catalog, minimum)
@@ -54,7 +55,7 @@ def plan_any(query: Query, catalog: Catalog, minimum: int) -> Plan:
 
 
 def _listed(hosts: Sequence[int], found: Offer, path: Path, catalog: Catalog) -> list[Listed]:
-    # What a client thinks up is not repeated for each URL.
+    # A path that a client made long is not repeated for each URL.
     most = 1 if len(path.encoded) > MOST_PATH else None
     tiers = found.tiers
     return [
@@ -70,7 +71,8 @@ def _listed(hosts: Sequence[int], found: Offer, path: Path, catalog: Catalog) ->
 
 
 def _client_seen(client: Client, place: Place) -> ClientSeen:
-    # For which networks of others the database has a country is nothing to ask out one by one.
+    # "whether the country of an `ip=` is the database's or GeoIP's is not told" to strangers: else
+    # they could find out, address by address, which networks the database knows.
     is_own = client.is_ours or client.source != "ip=" or client.near == client.geo
     return ClientSeen(
         address=str(client.geo),
@@ -96,7 +98,8 @@ def _excluded(situation: Situation, found: Offer) -> list[Excluded]:
 def _is_public(index: int, host: Host, catalog: Catalog) -> bool:
     """Return whether a host could stand in some list that strangers get.
 
-    Which others there are, and what is switched off by whom, is no business of theirs.
+    "A stranger [...] sees [...] of the others the active, public ones with a public URL"; which
+    other hosts there are, and who switched them off, is the mirror admins' business.
     """
     return (
         not host.private
@@ -114,7 +117,8 @@ def _make_excluded(host: Host, code: Reason, detail: object) -> Excluded:
 def _public_reason(
     index: int, host: Host, situation: Situation, found: Offer
 ) -> tuple[Reason, object]:
-    """The reason for a stranger: what a host has beside its public URLs is not said."""
+    """Return the reason for a stranger, who learns nothing of a host but its public URLs."""
+    # NO_PUBLIC_URL would tell that the host has private URLs in this category.
     catalog, category = situation.catalog, situation.target.category
     if not catalog.urls(category, index):
         return Reason.NO_CATEGORY, catalog.categories[category].name
@@ -122,7 +126,7 @@ def _public_reason(
 
 
 def _reason(index: int, host: Host, situation: Situation, found: Offer) -> tuple[Reason, object]:
-    """The first rule on the way from the database to the list that stops a host."""
+    """Return the first rule on the way from the database to the list that keeps a host out."""
     catalog, target = situation.catalog, situation.target
     if host.inactive:
         return Reason.INACTIVE, switched_off(host.inactive)

@@ -14,10 +14,10 @@ _NAMES_SHOWN = 6
 
 
 class SnapshotUsed(Struct, frozen=True):
-    """The snapshot an answer comes from; age in seconds since its database was read."""
+    """The snapshot that an answer comes from."""
 
     id: str
-    """Which snapshot."""
+    """The snapshot's id."""
     age: int
     """Seconds since its database was read."""
 
@@ -28,34 +28,34 @@ class ClientSeen(Struct, frozen=True):
     address: str
     """The address that is believed."""
     source: str
-    """How it is known: `peer`, `x-forwarded-for`, `ip=`, `--ip`, or `unknown`."""
+    """Where the address comes from: `peer`, `x-forwarded-for`, `ip=`, `--ip`, or `unknown`."""
     country: str
     """Two letters, or N/A."""
     country_source: str
-    """How the country is known: the GeoIP data by name, `netblock_country`, or `by ip=`."""
+    """Where the country comes from: the GeoIP data by name, `netblock_country`, or `by ip=`."""
     continent: str | None
     """Two letters."""
     asn: int | None
-    """Its AS number, if it is that of a host."""
+    """The client's AS number, if a host has it too."""
 
 
 class Listed(Struct, frozen=True):
-    """A host of the answer, in its order; URLs as the client gets them."""
+    """A host of the answer, in the order of the list."""
 
     id: int
     """MirrorManager's number of the host."""
     name: str
     """The host's name."""
     tier: Tier
-    """How near it is: the first tier that has it."""
+    """How near the host is: the first tier that has it."""
     urls: list[str]
-    """As the client gets them."""
+    """Its URLs as the client gets them."""
     country: str = ""
     """Two letters."""
 
 
 class Excluded(Struct, frozen=True):
-    """A host that is not in the answer, and why."""
+    """A host that is not in the answer, with the reason."""
 
     id: int
     """MirrorManager's number of the host."""
@@ -64,18 +64,18 @@ class Excluded(Struct, frozen=True):
     reason: str
     """Why it is not in the answer, for people."""
     country: str
-    """The host's country where its reason is that of the whole country, else empty."""
+    """The host's country if its reason holds for all hosts there, else empty."""
     code: Reason
     """The same reason for programs (docs/protocol.md#why-these-hosts)."""
 
     @property
     def rule(self) -> str:
-        """The reason without the country that it begins with."""
+        """The reason without the country at its beginning."""
         return self.reason[len(opening(self.code, self.country)) :]
 
 
 class Explanation(Struct, frozen=True, omit_defaults=True):
-    """An answer with its reasons; `error` is what is answered if no host is left."""
+    """An answer with its reasons."""
 
     snapshot: SnapshotUsed
     client: ClientSeen
@@ -86,13 +86,13 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
     hosts: list[Listed]
     excluded: list[Excluded]
     error: str | None = None
-    """What is answered instead of a list; absent where there is a list."""
+    """The error that is answered instead of a list; absent where there is a list."""
 
 
 def as_text(found: Explanation, width: int = DEFAULT_WIDTH) -> str:
-    """Return an explanation for people, without an end of line at the end.
+    """Return an explanation for people, without a line end after the last line.
 
-    Lines are at most `width` columns, but for names, paths and URLs that are longer alone.
+    Lines have at most `width` columns, except where a name, a path or a URL alone is longer.
     """
     lines = [*_heading(found), "", *_hosts(found.hosts, width)]
     if found.excluded:
@@ -117,6 +117,7 @@ def _heading(found: Explanation) -> Iterable[str]:
 def _hosts(hosts: list[Listed], width: int) -> list[str]:
     if not hosts:
         return ["no host is left"]
+    # First URLs mostly end with the same path: it is said once, to keep lines short.
     ending = _common_ending([host.urls[0] for host in hosts])
     rows: list[tuple[str, ...]] = [("#", "tier", "in", "host")]
     rows += [(str(at), one.tier, one.country, one.name) for at, one in enumerate(hosts, 1)]
@@ -133,24 +134,25 @@ def _hosts(hosts: list[Listed], width: int) -> list[str]:
 
 
 def _common_ending(urls: list[str]) -> str:
-    """Return the path that all of several URLs end with, from a slash on."""
+    """Return the path that all the URLs end with, from a slash on; empty for a single URL."""
     if len(urls) < 2:
         return ""
     ending = urls[0]
     for url in urls:
-        # Shorter and shorter, until this one ends so too.
+        # Shorten it until this URL ends with it too.
         while not url.endswith(ending):
             ending = ending[1:]
     slash = ending.find("/")
-    # What is left of each must show at least its host.
+    # Equal URLs would leave nothing to show: each must keep at least its host's name.
     return "" if slash < 0 or "://" in ending else ending[slash:]
 
 
 def _excluded(excluded: list[Excluded], width: int) -> Iterable[str]:
-    """Yield each rule with its hosts; those that were only too far away come last, counted."""
+    """Yield each rule with its hosts; rules that hold for whole countries come last, counted."""
     rules: dict[str, list[Excluded]] = defaultdict(list)
     for host in excluded:
         rules[host.rule].append(host)
+    # Of both kinds the rules with the fewest hosts come first.
     groups = sorted(rules.items(), key=lambda item: (bool(item[1][0].country), len(item[1])))
     for reason, hosts in groups:
         count = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}"

@@ -1,9 +1,9 @@
 """What a list says of a host: its URLs as they are rendered, made once and shared by all lists.
 
-A *template* is the part of a list that names the hosts, with `PATH` wherever the path of what was
-asked for belongs: one template serves every directory that the same hosts carry. It is one piece
-of memory: the same as references to shared pieces is three times slower, as a request then waits
-for memory at a hundred places.
+A *template* is the part of a list that names the hosts, with `PATH` in place of the path that is
+asked for: one template serves every directory that the same hosts carry. It is one piece of memory,
+because a list of references to shared pieces was three times slower: reading a hundred pieces waits
+a hundred times for memory.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from snapshot.file.model import Host
 
 MAX_PREFERENCE = 100
 _LISTING_BYTES = 500
-# Stands for the path; no URL and no path can have it.
+# Stands for the path; no URL and no path can hold a NUL.
 PATH = b"\0"
 _RSYNC = f"{RSYNC}:".encode()
 _PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
 
 
 class ListKind(IntEnum):
-    """What is made of the hosts."""
+    """The kind of answer that is made of the hosts."""
 
     METALINK = 0
     TEXT = 1
@@ -33,25 +33,25 @@ class ListKind(IntEnum):
 
 
 class Listing:
-    """A host under the URLs that a kind of list gives for it; equal ones are one object."""
+    """A host with the URLs that a kind of list gives for it; equal ones are one object."""
 
     __slots__ = ("__weakref__", "around", "inverse", "lines", "number", "urls", "weight")
 
     def __init__(self, urls: Sequence[Url], host: Host, number: int) -> None:
-        """Take the URLs in their order, and a number by which others know it."""
+        """Take the URLs in their order, and a number that stands for the listing in digests."""
         self.number = number
         self.urls = urls
         self.weight = host.bandwidth
         self.inverse = 1.0 / host.bandwidth
         bases = [url.base.replace("\0", "?") for url in urls]
-        # What a text list says.
+        # The host's lines in a text list.
         self.lines = "".join(f"{base}\0\n" for base in bases).encode()
-        # What a metalink says, around the preference, which stands in each URL's element.
+        # The host's elements in a metalink, cut where the preference belongs: once in each URL.
         self.around = _around([url.protocol for url in urls], bases, host)
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes, with its place among others."""
+        """About how many bytes it takes, with its entry in the table of all listings."""
         return _LISTING_BYTES + len(self.lines) + sum([40 + len(one) for one in self.around])
 
 
@@ -64,14 +64,15 @@ def _around(protocols: Sequence[str], bases: Sequence[str], host: Host) -> tuple
     ]
     private = ' mm0:private="True"' if host.private else ""
     closing = [f'"{private}>{escape(base)}\0</url>\n' for base in bases]
+    # The preferences go between: opening, then closing and next opening, ..., then closing.
     pieces = zip(["", *closing], [*opening, ""], strict=True)
     return tuple([f"{before}{after}".encode() for before, after in pieces])
 
 
 class Filling(Struct, frozen=True):
-    """What stands for the path in a list: percent-encoded; `raw` for rsync, None if it is equal.
+    """A path as it fills a template: percent-encoded, and `raw` for rsync, or None if it is equal.
 
-    `opening` is what stands before each URL.
+    `opening` is the byte before each URL.
     """
 
     encoded: bytes
@@ -79,7 +80,9 @@ class Filling(Struct, frozen=True):
     opening: bytes
 
     def of(self, template: bytes) -> bytes:
-        """Return the list of a template; few paths differ, and only these cost a second look."""
+        """Return the list of a template."""
+        # "raw behind `rsync://`: rsync decodes nothing" (docs/protocol.md#the-urls-of-a-host). Few
+        # paths differ when they are encoded, so nearly always one replacement does.
         if self.raw is None:
             return template.replace(PATH, self.encoded)
         *pieces, last = template.split(PATH)
@@ -92,7 +95,8 @@ class Filling(Struct, frozen=True):
 
 
 def filling(path: Path, kind: ListKind) -> Filling:
-    """Return what stands for a path in lists of a kind."""
+    """Return what fills a path into templates of a kind."""
+    # "in a metalink XML's escapes are the only ones" of a raw path.
     encoded, raw = path.encoded, path.raw or ""
     if kind is ListKind.METALINK:
         encoded, raw = escape(encoded), escape(raw)
@@ -101,7 +105,7 @@ def filling(path: Path, kind: ListKind) -> Filling:
 
 
 def make_template(listings: Sequence[Listing], kind: ListKind) -> bytes:
-    """Return the template of a list; a redirect needs none."""
+    """Return the template of a list; that of a redirect is empty."""
     if kind is ListKind.METALINK:
         return metalink_template(listings)
     return text_template(listings) if kind is ListKind.TEXT else b""
@@ -109,17 +113,19 @@ def make_template(listings: Sequence[Listing], kind: ListKind) -> bytes:
 
 def metalink_template(listings: Sequence[Listing]) -> bytes:
     """Return the resources of a metalink: about 0.2 us a host."""
-    # The hundredth host and all behind it have the last preference.
+    # "100 for the first host, one less for each further one, never below 1"
+    # (docs/protocol.md#the-metalink).
     preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
     return b"".join(map(bytes.join, preferences, [one.around for one in listings]))
 
 
 def text_template(listings: Sequence[Listing]) -> bytes:
-    """Return the lines of a text list, and the end of the line before them."""
+    """Return the lines of a text list, after the line feed that ends its heading."""
     return b"\n" + b"".join([one.lines for one in listings])
 
 
 def first_lines(template: bytes, most: int) -> bytes:
-    """Return the template of a text list with so many lines at most."""
+    """Return the template of a text list, cut after this many lines at most."""
+    # One more for the line feed that a template begins with, and one for what is cut off.
     lines = template.split(b"\n", most + 1)
     return template if len(lines) < most + 2 else b"\n".join(lines[:-1]) + b"\n"

@@ -1,9 +1,6 @@
 """Metalink 3.0 as dnf, yum and zypper read it.
 
-Source: docs/protocol.md#the-metalink, docs/clients.md#order-and-preference and
-docs/clients.md#order-and-case-of-hashes. librepo goes by the order of the document, zypper, aria2
-and yum by preference, so both say the same. Hashes stand in the order md5, sha1, sha256, sha512
-and in lower case: upper case breaks dnf, sha512 first makes wget2 loop.
+Source: docs/protocol.md#the-metalink, docs/clients.md#the-metalink.
 """
 
 import re
@@ -19,20 +16,27 @@ _BEFORE_DATE = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
     '<metalink version="3.0" xmlns="http://www.metalinker.org/" type="dynamic" pubdate="'
 )
+# librepo finds alternates by the text `mm0:`, yum 3 and aria2 go by the first namespace
+# (docs/clients.md#namespaces-and-the-prefix-mm0).
 _AFTER_DATE = '" generator="mirrormanager" xmlns:mm0="http://fedorahosted.org/mirrormanager">\n'
+# sha512 last: "wget2 uses the first hash that it supports, and cuts sha512 short: with sha512 first
+# it never ends" (docs/clients.md#order-and-case-of-hashes).
 _HASHES = ("md5", "sha1", "sha256", "sha512")
-# XML 1.0 has no way at all to write these.
+# "For compatibility, the string "--" (double-hyphen) MUST NOT occur within comments"
+# (https://www.w3.org/TR/xml/#sec-comments).
 _TWO_HYPHENS = re.compile("-(?=-)")
+# Characters that XML 1.0 cannot hold, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def head(pubdate: str) -> bytes:
-    """Return the document's first lines, which say when it was made."""
+    """Return the document's first lines, with the time when it is made."""
     return f"{_BEFORE_DATE}{pubdate}{_AFTER_DATE}".encode()
 
 
 def opening(file: str, details: Sequence[FileDetail]) -> bytes:
-    """Return what follows them, up to the first URL; `details` are newest first."""
+    """Return what follows the head, up to the first URL; `details` are newest first."""
+    # A single `file`: "aria2 downloads every `file`" (docs/clients.md#one-file-in-a-document).
     lines = [
         f" <files>\n  <file name={quoteattr(file)}>\n",
         *_versions(details),
@@ -42,14 +46,19 @@ def opening(file: str, details: Sequence[FileDetail]) -> bytes:
 
 
 def render_error(pubdate: str, text: str) -> bytes:
-    """Return an error as a document without files; its text is a comment."""
-    # Two hyphens would end the comment.
+    """Return an error as a document without files, with the text in a comment.
+
+    "a metalink's error has no `file`", or a client takes it for a list
+    (docs/clients.md#an-error-is-not-a-list).
+    """
     comment = _TWO_HYPHENS.sub("- ", _NOT_XML.sub("?", text))
     return head(pubdate) + f"<!-- {comment}\n-->\n</metalink>\n".encode()
 
 
 def _versions(details: Sequence[FileDetail]) -> Iterable[str]:
     yield from _details(details[0], "   ")
+    # "librepo and yum 3 take a file that matches the newest version or any alternate": mirrors that
+    # are a little behind stay usable (docs/clients.md#alternates).
     if len(details) > 1:
         yield "   <mm0:alternates>\n"
         for detail in details[1:]:
@@ -67,6 +76,7 @@ def _details(detail: FileDetail, indent: str) -> Iterable[str]:
     yield f"{indent}<verification>\n"
     for kind in _HASHES:
         value: bytes = getattr(detail, kind)
+        # `hex()` gives lower case: "upper case never matches" in librepo.
         if value:
             yield f'{indent} <hash type="{kind}">{value.hex()}</hash>\n'
     yield f"{indent}</verification>\n"

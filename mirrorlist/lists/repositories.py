@@ -1,4 +1,7 @@
-"""All repositories that can be asked for, rendered once for each snapshot."""
+"""The list of all repositories that can be asked for, rendered once for each snapshot.
+
+Source: docs/protocol.md#the-endpoints.
+"""
 
 import weakref
 from enum import Enum
@@ -10,12 +13,12 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.process.jobs import Check
 from mirrorlist.request.query import spelling
 
-# Between two looks whether anybody waits.
+# This many rows are rendered between two checks whether the client is still there.
 _STEP = 256
 
 
 class Form(Enum):
-    """How they are listed."""
+    """The form of the list, by its media type."""
 
     TEXT = "text/plain"
     JSON = "application/json"
@@ -31,7 +34,7 @@ class RepositoryRow(TypedDict):
     directory: str
     """Its directory."""
     disabled: bool
-    """Whether it is not answered at present."""
+    """Whether it is switched off: no list of it is answered at present."""
 
 
 class RepositoryListing(TypedDict):
@@ -43,21 +46,21 @@ class RepositoryListing(TypedDict):
 
 
 class Repositories:
-    """The lists of one catalog's repositories: some 150 bytes for each repository and form."""
+    """The lists of one catalog's repositories: about 150 bytes for each repository and form."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        # Not to keep a catalog that was swapped out.
+        """Begin without a list."""
+        # A weak reference: it does not keep a catalog in memory that was swapped out.
         self._of: weakref.ref[Catalog] | None = None
         self._bodies: dict[Form, bytes] = {}
 
     def kept(self, catalog: Catalog, form: Form) -> bytes | None:
-        """Return a list if it is there already."""
+        """Return the list of a catalog if it was rendered already, else None."""
         is_same = self._of is not None and self._of() is catalog
         return self._bodies.get(form) if is_same else None
 
     def keep(self, catalog: Catalog, form: Form, body: bytes) -> bytes:
-        """Keep a list in the place of those of another catalog, and return it."""
+        """Keep a list, drop those of any other catalog, and return the list."""
         if self._of is None or self._of() is not catalog:
             self._of, self._bodies = weakref.ref(catalog), {}
         self._bodies[form] = body
@@ -65,9 +68,13 @@ class Repositories:
 
 
 def render(catalog: Catalog, form: Form, check: Check) -> bytes:
-    """Return a list: takes some milliseconds, and is not to be called where lists are answered."""
+    """Return the list of a catalog's repositories.
+
+    This takes milliseconds, so it runs in a thread and not on the event loop that answers clients.
+    """
     known = catalog.snapshot.repositories
     if form is Form.TEXT:
+        # Each line can be asked for as it stands, so a disabled repository has no line.
         lines = [
             f"repo={spelling(one.prefix)}&arch={spelling(one.arch)}\n"
             for one in known

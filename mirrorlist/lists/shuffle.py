@@ -15,10 +15,11 @@ def shuffled(hosts: Iterable[int], rng: Random) -> list[int]:
 def weighted(hosts: Iterable[int], weights: Sequence[int], rng: Random) -> list[int]:
     """Return the hosts drawn one by one, each with a chance proportional to its weight.
 
-    Equal to sorting by random() ** (1 / weight), largest first (Efraimidis and Spirakis 2006);
-    the logarithm keeps large weights apart. `weights` are above 0 and indexed by host. Costs
-    about 0.3 us a host.
+    `weights` are above 0 and indexed by host. Costs about 0.3 us a host.
     """
+    # Drawing one by one equals sorting by random() ** (1 / weight), largest first (Efraimidis and
+    # Spirakis 2006). Its logarithm sorts alike, and keeps large weights apart, whose powers would
+    # all round to 1. 1.0 - draw() is never 0, which has no logarithm.
     draw = rng.random
     keys = {host: log(1.0 - draw()) / weights[host] for host in hosts}
     return sorted(keys, key=keys.__getitem__, reverse=True)

@@ -22,10 +22,10 @@ from mirrorlist.request.query import Query, echo, spelling
 from snapshot.file.model import FileDetail
 
 METADATA = "repomd.xml"
-# librepo asks twelve times (docs/clients.md#twelve-tries); with the frame of a metalink around
-# it, under 1 KiB.
+# librepo asks for it twelve times, "so its body is under 1 KiB", with a metalink's frame around it
+# (docs/clients.md#the-answer-to-an-unknown-repository).
 MOST_ERROR_BYTES = 640
-# Of a name in a directory: what the file systems of mirrors take at most.
+# The longest name that the file systems of mirrors can hold.
 MOST_NAME_BYTES = 255
 _SLASHES = re.compile("/+")
 
@@ -33,7 +33,7 @@ _SLASHES = re.compile("/+")
 class Target(Struct, frozen=True):
     """A directory that hosts carry, or a file in it.
 
-    `path` is what follows a host's URL; `heading` is how the text list's first line begins.
+    `path` is what follows a host's URL; `heading` is the beginning of a text list's first line.
     """
 
     directory: int
@@ -65,7 +65,7 @@ def find_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
 
 
 def normalised(path: str) -> str:
-    """Return a path without slashes at its ends and without runs of them."""
+    """Return a path without slashes at its ends, and with single slashes in it."""
     return _SLASHES.sub("/", path.strip("/"))
 
 
@@ -76,16 +76,20 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
     if directory is None:
         name, _, file = name.rpartition("/")
         directory = catalog.snapshot.find_directory(name)
-        # A name alone would be a file of the root, which is a directory only if it is stored. One
-        # that is longer exists nowhere, and would be repeated for each URL.
+        # "its last component is a file in the rest, of at most 255 bytes: a longer name exists
+        # nowhere" (docs/protocol.md#the-target), and would be repeated for each URL. The rest of a
+        # single name is the root, which is found only if the database has it as a directory.
         if directory is None or len(file.encode()) > MOST_NAME_BYTES:
             raise UnknownDirectory("error: invalid path")
     return _target(directory, name, file, heading, catalog)
 
 
 def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Target:
+    # Once only: "a redirect's target is not redirected again" (docs/protocol.md#the-target).
     prefix = catalog.redirects.get(repo, repo)
     heading = f"# repo = {echo(prefix)} arch = {echo(arch)} "
+    # Before it is looked up: "a repository with this prefix is disabled, in whatever arch"
+    # (docs/protocol.md#errors).
     if prefix in catalog.disabled:
         raise Disabled("repo disabled")
     directory = catalog.repositories.get((prefix, arch))
@@ -94,6 +98,8 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
     name = catalog.snapshot.directory(directory).name
     if not query.metalink:
         return _target(directory, name, None, heading, catalog)
+    # "A repository's metalink is about `repomd.xml` in its directory's `repodata`". The directory
+    # of some repositories is `repodata` itself.
     if not name.endswith("/repodata"):
         name += "/repodata"
         found = catalog.snapshot.find_directory(name)
@@ -107,6 +113,7 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
     category, host_set = catalog.snapshot.place_of(directory)
     if category is None or host_set is None:
         raise NotFound(f"error: {echo(name)} is in no category: no host can carry it")
+    # A query may still get an empty list of a directory that has hosts: `why_nothing` is for that.
     carriers = catalog.carriers(host_set)
     if not carriers:
         raise NotFound(f"error: no active host carries {echo(name)}")
@@ -127,6 +134,7 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
 def _unknown_repository(prefix: str, arch: str, heading: str, catalog: Catalog) -> str:
     lines = [heading, "error: invalid repo or arch"]
     last = "# all repositories are listed at /repositories"
+    # As many of the ten closest as fit.
     room = MOST_ERROR_BYTES - sum(len(line) + 1 for line in (*lines, last))
     for close in catalog.closest(prefix, arch):
         line = f"# repo={spelling(close[0])}&arch={spelling(close[1])}"

@@ -1,4 +1,4 @@
-"""The mirrorlist as text: a comment line that says what was used, then a URL a line.
+"""The mirrorlist as text: a comment that says how the hosts were found, then a URL a line.
 
 Source: docs/protocol.md#the-text-list, and for clients docs/clients.md#the-text-list.
 """
@@ -11,7 +11,7 @@ CONTENT_TYPE = "text/plain"
 
 
 def used(found: Offer) -> bytes:
-    """Return what the heading says was used, with a blank at its end."""
+    """Return the part of the heading that says what was used, with a blank at its end."""
     parts = []
     if found.netblock:
         parts.append("Using preferred netblock ")
@@ -23,7 +23,7 @@ def used(found: Offer) -> bytes:
 
 
 def after_heading(query: Query, read: int) -> bytes:
-    """Return the end of the heading and the line after it, if there is one, without a line feed."""
+    """Return the end of the heading, and with time= a second comment; without a last line feed."""
     protocol = "" if query.wish.protocols is None else f"protocol = {echo(query.protocol_text)}"
     time = f"\n# database creation time: {read}" if query.time else ""
     return f"{protocol}{time}".encode()

@@ -1,7 +1,7 @@
-"""Tries a catalog out before it is used: a few real lists of each category, and why they are so.
+"""Tries a catalog out before it is used: a few real lists of each category, and explanations.
 
-Everything in a snapshot was verified when it was opened; this is for what nobody thought of. A
-worker that is ready while every list fails is worse than one that refuses a snapshot.
+Opening a snapshot verified everything in it that has a rule; this finds damage that no rule covers.
+A worker that is ready while every list fails is worse than a worker that refuses the snapshot.
 """
 
 from contextlib import suppress
@@ -36,14 +36,14 @@ def try_out(catalog: Catalog) -> None:
 
 
 def _explain(query: Query, catalog: Catalog) -> None:
-    # No host carries it, say; the answer was that too.
+    # A QueryError is a fine answer, for example where no host carries the directory.
     with suppress(QueryError):
         plan = plan_any(query, catalog, DEFAULT_MINIMUM)
         explain(plan, NO_CLIENT, NOWHERE, Random(0), catalog.read)
 
 
 def _repositories(catalog: Catalog) -> list[tuple[str, str]]:
-    """One repository of each category, and of what is in none."""
+    """Return one repository of each category, and one whose directory is in no category."""
     found = {
         catalog.snapshot.place_of(directory)[0]: key
         for key, directory in catalog.repositories.items()
