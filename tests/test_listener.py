@@ -1,5 +1,6 @@
 """Listening: address families, several addresses, names, and what cannot be bound."""
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -232,6 +233,7 @@ def test_a_server_on_both_families(tmp_path: Path, hosts: list[str], shown: str)
     ) as server:
         port, told = server.port, server.output.read_text()
         assert f"listening on {shown.format(port=port)}" in told
+        assert re.search(r"; snapshot [0-9a-f]{32}, \d+ (s|min|h|d) old; GeoIP: ", told)
         admin = "status, health and metrics on http://[::1]:"
         wait_until("its admin address is told", lambda: admin in server.output.read_text())
         target = f"/mirrorlist?{REPO}".encode()

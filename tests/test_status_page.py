@@ -13,7 +13,7 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import duration, number, server_page, watch_page
+from mirrorlist.status.pages import server_page, watch_page
 from mirrorlist.web.listener import listen
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
@@ -155,23 +155,6 @@ def test_refused_files_of_all_workers() -> None:
     assert [(one.workers, one.refusal.stands) for one in refused] == [(1, True), (2, False)]
     assert full_status().mixed
     assert not fresh_status().mixed
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "unknown"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d")],
-)
-def test_durations(seconds: float | None, text: str) -> None:
-    """Times are said in the unit of which there are at least two."""
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.25, "0.2"), (7, "7"), (9.96, "10.0"), (1234.5, "1,234")]
-)
-def test_numbers(value: float, text: str) -> None:
-    """Small numbers have a decimal, large ones groups of digits."""
-    assert number(value) == text
 
 
 @pytest.fixture(scope="module")

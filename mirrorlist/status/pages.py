@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mirrorlist.process.wording import duration, number
 from mirrorlist.records.counts import TIERS
 from mirrorlist.status import charts
 from mirrorlist.status.admin import Reply
@@ -21,7 +22,6 @@ from mirrorlist.status.watch_state import WatchState
 REFRESH_SECONDS = 15
 MOST_COUNTRIES = 10
 _HTML = "text/html; charset=utf-8"
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:
@@ -97,21 +97,6 @@ def _headers() -> tuple[tuple[str, str], ...]:
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
     )
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as people say them: `5 s`, `3 min`, `2 h`, `4 d`."""
-    if seconds is None:
-        return "unknown"
-    for unit, length in _UNITS:
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def number(value: float) -> str:
-    """Return a number with groups of digits; one that is not whole and below ten with a decimal."""
-    return f"{value:.1f}" if 0 < value < 10 and value != round(value) else f"{value:,.0f}"
 
 
 def moment(at: float) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import STOP
+from mirrorlist.process.wording import duration
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.heartbeat import HeartbeatMonitor
@@ -104,10 +105,12 @@ def _supervisor(
 
 
 def _tell_begin(bound: Sequence[str], workers: int, service: Service, say: Say) -> None:
+    catalog = service.store.catalog
     say(
         f"listening on {' and '.join(f'http://{one}' for one in bound)}"
         f" with {workers} worker{'s' if workers > 1 else ''};"
-        f" snapshot {service.store.catalog.id}, {_age(service)} old; GeoIP: {service.geo.name}"
+        f" snapshot {catalog.id}, {duration(catalog.age(service.clock()))} old;"
+        f" GeoIP: {service.geo.name}"
     )
 
 
@@ -138,11 +141,3 @@ def _without(others: Sequence[socket.socket], work: Work) -> Work:
         work(lifeline)
 
     return alone
-
-
-def _age(service: Service) -> str:
-    seconds = service.store.catalog.age(service.clock())
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

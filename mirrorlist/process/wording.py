@@ -1,0 +1,18 @@
+"""How figures are said to people, on pages and in lines."""
+
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds in the largest unit of which there are two: `5 s`, `3 min`, `2 h`, `4 d`."""
+    if seconds is None:
+        return "unknown"
+    for unit, length in _UNITS:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def number(value: float) -> str:
+    """Return a number with groups of digits; one that is not whole and below ten with a decimal."""
+    return f"{value:.1f}" if 0 < value < 10 and value != round(value) else f"{value:,.0f}"
