@@ -7,9 +7,8 @@ import weakref
 from enum import Enum
 from typing import TypedDict
 
-import orjson
-
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.jsonbody import as_json
 from mirrorlist.process.jobs import Check
 from mirrorlist.request.query import spelling
 
@@ -93,4 +92,4 @@ def render(catalog: Catalog, form: Form, check: Check) -> bytes:
                 disabled=one.prefix in catalog.disabled,
             )
         )
-    return orjson.dumps(RepositoryListing(total=len(rows), repositories=rows))
+    return as_json(RepositoryListing(total=len(rows), repositories=rows))

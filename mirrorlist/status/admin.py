@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mirrorlist.errors import StartError
+from mirrorlist.jsonbody import as_json
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import NOWHERE
 from mirrorlist.web.capacity import Policy, most_connections
@@ -42,6 +43,11 @@ class Reply(NamedTuple):
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """Return a value as a page of one line of JSON."""
+    return Reply(status, as_json(value) + b"\n", "application/json")
 
 
 Routes = Mapping[tuple[str, str], Callable[[], Reply]]

@@ -12,21 +12,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import HELD, pass_over, release
 from mirrorlist.process.threads import Steady, Threads
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
-from mirrorlist.status.admin import Admin, Reply, Routes
+from mirrorlist.status.admin import Admin, Reply, Routes, json_reply
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of, tiers_of
 from mirrorlist.status.watch_state import WatchState, ask_watch
 from mirrorlist.web.health import all_ready, fresh
 
-_JSON = "application/json"
 # How old what a page says of the watch can be.
 ASK_EVERY_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
@@ -118,11 +115,11 @@ def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], 
 
     def is_ready() -> Reply:
         found = all_ready(worker_states(counts), counts.is_draining, stale, clock())
-        return as_json(found, 200 if found.ready else 503)
+        return json_reply(found, 200 if found.ready else 503)
 
     def is_fresh() -> Reply:
         found = fresh(worker_states(counts), stale, clock())
-        return as_json(found, 200 if found.fresh else 503)
+        return json_reply(found, 200 if found.fresh else 503)
 
     def metrics() -> Reply:
         from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, state_of
@@ -151,10 +148,5 @@ def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], 
         ("GET", "/health/fresh"): is_fresh,
         ("GET", "/metrics"): metrics,
         ("GET", "/status"): page,
-        ("GET", "/status.json"): lambda: as_json(status()),
+        ("GET", "/status.json"): lambda: json_reply(status()),
     }
-
-
-def as_json(value: object, status: int = 200) -> Reply:
-    """Return a value as a page."""
-    return Reply(status, msgspec.json.encode(value) + b"\n", _JSON)

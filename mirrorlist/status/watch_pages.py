@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from mirrorlist.process.messages import Say
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
-from mirrorlist.status.admin import Admin, Reply, Routes, open_admin
+from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
@@ -23,8 +23,6 @@ from mirrorlist.web.listener import host_and_port, listen
 
 if TYPE_CHECKING:
     from snapshot.watch.progress import Progress
-
-_JSON = "application/json"
 
 
 def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
@@ -39,7 +37,7 @@ def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
         return Reply(200, generate_latest(registry), CONTENT_TYPE_LATEST)
 
     def status() -> Reply:
-        return _json(state_of(progress, stale))
+        return json_reply(state_of(progress, stale))
 
     def page() -> Reply:
         from mirrorlist.status.pages import watch_page
@@ -102,18 +100,18 @@ def _trigger(triggers: "SimpleQueue[str]") -> Reply:
 def _ready(progress: "Progress", stale: float) -> Reply:
     is_ready = progress.success_since is not None
     state: dict[str, object] = msgspec.to_builtins(state_of(progress, stale))
-    return _json({"ready": is_ready, **state}, 200 if is_ready else 503)
+    return json_reply({"ready": is_ready, **state}, 200 if is_ready else 503)
 
 
 def _fresh(progress: "Progress", stale: float) -> Reply:
     age = progress.since_success(time.monotonic())
     if age <= stale:
-        return _json({"fresh": True, "seconds": round(age, 1)})
+        return json_reply({"fresh": True, "seconds": round(age, 1)})
     begun = "ended well" if progress.success_since is not None else "ended well since the start"
     reason = f"no export {begun} for {age:.0f} s, more than {stale:g} s"
     if progress.error:
         reason += f"; the last error: {progress.error}"
-    return _json({"fresh": False, "seconds": round(age, 1), "reason": reason}, 503)
+    return json_reply({"fresh": False, "seconds": round(age, 1), "reason": reason}, 503)
 
 
 def state_of(progress: "Progress", stale: float) -> WatchState:
@@ -149,7 +147,3 @@ def _remember(progress: "Progress", hours: LastHours) -> None:
     changes = state_of(progress, 0).changes
     hours.add(Sample(time.time(), watch=changes), {})
     time.sleep(SAMPLE_SECONDS)
-
-
-def _json(value: object, status: int = 200) -> Reply:
-    return Reply(status, msgspec.json.encode(value) + b"\n", _JSON)

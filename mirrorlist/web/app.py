@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 
-import msgspec
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirrorlist.errors import QueryError
+from mirrorlist.jsonbody import as_json
 from mirrorlist.lists.explanation import as_text
 from mirrorlist.lists.repositories import Form, Repositories, render
 from mirrorlist.process.jobs import (
@@ -206,7 +205,7 @@ def _come_again(as_plain: bool) -> Response:
     text = f"too many wait for such answers: ask again in {RETRY_SECONDS} s"
     if as_plain:
         return _plain(f"# {text}".encode(), 503, "text/plain", headers)
-    return _plain(orjson.dumps({"error": text}), 503, "application/json", headers)
+    return _plain(as_json({"error": text}), 503, "application/json", headers)
 
 
 def _form(request: Request) -> Form:
@@ -238,5 +237,4 @@ def _explain(service: Service, request: Request, check: Check) -> Response:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    body = orjson.dumps(value, default=msgspec.to_builtins)
-    return _plain(body, status, "application/json", _NO_STORE)
+    return _plain(as_json(value), status, "application/json", _NO_STORE)
