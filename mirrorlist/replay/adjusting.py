@@ -1,7 +1,7 @@
-"""Known differences in how an answer is given: mirrorlist-server's answer without the difference.
+"""Known differences in the form of an answer: removes the difference from mirrorlist-server's.
 
-Each function leaves an answer as it is unless it is exactly what the difference says; only one
-takes hosts out, those that ours says are for other countries.
+Each function leaves an answer unchanged unless it differs exactly as docs/protocol.md says. Only
+`hosts_for_others` removes hosts: those that ours says are for other countries.
 """
 
 import re
@@ -40,7 +40,7 @@ _NOT_UNDERSTOOD = re.compile(
 
 
 def type_of_errors(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Give an error on /mirrorlist, or on no endpoint at all, our type."""
+    """Give an error on /mirrorlist, or on an unknown path, our Content-Type."""
     if theirs.type is None and theirs.error is not None and not request.is_metalink:
         plain = ours.type in ("text/plain", "text/plain; charset=utf-8")
         return replace(theirs, type=ours.type) if plain else theirs
@@ -48,12 +48,12 @@ def type_of_errors(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def unknown_repository(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Cut the list of all repositories to a short one of some; the error has its own line."""
+    """Take our short list of similar repositories for their list of all repositories."""
     their_first, *known = (theirs.error or "").split("\n")
     first, *suggested = (ours.error or "").split("\n")
     target = their_first.removesuffix(_UNKNOWN)
     is_short = suggested[:1] == [_UNKNOWN] and len(ours.error or "") < 1024
-    # mirrorlist-server's own list leaves out what has a plus sign.
+    # mirrorlist-server's list leaves out repositories with a plus sign in their names.
     some = {one for one in suggested if one.startswith("# repo=") and "+" not in one} <= {*known}
     if target != their_first and _repeated(target) == first and is_short and some:
         return replace(theirs, error=ours.error)
@@ -83,7 +83,7 @@ def not_understood(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def junk_address(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take our 400 for their 500, or for the error that they found first."""
+    """Take our 400 for their 500, or for an error that they found before they read the address."""
     value = request.value("ip") or ""
     if ours.status == 400 and (ours.error or "").startswith("# ip=: not an address: "):
         is_junk = theirs.error == _BAD_ADDRESS or (value and theirs.error is not None)
@@ -92,7 +92,7 @@ def junk_address(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def asn_not_listed(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take an ASN out of the heading that ours does not name, with the same hosts listed."""
+    """Remove the ASN from their heading if ours names none and both list the same hosts."""
     if theirs.heading is None or ours.heading is None or ours.heading.asn is not None:
         return theirs
     if theirs.hosts != ours.hosts:
@@ -131,7 +131,7 @@ def protocol_as_asked(request: Request, theirs: Meaning, ours: Meaning) -> Meani
 
 
 def repeated_text(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Limit what is repeated of the request, in the heading, in errors and in the log."""
+    """Limit the parts of the request that the heading, errors and the log repeat."""
     heading, error, log = theirs.heading, theirs.error, theirs.log
     if heading is not None:
         protocol = heading.protocol and echo(heading.protocol)
@@ -147,20 +147,20 @@ def repeated_text(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def escaped(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Escape what makes a document of theirs unreadable."""
-    # Ours is not readable either where there is none, as by HEAD.
+    """Take their document for well-formed, although characters in it are not escaped."""
+    # Ours is not well-formed if there is no document, such as in an answer to HEAD.
     return replace(theirs, well_formed=True) if ours.well_formed else theirs
 
 
 def quoted(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Quote blanks and letters that are not ASCII, but for rsync, which knows no escapes."""
+    """Percent-encode blanks and letters beyond ASCII, except for rsync, which has no escapes."""
     return _with_urls(
         theirs, lambda url: url if url[:6].lower() == "rsync:" else quote(url, safe=URL_SAFE)
     )
 
 
 def without_double_slashes(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take away a slash at the end of a URL of the database."""
+    """Remove double slashes, which come from a slash at the end of a URL in the database."""
     return _with_urls(theirs, lambda url: re.sub("(?<!:)//+", "/", url))
 
 
@@ -170,7 +170,7 @@ def hashes_in_lower_case(request: Request, theirs: Meaning, ours: Meaning) -> Me
 
 
 def hosts_for_others(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take out hosts beyond ours, if ours left out as many because of the client's country."""
+    """Remove the hosts that ours lacks, if ours left out as many because of allowed countries."""
     others = theirs.hosts - ours.hosts
     if not others or len(others) > ours.for_other_countries:
         return theirs
@@ -178,11 +178,11 @@ def hosts_for_others(request: Request, theirs: Meaning, ours: Meaning) -> Meanin
         theirs,
         links={name: links for name, links in theirs.links.items() if name not in others},
         tiers=tuple(filter(None, (tier - others for tier in theirs.tiers))),
-        # Preferences count hosts down, so those at the end of the list go.
+        # Preferences fall from host to host: a shorter list lacks the last ones.
         preferences=theirs.preferences[: len(theirs.preferences) - len(others)],
         heading=_without_countries(theirs.heading, ours.heading, len(others)),
     )
-    # With them there were enough; without them the global tier follows.
+    # With these hosts, theirs had enough; without them, the global tier follows.
     missing = ours.hosts - kept.hosts
     is_global = bool(ours.tiers) and missing <= ours.tiers[-1]
     if missing and is_global and len(kept.hosts) < DEFAULT_MINIMUM <= len(theirs.hosts):
@@ -201,7 +201,7 @@ def _with_countries(theirs: Heading | None, ours: Heading | None) -> Heading | N
 
 
 def _without_countries(theirs: Heading | None, ours: Heading | None, most: int) -> Heading | None:
-    """Take countries out of a heading that ours does not have; each is of one host at least."""
+    """Remove from their heading the countries that ours lacks, at most one for each host."""
     if theirs is None or ours is None:
         return theirs
     gone = {*theirs.countries} - {*ours.countries}
@@ -216,12 +216,12 @@ def other_method(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
 
 
 def head_is_no_line(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take it that HEAD is no line of our log."""
+    """Remove their log line of a HEAD request, because our log has no line for it."""
     return replace(theirs, log="") if request.method == "HEAD" and ours.log == "" else theirs
 
 
 def crashed_by_header(request: Request, theirs: Meaning, ours: Meaning) -> Meaning:
-    """Take our answer, which is checked without the header, for a connection that just ends."""
+    """Take our answer for their broken connection, if X-Forwarded-For is not ASCII."""
     is_ascii = request.forwarded is None or request.forwarded.isascii()
     return ours if theirs.status == 0 and not is_ascii else theirs
 

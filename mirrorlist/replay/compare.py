@@ -1,4 +1,4 @@
-"""The judgement on one request: equal, different in a known way, or unexplained."""
+"""Judges the answers to one request: equal, different in a known way, or unexplained."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,9 +11,9 @@ from mirrorlist.replay.request import Request
 
 
 class Asking(Struct, frozen=True):
-    """How often both are asked: at least and at most, before a difference is believed.
+    """How often both sides are asked: at least `fewest` and at most `most` times.
 
-    `drawn`: theirs is one draw of what ours describes, tiers and all.
+    With `drawn`, theirs is a single draw, and ours describes all possible draws.
     """
 
     fewest: int
@@ -22,12 +22,14 @@ class Asking(Struct, frozen=True):
 
 
 REPEATEDLY = Asking(12, 3072, drawn=False)
-"""For two that only show draws. Two hosts of one tier with equal chances look like two tiers in
-one of 2048 runs of 12 answers, and 100 Mbit/s beside 1000 in one of three: hence the most."""
+"""For two sides that only show draws: tiers are inferred from the order of hosts in many answers.
+
+Two hosts of one tier with equal bandwidth come in the same order in all of 12 answers in one of
+2048 cases, and hosts with 100 and 1000 Mbit/s in one of three cases. So up to 3072 are drawn."""
 ONCE = Asking(1, 1, drawn=True)
 """For a side of ours, which says what its tiers are."""
 
-# What more answers can change.
+# The differences that more answers may remove.
 _BY_CHANCE = {"tiers", "redirects"}
 _COMPARED = (
     *("status", "type", "error", "well_formed", "document", "versions", "preferences"),
@@ -38,16 +40,16 @@ Change = tuple[str, str]
 
 
 class Source(Protocol):
-    """Something that knows what its answers to a request mean."""
+    """A side that returns what its answers to a request mean."""
 
     def see(self, request: Request, asks: int) -> Meaning:
-        """Return what at least so many answers have in common."""
+        """Return what at least `asks` answers have in common."""
 
 
 class Rewritten(Struct, frozen=True):
-    """A request whose answer by mirrorlist-server has the meaning that ours must have.
+    """A request whose answer by mirrorlist-server must have the meaning of our answer.
 
-    `back` are texts of that answer with what stands for them in ours.
+    `back` has pairs of texts: each first text in that answer stands as the second one in ours.
     """
 
     request: Request
@@ -57,9 +59,9 @@ class Rewritten(Struct, frozen=True):
 class Rule(Struct, frozen=True):
     """One known difference: `what` is its row in docs/protocol.md.
 
-    `rewrite` gives a request that mirrorlist-server understands as we understand the original, or
-    None. `adjust` takes the request, their meaning and ours, and returns theirs without the
-    difference, or as it is.
+    `rewrite` returns a request that mirrorlist-server understands as we understand the original, or
+    None. `adjust` takes the request, their meaning and ours, and returns their meaning without the
+    difference, or unchanged.
     """
 
     what: str
@@ -68,7 +70,7 @@ class Rule(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What came out for one request: no `differences` is equal, or known by the `known` rules."""
+    """The result for one request: its unexplained `differences`, and the `known` rules used."""
 
     request: Request
     known: tuple[str, ...]
@@ -91,11 +93,11 @@ def judge(
     rules: Sequence[Rule],
     asking: Asking = REPEATEDLY,
 ) -> Verdict:
-    """Compare the two, by as few of the rules as explain a difference."""
+    """Compare the answers; if they differ, find the smallest set of rules that explains it."""
     plain = _settle(request, theirs, ours, (), asking)
     if not plain.differences or not rules:
         return plain
-    # If none of another question is needed, none is asked.
+    # First without the rules that rewrite the request, because those must ask again.
     unchanged = [rule for rule in rules if rule.rewrite(request) is None]
     explained = _settle(request, theirs, ours, unchanged, asking)
     if explained.differences and len(unchanged) < len(rules):
@@ -103,7 +105,7 @@ def judge(
     if explained.differences:
         return explained
     needed = list(explained.known)
-    # The last first: a later rule may only follow up what an earlier one did.
+    # The last rule is dropped first: it may be needed only because of an earlier one.
     for what in reversed(explained.known):
         fewer = [rule for rule in rules if rule.what in needed and rule.what != what]
         if not _settle(request, theirs, ours, fewer, asking).differences:
@@ -129,14 +131,14 @@ def differences(theirs: Meaning, ours: Meaning, drawn: bool = False) -> tuple[st
 
 
 def _is_chance(name: str, theirs: Meaning, ours: Meaning) -> bool:
-    """Tell whether one draw may differ like this from what ours describes."""
+    """Tell whether chance alone explains this difference between one draw and our description."""
     match name:
         case "tiers":
             return not ours.tiers or _is_draw(theirs.tiers, ours.tiers)
         case "redirects":
             return bool(theirs.redirects) and theirs.redirects <= ours.redirects
         case "unsteady":
-            # Two hosts of one name: their links stand together or not, as chance has it.
+            # Two hosts with one name: by chance their links stand together or apart.
             return {*theirs.unsteady, *ours.unsteady} == {APART}
         case "links" | "preferences" if APART in {*theirs.unsteady, *ours.unsteady}:
             return _all_links(theirs) == _all_links(ours)
@@ -145,7 +147,7 @@ def _is_chance(name: str, theirs: Meaning, ours: Meaning) -> bool:
 
 
 def _is_draw(order: Sequence[frozenset[str]], tiers: Sequence[frozenset[str]]) -> bool:
-    """Tell whether hosts in an order can be a draw of tiers; a name may be in several."""
+    """Tell whether an order of hosts is a possible draw of the tiers; a name may be in several."""
     rank = 0
     for name in (name for single in order for name in single):
         ranks = [place for place, tier in enumerate(tiers) if name in tier and place >= rank]
@@ -169,7 +171,7 @@ def _of_headings(theirs: Heading | None, ours: Heading | None) -> list[str]:
 def _settle(
     request: Request, theirs: Source, ours: Source, rules: Sequence[Rule], asking: Asking
 ) -> Verdict:
-    """Ask both until they are equal, differ in what chance cannot change, or were asked enough."""
+    """Ask both sides until they are equal, differ not by chance, or were asked often enough."""
     rewritten, back, used = _rewrite(request, rules)
     asks = asking.fewest
     while True:
@@ -201,7 +203,7 @@ def _rewrite(request: Request, rules: Sequence[Rule]) -> tuple[Request, list[Cha
 
 
 def put_back(meaning: Meaning, back: Sequence[Change]) -> Meaning:
-    """Return a meaning with other texts in it: those of the original request."""
+    """Return a meaning with the texts of the rewritten request changed back to the original's."""
     if not back:
         return meaning
     return _convert(meaning, back)

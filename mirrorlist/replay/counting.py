@@ -1,6 +1,7 @@
-"""Known differences in what counts as found and as enough: only hosts that the answer shows.
+"""Known differences where mirrorlist-server counts hosts that its answer cannot show.
 
-Each function leaves an answer of theirs as it is unless it shows too few for what it was.
+Our server counts only hosts with a usable URL, so it goes on to further tiers, or says that no host
+has what is asked for. Each function leaves an answer of theirs unchanged unless that explains it.
 """
 
 import re
@@ -48,7 +49,7 @@ def _is_empty(request: Request, theirs: Meaning) -> bool:
 
 
 def _is_too_few(request: Request, theirs: Meaning) -> bool:
-    """Tell whether theirs shows nobody who was found, or fewer than are enough."""
+    """Tell whether theirs shows no host that was found, or fewer hosts than are enough."""
     usable = theirs.hosts
     if request.is_metalink and request.value("protocol") is None:
         usable = frozenset(
@@ -60,7 +61,7 @@ def _is_too_few(request: Request, theirs: Meaning) -> bool:
 
 
 def _last_tiers(ours: Meaning, hosts: frozenset[str]) -> int:
-    """Return how many of the last tiers hold some hosts and no others."""
+    """Return how many of the last tiers have no other hosts than the given ones."""
     count = 0
     while count < len(ours.tiers) and ours.tiers[-count - 1] <= hosts:
         count += 1
@@ -68,7 +69,7 @@ def _last_tiers(ours: Meaning, hosts: frozenset[str]) -> int:
 
 
 def _with_countries(theirs: Heading | None, ours: Heading | None) -> Heading | None:
-    """Name the countries that ours looked at too."""
+    """Replace the countries in their heading by ours, if ours has them all."""
     if theirs is None or ours is None or not {*theirs.countries} <= {*ours.countries}:
         return theirs
     return replace(theirs, countries=ours.countries)

@@ -1,6 +1,6 @@
-"""Ends connections whose answer takes too long as a whole, however it comes: a byte a second, say.
+"""Ends connections whose whole answer takes too long, for example with one byte a second.
 
-A socket's own timeout begins again with each byte.
+A socket's own timeout does not do this, because it begins again with each byte.
 """
 
 import socket
@@ -14,12 +14,12 @@ _LOOK_SECONDS = 0.1
 
 
 class Deadlines:
-    """Until when each connection may take for what it is doing."""
+    """The time until which each connection must have its whole answer."""
 
     def __init__(self, seconds: float) -> None:
-        """Take the seconds for each answer; looks ten times a second, in a thread of its own.
+        """Take the seconds for each answer.
 
-        The thread ends with this object.
+        A thread checks the connections ten times a second, and ends with this object.
         """
         self._seconds = seconds
         self._until: dict[socket.socket, float] = {}
@@ -31,7 +31,7 @@ class Deadlines:
 
     @contextmanager
     def over(self, connection: socket.socket) -> Iterator[None]:
-        """End a connection if the block takes too long; raises TimeoutError then."""
+        """End a connection if the block takes too long, and raise TimeoutError."""
         with self._lock:
             self._until[connection] = time.monotonic() + self._seconds
         try:
@@ -40,7 +40,7 @@ class Deadlines:
             with self._lock:
                 until = self._until.pop(connection, None)
         if until is None:
-            # What was read until then may look like a whole answer.
+            # Raised even without an error: an answer that was cut short may look whole.
             raise TimeoutError(f"no whole answer within {self._seconds:.0f} s")
 
 
@@ -52,6 +52,6 @@ def _end_the_late(
         with lock:
             for one in [one for one, end in until.items() if now > end]:
                 del until[one]
-                # Not closed: who reads from it sees its end, and closes it.
+                # Shut down but not closed: the reading thread sees the end, and closes the socket.
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)

@@ -12,25 +12,26 @@ _REQUEST_LOG = re.compile(
     r"IP: (?P<address>[!-~]+); DATE: [^;]*; COUNTRY: [^;]*; REPO: (?P<repo>.*); ARCH: (?P<arch>.*)"
 )
 _PLAIN = re.compile(r"(?P<address>[0-9A-Fa-f:.]+)\s+(?P<target>/[!-~]*)")
-# What may stand in a value as it is, so that both servers read it alike.
+# Characters that are not percent-encoded in a value, so that both servers read it alike.
 _SAFE = "+/:@,;!$*()'~^"
 
-# A request line has at most 16 KiB; a log may be any file.
+# A request line has at most 16 KiB. Longer lines are skipped, because any file may be given.
 MOST_LINE_BYTES = 1 << 16
 
 Line = tuple[int, Request | None]
 
 
 def texts_of(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield each line as text, whatever its bytes are; one over the limit has nothing in it."""
+    """Yield each line as text, also if it is not UTF-8; a line over the limit becomes empty."""
     for line in lines:
         yield line.decode("utf-8", "replace") if len(line) <= MOST_LINE_BYTES else ""
 
 
 def requests_of(lines: Iterable[str]) -> Iterator[Line]:
-    """Yield the number and the request of each line; None for a line that is no list request.
+    """Yield the number and the request of each line; None for a line that is not a list request.
 
-    mirrorlist-server's log does not say which kind of list was asked for: both, in turn.
+    mirrorlist-server's log does not say whether a mirrorlist or a metalink was asked for, so its
+    lines become requests for both in turn.
     """
     kinds = cycle(("/metalink", "/mirrorlist"))
     for number, line in enumerate(lines, 1):

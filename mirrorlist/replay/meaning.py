@@ -1,4 +1,4 @@
-"""What an answer means: parsed from a text list or a metalink, and drawn together over asks."""
+"""Parses an answer, a text list or a metalink, into its meaning, which two servers can share."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ METALINK = "{http://www.metalinker.org/}"
 MM0 = "{http://fedorahosted.org/mirrormanager}"
 
 APART = "links of a host stand apart"
-"""What makes an answer unsteady that names one host at two places."""
+"""An entry of `Meaning.unsteady`: the answer names one host at two places."""
 
 _HEADING = re.compile(
     r"(?P<target># (?:repo = [^ ]* arch = [^ ]*|path = [^ ]*) )"
@@ -72,12 +72,12 @@ class Heading(Struct, frozen=True):
 
 
 class Meaning(Struct, frozen=True):
-    """What repeated answers to one request have in common, and what chance decides in them.
+    """What repeated answers to one request have in common, and how chance may change them.
 
-    `tiers` are sets of hosts that always follow each other in this order, as small as the
-    answers seen allow. `redirects` are all Locations seen. `unsteady` names what changed from
-    one answer to the next beyond that. `for_other_countries`: so many hosts were left out, as
-    far as a side says that.
+    `tiers` are sets of hosts that follow each other in this order in every answer, as small as the
+    answers allow. `redirects` has all Locations seen. `unsteady` names anything else that changed
+    from one answer to the next. `for_other_countries` is how many hosts our side left out because
+    they are for other countries.
     """
 
     status: int

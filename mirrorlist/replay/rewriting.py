@@ -1,7 +1,7 @@
 """Known differences in what a request means: the same question in mirrorlist-server's words.
 
-Each function gives a request whose answer by mirrorlist-server must be our answer to the original,
-so a difference of this kind is not waved through but checked against another answer.
+Each function returns a request whose answer by mirrorlist-server must be our answer to the
+original. So a difference of this kind is not ignored but checked against another answer.
 """
 
 import re
@@ -19,13 +19,13 @@ from mirrorlist.request.query import FORM_BLANK
 
 Rewrite = Callable[[Request], Rewritten | None]
 
-# What a literal value can say in a query string.
+# Values that can be written in a query string without percent-encoding.
 _LITERAL = re.compile(r"[!-~]*")
 _NOT_LITERAL = set('&=#%<>"+')
 
 
 def decoded(request: Request) -> Rewritten | None:
-    """Return the request with its values decoded, where that can be written literally."""
+    """Return the request with its values decoded, where they can be written literally."""
     changed = request
     for name, value in request.parameters:
         text = unquote(value or "")
@@ -47,7 +47,7 @@ def lists_without_blanks(request: Request) -> Rewritten | None:
         value = request.value(name) or ""
         named = ",".join(elements(value, FORM_BLANK))
         if named != value:
-            # An empty protocol= is not the same as none.
+            # An empty protocol= allows no protocol; a missing protocol= allows all.
             changed = changed.having(name, named or (None if name == "country" else ""))
     return changed_to(request, changed)
 
@@ -58,7 +58,7 @@ def protocols_in_lower_case(request: Request) -> Rewritten | None:
 
 
 def believed(request: Request) -> Rewritten | None:
-    """Return the request with X-Forwarded-For saying nothing but the address that we believe."""
+    """Return the request with only the address that we believe in X-Forwarded-For."""
     if request.forwarded is None or request.value("ip"):
         return None
     found = believed_of(request.forwarded)
@@ -67,19 +67,19 @@ def believed(request: Request) -> Rewritten | None:
 
 
 def believed_of(forwarded: str) -> str | None:
-    """Return the address that we believe of an X-Forwarded-For line, or None.
+    """Return the address that our server believes in an X-Forwarded-For line, or None.
 
-    By the server's own walk and its default proxies: docs/protocol.md#whose-address-counts.
+    With the server's own code and default proxies: docs/protocol.md#whose-address-counts.
     """
     client = Trust().believe("127.0.0.1", [forwarded.encode("latin-1", "replace")], "")
     if client.source != "x-forwarded-for":
         return None
-    # An address that stands alone is asked for as it was written.
+    # A line with the address alone is kept as it is written.
     return forwarded if parse_address(forwarded) == client.geo else str(client.geo)
 
 
 def without_near_tiers(request: Request) -> Rewritten | None:
-    """Return a stranger's request with `ip=` without the tiers that `ip=` does not move for him."""
+    """Return a stranger's request with `ip=`, without the tiers that `ip=` does not move."""
     if request.forwarded is None or not request.value("ip"):
         return None
     if request.value("netblock") is None:
@@ -88,7 +88,7 @@ def without_near_tiers(request: Request) -> Rewritten | None:
 
 
 def by_ipv4(request: Request) -> Rewritten | None:
-    """Return the request of the IPv4 address that is within a mapped, 6to4 or Teredo address."""
+    """Return the request with the IPv4 address within its mapped, 6to4 or Teredo address."""
     address = parse_address(request.client)
     if address is None or ":" not in request.client or address.tunnelled.version == 6:
         return None
@@ -99,7 +99,7 @@ def by_ipv4(request: Request) -> Rewritten | None:
 
 
 def having(request: Request, name: str, value: str) -> Rewritten | None:
-    """Return the request with another value of a parameter, or None if it has that one."""
+    """Return the request with another value of a parameter, or None if the value is the same."""
     if value == (request.value(name) or ""):
         return None
     return Rewritten(request.having(name, value))

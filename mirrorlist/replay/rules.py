@@ -3,7 +3,7 @@
 from mirrorlist.replay import adjusting, counting, rewriting
 from mirrorlist.replay.compare import Rule
 
-# In this order: a value is decoded before it is read.
+# The order matters: a value is decoded before another rule reads it.
 OF_REQUESTS = (
     Rule("percent-encoding in values", rewriting.decoded),
     Rule(
@@ -42,7 +42,7 @@ RULES = (
     *OF_REQUESTS,
     Rule("mapped, 6to4, Teredo addresses", rewriting.by_ipv4),
     Rule("`ip=` from a stranger", rewriting.without_near_tiers),
-    # Before the rules that ask for equal hosts.
+    # Before the rules that need equal hosts.
     Rule("allowed countries", adjust=adjusting.hosts_for_others),
     *OF_ANSWERS,
 )

@@ -34,7 +34,7 @@ def replay(
     Raises OptionError if no line can be read as a request.
     """
     first, second = sides
-    # Whoever can explain itself describes; known differences are mirrorlist-server's alone.
+    # A side of ours is asked for its tiers too. The rules hold for a mirrorlist-server only.
     swapped = first.is_ours and not second.is_ours
     theirs, ours = (second, first) if swapped else (first, second)
     rules: tuple[Rule, ...] = () if theirs.is_ours else RULES
@@ -51,7 +51,7 @@ def replay(
             while running:
                 _take(running, tally, total, progress)
         except KeyboardInterrupt:
-            # Whoever has seen enough still wants to see it.
+            # After Ctrl-C the results so far are still shown.
             tally.interrupted = True
             threads.shutdown(cancel_futures=True)
             for number, verdict in running:
@@ -68,7 +68,7 @@ def replay(
 
 
 def _judge(request: Request, sides: tuple[Drawing, Describing], rules: tuple[Rule, ...]) -> Verdict:
-    """Compare the two; what goes wrong with one request costs none of the others' results."""
+    """Compare the answers to one request; an internal error is the result of this request alone."""
     try:
         return judge(request, *sides, rules, ONCE)
     except (MirrorlistError, BackendError):
@@ -79,7 +79,7 @@ def _judge(request: Request, sides: tuple[Drawing, Describing], rules: tuple[Rul
 
 
 def _asked(lines: Iterable[str], tally: Tally, most: int) -> Iterator[tuple[int, Request]]:
-    """Yield the requests with the numbers of their lines, and count the lines that are none."""
+    """Yield the requests with the numbers of their lines, and count the lines without a request."""
     count = 0
     for number, request in requests_of(lines):
         if request is None:
@@ -92,7 +92,7 @@ def _asked(lines: Iterable[str], tally: Tally, most: int) -> Iterator[tuple[int,
 
 
 def _paced(asked: Iterable[tuple[int, Request]], rate: float) -> Iterator[tuple[int, Request]]:
-    """Yield as fast as the rate allows; what is late is not made up for in a burst."""
+    """Yield requests at the rate; after a delay, no burst makes up for the lost time."""
     due = time.monotonic()
     for one in asked:
         yield one

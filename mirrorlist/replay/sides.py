@@ -1,4 +1,4 @@
-"""What is asked: a running server by its URL, or a snapshot file without a server."""
+"""The two sides of a replay: each is a running server, or a snapshot file without a server."""
 
 import http.client
 import re
@@ -27,15 +27,15 @@ from snapshot.file.reasons import Reason
 from snapshot.file.text import without_userinfo
 
 SECONDS = 30.0
-# A list of all hosts of the world has some 100 KB.
+# For comparison: a list of all mirrors in the world has about 100 KB.
 MOST_BODY_BYTES = 16 << 20
-# So many asks in a row without an answer mean that nobody is there any more.
+# After this many requests in a row without an answer, the server counts as gone.
 MOST_SILENT = 20
 _ADDRESS = re.compile(r"[^/]+:\d+(/.*)?")
 
 
 class Side(Protocol):
-    """One of the two that are compared; `is_ours` tells that it can explain its answers."""
+    """One of the two sides; if `is_ours`, it is this server and can explain its answers."""
 
     name: str
     is_ours: bool
@@ -90,8 +90,8 @@ class ServerSide:
     """A running server; each thread has a connection of its own."""
 
     def __init__(self, url: str) -> None:
-        """Take its URL; raises StartError if nobody answers there."""
-        # It stands in reports.
+        """Take the server's URL; raises StartError if it does not answer."""
+        # Without a password, because the name is printed in reports.
         self.name = url = without_userinfo(url)
         parts = urlsplit(url)
         self._host, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
@@ -102,11 +102,11 @@ class ServerSide:
         status, body = self._get("/health/ready", {})
         if not status:
             raise StartError(f"{url}: gives no answer: {body.decode()}")
-        # What answers here as we do can explain itself too.
+        # Only this server has /health/ready with the snapshot's id, and so /explain too.
         self.is_ours = status == http.client.OK and b'"snapshot"' in body
 
     def ask(self, request: Request) -> SeenAnswer:
-        """Return one answer; raises StartError when there was none for a long time."""
+        """Return one answer; raises StartError after too many requests without one."""
         try:
             response, body = self._exchange(self._prefix + request.target, _headers(request))
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -116,13 +116,14 @@ class ServerSide:
         return SeenAnswer(
             response.status,
             response.getheader("Content-Type"),
-            # mirrorlist-server's may have letters that are not ASCII, in UTF-8.
+            # mirrorlist-server sends letters beyond ASCII in this header as UTF-8; http.client
+            # decodes headers as Latin-1.
             location and location.encode("latin-1").decode(errors="replace"),
             body.decode(errors="replace"),
         )
 
     def explain(self, request: Request) -> Explanation | None:
-        """Return why it answers so, if it is one of ours."""
+        """Return why it answers so, if it is this server."""
         if not self.is_ours:
             return None
         target = f"{request.path}/explain?{request.query}"
@@ -133,7 +134,8 @@ class ServerSide:
             return None
 
     def _no_answer(self, error: Exception) -> SeenAnswer:
-        # An answer that is cut short or a reset is a finding; a server that is gone is not.
+        # A single answer that is cut short, or a reset, is a difference to report. A server that is
+        # gone ends the replay.
         self._silent += 1
         if self._silent >= MOST_SILENT:
             raise StartError(f"{self.name}: gives no answer any more: {error}") from error
@@ -170,7 +172,7 @@ class ServerSide:
 
 
 class Drawing:
-    """A side as it is compared: what one draw of it means."""
+    """A side that is seen by single answers, each of which is one draw."""
 
     def __init__(self, side: Side) -> None:
         """Take the side."""
@@ -184,14 +186,14 @@ class Drawing:
 
 
 class Describing:
-    """A side of ours as it is compared: one draw, with what other draws can be like."""
+    """A side of ours, which explains what other draws are possible beside the one it gave."""
 
     def __init__(self, side: Side) -> None:
         """Take the side."""
         self._side = side
 
     def see(self, request: Request, asks: int) -> Meaning:
-        """Return what an answer means, with its tiers and all URLs a redirect may lead to."""
+        """Return what an answer means, with its tiers and all URLs that a redirect may have."""
         meaning = parse(self._side.ask(request)).meaning
         explanation = self._side.explain(request)
         if explanation is None:
@@ -206,7 +208,7 @@ class Describing:
 
 
 def _tiers(explanation: Explanation) -> tuple[frozenset[str], ...]:
-    """The names in the URLs of each tier's hosts, as an answer shows no others."""
+    """The host names in the URLs of each tier, because an answer shows no other names."""
     tiers = groupby(explanation.hosts, key=lambda host: host.tier)
     return tuple(
         frozenset(host_of(url) for host in hosts for url in host.urls) for _, hosts in tiers

@@ -1,4 +1,4 @@
-"""What came out of a replay: counts, and the unexplained differences without any address."""
+"""The results of a replay: counts, and the unexplained differences without any client's address."""
 
 from collections import Counter
 from urllib.parse import unquote
@@ -10,26 +10,26 @@ from mirrorlist.replay.compare import Verdict
 from mirrorlist.replay.meaning import Meaning
 from mirrorlist.replay.request import Request
 
-# More than anybody reads, and a bound for what is kept.
+# The most unexplained differences that are kept in memory and printed with --json.
 MOST_KEPT = 1000
 _MOST_SHOWN = 600
 ADDRESS = "ADDRESS"
-"""What stands in a report for the address of a client."""
+"""Stands for the address of a client in a report."""
 
 
 class Finding(Struct, frozen=True):
-    """One thing that differs, as both sides say it: `a` is the first `--against`."""
+    """One part of the answers that differs."""
 
     what: str
-    """What differs."""
+    """The part of the answer that differs."""
     a: str
-    """As the first `--against` says it."""
+    """This part in the answer of the first `--against`."""
     b: str
-    """As the second one says it."""
+    """This part in the answer of the second `--against`."""
 
 
 class Unexplained(Struct, frozen=True):
-    """A request that nothing explains, with its line in the log."""
+    """A request whose difference no known difference explains."""
 
     line: int
     """Its line in the log."""
@@ -39,7 +39,7 @@ class Unexplained(Struct, frozen=True):
 
 
 class Replayed(Struct, frozen=True):
-    """What came out of a replay, for programs."""
+    """The results of a replay, for programs."""
 
     against: list[str]
     """Both sides, as `--against` names them."""
@@ -48,20 +48,20 @@ class Replayed(Struct, frozen=True):
     equal: int
     """How many had answers of the same meaning."""
     known: dict[str, int]
-    """How often each known difference was seen, by its name in docs/protocol.md."""
+    """How many requests showed each known difference, by its name in docs/protocol.md."""
     with_known_differences: int
-    """How many differed by known differences alone."""
+    """How many requests differed only by known differences."""
     unexplained: int
-    """How many differed by something else."""
+    """How many requests differed by something else."""
     lines_skipped: int
-    """Lines of the log that are no request for a list."""
+    """How many lines of the log are not a request for a list."""
     seconds: float
     """How long it took."""
     differences: list[Unexplained]
 
 
 class Tally:
-    """Counts of a replay, as it goes on."""
+    """The counts of a replay while it runs."""
 
     def __init__(self, names: tuple[str, str], swapped: bool) -> None:
         """Take the names of both sides; `swapped` if the second one is mirrorlist-server."""
@@ -112,7 +112,7 @@ class Tally:
 
 
 def without_addresses(text: str, request: Request) -> str:
-    """Return a text without the addresses of the request's client, however it wrote them."""
+    """Return a text with the addresses of the request's client replaced, also encoded ones."""
     wish = request.value("ip") or ""
     for address in {request.forwarded, wish, unquote(wish)} - {None, ""}:
         text = text.replace(str(address), ADDRESS)
