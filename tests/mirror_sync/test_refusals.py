@@ -186,7 +186,7 @@ def test_unmounted_destination(synced: Stage) -> None:
     [
         pytest.param(["--categories", ""], "categories is not set", id="not set"),
         pytest.param(["--server", "ftp://x"], "no http URL", id="server"),
-        pytest.param(["--upstream", "--delete"], "no rsync URL", id="upstream"),
+        pytest.param(["--upstream", "--delete"], "not an rsync URL", id="upstream"),
         pytest.param(["--overlap", "08"], "overlap is not a whole number", id="octal"),
         pytest.param(["--overlap", "-1"], "overlap is not a whole number", id="negative"),
         pytest.param(["--max-delete", "1234567"], "below a million", id="too large"),
