@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from loadtest.common.progress import Phases
 from loadtest.dataset.coverage import DirRow
 from loadtest.dataset.tree_rows import Tables
-from snapshot.demo.tables import HEAD_REVISION, alembic_version
+from snapshot.demo.tables import alembic_version, create_tables_in
 from snapshot.export import schema
 from snapshot.file.errors import DatabaseError
 
@@ -55,7 +55,7 @@ def fill_postgresql(url: URL, rows: DatabaseRows, replace: bool, phases: Phases)
     try:
         with engine.begin() as connection:
             _make_room(connection, replace)
-            create_tables(connection)
+            create_tables_in(connection)
             insert_tables(connection, rows.tables, phases)
             _copy_giant(connection, rows, phases)
             _set_sequences(connection)
@@ -79,12 +79,6 @@ def refuse_rows(shown: str, tables: list[str]) -> None:
         raise DatabaseError(
             f"{shown}: there are rows in {names}; give another database, or --replace to lose them"
         )
-
-
-def create_tables(connection: Connection) -> None:
-    """Create MirrorManager's tables, with the number of its newest migration."""
-    schema.metadata.create_all(connection)
-    connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))
 
 
 def insert_tables(connection: Connection, tables: Tables, phases: Phases) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from loadtest.common.progress import Phases
-from loadtest.dataset.fill import GIANT, DatabaseRows, create_tables, insert_tables, refuse_rows
+from loadtest.dataset.fill import GIANT, DatabaseRows, insert_tables, refuse_rows
+from snapshot.demo.tables import create_tables_in
 from snapshot.file.errors import DatabaseError, OutputError
 
 _MODE = 0o644
@@ -81,7 +82,7 @@ def _new_file(path: Path) -> Iterator[Path]:
 def _write(connection: Connection, rows: DatabaseRows, phases: Phases) -> None:
     for pragma in _PRAGMAS:
         connection.exec_driver_sql(f"PRAGMA {pragma}")
-    create_tables(connection)
+    create_tables_in(connection)
     insert_tables(connection, rows.tables, phases)
     indexes = connection.exec_driver_sql(_INDEXES, (GIANT.name,)).all()
     for name, _ in indexes:

@@ -6,6 +6,7 @@ this module is to add them to `schema.metadata`.
 
 from sqlalchemy import (
     Column,
+    Connection,
     Date,
     DateTime,
     Engine,
@@ -214,7 +215,12 @@ def create_tables(engine: Engine) -> None:
     Raises SQLAlchemy's `DBAPIError` if the database cannot be reached or refuses.
     """
     with engine.begin() as connection:
-        empty = metadata.tables.keys().isdisjoint(inspect(connection).get_table_names())
-        metadata.create_all(connection)
-        if empty:
-            connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))
+        create_tables_in(connection)
+
+
+def create_tables_in(connection: Connection) -> None:
+    """Do what `create_tables` does in a connection's transaction."""
+    empty = metadata.tables.keys().isdisjoint(inspect(connection).get_table_names())
+    metadata.create_all(connection)
+    if empty:
+        connection.execute(insert(alembic_version).values(version_num=HEAD_REVISION))
