@@ -57,6 +57,12 @@ def test_renamed_over(path: Path, waiting: Iterator[None]) -> None:
     next(waiting)
 
 
+def test_made_readable(path: Path, waiting: Iterator[None]) -> None:
+    """A file with another mode is seen, because it may be one that could not be read before."""
+    path.chmod(0o640)
+    next(waiting)
+
+
 def test_removed_and_back(path: Path, waiting: Iterator[None]) -> None:
     """A file that goes is seen, and when it comes back too."""
     path.unlink()

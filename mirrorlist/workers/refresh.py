@@ -7,7 +7,6 @@ answered from the new one alone. What cannot be used is refused, and the old one
 """
 
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.worker_state import ServedFile, WorkerReport
 from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
+from snapshot.file.changes import FileState, state_of
 from snapshot.file.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
@@ -37,7 +37,6 @@ _SWITCH_SECONDS = 0.0005
 _NEVER = 1 << 30
 
 Loaded = TypeVar("Loaded")
-Look = tuple[int, int, int, int]
 
 
 class Refresher:
@@ -53,10 +52,10 @@ class Refresher:
         self._service = service
         self._say, self._report = safely(say), report
         self._woken = Flag()
-        snapshot = files.snapshot, files.snapshot_look, self._load_snapshot
+        snapshot = files.snapshot, files.snapshot_state, self._load_snapshot
         self._watched = [_Watched(ServedFile.SNAPSHOT, *snapshot)]
         if files.geoip:
-            geoip = files.geoip, files.geoip_look, self._load_geoip
+            geoip = files.geoip, files.geoip_state, self._load_geoip
             self._watched.append(_Watched(ServedFile.GEOIP, *geoip))
 
     def start(self, threads: Threads) -> None:
@@ -76,7 +75,7 @@ class Refresher:
         return any(soon)
 
     def _look_at(self, file: "_Watched") -> bool:
-        now = look_at(file.path)
+        now = state_of(file.path)
         # While there is no file, the last one is used.
         if now is None or now == file.seen:
             return False
@@ -155,7 +154,7 @@ class Refresher:
             )
             for _ in told:
                 self._service.forget()
-                if any(look_at(file.path) != file.seen for file in self._watched):
+                if any(state_of(file.path) != file.seen for file in self._watched):
                     return
         # No more watches to be had, or no such folder at the moment.
         except (OSError, RuntimeError):
@@ -168,38 +167,28 @@ class Files(Struct, frozen=True):
 
     snapshot: Path
     geoip: Path | None
-    snapshot_look: Look | None
-    geoip_look: Look | None
+    snapshot_state: FileState | None
+    geoip_state: FileState | None
 
 
 def look_at_files(snapshot: Path, geoip: Path | None) -> Files:
     """Return how the files look now: to be called before they are read."""
-    return Files(snapshot, geoip, look_at(snapshot), look_at(geoip) if geoip else None)
-
-
-def look_at(path: Path) -> Look | None:
-    """Return what tells a file from the one before it, or None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    # The change time, too: a file may become readable.
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return Files(snapshot, geoip, state_of(snapshot), state_of(geoip) if geoip else None)
 
 
 class _Watched:
     """A file, how it looked when it was last taken or refused, and when it last failed."""
 
     def __init__(
-        self, source: ServedFile, path: Path, seen: Look | None, load: Callable[[], str | None]
+        self, source: ServedFile, path: Path, seen: FileState | None, load: Callable[[], str | None]
     ) -> None:
         self.source = source
         self.path = path
         self.seen = seen
         self.load = load
-        self.failed: Look | None = None
+        self.failed: FileState | None = None
         # Why it was refused, while it is tried again.
-        self.refused: tuple[Look | None, str] | None = None
+        self.refused: tuple[FileState | None, str] | None = None
 
 
 def _undisturbed(load: Callable[[], Loaded]) -> Loaded:

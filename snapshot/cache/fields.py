@@ -40,7 +40,8 @@ def fields(path: Path) -> Iterator[Field]:
         raise CacheError(f"{path}: cannot be read: {error.strerror}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         # "The exporter writes over the file in place, so a reader can meet half of it."
-        # (docs/mirrormanager.md#the-cache-file)
+        # (docs/mirrormanager.md#the-cache-file) The rest of `FileState` is left out on purpose:
+        # an open file keeps its inode, and a new mode while it is read does no harm.
         raise CacheError(f"{path}: was written while it was read; try again when it is done")
 
 

@@ -18,7 +18,7 @@ class AsnFile:
     def __init__(self, path: Path) -> None:
         """Take its path; reads nothing yet."""
         self.path = path
-        self._state: FileState = None
+        self._state: FileState | None = None
         self._netblocks = AsnNetblocks()
         self._left_out = LeftOutRows()
 
@@ -28,7 +28,7 @@ class AsnFile:
         if state is None or state != self._state:
             self._state, self._left_out = None, LeftOutRows()
             self._netblocks = read_asn_netblocks(self.path, self._left_out)
-            if state is not None and time.time() - state[1] / 1e9 > _TICK_SECONDS:
+            if state is not None and time.time() - state.modified / 1e9 > _TICK_SECONDS:
                 self._state = state
         left_out.add_all(self._left_out)
         return self._netblocks

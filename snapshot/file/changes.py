@@ -7,12 +7,22 @@ another machine on NFS, and files that are created.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 LOOK_SECONDS = 1.0
 _MOUNTS = Path("/proc/self/mountinfo")
 
-# Its inode, the time of its last change and its size; None without a file.
-FileState = tuple[int, int, int] | None
+
+class FileState(NamedTuple):
+    """What tells a file from the one before it; times in nanoseconds since 1970.
+
+    `changed` is its ctime, because a file may become readable.
+    """
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
 
 
 def changes(
@@ -50,14 +60,14 @@ def mounted(files: Sequence[Path]) -> list[Path]:
     return [file for file in files if str(file.resolve()) in points]
 
 
-def state_of(file: Path) -> FileState:
-    """Return the state of a file now; another value means that the file has changed."""
+def state_of(file: Path) -> FileState | None:
+    """Return the state of a file now, or None without a file; another value means a change."""
     try:
         found = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return FileState(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _look(files: Sequence[Path]) -> list[FileState]:
+def _look(files: Sequence[Path]) -> list[FileState | None]:
     return [state_of(file) for file in files]

@@ -11,7 +11,7 @@ class DataFiles:
 
     def __init__(self, files: Sequence[Path]) -> None:
         """Take the files; their present state counts as reported."""
-        self._reported: dict[Path, FileState] = {file: state_of(file) for file in files}
+        self._reported: dict[Path, FileState | None] = {file: state_of(file) for file in files}
         self._before = dict(self._reported)
 
     def changed(self) -> list[Path]:

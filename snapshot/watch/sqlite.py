@@ -54,7 +54,8 @@ class SqliteProbe:
         # two connections cannot be compared, so the connection's number is a part of the mark.
         mark = f"{self._opened} {commits}"
         # A file that is copied over this one may have the same data_version: time and size of the
-        # file tell that.
+        # file tell that. The rest of `FileState` is left out on purpose: a new mode or a hard link
+        # changes the ctime, and is not a commit.
         look = Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {_NAME: mark})
         return since if look == since else look
 
