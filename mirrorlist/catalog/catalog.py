@@ -1,9 +1,9 @@
-"""A snapshot compiled into serving form: what every answer looks up.
+"""A snapshot compiled into serving form: every answer looks its facts up here.
 
-What stays mapped: directories, their names, host sets, file details. What is compiled when a
-snapshot is loaded: repositories, ranges, and the roster of hosts and URLs, unless it is that of the
-snapshot before; and, when first asked for, the hosts of each host set by country (947 host sets on
-a production-size set).
+Directories, their names, host sets and file details stay mapped. Repositories, ranges and the
+roster of hosts and URLs are compiled when a snapshot is loaded; the roster only if it differs from
+that of the snapshot before. The hosts of a host set by country are compiled when first asked for (a
+production-size snapshot has 947 host sets).
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ class Catalog:
     def __init__(self, snapshot: Snapshot, before: "Catalog | None" = None) -> None:
         """Compile a snapshot; raises MalformedSnapshot if it contradicts itself.
 
-        What did not change since the catalog `before` it is not compiled again.
+        `before` is the catalog in use until now: a roster that did not change is taken from it.
         """
         self.snapshot = snapshot
         self.id = snapshot.id
@@ -50,7 +50,8 @@ class Catalog:
             (repository.prefix, repository.arch): repository.directory
             for repository in snapshot.repositories
         }
-        # One disabled arch disables the prefix for all, as at mirrorlist-server.
+        # "a repository with this prefix is disabled, in whatever arch" (docs/protocol.md#errors):
+        # mirrorlist-server does the same.
         self.disabled = frozenset(
             repository.prefix for repository in snapshot.repositories if repository.disabled
         )
@@ -64,10 +65,10 @@ class Catalog:
         self._closest = ClosestNames(self._arches.keys() - self.disabled)
 
     def _is_askable(self, repository: tuple[str, str]) -> bool:
-        """Return whether a repository can be asked for by its own name."""
+        """Return whether a query with these names gets a list, so that they can be suggested."""
         prefix, arch = repository
         target = self.redirects.get(prefix, prefix)
-        # Source packages have one tree for all arches.
+        # "`repo` containing `source` means `arch=source`" (docs/protocol.md#the-target).
         is_reached = "source" not in prefix or arch == "source"
         return is_reached and target not in self.disabled and (target, arch) in self.repositories
 
@@ -84,7 +85,7 @@ class Catalog:
         return found
 
     def file_details(self, directory: int, file: str) -> tuple[FileDetail, ...]:
-        """Return a file's versions, newest first; none if there are no details of it."""
+        """Return a file's versions, newest first; empty if no details of it are known."""
         return self.snapshot.file_details(directory).get(file, ())
 
     def netblocks(self, address: Address) -> tuple[NetblockHosts, ...]:
@@ -93,28 +94,33 @@ class Catalog:
         return self._chains[found - 1] if found else ()
 
     def has_netblock(self, address: Address) -> bool:
-        """Return whether any host named a netblock around an address, or around the one within."""
+        """Return whether any host named a netblock around an address or its tunnelled address."""
         return bool(
             self._netblocks.find(address)
             or (address.version == 6 and self._netblocks.find(address.tunnelled))
         )
 
     def asn(self, address: Address) -> int | None:
-        """Return the ASN of an address if some host has it."""
+        """Return the ASN of an address if a host has it too, else None."""
+        # 6to4 and Teredo addresses have no ASN of their own: the IPv4 address within them counts
+        # (docs/protocol.md#whose-address-counts).
         return self._asns.find(address if address.version == 4 else address.tunnelled) or None
 
     def netblock_country(self, address: Address) -> str | None:
-        """Return the country that the database gives an address, whatever GeoIP says."""
+        """Return the country that `netblock_country` gives an address, or None."""
+        # The literal address first: an operator may have given a tunnel's network a country.
         found = self._country_ranges.find(address)
         if not found and address.version == 6:
             found = self._country_ranges.find(address.tunnelled)
+        # The two letters are the two bytes of the range's value.
         return chr(found >> 8) + chr(found & 0xFF) if found else None
 
     def closest(self, prefix: str, arch: str) -> list[tuple[str, str]]:
-        """Return the known repositories whose names are closest to one that is unknown."""
+        """Return the known repositories whose names are closest to an unknown one."""
         found: list[tuple[str, str]] = []
         for known in self._closest.find(prefix, MOST_SUGGESTIONS):
             arches = self._arches[known]
+            # The arch asked for, if the prefix has it: the mistake is then in the prefix.
             same = [known_arch for known_arch in arches if known_arch == arch]
             found += [(known, known_arch) for known_arch in same or arches]
         return found[:MOST_SUGGESTIONS]

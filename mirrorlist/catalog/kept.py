@@ -1,7 +1,7 @@
-"""Things that are kept by a key, bounded in bytes even if strangers think up the keys.
+"""Values that are kept by a key, bounded in bytes even if strangers invent the keys.
 
-Two generations: what is not asked for while the younger one fills goes with the older one. So what
-is in use stays, however many keys a stranger makes up, and whatever he makes up goes.
+There are two generations. A value that is not asked for while the younger one fills is dropped with
+the older one. So values in use stay, and those of invented keys go, however many there are.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Kept(Generic[K, V]):
-    """Values by key, of at most so many bytes by what `size` says of each pair.
+    """Values by key, bounded in bytes; `size` gives the bytes of a pair.
 
     Any thread may ask and keep.
     """
@@ -28,7 +28,7 @@ class Kept(Generic[K, V]):
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return how many values are kept."""
         return len(self.young.keys() | self._old.keys())
 
     def values(self) -> Iterator[V]:
@@ -41,11 +41,12 @@ class Kept(Generic[K, V]):
         return self._young_bytes + self._old_bytes
 
     def find(self, key: K) -> V | None:
-        """Return what is kept by a key, or None; now it is in use."""
+        """Return the value of a key, or None; a value that is found counts as in use."""
         found = self.young.get(key)
         if found is None:
             found = self._old.get(key)
             if found is not None:
+                # Asked for again before the younger generation was full: it moves there.
                 self.keep(key, found)
         return found
 
@@ -64,14 +65,15 @@ class Kept(Generic[K, V]):
         return value
 
     def let_go(self) -> None:
-        """Keep nothing, letting go of one after another, so that another thread comes between."""
+        """Drop all values one by one, so that other threads can run in between."""
+        # Dropping a whole dictionary holds the interpreter's lock until every value is freed.
         for generation in (self.young, self._old):
             while generation:
                 generation.popitem()
         self._young_bytes = self._old_bytes = 0
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Drop all values."""
         with self._lock:
             self.young, self._old = {}, {}
             self._young_bytes = self._old_bytes = 0

@@ -1,4 +1,4 @@
-"""Finds what is known about an address: one bisection over sorted ranges."""
+"""Finds the value of an address, such as its ASN: one bisection over sorted ranges."""
 
 from bisect import bisect_right
 
@@ -7,14 +7,15 @@ from snapshot.file.model import Ranges
 
 
 class RangeTable:
-    """Address ranges of both families with a value each; 0 where nothing is known."""
+    """Address ranges of both families, each with a value; 0 stands for an unknown one."""
 
     def __init__(self, ranges: Ranges) -> None:
-        """Take ranges whose starts rise."""
+        """Take ranges in the order of their starts."""
         self._starts = {4: ranges.starts4, 6: ranges.starts6}
         self._values = {4: ranges.values4, 6: ranges.values6}
 
     def find(self, address: Address) -> int:
-        """Return the value at an address: about 0.5 us, growing with the logarithm of ranges."""
+        """Return the value of an address: about 0.5 us, more by the logarithm of the ranges."""
+        # A range ends where the next one starts, so only starts are compared.
         index = bisect_right(self._starts[address.version], address.value)
         return self._values[address.version][index - 1] if index else 0

@@ -1,8 +1,8 @@
 """The hosts with their URLs, and all that follows from them alone.
 
-It outlives a snapshot in which nothing of them changed: the scans of mirrors that change only which
-directories they have are most of what happens, and then everything that was compiled here, and the
-kept orders, go on.
+A roster outlives its snapshot if the next one has the same hosts and URLs. Most changes of the
+database come from the crawler, which finds that a host has other directories than before: then
+everything that was compiled here, and the kept orders, stay in use.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
 from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
 
-# What a worker keeps, in bytes; of the kinds of lists so much a host, but not less than this.
+# Bytes that a worker keeps. `listed` keeps this many for each host, but at least the first number.
 KINDS_BYTES, KINDS_BYTES_A_HOST = 4 << 20, 20_000
 NUMBERS_BYTES = 6 << 20
 PROTOCOLS_BYTES = 256 << 10
@@ -25,11 +25,11 @@ BARRED_BYTES = 1 << 20
 CARRIERS_BYTES = 24 << 20
 
 _NUMBERS = count(1)
-# As a client asks for hosts of all countries.
+# "`global` is all public hosts" (docs/protocol.md#parameters), in upper case as all of country= is.
 GLOBAL = "GLOBAL"
-# Stands for countries that were asked for and that nobody knows.
+# Stands for all countries asked for that no host and no continent has.
 _NOWHERE = "--"
-# Stand for protocols that were asked for and that no URL has.
+# Stand for protocols asked for that no URL has.
 _NO_PROTOCOLS = tuple([f"?{number}" for number in range(MAX_LIST_ELEMENTS)])
 
 Kind = tuple[int, frozenset[str] | None, int, frozenset[str] | None]
@@ -40,20 +40,21 @@ class Carriers:
     """The hosts that may be offered for a directory; the public ones also by country."""
 
     def __init__(self, indexes: tuple[int, ...], hosts: Sequence[Host]) -> None:
-        """Take the indexes of a host set, rising, and all hosts."""
+        """Take the indexes of a host set, in rising order, and all hosts."""
+        # One number as a set: a test of membership is a shift, and a host takes one bit.
         self._bits = sum(1 << index for index in indexes)
         self.public = tuple(index for index in indexes if not hosts[index].private)
         by_country: dict[str, list[int]] = defaultdict(list)
         for index in self.public:
             by_country[hosts[index].country].append(index)
         self.by_country = {country: tuple(found) for country, found in by_country.items()}
-        # Stands for them in keys, which then keep nothing of them in memory.
+        # Stands for these carriers in keys of caches, which so do not keep them in memory.
         self.number = next(_NUMBERS)
-        # About how many bytes it takes; the indexes themselves are shared.
+        # About how many bytes they take; the numbers in the tuples are shared objects.
         self.size = 300 + 8 * len(indexes) + 16 * len(self.public) + 160 * len(by_country)
 
     def __bool__(self) -> bool:
-        """Return whether there is any."""
+        """Return whether there is any host."""
         return self._bits != 0
 
     def __contains__(self, host: int) -> bool:
@@ -65,7 +66,7 @@ class Roster:
     """Hosts, URLs, categories and continents in serving form."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Compile those of a snapshot; raises MalformedSnapshot if it contradicts itself."""
+        """Compile the roster of a snapshot; raises MalformedSnapshot if it contradicts itself."""
         self.hosts = snapshot.hosts
         self.categories = snapshot.categories
         self.continents = snapshot.continents
@@ -79,6 +80,7 @@ class Roster:
             self._countries[continent].append(country)
         self._of_asn: dict[int, list[int]] = {}
         for index, host in enumerate(snapshot.hosts):
+            # A host may name its own ASN as a peer ASN too.
             for asn in dict.fromkeys(host.asns):
                 self._of_asn.setdefault(asn, []).append(index)
         self._protocols = [
@@ -86,6 +88,7 @@ class Roster:
             for hosts in self._urls
         ]
         countries = (GLOBAL, *self.continents, *(host.country for host in self.hosts))
+        # One string object for each name, whatever text a client sent.
         self._known = {one: one for one in countries}
         self._surroundings: dict[str, tuple[str | None, frozenset[int]]] = {}
         kinds = max(KINDS_BYTES, KINDS_BYTES_A_HOST * len(self.hosts))
@@ -96,7 +99,7 @@ class Roster:
         self._numbers = Kept[tuple[object, ...], int](NUMBERS_BYTES, _number_size)
 
     def is_of(self, snapshot: Snapshot) -> bool:
-        """Return whether a snapshot has the very same: takes about 1 ms."""
+        """Return whether a snapshot has the same hosts, URLs and continents: takes about 1 ms."""
         return (
             self.hosts == snapshot.hosts
             and self.categories == snapshot.categories
@@ -117,10 +120,11 @@ class Roster:
     def listed(
         self, category: int, protocols: frozenset[str] | None, only: frozenset[str] | None
     ) -> Mapping[int, Sequence[Url]]:
-        """Return the URLs that a kind of list gives for each host; no host is without any.
+        """Return the URLs that a kind of list gives for each host; a host without any is left out.
 
-        At most as many as there are `protocols`, each of one of them; with `only` the first one
-        that is also of these. Kept for the kinds that are in use.
+        docs/protocol.md#the-urls-of-a-host: with `protocols` "the first URLs of the host that have
+        one of the protocols, at most as many as there are distinct protocols". With `only` it is
+        one URL a host: the first that also has one of these. Kept for the kinds in use.
         """
         known, most = self.named(category, protocols)
         key = category, known, most, only
@@ -132,7 +136,7 @@ class Roster:
                 if only is not None:
                     left = first(urls, only if known is None else only & known)
                 if left:
-                    # Where nothing is left out it is the one that is there already.
+                    # If no URL is left out, share the tuple that all kinds share.
                     found[host] = urls if len(left) == len(urls) else tuple(left)
             self._listed.keep(key, found)
         return found
@@ -140,13 +144,15 @@ class Roster:
     def named(
         self, category: int, protocols: frozenset[str] | None
     ) -> tuple[frozenset[str] | None, int]:
-        """Return which protocols are known among those named, and how many URLs a host may have.
+        """Return the known ones of the protocols named, and how many URLs a host may have.
 
-        Sets that lead to the same lists are equal then, whatever else a client thinks up.
+        Equal results lead to equal lists, whatever unknown protocols a client names beside them.
         """
         if protocols is None:
             return None, 0
         known = protocols & self._protocols[category]
+        # An unknown protocol still raises the number of URLs that a host may have, but not over
+        # the number that some host has.
         most = self._most.find((category, known))
         if most is None:
             counts = [
@@ -157,22 +163,24 @@ class Roster:
         return known, min(len(protocols), most)
 
     def known(self, wish: Wish, category: int) -> Wish:
-        """Return the wish that leads to the same lists of a category with what is known alone.
+        """Return the wish, made of known names alone, that leads to the same lists of a category.
 
-        Wishes that lead to the same lists are equal then, so it stands in keys; whatever clients
-        think up is not in it. Fields that need no such care are carried as they are.
+        Wishes with the same lists become equal, so the result is part of the keys of caches, and
+        clients cannot fill these with invented names. All other fields are carried as they are.
         """
         protocols, most = self.named(category, wish.protocols)
         if protocols is not None:
-            # How many are named decides how many URLs of a host are listed.
+            # Unknown protocols count in how many URLs of a host are listed: placeholders keep the
+            # number.
             protocols |= frozenset(_NO_PROTOCOLS[: max(0, most - len(protocols))])
         countries = self.named_countries(wish.countries)
         return structs.replace(wish, protocols=protocols, countries=countries)
 
     def named_countries(self, countries: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the countries asked for that anything is known of.
+        """Return the known ones of the countries asked for.
 
-        If that is not one of them, something that stands for having asked.
+        If all of them are unknown, the result is `_NOWHERE`, which still says that countries were
+        asked for: then the near tiers are not consulted.
         """
         known = self._known
         return tuple([known[one] for one in countries if one in known]) or (
@@ -180,15 +188,15 @@ class Roster:
         )
 
     def carries_category(self, category: int, host: int) -> bool:
-        """Return whether a host has a category at all."""
+        """Return whether a host has a category, perhaps without a public URL."""
         return host in self._urls[category]
 
     def of_asn(self, asn: int) -> Sequence[int]:
-        """Return the hosts that have an ASN, by rising index."""
+        """Return the hosts that have an ASN, in the order of their indexes."""
         return self._of_asn.get(asn, ())
 
     def neighbours(self, country: str) -> list[str]:
-        """Return the other countries of a country's continent, sorted; none if it has none."""
+        """Return the other countries of a country's continent, sorted; none without a continent."""
         continent = self.continents.get(country)
         return [other for other in self._countries.get(continent or "", ()) if other != country]
 
@@ -205,25 +213,26 @@ class Roster:
         return found
 
     def surroundings(self, country: str) -> tuple[str | None, frozenset[int]]:
-        """Return the continent of a country, and the hosts that may not be offered to it.
+        """Return the continent of a country, and the hosts that may not be offered to its clients.
 
-        Countries that have these in common and no hosts of their own have the same tiers.
+        Countries that are equal in both, and have no hosts of their own, have the same tiers.
         """
         found = self._surroundings.get(country)
         if found is None:
             found = self.continents.get(country), self.barred(country)
-            # One object for equal ones: they stand in a great many keys.
+            # Equal ones are one object, because many keys hold them.
             found = next((other for other in self._surroundings.values() if other == found), found)
             self._surroundings[country] = found
         return found
 
     def number_of(self, thing: tuple[object, ...]) -> int:
         """Return a number that stands for a thing of this roster, and for nothing of another."""
-        # What clients can think up has no end; whatever is forgotten gets another number.
+        # Clients can invent any number of queries, so old numbers are forgotten; a thing that comes
+        # again then gets a new number, which no other thing ever had.
         return self._numbers.find(thing) or self._numbers.keep(thing, next(_NUMBERS))
 
 
-# About how many bytes a pair takes, the place in a dictionary included.
+# About how many bytes a pair takes, its entry in a dictionary included.
 
 
 def _listed_size(key: Kind, value: Offered) -> int:
@@ -243,6 +252,6 @@ def _carriers_size(key: tuple[int, ...], value: Carriers) -> int:
 
 
 def _number_size(key: tuple[object, ...], value: int) -> int:
-    # The names in its wish are the roster's own.
+    # The names in a wish are shared with the roster: only references to them are counted.
     wishes = [one for one in key if isinstance(one, Wish)]
     return 900 + sum([8 * len(one.countries) + 64 * len(one.protocols or ()) for one in wishes])

@@ -1,4 +1,4 @@
-"""The URLs of a host for what is asked: protocols chosen, path joined.
+"""The URLs of a host for a query: protocols chosen, path joined.
 
 Source: docs/protocol.md#the-urls-of-a-host.
 """
@@ -10,15 +10,17 @@ from msgspec import Struct
 
 from snapshot.file.text import UNWRITABLE
 
-# What a text list gives a client that names no protocol, and what a redirect may lead to.
+# The protocols of a text list without protocol=, and those that a redirect may lead to.
 DEFAULT_PROTOCOLS = frozenset(("https", "http", "ftp"))
 REDIRECT_PROTOCOLS = frozenset(("https", "http"))
-# Its URLs have no escapes: rsync asks for `a%20b` where somebody wrote it.
+# "rsync decodes nothing" (docs/protocol.md#the-urls-of-a-host): of `a%20b` it asks for a file with
+# that very name, so paths stand raw behind its URLs.
 RSYNC = "rsync"
 ESCAPED_PROTOCOLS = DEFAULT_PROTOCOLS
-# What RFC 3986 allows in a whole URL; a Location header must be ASCII.
+# The characters of RFC 3986 section 2.2, and `%` and `~`, which a redirect's URL keeps as they are;
+# all others are escaped, because a Location header is ASCII.
 URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
-# Everything that RFC 3986 allows in a path; `+` stays `+`, as in libstdc++.
+# The characters that RFC 3986 section 3.3 allows in a path; `+` stays `+`, as in `libstdc++`.
 _SAFE = "/!$&'()*+,;=:@~"
 
 
@@ -32,20 +34,19 @@ class Url(Struct, frozen=True):
 class Path(Struct, frozen=True):
     """What follows a host's URL: percent-encoded, and raw as rsync needs it.
 
-    `raw` is None if it cannot stand at the end of a line of a list as it is: then no URL of rsync
-    is listed.
+    `raw` is None if a line of a list cannot end with it: then no rsync URL is listed.
     """
 
     encoded: str
     raw: str | None
 
     def behind(self, url: Url) -> str:
-        """Return a whole URL."""
+        """Return the whole URL: a host's, and this path behind it."""
         return url.base + ((self.raw or "") if url.protocol == RSYNC else self.encoded)
 
 
 def writable(protocols: frozenset[str] | None, path: Path) -> frozenset[str] | None:
-    """Return the protocols whose URLs a list can show a path behind; None for all."""
+    """Return those of the protocols whose URLs can be listed with a path; None stands for all."""
     if path.raw is not None:
         return protocols
     return ESCAPED_PROTOCOLS if protocols is None else protocols - {RSYNC}
@@ -60,18 +61,19 @@ def path_below(subpath: str, file: str | None) -> Path:
     """Return what follows a host's URL: the directory with a final slash, or a file in it."""
     path = "/" + "/".join(part for part in (subpath, file or "") if part)
     path = path if file or path == "/" else path + "/"
-    # What reads lists takes blanks at the end of a line for no part of the URL.
+    # "A name that ends with a blank has no rsync URL, as whoever reads a list would cut it off"
+    # (docs/protocol.md#the-urls-of-a-host).
     is_writable = not path[-1].isspace() and not UNWRITABLE.search(path)
     return Path(quote(path, safe=_SAFE), path if is_writable else None)
 
 
 def offered(urls: Sequence[Url], protocols: frozenset[str] | None, most: int) -> Sequence[Url]:
-    """Return at most so many URLs, each of one of the protocols; all if None."""
+    """Return the first URLs that have one of the protocols, at most `most`; all URLs for None."""
     if protocols is None:
         return urls
     return [url for url in urls if url.protocol in protocols][:most]
 
 
 def first(urls: Sequence[Url], protocols: frozenset[str]) -> Sequence[Url]:
-    """Return the first URL of one of the protocols, or nothing."""
+    """Return the first URL that has one of the protocols, in a list; an empty list without one."""
     return next(([url] for url in urls if url.protocol in protocols), [])

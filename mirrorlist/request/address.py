@@ -1,4 +1,7 @@
-"""IP addresses as a version and an integer, normalised as clients come."""
+"""IP addresses as a version and an integer, brought to one form.
+
+Source: docs/protocol.md#whose-address-counts.
+"""
 
 import socket
 from ipaddress import IPv6Address
@@ -6,7 +9,7 @@ from typing import NamedTuple
 
 _MAPPED = 0xFFFF  # ::ffff:a.b.c.d
 _6TO4 = 0x2002  # 2002:a.b.c.d::/48, RFC 3056
-_TEREDO = 0x20010000  # 2001:0::/32, RFC 4380: the client's address, inverted, is at the end
+_TEREDO = 0x20010000  # 2001:0::/32, RFC 4380: the last 32 bits are the client's, inverted
 
 
 class Address(NamedTuple):
@@ -22,7 +25,7 @@ class Address(NamedTuple):
             return socket.inet_ntoa(value.to_bytes(4, "big"))
         if value >> 32:
             return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
-        # The C library shows these with an IPv4 address at the end.
+        # The C library writes such an address as `::192.0.2.1`, Python in the form of RFC 5952.
         return str(IPv6Address(value))
 
     @property
@@ -37,7 +40,7 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address a text is, an IPv6 one without its zone, or None."""
+    """Return the address that a text says, without a zone; None for anything else."""
     try:
         if ":" not in text:
             return Address(4, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big"))
@@ -45,4 +48,6 @@ def parse_address(text: str) -> Address | None:
         value = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
     except (OSError, ValueError):
         return None
+    # "An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address": a listener for both
+    # families sees all clients of IPv4 so.
     return Address(4, value & 0xFFFFFFFF) if value >> 32 == _MAPPED else Address(6, value)

@@ -15,7 +15,7 @@ from mirrorlist.request.address import Address, parse_address
 from mirrorlist.request.query import echo
 
 NOBODY = "none"
-"""In place of networks: nobody is trusted, not even loopback."""
+"""Stands in place of networks: no proxy is trusted, not even loopback."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 DEFAULT_TRUSTED = (
@@ -39,13 +39,16 @@ SIGNS = frozenset(
         *(b"x-appengine-user-ip", b"x-envoy-external-address", b"cloudfront-viewer-address"),
     )
 )
-"""Headers that say nothing that is believed, but that somebody else asks through this peer."""
-SIGNED = [b"\0"]
-"""Stands for one of SIGNS where no X-Forwarded-For line is; no header holds this byte."""
+"""Headers that only proxies write: their values are not believed, but that they are there is.
 
-# A chain of more proxies is not one that an operator knows, and each entry costs a look.
+A peer that sends one of them asks for a client, not for itself.
+"""
+SIGNED = [b"\0"]
+"""Stands for any of SIGNS without an X-Forwarded-For line; no header can hold this byte."""
+
+# No operator has a longer chain of proxies, and each entry costs time.
 MOST_ENTRIES = 32
-# `[IPv6 with a zone]:65535` is 64 long.
+# The longest entry that makes sense is `[IPv6 with a zone]:65535`.
 MOST_ENTRY_BYTES = 64
 
 # `[v6]`, `[v6]:port`, `v4:port`; a bare IPv6 address has more than one colon.
@@ -53,11 +56,11 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 
 Network = tuple[int, int, int]
 
-# The address of a client of whom nothing is known: near nobody.
+# The address of an unknown client, 0.0.0.0: no netblock, ASN or country holds it.
 _UNKNOWN = Address(4, 0)
-# Who is at the other end of a Unix socket.
+# The peer of a Unix socket is on this machine: 127.0.0.1.
 _LOCAL = Address(4, 0x7F000001)
-# Clients that connect themselves have no end; whoever is forgotten is looked up anew.
+# Clients that connect directly are unlimited in number, so the cache is cleared when it is full.
 _MOST_PEERS = 1024
 # The prefix of IPv4-mapped addresses.
 _MAPPED_BITS = 96
@@ -66,9 +69,9 @@ _MAPPED_BITS = 96
 class Client(Struct, frozen=True):
     """The believed client.
 
-    `near` is the address for the netblock and ASN tiers, `geo` the one for the country; they
-    differ when a stranger wishes for another place with `ip=`, and when nothing is known of him.
-    `is_ours`: a trusted proxy or loopback asks for itself, and may see everything.
+    `near` is the address for the netblock and ASN tiers, `geo` the address for the country. They
+    differ when a stranger sends `ip=`, and for an unknown client behind a proxy. `is_ours` says
+    that a trusted proxy or loopback asks for itself, and may see everything.
     """
 
     near: Address
@@ -78,11 +81,11 @@ class Client(Struct, frozen=True):
 
 
 NO_CLIENT = Client(_UNKNOWN, _UNKNOWN, "none")
-"""For lists that nobody asked for: near nobody, and nowhere."""
+"""For lists without a client (trials of a snapshot, internal errors): near no host, nowhere."""
 
 
 class _Peer(Struct, frozen=True):
-    """Who is at the other end of a connection."""
+    """The other end of a connection."""
 
     address: Address
     is_proxy: bool
@@ -103,36 +106,38 @@ class Trust:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is trusted."""
+        """Whether no proxy and no loopback is trusted."""
         return _LOCAL not in self._ours
 
     def is_proxy(self, peer: str | None) -> bool:
-        """Return whether what a peer says of its clients is believed."""
+        """Return whether a peer is a trusted proxy."""
         return (self._peers.get(peer) or self._peer(peer)).is_proxy
 
     def believe(self, peer: str | None, forwarded: Sequence[bytes], wish: str) -> Client:
-        """Return the client behind a connection; raises BadQuery if `wish` is no address.
+        """Return the client behind a connection; raises BadQuery if `wish` is not an address.
 
-        `peer` is None on a Unix socket, which only a local proxy can reach. `forwarded` are the
-        X-Forwarded-For lines in their order, or SIGNED.
+        `wish` is the value of ip=. `peer` is None on a Unix socket, which only a local proxy can
+        reach. `forwarded` are the X-Forwarded-For lines in their order, or SIGNED.
         """
         connected = self._peers.get(peer) or self._peer(peer)
         if not forwarded:
             client = Client(connected.address, connected.address, "peer", connected.is_ours)
         else:
-            # Whoever is behind a proxy is a stranger, whatever the proxy says or fails to say.
+            # "only a trusted proxy or loopback that asks for itself: without any X-Forwarded-For
+            # line, whatever stands in it" is ours; with such a line the client is a stranger.
             client = _behind(connected, forwarded, self._proxies)
         if not wish:
             return client
         wished = parse_address(wish)
         if wished is None:
             raise BadQuery(f"# ip=: not an address: {echo(wish)}")
-        # Private hosts are in the near tiers: a stranger must not see those of others.
+        # "`ip=` is a wish, not an identity": private hosts are in the near tiers, and a stranger
+        # could see those of any network by naming its address.
         near = wished if client.is_ours else client.near
         return Client(near, wished, "ip=", client.is_ours)
 
     def _peer(self, peer: str | None) -> _Peer:
-        """Return who a peer is; remembered, as proxies are few."""
+        """Return what is known of a peer; remembered, because most peers are a few proxies."""
         if len(self._peers) >= _MOST_PEERS:
             self._peers.clear()
         found = self._peers[peer] = self._look_up(peer)
@@ -151,37 +156,45 @@ def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Cl
     """Return the stranger who asks through a peer."""
     if peer.is_proxy:
         if len(forwarded) == 1:
-            # Nearly always one proxy has written one address.
+            # The usual case: one proxy has written one address, and it need not be walked over.
+            # Even a trusted address is the client then: "if all are trusted, the left-most".
             address = parse_address(forwarded[0].decode("latin-1"))
             if address is not None:
                 return Client(address, address, "x-forwarded-for")
         if forwarded == SIGNED:
-            # He is somewhere behind it: not near what the proxy is near.
+            # "So is a client for whom a trusted proxy sends no X-Forwarded-For line, but one of the
+            # other headers": unknown, "near no host, in the country of the proxy".
             return Client(_UNKNOWN, peer.address, "unknown")
         return _walked(peer, forwarded, proxies)
     return Client(peer.address, peer.address, "peer")
 
 
 def _walked(peer: _Peer, lines: Sequence[bytes], proxies: "_Networks") -> Client:
-    """Return the client by a walk from the right over trusted addresses."""
+    """Return the client: the first address from the right that is not a trusted proxy's.
+
+    Each proxy adds the address that it saw at the right, so all left of the first untrusted address
+    may be the client's own invention.
+    """
     believed = None
     for index, entry in enumerate(_entries(lines)):
         if index == MOST_ENTRIES:
             believed = None
             break
-        # A list in a header may have empty elements (RFC 9110 section 5.6.1).
+        # "A recipient MUST parse and ignore a reasonable number of empty list elements"
+        # (RFC 9110 section 5.6.1.2).
         if entry:
             believed = _forwarded_address(entry)
             if believed is None or believed not in proxies:
                 break
     if believed is None:
-        # It is not the proxy's own request, and must not pass for one: not near what it is near.
+        # Not the proxy's own request: by the proxy's address it would see the private hosts that
+        # are near the proxy.
         return Client(_UNKNOWN, peer.address, "unknown")
     return Client(believed, believed, "x-forwarded-for")
 
 
 def _entries(lines: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield the entries from the right, and look at no more bytes than are asked for."""
+    """Yield the entries from the right; bytes left of the last one that is taken are not read."""
     for line in reversed(lines):
         end = len(line)
         while end >= 0:
@@ -191,7 +204,7 @@ def _entries(lines: Sequence[bytes]) -> Iterator[bytes]:
 
 
 class _Networks:
-    """Networks, as ranges that neither overlap nor touch, to look an address up in."""
+    """A set of networks, kept as ranges that neither overlap nor touch."""
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._bounds: dict[int, list[int]] = {4: [], 6: []}
@@ -208,7 +221,7 @@ class _Networks:
                     bounds += (start, end)
 
     def __contains__(self, address: Address) -> bool:
-        # Starts and ends take turns, so an odd place is behind a start.
+        # Starts and ends take turns, so behind an odd number of them the address is in a range.
         return bisect_right(self._bounds[address.version], address.value) % 2 == 1
 
 
@@ -222,7 +235,8 @@ def _network(text: str) -> Network:
     if network.version == 6 and network.prefixlen >= _MAPPED_BITS:
         inner = network.network_address.ipv4_mapped
         if inner is not None:
-            # A client of IPv4 is known by that address, whatever family it came by.
+            # Clients with IPv4-mapped addresses are known by their IPv4 address, so such a network
+            # stands for the IPv4 network.
             network = ipaddress.ip_network((inner, network.prefixlen - _MAPPED_BITS))
     shift = network.max_prefixlen - network.prefixlen
     return network.version, int(network.network_address) >> shift, shift

@@ -1,4 +1,4 @@
-"""Where an address is: the country by GeoIP, from a file or from the built-in registry data."""
+"""In which country an address is, by GeoIP: from a file, or from the built-in registry data."""
 
 import importlib
 from collections.abc import Callable
@@ -17,12 +17,14 @@ from snapshot.file.mmdb import Metadata, Mmdb, read_mmdb
 from snapshot.file.mmdb_values import DamagedMmdb
 from snapshot.file.text import printable
 
-# A file of countries has some hundreds of different ones; of cities an even sample is looked at,
-# of its tree too: 60 MB would cost each worker seconds. So few are far apart by less than a page.
+# A file of countries has a few hundred different records, and all are checked. Of a file of cities
+# an even sample of records and of the tree's ends is checked, because all 60 MB would cost each
+# worker seconds. The ends that are checked lie less than a page of the file apart.
 _RECORDS_LOOKED_AT = 1_000
 _ENDS_LOOKED_AT = 1_000_000
-# Where a record has its country: GeoLite2, a plain code, a plain text.
+# One string object for each code.
 _CODES = {a + b: a + b for a in ascii_uppercase for b in ascii_uppercase}
+# The keys that lead to the country in a record: GeoLite2's, a plain code, a plain text.
 _SHAPES = (("country", "iso_code"), ("country_code",), ("country",))
 
 
@@ -31,18 +33,18 @@ class Geo(Protocol):
 
     @property
     def name(self) -> str:
-        """What the source is, with its date, for people."""
+        """The source's name and date, for people."""
 
     @property
     def built(self) -> int | None:
-        """When its data were built, in seconds since 1970, UTC; None where that is unknown."""
+        """The time when its data were built, in seconds since 1970, UTC; None if unknown."""
 
     def country(self, address: Address) -> str | None:
         """Return the two letters of an address's country, or None."""
 
 
 class NoGeo:
-    """No source at all: every country is unknown."""
+    """Stands for a missing source: every country is unknown."""
 
     name = "none"
     built = None
@@ -53,12 +55,12 @@ class NoGeo:
 
 
 class RegistryGeo:
-    """The registries' delegation files within the iptocc package: no file, no account."""
+    """The registries' delegation files in the package iptocc: needs no file and no account."""
 
     built = None
 
     def __init__(self) -> None:
-        """Load the package; raises ImportError where there is none for this machine."""
+        """Load the package; raises ImportError on machines for which there is no build of it."""
         module = importlib.import_module("iptocc")
         self._country_code = cast(Callable[[str], str | None], module.country_code)
         self.name = f"iptocc {version('iptocc')} (built in)"
@@ -74,11 +76,12 @@ class MmdbGeo:
     def __init__(self, path: Path) -> None:
         """Read and check a file; raises GeoipError that names it and says why."""
         try:
-            # Once, into memory: what was checked is what answers, whatever becomes of the file.
+            # Read once, into memory: lookups then use the bytes that were checked, even if the
+            # file changes later.
             data = read_mmdb(path)
             metadata, self._shape = _checked(Mmdb(data, _ENDS_LOOKED_AT), path)
-            # The reader in C can end the process over a damaged file; this one in Rust cannot.
-            # It also decodes the country alone.
+            # A damaged file can crash the process in the reader that is written in C, but not in
+            # this one, in Rust. It also decodes the country alone and not the whole record.
             self._database = maxminddb_rust.open_database(BytesIO(data), maxminddb_rust.MODE_FD)
         except GeoipError:
             raise
@@ -96,7 +99,11 @@ class MmdbGeo:
         self.name = f"{path.name} ({kind}, built {built:%Y-%m-%d})"
 
     def country(self, address: Address) -> str | None:
-        """Return the country (never the registered country) of an address."""
+        """Return the country of an address.
+
+        "`country`, never `registered_country`" (docs/protocol.md#which-hosts-in-which-order): the
+        registered one is where the network's owner is.
+        """
         address = address.tunnelled
         if address.version > self._ip_version:
             return None
@@ -106,12 +113,12 @@ class MmdbGeo:
             # A damaged record costs its clients the country, not the answer.
             _let_pass(error)
             return None
-        # One string a country: it stands in a great many keys.
+        # One string object for each country, because many keys of caches hold it.
         return (_CODES.get(found) or _code(found)) if isinstance(found, str) else None
 
 
 def open_geo(path: Path | None) -> Geo:
-    """Return the source that a file or, without one, the built-in data gives."""
+    """Return the source of countries: the file, or the built-in data without one."""
     if path is not None:
         return MmdbGeo(path)
     try:
@@ -121,16 +128,19 @@ def open_geo(path: Path | None) -> Geo:
 
 
 def _let_pass(error: BaseException) -> None:
-    """Raise what is not of a file: a panic of the reader in Rust is an Exception to nobody."""
+    """Raise an exception that ends the process; return after all others.
+
+    A panic of the reader in Rust is a BaseException, but not an Exception.
+    """
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         raise error
 
 
 def _checked(mmdb: Mmdb, path: Path) -> tuple[Metadata, tuple[str, ...]]:
-    """Return the metadata, and where records have their country; raises DamagedMmdb too."""
+    """Return the metadata, and the keys of a record's country; raises GeoipError or DamagedMmdb."""
     every = -(-len(mmdb.records) // _RECORDS_LOOKED_AT) or 1
     records = [mmdb.value(index) for index in mmdb.records[::every]]
-    # An ASN or ISP file opens well and then knows no country for anybody.
+    # A file of ASNs or ISPs opens well, but has no country of any address: refuse it.
     for shape in _SHAPES:
         found = [_within(record, shape) for record in records]
         if any(map(_code, found)):
@@ -144,7 +154,10 @@ def _checked(mmdb: Mmdb, path: Path) -> tuple[Metadata, tuple[str, ...]]:
 
 
 def _is_damaged(value: object) -> bool:
-    """Whether a record has something else where its country belongs; an odd length is just odd."""
+    """Return whether a value is not a country, but stands where a record has it.
+
+    Texts that are not two characters long, as some files have them, are not damage.
+    """
     if isinstance(value, str):
         return len(value) == 2 and _code(value) is None
     return value is not None

@@ -1,7 +1,6 @@
 """The query string of a request: bytes in, a frozen Query or a BadQuery out.
 
-Source: docs/protocol.md#parameters, and docs/protocol.md#values. Values are percent-decoded, `+`
-stays `+`, the last value of a repeated parameter wins, unknown parameters are passed over.
+Source: docs/protocol.md#parameters, and docs/protocol.md#values.
 """
 
 import re
@@ -17,7 +16,7 @@ MAX_VALUE_BYTES = 256
 MAX_PATH_BYTES = 2048
 MAX_LIST_ELEMENTS = 32
 MAX_ECHO = 128
-# How forms write a blank; no country and no protocol begins or ends with it.
+# HTML forms write a blank so; no country and no protocol begins or ends with it.
 FORM_BLANK = "+"
 _IN_URL = "._+/@~^-"
 
@@ -26,19 +25,23 @@ PARAMETERS = frozenset(
 )
 
 _NAMES = {name.encode(): name for name in PARAMETERS}
-# A known one, as there may be thousands of others. mirrorlist-server takes what stands between the
-# first and the second `=`.
+# Finds known parameters only, because a query may have thousands of others. "A value stands between
+# the first and the second `=`. A parameter without `=` is there and empty."
+# (docs/protocol.md#values): mirrorlist-server reads them so.
 _PARAMETER = re.compile(
     rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))
 )
 _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
+# "any character outside `A-Z a-z 0-9 . _ + , / @ ~ ^ -` becomes `?`"
+# (docs/protocol.md#what-is-repeated).
 _NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
 
 
 class Wish(Struct, frozen=True):
     """All that a query says about which hosts it gets, and nothing else: used whole in cache keys.
 
-    `countries` are upper case, sorted and unique; `protocols` are distinct and lower case.
+    `countries` are in upper case, sorted and unique; `protocols` are in lower case, None for all;
+    `near` says that the netblock and ASN tiers may be consulted.
     """
 
     countries: tuple[str, ...] = ()
@@ -47,9 +50,10 @@ class Wish(Struct, frozen=True):
 
 
 class Query(Struct, frozen=True):
-    """What a client asks for; None and empty mean that it did not say.
+    """What a client asks for; None and empty stand for a parameter that is not there.
 
-    `arch` is after the source rule; `protocol_text` is `wish.protocols` as asked.
+    `arch` is the one after the source rule; `protocol_text` is the text of `wish.protocols` as the
+    client wrote it.
     """
 
     metalink: bool
@@ -75,7 +79,8 @@ def parse_query(raw: bytes, metalink: bool) -> Query:
     return Query(
         metalink=metalink,
         repo=repo,
-        # Source packages have one tree for all arches.
+        # "`repo` containing `source` means `arch=source`" (docs/protocol.md#the-target): source
+        # packages have one tree for all arches.
         arch="source" if repo and arch is not None and "source" in repo else arch,
         path=values.get("path"),
         wish=_wish(values),
@@ -91,16 +96,18 @@ def _wish(values: dict[str, str]) -> Wish:
     return Wish(
         countries=_countries(values.get("country", "")),
         protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
+        # "anything but `1` switches the netblock and ASN tiers off" (docs/protocol.md#parameters).
         near=values.get("netblock", "1") == "1",
     )
 
 
 def echo(text: str) -> str:
-    """Return what may be repeated of a client's text in an answer."""
+    """Return the part of a client's text that an answer may repeat."""
     return _NOT_ECHOED.sub("?", text[:MAX_ECHO])
 
 
 def _values(raw: bytes) -> dict[str, str]:
+    # Of equal names the dictionary keeps the last: "the last value of a repeated parameter wins".
     found: dict[bytes, bytes] = dict(_PARAMETER.findall(raw))
     return {
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
@@ -112,7 +119,8 @@ def decode(name: str, raw: bytes, limit: int) -> str:
     """Return the text of a raw value of at most `limit` bytes; raises BadQuery."""
     if _BROKEN_ESCAPE.search(raw):
         raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
-    # Each byte of a value is one of an escape's three at least.
+    # A byte is at most three bytes long as an escape: a longer text cannot decode to `limit` bytes,
+    # so it is not worth decoding.
     value = unquote_to_bytes(raw) if len(raw) <= 3 * limit else raw
     if len(value) > limit:
         raise BadQuery(f"# {name}=: longer than {limit} bytes")
@@ -120,7 +128,7 @@ def decode(name: str, raw: bytes, limit: int) -> str:
         text = value.decode()
     except UnicodeDecodeError:
         raise BadQuery(f"# {name}=: not valid UTF-8") from None
-    # A decoded line feed must never put a line into a list.
+    # "a decoded line feed must never put a line into a list" (docs/protocol.md#known-differences).
     if CONTROL.search(text):
         raise BadQuery(f"# {name}=: a control character")
     return text
@@ -134,7 +142,7 @@ def list_of(name: str, text: str, also_blank: str = FORM_BLANK) -> list[str]:
 
 
 def spelling(text: str) -> str:
-    """Return how a text of ours is asked for in a URL."""
+    """Return a name of the snapshot as a client has to write it in a URL."""
     return quote(text, safe=_IN_URL)
 
 
