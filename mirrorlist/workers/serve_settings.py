@@ -13,6 +13,7 @@ class ServeSettings(Struct, frozen=True):
     """The values of `serve`'s options; the help of each stands in `mirrorlist.settings`.
 
     Defaults are for programs that do not read the command line: the demo and the load tests.
+    They are those of the table, except for the addresses (`tests/test_serve_settings.py`).
     """
 
     snapshot: Path
