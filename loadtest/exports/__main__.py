@@ -120,26 +120,19 @@ def _measure(
     rows = dataset.rows(noise)
     fill(database, rows, True, phases)
     dataset.write_files(data, 1, phases)
-    counts = {
-        "rows": rows.giant_count,
-        "directories": len(rows.tables["directory"]),
-        "hosts": len(rows.tables["host"]),
-    }
     found = []
     for asn in (True, False):
         snapshot = data / f"{asn}.snap"
-        command = [
-            *(sys.executable, "-m", "mirrorlist.cli", "export", "--database", database),
-            *("--output", str(snapshot), "--country-continent", str(data / CONTINENT_FILE)),
-            *(("--asn", str(data / ASN_FILE)) if asn else ()),
-        ]
+        command = _command(database, data, snapshot, asn)
         costs = [_cost(command) for _ in phases.counted(f"scale {scale:g}", range(runs), runs)]
         found.append(
             ExportFigures(
                 scale=scale,
                 noise=noise,
                 asn=asn,
-                **counts,
+                rows=rows.giant_count,
+                directories=len(rows.tables["directory"]),
+                hosts=len(rows.tables["host"]),
                 wall=[wall for wall, _, _ in costs],
                 cpu=[cpu for _, cpu, _ in costs],
                 peak_kib=max(peak for _, _, peak in costs),
@@ -148,6 +141,14 @@ def _measure(
             )
         )
     return found
+
+
+def _command(database: str, data: Path, snapshot: Path, asn: bool) -> list[str]:
+    return [
+        *(sys.executable, "-m", "mirrorlist.cli", "export", "--database", database),
+        *("--output", str(snapshot), "--country-continent", str(data / CONTINENT_FILE)),
+        *(("--asn", str(data / ASN_FILE)) if asn else ()),
+    ]
 
 
 def _cost(command: list[str]) -> tuple[float, float, int]:

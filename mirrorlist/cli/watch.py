@@ -12,7 +12,7 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
-from mirrorlist.cli.watch_events import event_printer
+from mirrorlist.cli.watch_events import EventPrinter
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
@@ -55,7 +55,7 @@ def watch(
 
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
-    export, tell = _exporter(database, job), event_printer(every, job.output)
+    export, tell = _exporter(database, job), EventPrinter(every, job.output).tell
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)

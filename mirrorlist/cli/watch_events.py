@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,41 +16,47 @@ _MOST_REASONS = 3
 _NOTHING = "nothing is published yet; trying again"
 
 
-def event_printer(every: float, output: Path) -> Callable[["Event"], None]:
-    """Return a function that prints events on standard error, coloured on a terminal.
+class EventPrinter:
+    """Prints events on standard error, coloured on a terminal."""
 
-    `output`: where snapshots are published.
-    """
-    from snapshot.watch.loop import Done, Failed, Missed
+    def __init__(self, every: float, output: Path) -> None:
+        """Take the seconds between exports, and where snapshots are published."""
+        self._every, self._output = every, output
+        self._started = False
+        self._left_out = 0
+        self._notes: tuple[str, ...] = ()
 
-    left_out = started = 0
-    notes: tuple[str, ...] = ()
+    def tell(self, event: "Event") -> None:
+        """Print an event; what was left out or noted is printed when it has changed."""
+        from snapshot.watch.loop import Done, Failed, Missed
 
-    def tell(event: "Event") -> None:
-        nonlocal left_out, notes, started
         if isinstance(event, Failed):
-            stays = "what was published stays" if os.path.exists(output) else _NOTHING
+            stays = "what was published stays" if os.path.exists(self._output) else _NOTHING
             what = f"{event.error}; {stays}"
             _line(("error: ", "bold red"), (" ".join(what.split()), ""))
         elif isinstance(event, Missed):
             _line(("that change had not been seen by the looks at the database", "yellow"))
         elif isinstance(event, Done):
-            why = _reasons(event.reasons) or (f"after {every:g} s" if started else "start")
-            started = 1
-            _tell_done(event, why)
-            if left_out != (left_out := len(event.result.left_out)):
-                _line((f"{left_out} rows are left out; `mirrorlist inspect` names them", "yellow"))
-            for note in event.result.notes:
-                if note not in notes:
-                    _line((note, "yellow"))
-            notes = event.result.notes
+            self._tell_done(event)
         else:
             _line(("the database answers again", "green"))
 
-    return tell
+    def _tell_done(self, event: "Done") -> None:
+        timed = f"after {self._every:g} s" if self._started else "start"
+        self._started = True
+        _tell_export(event, _reasons(event.reasons) or timed)
+        before, self._left_out = self._left_out, len(event.result.left_out)
+        if self._left_out != before:
+            _line(
+                (f"{self._left_out} rows are left out; `mirrorlist inspect` names them", "yellow")
+            )
+        for note in event.result.notes:
+            if note not in self._notes:
+                _line((note, "yellow"))
+        self._notes = event.result.notes
 
 
-def _tell_done(event: "Done", why: str) -> None:
+def _tell_export(event: "Done", why: str) -> None:
     from snapshot.watch.loop import UNSURE
 
     result = event.result

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from mirrorlist.errors import MirrorlistError, OptionError
 from mirrorlist.replay.compare import ONCE, Rule, Verdict, judge
@@ -39,13 +40,29 @@ def replay(
     theirs, ours = (second, first) if swapped else (first, second)
     rules: tuple[Rule, ...] = () if theirs.is_ours else RULES
     tally = Tally((first.name, second.name), swapped)
-    asked = _asked(lines, tally, most)
-    pair = Drawing(theirs), Describing(ours)
+    compare = partial(_judge, sides=(Drawing(theirs), Describing(ours)), rules=rules)
+    _compare_all(_paced(_asked(lines, tally, most), rate), compare, tally, total, progress)
+    if not tally.requests and not tally.interrupted:
+        raise OptionError(
+            "no line of the log is a request: neither `IP: ...; DATE: ...; REPO: ...; ARCH: ...`"
+            " nor `ADDRESS /metalink?...`"
+        )
+    return tally
+
+
+def _compare_all(
+    asked: Iterable[tuple[int, Request]],
+    compare: Callable[[Request], Verdict],
+    tally: Tally,
+    total: int,
+    progress: Progress,
+) -> None:
+    """Compare on a few connections at once; after Ctrl-C, nothing is asked any more."""
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         running: deque[tuple[int, Future[Verdict]]] = deque()
         try:
-            for number, request in _paced(asked, rate):
-                running.append((number, threads.submit(_judge, request, pair, rules)))
+            for number, request in asked:
+                running.append((number, threads.submit(compare, request)))
                 if len(running) >= 2 * CONNECTIONS:
                     _take(running, tally, total, progress)
             while running:
@@ -59,12 +76,6 @@ def replay(
                     tally.add(number, verdict.result())
         finally:
             threads.shutdown(cancel_futures=True)
-    if not tally.requests and not tally.interrupted:
-        raise OptionError(
-            "no line of the log is a request: neither `IP: ...; DATE: ...; REPO: ...; ARCH: ...`"
-            " nor `ADDRESS /metalink?...`"
-        )
-    return tally
 
 
 def _judge(request: Request, sides: tuple[Drawing, Describing], rules: tuple[Rule, ...]) -> Verdict:
