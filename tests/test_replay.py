@@ -352,10 +352,10 @@ def test_the_table(folder: Path, log: Path) -> None:
     """For people it is a table on standard output."""
     snapshot = folder / "plain" / "mm.snap"
     done = run("replay", "--log", log, *["--against", snapshot] * 2, "--rate", "0")
-    rows = {line[:31].strip(): line[31:].strip() for line in done.stdout.splitlines() if line}
+    rows = {line[:29].strip(): line[29:].strip() for line in done.stdout.splitlines() if line}
     assert rows["equal"] == str(len(LINES))
     assert rows["unexplained"] == "0"
-    assert rows["lines that are no list request"] == "1"
+    assert rows["lines without a list request"] == "1"
 
 
 def test_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:

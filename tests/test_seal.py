@@ -184,7 +184,7 @@ def test_inspect_says_so(folder: Path) -> None:
     unchecked = run("inspect", folder / "mm.snap").stdout
     checked = run("inspect", folder / "mm.snap", "--snapshot-key", folder / "key").stdout
     plain = run("inspect", folder / "plain.snap").stdout
-    assert "sealed    yes (--snapshot-key checks with which key)" in unchecked
+    assert "sealed    yes (give --snapshot-key to check the key)" in unchecked
     assert "sealed    yes, with this key" in checked
     assert "sealed    no" in plain
 

@@ -73,9 +73,9 @@ def test_from_the_start_to_the_end(running: Running) -> None:
     assert running.get(HOOK, "POST")[0] == 202
     second = run("watch", *running.options, "--admin", "127.0.0.1:0")
     assert_refused(second, 1, "mm.snap: another watch writes it already")
-    running.wait_for("hook: nothing that is published changed")
+    running.wait_for("hook: the published content is unchanged")
     running.process.send_signal(signal.SIGUSR1)
-    running.wait_for("SIGUSR1: nothing that is published changed")
+    running.wait_for("SIGUSR1: the published content is unchanged")
     changes = json.loads(running.get("/status")[1])["changes"]
     assert changes == {"seen": 2, "processed": 2, "backlog": 0, "waiting_seconds": 0, "missed": 0}
     assert 'mirrorlist_watch_exports_total{result="unchanged"} 2.0' in running.get("/metrics")[1]

@@ -1,10 +1,10 @@
-"""The command `mirrorlist`: its subcommands and what a failure looks like.
+"""The command `mirrorlist`: its subcommands, and how a failure ends them.
 
-The only place that may use the backend, and only within a subcommand, so that a worker never
-loads a database driver.
+Only this package may import the modules that make snapshots, and only within a subcommand, so that
+a worker never loads a database driver.
 """
 
-# Before all else is loaded, which takes a while.
+# Imported first: loading the other modules takes a while, and a signal may come meanwhile.
 from mirrorlist.cli.begin import begun
 
 # isort: split
@@ -40,7 +40,7 @@ def cli() -> None:
     Try it:          mirrorlist demo
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
-    From its cache:  mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
+    From a cache:    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap

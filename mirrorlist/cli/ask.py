@@ -1,4 +1,4 @@
-"""`mirrorlist ask`: one answer offline, with the tier of each host and why others are not in it."""
+"""`mirrorlist ask`: explains one answer offline, with each host's tier or why it is left out."""
 
 import os
 import time

@@ -1,7 +1,8 @@
-"""The first moment of a command that keeps running, before the modules it needs are loaded.
+"""Handles signals during the first moment of a command, before it has loaded its modules.
 
-Importing this module holds back the signals that would end the command, which takes them once
-it can handle them. Until then, Ctrl-C ends the command at once, without a message.
+For a command that keeps running, importing this module blocks SIGHUP, SIGUSR1 and SIGUSR2; the
+command unblocks them once it can handle them. Ctrl-C ends any command at once, without a message,
+until `begun()` is called.
 """
 
 import os
@@ -15,8 +16,9 @@ def _end_at_once(*_: object) -> None:
     os._exit(_INTERRUPTED)
 
 
-# Nothing has begun that needs undoing, and an exception would be printed as a traceback here.
-# A program that only imports this module keeps its handler, and an ignored SIGINT stays ignored.
+# os._exit is safe here, because nothing has begun that needs undoing; an exception would be printed
+# as a traceback. A program that only imports this module keeps its handler, and an ignored SIGINT
+# stays ignored (as under nohup).
 _is_program = os.path.basename(sys.argv[0]) in ("mirrorlist", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)

@@ -1,4 +1,4 @@
-"""What a failure looks like: one line and a documented exit code, never a traceback."""
+"""Ends a command that failed with one line and a documented exit code, never with a traceback."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ _NO_CONTEXT = click.Context(click.Command("mirrorlist"))
 def guarded(work: Callable[[], object]) -> int:
     """Run something and return its exit code; an error becomes one line and its code."""
     if sys.stdout is None:
-        # Started with its output closed: whoever did so wants to see nothing.
+        # The command was started with a closed standard output (`>&-`): discard the output.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         code = work()
@@ -45,19 +45,19 @@ def guarded(work: Callable[[], object]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has enough, as `head` does: that is no failure.
+        # The reader of the output ended first, for example `head`: that is not a failure.
         _close_output()
         return 0
     except OSError as error:
         _close_output()
-        # An error of writing names no file.
+        # An error without a file name comes from writing the output.
         what = error.filename or "the output cannot be written"
         return fail(f"{what}: {error.strerror}", 1)
     return code if isinstance(code, int) else 0
 
 
 def _plain(error: click.UsageError) -> str:
-    """Return what is wrong in one sentence without a full stop, and in our own words."""
+    """Return click's error as one sentence without a full stop, worded like other errors."""
     if isinstance(error, click.MissingParameter) and error.param is not None:
         wanted = max(error.param.opts, key=len) if error.param.opts[0][0] == "-" else ""
         shown = wanted or error.param.make_metavar(error.ctx or _NO_CONTEXT)
@@ -79,7 +79,7 @@ def _command(error: click.UsageError) -> str:
 
 
 def _file_hint(error: click.UsageError) -> str:
-    """Return how to give a file whose name begins with a dash, if there is one."""
+    """Return a hint if an unknown option is the name of a file that begins with a dash."""
     if not isinstance(error, click.NoSuchOption):
         return ""
     files = [word for word in sys.argv[1:] if word[:1] == "-" and os.path.lexists(word)]
@@ -87,7 +87,7 @@ def _file_hint(error: click.UsageError) -> str:
 
 
 def _close_output() -> None:
-    # Or Python's own flush at the end would fail again, with a traceback.
-    # Where no file can be opened any more, nothing else is to be done about it.
+    # Without this, Python's own flush at exit would fail again, with a traceback. An OSError means
+    # that no file can be opened any more; then the traceback cannot be avoided.
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

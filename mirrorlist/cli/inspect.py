@@ -100,7 +100,7 @@ def _since(snapshot: Snapshot) -> int | None:
 
 
 def _print_summary(console: Console, snapshot: Snapshot, *, checked: bool) -> None:
-    sealed = "yes, with this key" if checked else "yes (--snapshot-key checks with which key)"
+    sealed = "yes, with this key" if checked else "yes (give --snapshot-key to check the key)"
     for name, value in (
         ("id", snapshot.id),
         ("format", snapshot.format),

@@ -27,10 +27,10 @@ class Exported(Struct, frozen=True):
     """What an export or an import did."""
 
     counts: dict[str, int]
-    """How many hosts, directories, repositories and so on the snapshot has."""
+    """The numbers of hosts, directories, repositories and so on in the snapshot."""
     left_out: list[LeftOutRow]
     notes: list[str]
-    """What no single row is to blame for."""
+    """Lines about the snapshot as a whole, not about single rows."""
     seconds: float
     """How long it took."""
     bytes: int
@@ -53,7 +53,7 @@ class Summary(Struct, frozen=True):
     format: str
     """The version of its format."""
     id: str
-    """Which snapshot."""
+    """The snapshot's id."""
     built: int
     """When its file was written."""
     read: int
@@ -61,11 +61,11 @@ class Summary(Struct, frozen=True):
     sealed: bool
     """Whether it was sealed with a key."""
     dated_since: int | None
-    """Since when exports say when they first showed a change; null if that is unknown."""
+    """Changes are dated from this time on; null if no change is dated."""
     origin: str
     """`database`, or `cache` for mirrorlist-server's file, which holds less."""
     notes: list[str]
-    """What no single row is to blame for."""
+    """Lines about the snapshot as a whole, not about single rows."""
     counts: dict[str, int]
     """How many hosts, directories, repositories and so on it has."""
     sections: list[Section]

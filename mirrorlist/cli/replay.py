@@ -1,4 +1,4 @@
-"""`mirrorlist replay`: a site's own requests, asked of two servers."""
+"""`mirrorlist replay`: sends a site's own requests to two servers and compares the answers."""
 
 import sys
 import time
@@ -78,7 +78,7 @@ def replay(
     if not (first.is_ours or second.is_ours):
         say("neither side explains itself, so the order of hosts was not compared")
     if tally.outcomes["unexplained"]:
-        say("before you look into these: do both have the same GeoIP file and data of one time?")
+        say("first make sure that both sides use the same GeoIP file, and data of the same time")
     if tally.interrupted:
         return INTERRUPTED
     return 1 if tally.outcomes["unexplained"] else 0
@@ -125,7 +125,7 @@ def _print(console: Console, tally: Tally, seconds: float) -> None:
         table.add_row(Text(f"  {what}"), f"{count:,}")
     style = "bold red" if tally.outcomes["unexplained"] else ""
     table.add_row("unexplained", f"{tally.outcomes['unexplained']:,}", style=style)
-    table.add_row("lines that are no list request", f"{tally.skipped:,}")
+    table.add_row("lines without a list request", f"{tally.skipped:,}")
     console.print(table)
 
 

@@ -35,7 +35,7 @@ class EventPrinter:
             what = f"{event.error}; {stays}"
             _line(("error: ", "bold red"), (" ".join(what.split()), ""))
         elif isinstance(event, Missed):
-            _line(("that change had not been seen by the looks at the database", "yellow"))
+            _line(("no look at the database had seen that change", "yellow"))
         elif isinstance(event, Done):
             self._tell_done(event)
         else:
@@ -67,7 +67,7 @@ def _tell_export(event: "Done", why: str) -> None:
             (f"{result.id}, {result.bytes:,} bytes, in {result.seconds:.2f} s", ""),
         )
     elif event.reasons not in ([], [UNSURE]) or why == "start":
-        _line((f"{why}: nothing that is published changed, {result.seconds:.2f} s", ""))
+        _line((f"{why}: the published content is unchanged, {result.seconds:.2f} s", ""))
 
 
 def _reasons(reasons: list[str]) -> str:

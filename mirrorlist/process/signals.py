@@ -18,7 +18,7 @@ UNKNOWN = frozenset({Signals.SIGUSR1})
 """What a server says that it does not know."""
 
 HELD = frozenset({Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2})
-"""What would end a process by the system's default, and is held back until somebody obeys."""
+"""The signals that end a process by default; they are held back until the process handles them."""
 
 _LOOK_SECONDS = 0.05
 
@@ -63,12 +63,12 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
 
 
 def hold() -> None:
-    """Hold back what would end this process, until it can obey or say that it does not."""
+    """Hold back the signals in HELD until this process can obey them, or says it ignores them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
 
 
 def release() -> None:
-    """Take what was held back."""
+    """Take the signals that were held back."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 

@@ -33,7 +33,7 @@ def build_demo(path: Path, progress: Progress | None = None) -> None:
 def fill_demo(engine: Engine, progress: Progress | None = None) -> None:
     """Create the tables in an empty database and insert the demo's rows.
 
-    Ids are given with the rows, so the sequences of a PostgreSQL database stay behind them.
+    The rows bring their ids, so the sequences of a PostgreSQL database do not advance.
     """
     say = progress or (lambda text: None)
     say("tables")

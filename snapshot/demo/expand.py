@@ -1,6 +1,6 @@
 """Expands the demo's tables of repositories and images into directories and file details.
 
-Nothing here is random: what has to vary (times, sizes, hashes) is taken from a hash of its name.
+Nothing here is random: times, sizes and hashes are computed from a hash of the file's name.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def repositories() -> tuple[DemoRepository, ...]:
 
 @cache
 def file_details() -> tuple[DemoFileDetail, ...]:
-    """Return all file details; those of one file rise with time, as a scanner adds them."""
+    """Return all file details; the details of one file are sorted by time, oldest first."""
     found = [
         detail for repository, family in _repositories() for detail in _repomd(repository, family)
     ]
@@ -85,7 +85,7 @@ def directories() -> tuple[DemoDirectory, ...]:
 
 
 def is_below(path: str, top: str) -> bool:
-    """Say whether a path is `top` or lies below it, by whole components; all is below ""."""
+    """Say whether a path is `top` or lies below it, by whole components; any path is below ""."""
     return not top or path == top or path.startswith(top + "/")
 
 
@@ -171,7 +171,7 @@ def _image_detail(image: DemoImage, version: str, arch: str) -> DemoFileDetail:
         filename=filename,
         timestamp=_released()[version] - _FREEZE + vary(directory, 6 * HOUR),
         size=(image.size << 20) + vary(filename, 1 << 14) * 2048,
-        # All that a checksum file says.
+        # A checksum file has only SHA-256, so the other hashes are unknown.
         sha256=_digest("sha256", filename),
     )
 
@@ -190,14 +190,14 @@ def _repository_directories(
     top, composed = repository.directory, _composed(repository, family)
     spread = _DAILY_SPREAD if family.alternates else HOUR
     letters = demo_tree().letters[family.letters]
-    # The scanner sees repodata a little after the compose; packages changed at any time before.
+    # The scanner sees repodata a little after the compose; packages may have changed long before.
     yield f"{top}/repodata", composed + HOUR // 2
     for path in (top, f"{top}/Packages", *(f"{top}/Packages/{x}" for x in letters)):
         yield path, composed - vary(path, spread)
 
 
 def _add_parents(name: str, ctimes: dict[str, int]) -> None:
-    """Add what lies between a directory and its topdir, as old as its oldest child."""
+    """Add the directories between a directory and its topdir, each as old as its oldest child."""
     topdirs = _topdirs().values()
     while name not in topdirs and "/" in name:
         child, name = name, name.rpartition("/")[0]

@@ -31,7 +31,7 @@ class _Carried:
 
 
 def host_rows() -> Tables:
-    """Return the rows of all tables that say who mirrors what for whom, by table name."""
+    """Return the rows of all tables about sites and hosts, by table name."""
     hosts, carried = _hosts(), _carried()
     return {
         "site": [_site_row(*item) for item in enumerate(demo_hosts().sites, 1)],
@@ -112,7 +112,8 @@ def _host_row(listed: _Listed) -> Row:
         "user_active": host.user_active,
         "country": host.country,
         "bandwidth_int": host.bandwidth,
-        # Private hosts report themselves, the crawler looks at the others.
+        # "A private host reports its directories itself (`report_mirror`), because the crawler does
+        # not reach it." (docs/mirrormanager.md#what-the-check-in-writes)
         "last_checked_in": _time(vary(name, DAY)) if host.private else None,
         "last_crawled": None if host.private else _time(vary(name, 12 * HOUR)),
         "last_crawl_duration": 0 if host.private else vary(name, 2 * HOUR),
@@ -148,7 +149,10 @@ def _url_row(carried: _Carried, url: str, *, private: bool = False) -> Row:
 
 
 def _directory_rows(carried: _Carried) -> Iterator[Row]:
-    """What the crawler found; it does not look at hosts that count as always up to date."""
+    """What the crawler found, for hosts that are not `always_up2date`.
+
+    "The crawler does not look at it." (docs/mirrormanager.md#always-up-to-date)
+    """
     host, topdir = carried.host.says, carried.category.topdir
     for directory in () if host.always_up2date else _readable(carried.category.name):
         path = directory.name.removeprefix(topdir)

@@ -1,4 +1,4 @@
-"""Who mirrors what for whom in the demo: hosts.toml beside this module, read and checked."""
+"""The demo's sites and hosts, what they carry and for whom: reads and checks hosts.toml."""
 
 import tomllib
 from functools import cache

@@ -1,7 +1,7 @@
 """The tables of MirrorManager2 that no export reads: people, places, statistics, login.
 
-They are here for programs that make a database, so that it is complete for MirrorManager. To import
-this module is to add them to `schema.metadata`.
+A program that makes a database needs them, so that the database is complete for MirrorManager.
+Importing this module adds them to `schema.metadata`.
 """
 
 from sqlalchemy import (

@@ -1,4 +1,4 @@
-"""What there is to mirror in the demo: tree.toml beside this module, read and checked."""
+"""The demo's content (categories, repositories, images): reads and checks tree.toml."""
 
 import tomllib
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class DemoFamily(Struct, frozen=True, forbid_unknown_fields=True):
     """Repositories that differ only in version and arch.
 
     `letters` is a name in `DemoTree.letters`. `alternates` counts the older repomd.xml files still
-    accepted; a family that has some gets new packages daily, the others stay as released.
+    accepted. A family with alternates gets new packages daily, other families stay as released.
     """
 
     path: str
@@ -107,7 +107,7 @@ def images() -> Iterator[DemoImage]:
 
 
 def _placed(entry: _Entry, category: DemoCategory) -> _Entry:
-    """What the category says of an entry, where the entry says nothing itself."""
+    """The entry with the category's values where the entry has none of its own."""
     return replace(
         entry,
         path=f"{category.topdir}/{entry.path}",

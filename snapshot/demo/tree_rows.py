@@ -20,7 +20,7 @@ Tables = dict[str, list[Row]]
 
 
 def tree_rows() -> Tables:
-    """Return the rows of all tables that say what there is to mirror, by table name."""
+    """Return the rows of all tables about directories, repositories and files, by table name."""
     return {
         "product": [{"id": id, "name": name} for id, name in enumerate(demo_tree().products, 1)],
         "arch": _arch_rows(),
@@ -93,7 +93,7 @@ def _category_rows() -> list[Row]:
 def _directory_rows() -> list[Row]:
     files: dict[str, dict[str, DemoFileDetail]] = {}
     for detail in file_details():
-        # The last one of a name is the current one.
+        # Details are sorted by time, so the last one with a name is the current one.
         files.setdefault(detail.directory, {})[detail.filename] = detail
     return [
         _directory_row(id, directory, files.get(directory.name, {}))
