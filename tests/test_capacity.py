@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.web.capacity import MOST_CONNECTIONS, RESERVE, Policy, make_room, most_connections
-from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
+from mirrorlist.web.protocol import LimitedProtocol
+from mirrorlist.web.states import UNKNOWN_CLIENT
 from snapshot.file.writer import encode
 from tests.connection import Connection, Wire, app
 from tests.live import Server, exchange, request, serve, wait_until

@@ -1,5 +1,6 @@
 """Every state of a connection has an end, whatever comes on it."""
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -8,14 +9,10 @@ from typing import Any
 import pytest
 
 from mirrorlist.web.fast import FastProtocol
-from mirrorlist.web.protocol import (
-    ANSWER_SECONDS,
-    HEAD_SECONDS,
-    LINGER_SECONDS,
-    LimitedProtocol,
-    MakeProtocol,
-)
+from mirrorlist.web.limits import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS
+from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from mirrorlist.web.proxied import ProxiedFastProtocol
+from mirrorlist.web.states import State
 from tests.connection import KEEP_ALIVE, Connection, Wire, app
 from tests.factories import export_tables, world
 from tests.in_process import make_service
@@ -184,11 +181,43 @@ def test_no_timer_is_left(connect: Callable[..., Connection]) -> None:
     assert all(timer.cancelled() for timer in timers)
 
 
+def _row(name: str) -> State:
+    """Return the state whose row in the table a case belongs to."""
+    name = re.sub("^nothing .*", "nothing asked", re.sub("^in a .*head", "in a head", name))
+    name = re.sub("^in a .*body", "answering", name)
+    (found,) = (state for state in State if name.startswith(state.value))
+    return found
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_then(connect: Callable[..., Connection], name: str) -> None:
+    """At its deadline a connection ends as its row says; it is cut off where it is unread."""
+    sent, reads, seconds = STATES[name]
+    connection = connect(*sent, reads=reads)
+    state, before = connection.protocol.state, connection.statuses
+    assert state is _row(name)
+    assert connection.protocol.is_answering is (state is State.ANSWERING)
+    connection.ends_within(seconds + 2, b"")
+    refused = [408] if reads and state is State.IN_HEAD else []
+    assert connection.statuses == before + refused
+    closed = reads and state in (State.NOTHING_ASKED, State.IDLE)
+    assert connection.wire.ended == ["closed" if closed else "cut off"]
+    assert connection.protocol.is_cut
+
+
+def test_no_refusal_behind_what_is_not_read(connect: Callable[..., Connection]) -> None:
+    """A client that leaves an answer unread, and a head unfinished, is cut off without a 408."""
+    connection = connect(LIST, b"GET", reads=False)
+    assert connection.protocol.state is State.IN_HEAD
+    connection.ends_within(HEAD_SECONDS + 1, b"")
+    assert connection.statuses == [200]
+    assert connection.wire.ended == ["cut off"]
+
+
 def test_the_page_of_states_is_the_code() -> None:
     """Each state of the table at the head of the module is one of these tests."""
-    text = Path("mirrorlist/web/protocol.py").read_text(encoding="utf-8")
+    text = Path("mirrorlist/web/states.py").read_text(encoding="utf-8")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     names = {row.partition(",")[0] for row in rows[1:]}
-    assert names == {"nothing asked", "in a head", "answering", "idle", "lingering", "closing"}
-    for name in names:
-        assert any(state.startswith(name.replace("in a head", "in a ")) for state in STATES)
+    assert names == {state.value for state in State} - {"ended"}
+    assert {_row(name).value for name in STATES} == names

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorlist.web.fast import FastProtocol
-from mirrorlist.web.protocol import MOST_WAITING, LimitedProtocol, MakeProtocol
+from mirrorlist.web.limits import MOST_WAITING
+from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from tests.connection import Connection
 from tests.factories import export_tables, world
 from tests.in_process import make_service
@@ -65,7 +66,7 @@ def pour(connection: Connection, data: bytes, sizes: Iterator[int]) -> tuple[int
             connection.protocol.data_received(piece)
         # Each turn of the loop is looked at, as a test that waits for all would see nothing.
         most = max(most, waiting(connection))
-        kept = max(kept, len(connection.protocol._rest))
+        kept = max(kept, len(connection.protocol._backlog or ()))
         connection.turn(1)
         assert not connection.wire.ended
     connection.turn()
@@ -202,7 +203,7 @@ def test_a_connection_that_goes_takes_its_requests_along(kind: MakeProtocol) -> 
     connection.protocol.data_received(b"GET /x HTTP/1.1\r\n\r\n" * 5000)
     connection.wire.abort()
     connection.turn(50)
-    assert connection.protocol._rest == b""
+    assert not connection.protocol._backlog
     assert not connection.protocol.pipeline
     assert len(app.headers) <= 1
     connection.close()

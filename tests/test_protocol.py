@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
+from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 from snapshot.file.writer import encode
 from tests.live import Server, exchange, read_to_end, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
@@ -165,9 +165,9 @@ def test_byte_by_byte(server: Server) -> None:
 # What a server does whose limits of time are short; the limits themselves are data.
 SHORT = """
 import sys
-from mirrorlist.web import protocol
-protocol.HEAD_SECONDS = 0.3
-protocol.ANSWER_SECONDS = 0.5
+from mirrorlist.web import protocol, states
+protocol.HEAD_SECONDS = states.HEAD_SECONDS = 0.3
+states.ANSWER_SECONDS = 0.5
 from mirrorlist.cli import main
 sys.argv[0] = "mirrorlist"
 main()

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.web.capacity import NO_POLICY, Policy
-from mirrorlist.web.protocol import UNKNOWN_CLIENT
 from mirrorlist.web.proxied import ProxiedProtocol
 from mirrorlist.web.proxyheader import (
     MOST_BYTES,
@@ -19,6 +18,7 @@ from mirrorlist.web.proxyheader import (
     ProxyHeader,
     read_header,
 )
+from mirrorlist.web.states import UNKNOWN_CLIENT
 from tests.connection import Connection, Wire
 
 TCP4, TCP6, UNIX, UDP4, UNSPECIFIED = 0x11, 0x21, 0x31, 0x12, 0x00

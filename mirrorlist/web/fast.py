@@ -1,9 +1,9 @@
 """The fast door: answers lists within the parser's callback, and hands all else to the app.
 
 An answer waits for nothing, so it needs no task, and what ASGI and starlette do around one costs
-more than the answer. It is `Service.respond()` all the same; limits and times are those of
-`protocol`. Whatever is out of the ordinary (a body, another method, an upgrade, an answer under
-way, a client that does not read) takes the way through the app, in its turn.
+more than the answer. It is `Service.respond()` all the same; limits and states are those of
+`protocol` and `states`. Whatever is out of the ordinary (a body, another method, an upgrade, an
+answer under way, a client that does not read) takes the way through the app, in its turn.
 
 uvicorn's protocol class is private to uvicorn: pyproject.toml says which releases have been tried,
 and tests/test_uvicorn.py fails where another one differs.
@@ -18,7 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mirrorlist.lists.answer import Answer
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.service import Service
-from mirrorlist.web.protocol import LimitedProtocol, announces_body
+from mirrorlist.web.head import announces_body
+from mirrorlist.web.protocol import LimitedProtocol
+from mirrorlist.web.states import State
 
 # With these a request is more than its head.
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
@@ -39,13 +41,13 @@ class FastProtocol(LimitedProtocol):
     def on_message_begin(self) -> None:
         """Begin with a request that nobody has answered; what the app needs is made for it only."""
         self.url, self.headers = b"", []
-        self._forwarded: list[bytes] = []
+        self._forwarded: list[bytes] | None = None
         self._is_answered = self._has_more = self._is_signed = False
-        self._begin_head()
+        self._meter.begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer of a body is not a header."""
-        if self._in_head:
+        if self._meter.is_open:
             name = name.lower()
             self.headers.append((name, value))
             if name in _NOTED:
@@ -53,13 +55,12 @@ class FastProtocol(LimitedProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer a list, or begin to answer by the app."""
-        self._count_headers()
+        self._meter.end(self.headers)
         path, _, query = self.url.partition(b"?")
         if path.endswith(_LISTS) and self._is_plain(path):
             self._answer(path.endswith(_LISTS[0]), query)
         else:
-            self._hand_over()
-            super().on_headers_complete()
+            self._ask_app()
 
     def on_message_complete(self) -> None:
         """Take the end of a request."""
@@ -72,32 +73,33 @@ class FastProtocol(LimitedProtocol):
             self.parser.get_method() in (b"GET", b"HEAD")
             and path.isascii()
             and b"#" not in self.url
-            and not self.is_answering
+            and self.state is not State.ANSWERING
             and not self.flow.write_paused
             and not self._has_more
         )
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == FORWARDED_FOR:
+            self._forwarded = self._forwarded or []
             self._forwarded.append(value)
         elif name in SIGNS:
             self._is_signed = True
         elif name != b"content-length" or announces_body(name, value):
             self._has_more = True
 
-    def _hand_over(self) -> None:
+    def _ask_app(self) -> None:
         """Begin again as uvicorn does, for the app."""
         url, headers = self.url, tuple(self.headers)
         HttpToolsProtocol.on_message_begin(self)
         HttpToolsProtocol.on_url(self, url)
         for name, value in headers:
             HttpToolsProtocol.on_header(self, name, value)
+        super()._ask_app()
 
     def _answer(self, is_metalink: bool, query: bytes) -> None:
-        self._end_head()
         self._is_answered = True
         peer = self.client[0] if self.client else None
-        forwarded = self._forwarded or (SIGNED if self._is_signed else [])
+        forwarded = self._forwarded or (SIGNED if self._is_signed else ())
         is_head = self.parser.get_method() == b"HEAD"
         found = self._service.respond(is_metalink, query, peer, forwarded, is_head)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
@@ -108,6 +110,8 @@ class FastProtocol(LimitedProtocol):
         else:
             self.transport.write(b"".join((head, *found.pieces)))
         if keep_alive:
+            # As `_enter` does.
+            self.state = State.IDLE
             self._deadline.set(self.timeout_keep_alive)
         else:
             self._close()

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 from mirrorlist.web.fast import FastProtocol
-from mirrorlist.web.protocol import UNKNOWN_CLIENT, LimitedProtocol
+from mirrorlist.web.protocol import LimitedProtocol
 from mirrorlist.web.proxyheader import NotAHeader, ProxyHeader, read_header
+from mirrorlist.web.states import UNKNOWN_CLIENT
 
 _TEXT = (
     "This port takes connections of trusted proxies with a PROXY header only"

@@ -1,0 +1,67 @@
+"""The head of a request: how large it may be, measured while it comes, and what it announces."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from itertools import chain
+
+from mirrorlist.errors import MirrorlistError
+from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
+
+_LINE_EXTRA = len(b": \r\n")
+# The parser keeps an unfinished line to itself: of an open head only raw bytes can be counted.
+_MAX_OPEN_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES
+
+
+class HeadTooLargeError(MirrorlistError):
+    """A head is over a limit; carries the status of the refusal."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        """Take the status."""
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class HeadMeter:
+    """Measures one head after another, in whatever pieces they come."""
+
+    is_open = False
+    """Whether a head has begun and not ended."""
+
+    piece_bytes = 0
+    """The size of the piece that is parsed now; whoever parses it sets this before."""
+
+    # What came of the open head in the pieces before.
+    _earlier_bytes = 0
+
+    def begin(self) -> None:
+        """Begin with a head."""
+        self._earlier_bytes = 0
+        self.is_open = True
+
+    def end(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """End a head with these lines; raises HeadTooLargeError."""
+        # Nearly always all that has come is less than a head may have, and needs no exact sum.
+        is_small = self._earlier_bytes + self.piece_bytes <= MAX_HEADER_BYTES
+        if len(headers) > MAX_HEADER_LINES or not (is_small or _size(headers) <= MAX_HEADER_BYTES):
+            raise HeadTooLargeError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self.is_open = False
+
+    def end_piece(self) -> None:
+        """Count a piece that ended within a head; raises HeadTooLargeError."""
+        self._earlier_bytes += self.piece_bytes
+        if self._earlier_bytes > _MAX_OPEN_BYTES:
+            raise HeadTooLargeError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+def announces_body(name: bytes, value: bytes) -> bool:
+    """Return whether a header, its name in lower case, says that a body follows."""
+    # RFC 9112 section 6: "The presence of a message body in a request is signaled by a
+    # Content-Length or Transfer-Encoding header field."
+    if name == b"content-length":
+        # The parser takes digits only; a length of 0 is no body.
+        return value.strip(b" \t0") != b""
+    return name == b"transfer-encoding"
+
+
+def _size(headers: Sequence[tuple[bytes, bytes]]) -> int:
+    return sum(map(len, chain.from_iterable(headers))) + _LINE_EXTRA * len(headers)

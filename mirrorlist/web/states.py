@@ -1,0 +1,205 @@
+"""The states of a connection: each of them has one deadline, and an end.
+
+Only what the second column says sets the deadline; bytes that begin no request, such as CRLF, and
+those that are thrown away move nothing. The seconds are in `limits`.
+
+| the state | begins with | its deadline | then |
+|---|---|---|---|
+| nothing asked | the connection; a PROXY header belongs to it | HEAD_SECONDS | closed |
+| in a head, the first | a first byte | that of the connection stays | 408 |
+| in a head, a later one | a first byte, or the end of the answer before it | HEAD_SECONDS | 408 |
+| answering | the start of its answer by the app | ANSWER_SECONDS | cut off |
+| idle | the end of the last answer | keep-alive | closed |
+| lingering | a refusal or a last answer, written | LINGER_SECONDS | cut off |
+| lingering, unread | the same, not yet taken by the client | ANSWER_SECONDS | cut off |
+| closing | our close, while the client does not read | ANSWER_SECONDS | cut off |
+
+In every state a client that has not taken all of its answers is cut off at the deadline. A head
+that comes whole, and a list that FastProtocol answers at once, pass without a state. What waits
+behind an answer under way (heads that are read, a refusal, bytes that are not parsed yet) waits in
+the state of that answer. When the server stops, uvicorn closes a connection without a state of its
+own: the deadline stays.
+"""
+
+import asyncio
+import socket
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, cast
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from mirrorlist.process.jobs import PRESENCE, Presence
+from mirrorlist.web.capacity import NO_POLICY, Policy, make_room
+from mirrorlist.web.deadline import Deadline
+from mirrorlist.web.limits import ANSWER_SECONDS, HEAD_SECONDS, LINGER_SECONDS
+from mirrorlist.web.refusals import TEXTS, refusal
+from mirrorlist.web.transports import GONE, GONE_FLOW, Flow, LastTransport
+
+# The peer of a connection that ended before its address could be asked for: trusted by nobody.
+UNKNOWN_CLIENT = ("unknown", 0)
+
+
+class State(Enum):
+    """What a connection waits for: a row of the table above, or nothing any more."""
+
+    NOTHING_ASKED = "nothing asked"
+    IN_HEAD = "in a head"
+    ANSWERING = "answering"
+    IDLE = "idle"
+    LINGERING = "lingering"
+    CLOSING = "closing"
+    ENDED = "ended"
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """A connection that is in a state, and never without a deadline; nothing is read here."""
+
+    state = State.NOTHING_ASKED
+
+    # Nothing that comes is looked at any more: a refusal or the last answer is decided.
+    _is_deaf = False
+    # The refusal that is sent, or waits for the answers before it.
+    _refusal: HTTPStatus | None = None
+    # Whether the client has closed its half.
+    _at_end = False
+    # The answer under way; uvicorn's `cycle` is the newest.
+    _running: RequestResponseCycle | None = None
+    _deadline: Deadline
+
+    def __init__(self, *of_uvicorn: Any, policy: Policy = NO_POLICY, **more: Any) -> None:
+        """Take what uvicorn gives each connection, and what its listener's have in common."""
+        super().__init__(*of_uvicorn, **more)
+        self.policy = policy
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, but not for ever."""
+        super().connection_made(transport)
+        self.flow: Flow = Flow(transport)
+        self._deadline = Deadline(self.loop, self._expire, HEAD_SECONDS)
+        if self.client is None and not _is_unix(transport):
+            self.client = UNKNOWN_CLIENT
+        if len(self.connections) > self.policy.most_connections:
+            most = self.policy.most_connections
+            make_room(self.connections, most, self)  # type: ignore[type-var]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave no timer, no answer and no circle behind, whatever ended the connection."""
+        self.state = State.ENDED
+        self._deadline.end()
+        self._forget_answers()
+        super().connection_lost(exc)
+        # Thousands of connections a second that refer to themselves are much garbage.
+        self.transport, self.flow, self.cycle = GONE, GONE_FLOW, None  # type: ignore[assignment]
+        self._running = None
+        # It holds `_presence`, and so this.
+        self.scope = None  # type: ignore[assignment]
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the client waits for an answer of the app."""
+        return self.state is State.ANSWERING
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it has ended already, though its transport may not have said so."""
+        return self.state is State.ENDED
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it is in its state, on the loop's clock."""
+        return self._deadline.since
+
+    def give_way(self) -> None:
+        """End, because a newer connection needs the room."""
+        self.policy.gave_way()
+        self._cut_off()
+
+    def _enter(self, state: State, seconds: float) -> None:
+        self.state = state
+        self._deadline.set(seconds)
+
+    def _expire(self) -> None:
+        """Do what the last column of the table says."""
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self._cut_off()
+        elif self.state is State.IN_HEAD:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self.state in (State.NOTHING_ASKED, State.IDLE):
+            self._close()
+        else:
+            self._cut_off()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        cast(dict[str, object], cycle.scope)[PRESENCE] = self._presence
+        self._enter(State.ANSWERING, ANSWER_SECONDS)
+        super()._start_asgi_task(cycle, app)
+
+    def _presence(self) -> Presence:
+        """Return how the client's connection is; any thread may ask."""
+        if self.transport.is_closing():
+            return Presence.GONE
+        return Presence.SILENT if self._at_end else Presence.THERE
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._refusal, self._is_deaf = status, True
+        if not self.is_answering:
+            self._send_refusal(status)
+
+    def _send_refusal(self, status: HTTPStatus) -> None:
+        if not self.transport.is_closing():
+            self.policy.refused(status.value)
+            self.transport.write(refusal(status, self._text(status)))
+            self._linger()
+
+    def _text(self, status: HTTPStatus) -> str:
+        return TEXTS[status]
+
+    def _answer_last(self) -> None:
+        """Make the newest request's answer the connection's last, which lingers too."""
+        self._is_deaf = True
+        # To the app its body is empty: nobody waits for the end of one.
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+        self.cycle.keep_alive = False
+        self.cycle.transport = LastTransport(self.transport, self._linger)
+
+    def _linger(self) -> None:
+        """Say that nothing more comes, and wait a little for the client to say the same."""
+        # RFC 9112 section 9.6: "If a server performs an immediate close of a TCP connection, there
+        # is a significant risk that the client will not be able to read the last HTTP response."
+        # So "the server performs a half-close", and "then continues to read from the connection
+        # until it receives a corresponding close by the client".
+        self._is_deaf = True
+        self._forget_answers()
+        self.flow.release()
+        self.flow.resume_reading()
+        unsent = self.transport.get_write_buffer_size()
+        self._enter(State.LINGERING, ANSWER_SECONDS if unsent else LINGER_SECONDS)
+        if self._at_end:
+            self._close()
+        elif self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _close(self) -> None:
+        # Written, but perhaps not read: a client that never does is not waited for.
+        self.transport.close()
+        self._enter(State.CLOSING, ANSWER_SECONDS)
+
+    def _cut_off(self) -> None:
+        self.state = State.ENDED
+        self._forget_answers()
+        self.transport.abort()
+
+    def _forget_answers(self) -> None:
+        # Those that wait would else be written to a connection that is gone.
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+
+
+def _is_unix(transport: asyncio.Transport) -> bool:
+    found: socket.socket | None = transport.get_extra_info("socket")
+    return found is not None and found.family == socket.AF_UNIX
