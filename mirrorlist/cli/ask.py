@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import click
 import msgspec
@@ -21,7 +22,7 @@ from mirrorlist.errors import (
     Unspecified,
 )
 from mirrorlist.lists.explain import explain, plan_any
-from mirrorlist.lists.explanation import DEFAULT_WIDTH, as_text
+from mirrorlist.lists.explanation import DEFAULT_WIDTH, Explanation, as_text
 from mirrorlist.lists.place import locate
 from mirrorlist.lists.plan import Plan
 from mirrorlist.request.address import parse_address
@@ -35,20 +36,21 @@ from snapshot.file.seal import read_key
 _KINDS = ("metalink", "mirrorlist")
 
 
+class _Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of those options of `ask` that have a row in `mirrorlist.settings`."""
+
+    snapshot: Path
+    snapshot_key: Path | None
+    geoip: Path | None
+    minimum: int
+    seed: int | None
+
+
 @click.command(short_help="Why these mirrors? One answer, each host with its reason.")
 @click.argument("query", metavar="QUERY")
 @click.option("--ip", metavar="ADDRESS", help="The client's address; the default is this machine.")
 @options("ask")
-def ask(
-    query: str,
-    ip: str | None,
-    snapshot_key: Path | None,
-    snapshot: Path,
-    geoip: Path | None,
-    minimum: int,
-    seed: int | None,
-    json: bool,
-) -> None:
+def ask(query: str, ip: str | None, json: bool, **given: Any) -> None:
     """Explain one answer: each host with its tier, each host left out with the reason.
 
     QUERY is the query of a repository file: repo=..&arch=.., alone (then the metalink is
@@ -59,23 +61,27 @@ def ask(
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     mirrorlist ask --snapshot mm.snap '/mirrorlist?path=pub/epel/10&country=de' --json
     """
-    key = read_key(snapshot_key) if snapshot_key else None
-    store, geo = Store(snapshot, key), open_geo(geoip)
-    query = _without_explain(query)
-    parsed = _parse(query)
-    client, planned = _client(ip, parsed), Plan if "?" in query else plan_any
-    try:
-        plan = planned(parsed, store.catalog, minimum)
-    except (UnknownDirectory, UnknownRepository, Unspecified) as error:
-        raise _for_people(error, parsed, store.catalog) from error
-    rng = Random() if seed is None else seeded(seed, plan.query, client)
-    found = explain(plan, client, locate(client, store.catalog, geo), rng, time.time())
+    found = _explained(_without_explain(query), ip, _Settings(**given))
     if json:
         click.echo(msgspec.json.encode(found))
     else:
         console = output()
         width = console.width if console.is_terminal else DEFAULT_WIDTH
         console.print(Text(as_text(found, width)), soft_wrap=True)
+
+
+def _explained(query: str, ip: str | None, settings: _Settings) -> Explanation:
+    key = read_key(settings.snapshot_key) if settings.snapshot_key else None
+    store, geo = Store(settings.snapshot, key), open_geo(settings.geoip)
+    parsed = _parse(query)
+    client, planned = _client(ip, parsed), Plan if "?" in query else plan_any
+    try:
+        plan = planned(parsed, store.catalog, settings.minimum)
+    except (UnknownDirectory, UnknownRepository, Unspecified) as error:
+        raise _for_people(error, parsed, store.catalog) from error
+    seed = settings.seed
+    rng = Random() if seed is None else seeded(seed, plan.query, client)
+    return explain(plan, client, locate(client, store.catalog, geo), rng, time.time())
 
 
 def _for_people(error: QueryError, query: Query, catalog: Catalog) -> Unanswered:

@@ -29,11 +29,7 @@ class SqliteProbe:
     def look(self, since: Look | None) -> Look | None:
         """Return what the database looks like now; see `Probe`."""
         try:
-            now = os.stat(self._path)
-            if self._connection is None or self._file != (now.st_dev, now.st_ino):
-                self._open()
-            assert self._connection is not None
-            (commits,) = self._connection.execute("PRAGMA data_version").fetchone()
+            look = self._look()
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) in (
                 sqlite3.SQLITE_BUSY,
@@ -48,6 +44,14 @@ class SqliteProbe:
         except DatabaseError:
             self.close()
             raise
+        return since if look == since else look
+
+    def _look(self) -> Look:
+        now = os.stat(self._path)
+        if self._connection is None or self._file != (now.st_dev, now.st_ino):
+            self._open()
+        assert self._connection is not None
+        (commits,) = self._connection.execute("PRAGMA data_version").fetchone()
         # "The integer values returned by two invocations of "PRAGMA data_version" from the same
         # connection will be different if changes were committed to the database by any other
         # connection in the interim" (https://sqlite.org/pragma.html#pragma_data_version). Values of
@@ -56,8 +60,7 @@ class SqliteProbe:
         # A file that is copied over this one may have the same data_version: time and size of the
         # file tell that. The rest of `FileState` is left out on purpose: a new mode or a hard link
         # changes the ctime, and is not a commit.
-        look = Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {_NAME: mark})
-        return since if look == since else look
+        return Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {_NAME: mark})
 
     def close(self) -> None:
         """Close the connection, if there is one."""
