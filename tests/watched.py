@@ -11,7 +11,7 @@ from snapshot.export.job import Job
 from snapshot.export.publish import Last
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe
-from snapshot.watch.loop import Done, Event, Failed, Watch
+from snapshot.watch.loop import Done, Duty, Event, Failed, Watch
 from snapshot.watch.probes import make_probe
 from tests.factories import Tables, make_database
 
@@ -54,7 +54,11 @@ class Watched:
         files = [asn] if asn else []
         self.probe = probe or make_probe(self.url)
         self.watch = Watch(
-            self.probe, self._export, files, EVERY, self.told.append, self.time, self._clock
+            self.probe,
+            Duty(self._export, files, EVERY),
+            self.told.append,
+            self.time,
+            self._clock,
         )
         self.progress = self.watch.progress
 

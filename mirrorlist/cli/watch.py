@@ -50,15 +50,15 @@ def watch(
     from snapshot.export.exporter import check_files
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
-    from snapshot.watch.loop import Watch
+    from snapshot.watch.loop import Duty, Watch
     from snapshot.watch.probes import make_probe
 
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
-    export, tell = _exporter(database, job), EventPrinter(every, job.output).tell
+    duty, tell = Duty(_exporter(database, job), files, every), EventPrinter(every, job.output).tell
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
-        loop = Watch(probe, export, files, every, tell, triggers, each_step=threads.again)
+        loop = Watch(probe, duty, tell, triggers, each_step=threads.again)
         shown = pages(loop.progress, stale, threads)
         with shown_on(admin, shown, hooked, triggers, threads, say):
             _tell_begin(probe.shown(), files, every)

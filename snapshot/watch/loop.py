@@ -52,6 +52,16 @@ Event = Done | Failed | Recovered | Missed
 Export = Callable[[Last | None], ExportResult]
 
 
+class Duty(NamedTuple):
+    """What a watch exports and when: on a change of the data files or of the database, and
+    whenever the last export is `every` seconds ago.
+    """
+
+    export: Export
+    files: Sequence[Path]
+    every: float
+
+
 class Watch:
     """Exports a database whenever something in it changed.
 
@@ -61,18 +71,15 @@ class Watch:
     def __init__(
         self,
         probe: Probe,
-        export: Export,
-        files: Sequence[Path],
-        every: float,
+        duty: Duty,
         tell: Callable[[Event], None],
         triggers: "SimpleQueue[str]",
         clock: Callable[[], float] = time.monotonic,
         each_step: Callable[[], object] = lambda: None,
     ) -> None:
-        """Take the probe, the export function, the data files, and the seconds between exports.
+        """Take what looks at the database and what is to be done.
 
-        `every` is the longest time between two exports. `tell` receives each event. `each_step` is
-        called at least every few seconds.
+        `tell` receives each event. `each_step` is called at least every few seconds.
         """
         self._each_step = each_step
         self._clock = clock
@@ -80,10 +87,10 @@ class Watch:
         self._triggers = triggers
         self.progress = Progress(started_since=now)
         self._probe = probe
-        self._export = export
-        self._files = DataFiles(files)
+        self._export = duty.export
+        self._files = DataFiles(duty.files)
         self._tell = tell
-        self._agenda = Agenda(every, now)
+        self._agenda = Agenda(duty.every, now)
         # The last look, and the last look before the newest export began.
         self._seen: Look | None = None
         self._read: Look | None = None
