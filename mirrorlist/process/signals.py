@@ -22,10 +22,10 @@ HELD = frozenset({Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2})
 
 _LOOK_SECONDS = 0.05
 
-IGNORED = "ignored, and said so"
+IGNORED = "ignored, with a line"
 
 _LOOK = "looks at the snapshot and the GeoIP file at once"
-_REOPEN = "opens the request log anew"
+_REOPEN = "opens the request log again"
 _SERVE = {
     Signals.SIGTERM: "ends, after the answers under way",
     Signals.SIGINT: "ends, after the answers under way",
