@@ -3,6 +3,8 @@
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
 ARGS :=
+# Python keeps what it compiled: pytest rewrites 250 test files otherwise, in each of its processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10

@@ -1,5 +1,6 @@
 """How tests that cannot run are treated: counted and named, and failed where all must run."""
 
+import gc
 import os
 from collections.abc import Generator, Iterable
 from typing import TypeVar
@@ -14,6 +15,13 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 def pytest_configure(config: pytest.Config) -> None:
     """Collect the cells of the client matrix, here and in each worker process."""
     config.pluginmanager.register(Matrix(config))
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage look at what tests make, and not at 5,000 tests each time."""
+    gc.enable()
+    gc.freeze()
 
 
 def _all_must_run(report: Report) -> Report:

@@ -12,11 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import IO
+from typing import IO, NoReturn
 
 ROOT = Path(__file__).parent.parent
 _REQUEST_BYTES = 1 << 16
@@ -105,6 +106,15 @@ def _become(files: list[int], command: list[str], environment: dict[str, str], f
     sys.argv = command
 
 
+def _end(code: int) -> NoReturn:
+    """End as the interpreter does, but do not take its objects apart: that copies the template."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     # As a script has it, from whose name click then takes the program's.
     sys.modules["__main__"].__package__ = None
@@ -122,4 +132,9 @@ if __name__ == "__main__":
     # than the imports.
     gc.freeze()
     _fork_each(socket.socket(fileno=int(sys.argv[1])))
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            _end(ended.code)
+        raise
