@@ -1,4 +1,4 @@
-"""The options that several load tests share, each worded once; and how their programs end."""
+"""The options that several load tests share, and the way in which their programs end."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from loadtest.common.sizes import BIGGEST, SMALLEST
 from snapshot.file.errors import BackendError
 
 RUNS = Path(__file__).parent / "runs"
-"""Where figures are kept that the documentation names."""
+"""The folder of the figures that the documentation quotes."""
 
 FILE = click.Path(path_type=Path)
 """The type of an option that names a file or a folder."""
@@ -94,7 +94,7 @@ def record(name: str) -> _Option:
 
     def path(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path | None:
         found = given and given / f"{datetime.now(UTC):%Y-%m-%d}-{name}.json"
-        # Before anything is measured, because the file would go.
+        # Checked before the measurement, because the record would replace this file.
         if found and not holds_figures(found):
             raise click.BadParameter(
                 f"{found} is there and holds no figures of a run", context, parameter

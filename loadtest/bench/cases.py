@@ -1,4 +1,4 @@
-"""What is measured: which server, asked for what, how connected."""
+"""The cases that are measured: a server, a mix of requests, and kept or new connections."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -23,7 +23,7 @@ MEMORY, START = "memory", "start"
 
 
 class BenchCase(Struct, frozen=True):
-    """A server by its flavour, asked for a kind of mix at a scale, a connection each or kept."""
+    """A server with its options, a kind of mix, a scale, and new or kept connections."""
 
     name: str
     flavour: str
@@ -33,7 +33,7 @@ class BenchCase(Struct, frozen=True):
 
     @property
     def server(self) -> tuple[str, str, float]:
-        """What tells apart the processes: mixes are kept apart, ways to connect are not."""
+        """The key of the server process: cases with the same one share a process."""
         return self.flavour, self.kind, self.scale
 
 
@@ -42,7 +42,7 @@ SLOW = ("text", "unknown", "redirect", "path", "protocols", "countries")
 
 
 def all_cases(scales: Sequence[float], with_theirs: bool) -> list[BenchCase]:
-    """Return all cases that fit what there is: the first scale is that of all but a few."""
+    """Return all cases; most of them use the first scale only."""
     first, *others = scales
     flavours = [*FLAVOURS, "floor-asgi", FLOOR, *([THEIRS] if with_theirs else [])]
     found = [
@@ -59,7 +59,7 @@ def all_cases(scales: Sequence[float], with_theirs: bool) -> list[BenchCase]:
 
 
 def chosen(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """Return the names that fit a pattern, all without one; refuses a pattern that none fits."""
+    """Return the names that match a pattern, or all; a pattern without a match is an error."""
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise click.UsageError(f"no case is called {pattern}; there are {', '.join(names)}")

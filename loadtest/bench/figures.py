@@ -1,4 +1,4 @@
-"""What measuring gave: raw figures of each round, and their medians."""
+"""The figures of a run: raw figures of each round, and their medians."""
 
 from collections.abc import Callable
 from statistics import median
@@ -64,7 +64,7 @@ class Memory(Struct, frozen=True):
 
     @property
     def total(self) -> int:
-        """All of it, after the requests."""
+        """The memory of all processes together, after the requests."""
         return self.supervisor + sum(self.workers)
 
 

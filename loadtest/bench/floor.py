@@ -1,4 +1,4 @@
-"""The floor of a measurement: servers that answer fixed bytes, and so cost what HTTP costs.
+"""The floor of a measurement: servers that answer fixed bytes, so that only HTTP itself costs time.
 
     python -m loadtest.bench.floor asgi 20000
 

@@ -1,4 +1,4 @@
-"""What the server is to cost at scale 1 of the data set, and whether it does."""
+"""The goals for the server's costs at scale 1 of the data set, and whether a run reaches them."""
 
 from collections.abc import Callable
 

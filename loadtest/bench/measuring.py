@@ -21,13 +21,13 @@ from loadtest.dataset.prepared import ScaleFiles
 # wrk counts the head of an answer too; the floor's is of this length.
 _FLOOR_HEAD = 68
 _TRIED = 200
-# Memory is not looked at while it is measured, so its loads may be longer.
+# The rounds that measure memory do not measure time, so their loads may be longer.
 _LONGER = 4
 _WORKERS = 2
 
 
 class BenchPlan(Struct, frozen=True):
-    """What a run is asked for, by the options of the bench."""
+    """The options of a run."""
 
     only: tuple[str, ...]
     seconds: int
@@ -93,7 +93,10 @@ class Measuring:
         return Start(*((two - one) * 1e3 for one, two in pairwise(times)))
 
     def memory(self, requests: int, done: Callable[[int], None]) -> Memory:
-        """Let two workers answer this many requests; whatever else runs may share their pages."""
+        """Let two workers answer this many requests, and return their memory before and after.
+
+        PSS divides shared pages: another server that runs meanwhile would lower it.
+        """
         scale = next(iter(self._files))
         mix = self._mix("day", scale)
         options = [*self._options(OURS, scale), "--workers", str(_WORKERS)]
@@ -164,7 +167,7 @@ class Measuring:
         return self._mixes[key]
 
     def _try(self, server: Server, case: BenchCase) -> None:
-        """Ask for some of a mix, and look at what comes."""
+        """Send some requests of a mix, and check the answers."""
         refused = 0
         for line in self._mix(case.kind, case.scale)[:_TRIED]:
             target, address = line.split()
@@ -182,7 +185,8 @@ class Measuring:
             raise click.ClickException(f"{target}: the answer is not a list: {why}")
 
     def _judge(self, found: Load, case: BenchCase, is_silent: bool = False) -> None:
-        # wrk takes a connection that ends unannounced for a failure, though its answer was whole.
+        # wrk counts a connection that ends without "Connection: close" as a failure, even if the
+        # answer was complete.
         if case.close and is_silent:
             found = structs.replace(found, failed=max(0, found.failed - found.requests))
         why = load_fault(found, 0.0 if case.flavour in FLOORS else refusals(case.kind))

@@ -30,13 +30,13 @@ from mirrorlist.workers.load import load_service
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
 
-# The kernel counts CPU time in ticks: asked for more often, it comes no more often.
+# The kernel counts CPU time in ticks, so a shorter interval would not give more samples.
 _SAMPLE_SECONDS = 0.001
 _LATE_SECONDS = 30.0
 
 
 class Samples:
-    """How often each function was found running, by itself and below."""
+    """How often each function was found running: itself, and itself or a function it called."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -44,7 +44,7 @@ class Samples:
         self.within: Counter[str] = Counter()
 
     def take(self, number: int, frame: FrameType | None) -> None:
-        """Count what runs now; the handler of a signal."""
+        """Count the functions that run now; this is the handler of SIGPROF."""
         if frame is not None:
             self.alone[frame.f_code.co_qualname] += 1
         seen = set()

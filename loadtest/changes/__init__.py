@@ -1,4 +1,4 @@
-"""What a change costs: how soon it is published and served, and what those pay who ask meanwhile.
+"""Measures a change: how soon it is published and served, and what it costs clients meanwhile.
 
 Never here: faults (that is `soak`), or what a request costs while nothing changes (`bench`).
 """

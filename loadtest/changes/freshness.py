@@ -38,7 +38,8 @@ from snapshot.file.reader import Snapshot
 
 _LATE_SECONDS = 60.0
 _LOOK_SECONDS = 0.002
-# What was published is at rest, and the looks of the watch fall anywhere between two changes.
+# Long enough that the last publication is over. The pause is random, so that changes fall at any
+# moment between two looks of the watch.
 _LEAST_PAUSE, _MOST_PAUSE = 3.0, 6.0
 _TRANSACTIONS = "SELECT xact_commit FROM pg_stat_database WHERE datname = %s"
 _BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = 'mirrorlist watch'"
@@ -209,7 +210,7 @@ def _idle(database: str, snapshot: Path, said: Path, words: list[str], seconds: 
             spent = time.monotonic() - begin
             after, pss = [cpu_seconds(watch), cpu_seconds(backend)], pss_bytes(watch)
             own, its = ((b - a) / spent * 3600 for a, b in zip(before, after, strict=True))
-        # Backends that ended have told what they did.
+        # A backend reports its transactions at the latest when it ends.
         time.sleep(_LEAST_PAUSE)
         connection.commit()
         transactions = _transactions(connection, database) - transactions

@@ -1,4 +1,4 @@
-"""Measures what changed snapshots cost those who ask meanwhile.
+"""Measures what a change of the snapshot costs the clients that ask meanwhile.
 
     python -m loadtest.changes.swaps --record
 
@@ -38,7 +38,7 @@ from loadtest.dataset.versions import Versions, make_versions
 from snapshot.file.reader import Snapshot
 
 _KIND, _SEED, _LINES = "day", 1, 200_000
-# What was published is looked at by every worker within 2 s, whatever happens.
+# Every worker looks at the published file at least every 2 s.
 _LATE_SECONDS = 10.0
 # Between two questions of this program: wrk makes the load.
 _ASK_SECONDS = 0.005
@@ -61,7 +61,7 @@ class Spell(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What a run is asked for, by its options; times in seconds."""
+    """The options of a run; times in seconds."""
 
     swaps: int
     pause: float
@@ -108,7 +108,7 @@ class _Publisher:
 
 
 class _Spells:
-    """A server with its workers, and what is asked of it."""
+    """A server with its workers, and the requests that it gets."""
 
     def __init__(
         self, url: str, pid: int, workers: list[Worker], mix: list[str], publisher: _Publisher

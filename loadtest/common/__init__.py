@@ -1,4 +1,4 @@
-"""What every load test uses: servers started and asked, requests, wrk, costs, tables, records.
+"""Code that all load tests use: starting servers, mixes of requests, wrk, costs, tables, records.
 
 Never here: a program, a goal, or anything that only one room needs.
 """

@@ -1,4 +1,4 @@
-"""Says what is wrong with an answer, or with all that wrk saw: measured is only what is right."""
+"""Checks answers, single ones and wrk's counts: a measurement of wrong answers is an error."""
 
 from math import sqrt
 from xml.etree import ElementTree
@@ -43,7 +43,7 @@ def refusals(kind: str) -> float:
 
 
 def most_refused(requests: int) -> float:
-    """Return how many refusals a log's mix may get by chance: five deviations above the share."""
+    """Return how many refusals a mix may get by chance: the mean plus five standard deviations."""
     return requests * MOST_REFUSED + 5 * sqrt(requests * MOST_REFUSED)
 
 

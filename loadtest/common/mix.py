@@ -1,4 +1,4 @@
-"""What the servers are asked for when they are measured: kinds of requests, by seed.
+"""The requests that measured servers get: several kinds of mixes, each made from a seed.
 
 A mix is lines `TARGET ADDRESS`, as `loadtest.common.wrk` sends them. Clients and the popularity of
 repositories are those of the data set's own request log.
@@ -20,12 +20,12 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
 }
-"""What dnf sends with each request."""
+"""The headers that dnf sends with each request."""
 
 _LINE = re.compile(r"IP: (\S+); DATE: \S+; COUNTRY: \S+; REPO: (\S+); ARCH: (\S+)")
 # In a thousand requests: text lists, and dnf's weekly count of its system.
 _TEXT, _COUNTED = 20, 20
-# EPEL's and CentOS's repository files send these, with the variables as they are.
+# The repository files of EPEL and CentOS send these parameters, with the variables not replaced.
 _ENTERPRISE = "&infra=$infra&content=$contentdir"
 # In no name of a repository.
 _TYPING_ERRORS = "qxz"
@@ -145,7 +145,7 @@ def _redirect(data: Data, logged: Logged, rng: Random) -> str | None:
 
 
 def _path(data: Data, logged: Logged, rng: Random) -> str:
-    """Any directory, as likely as any other: more than a worker keeps plans of."""
+    """All directories with equal chances: more directories than a worker caches plans for."""
     return f"/mirrorlist?path={rng.choice(data.directories)}"
 
 

@@ -1,4 +1,4 @@
-"""What a running server costs: CPU time and memory of its whole process tree."""
+"""Measures a running server: CPU time and memory of its whole process tree."""
 
 import time
 from collections.abc import Callable

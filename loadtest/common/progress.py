@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 _T = TypeVar("_T")
 
-# A call for each of millions of rows would cost as much as the row.
+# Progress is reported once for many rows, because a call costs as much time as a row.
 _STRIDE = 20_000
 
 
@@ -24,7 +24,7 @@ class Phases:
 
     @contextmanager
     def phase(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Show a phase while the block runs; call what it gets with the number of steps done."""
+        """Show a phase while the block runs; the block calls its argument with the steps done."""
         started = time.monotonic()
         if self._bars:
             task = self._bars.add_task(name, total=total)

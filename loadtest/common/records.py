@@ -89,7 +89,7 @@ def holds_figures(path: Path) -> bool:
 def record(
     machine: Machine, title: str, details: dict[str, str], sheets: list[Sheet], note: str = ""
 ) -> str:
-    """Return what is kept of a run for people; `details` are versions and settings by name."""
+    """Return a run's record for people; `details` has versions and settings by name."""
     commit = machine.commit.removesuffix("+")
     changed = " and changes on top" if machine.commit.endswith("+") else ""
     lines = [

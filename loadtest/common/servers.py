@@ -44,7 +44,7 @@ class Server(Struct, frozen=True):
 
 
 class Servers:
-    """Those that we started; all of them end with the block."""
+    """The servers that a load test has started; all of them end with the block."""
 
     def __init__(self) -> None:
         """Start none."""
@@ -90,12 +90,12 @@ class Servers:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        # Its workers end with it; whatever does not is ours to end.
+        # The workers end with their supervisor; a process that does not is killed here.
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
     def forget(self, pid: int) -> None:
-        """Leave the end of a server to somebody else; it is waited for at the end."""
+        """Do not end this server: the caller does that. The end of the block waits for it."""
         self._forgotten.append(self._running.pop(pid)[0])
 
     def check(self) -> None:
@@ -152,7 +152,7 @@ def says_close(server: Server) -> bool:
 
 @contextmanager
 def _connection(server: Server) -> Iterator[HTTPConnection]:
-    """Connect; whatever goes wrong in the block is an error of one line."""
+    """Connect; any failure in the block is raised as an error of one line."""
     try:
         parts = urlsplit(server.url)
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_ASK_SECONDS)

@@ -1,4 +1,4 @@
-"""Lets users as dnf makes them at a server: `make loadtest`; a table at the end.
+"""Lets users that behave like dnf ask a server (`make loadtest`), and prints a table.
 
     python -m loadtest.crowd --users 200 --seconds 60 --workers 2
 
@@ -29,7 +29,7 @@ _LAST_LINES = 5
 
 
 class Entry(Struct, frozen=True):
-    """What locust counted of a kind of users: times in ms, each with how often; in seconds when."""
+    """What locust counted for one kind of users: how often each time in ms, and for how long."""
 
     name: str
     num_requests: int
@@ -60,7 +60,7 @@ class Entry(Struct, frozen=True):
 @options.scale()
 @options.directory()
 def main(users: int, seconds: int, workers: int, scale: float, directory: Path) -> None:
-    """Let users of three kinds at a server: normal day, release day, unknown repositories."""
+    """Let three kinds of users ask a server: normal day, release day, unknown repositories."""
     with show_phases() as phases:
         files = prepare(directory, scale, 1, phases)
         with Servers() as servers, phases.phase(f"{users} users for {seconds} s"):

@@ -1,4 +1,4 @@
-"""Users as dnf makes them, for locust: a normal day, a release day, unknown repositories.
+"""Users that behave like dnf, for locust: a normal day, a release day, unknown repositories.
 
     python -m loadtest.crowd --users 200 --seconds 60
 
@@ -41,7 +41,7 @@ _ASKED = _Asked() if LOG in os.environ else None
 
 
 class _User(FastHttpUser):
-    """Asks, and looks at what it gets."""
+    """A user that asks for lists and checks the answers."""
 
     abstract = True
     wait_time = between(1, 5)
@@ -80,7 +80,7 @@ class NormalDay(_User):
 
 
 class ReleaseDay(_User):
-    """Everybody asks for the new release, from everywhere, again and again."""
+    """Systems from everywhere ask for the new release, again and again."""
 
     weight = 3
     wait_time = between(0.2, 1)
@@ -95,14 +95,14 @@ class ReleaseDay(_User):
 
 
 class Unknown(_User):
-    """Somebody's typing errors, each sent twelve times without a pause, as librepo does."""
+    """Repositories with typing errors, each asked for twelve times at once, as librepo does."""
 
     weight = 1
     wait_time = between(5, 15)
 
     @task
     def mistyped(self) -> None:
-        """Ask in vain."""
+        """Ask for a repository that does not exist."""
         assert _ASKED is not None
         target, address = _ASKED.rng.choice(_ASKED.unknown).split()
         for _ in range(12):

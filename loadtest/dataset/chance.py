@@ -1,4 +1,4 @@
-"""Seeded chance: each purpose has a source of its own, so that one more draw moves nothing else.
+"""Seeded chance: each purpose has its own source, so that a further draw changes nothing else.
 
 Nothing here depends on hash randomisation, on the clock or on the Python version's `hash`.
 """
@@ -29,9 +29,9 @@ def vary(seed: int, name: str, below: int) -> int:
 
 
 def spread(weights: Mapping[str, float], count: int) -> list[str]:
-    """Return `count` keys in the shares of their weights, without chance, in their order.
+    """Return `count` keys in proportion to their weights, without chance, in their order.
 
-    A key whose share is at least one is there at least once.
+    A key whose share is at least one occurs at least once.
     """
     keys, sums = list(weights), list(accumulate(weights.values()))
     step = sums[-1] / count

@@ -1,6 +1,6 @@
-"""What each host has of the tree: whole subtrees missing, outdated or half synchronised.
+"""Decides which subtrees each host lacks, has outdated, or has half synchronised.
 
-Real mirrors lag so: one that missed a run misses all of a release, or all of it for one arch.
+Real mirrors lag like this: after a missed run, a mirror lacks all of a release, or one arch of it.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ NOISE = 0.005
 
 
 class SubtreeState(Enum):
-    """What a host has of a subtree; `SYNCING`: all new packages, but not the new repodata."""
+    """A host's copy of a subtree; `SYNCING` has all new packages, but not the new repodata."""
 
     MISSING = "missing"
     OUTDATED = "outdated"
@@ -82,7 +82,7 @@ class HostCategory:
 
 
 class Coverage:
-    """All host categories; the archive goes to as many hosts as it takes to have enough rows."""
+    """All host categories; as many hosts carry the archive as are needed for enough rows."""
 
     def __init__(
         self, seed: int, tree: DatasetTree, hosts: Sequence[Host], least_rows: int
@@ -140,7 +140,8 @@ class Coverage:
         verdicts = self._verdicts(host, category)
         counts = self._counts[category.name]
         rows = sum(count for index, count in counts.items() if verdicts[index] != _NO_ROW)
-        # The crawler does not look at hosts that count as always up to date.
+        # always_up2date: "The crawler does not look at it."
+        # (docs/mirrormanager.md#always-up-to-date)
         rows = 0 if host.always_up2date else rows
         return HostCategory(0, host, category, rows, verdicts)
 

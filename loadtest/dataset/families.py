@@ -1,4 +1,4 @@
-"""What the load test's tree is made of: categories, and families of repositories and images.
+"""The parts of the load test's tree: categories, and families of repositories and images.
 
 Paths follow Fedora's tree, prefixes docs/mirrormanager.md#prefixes-of-repositories.
 """
@@ -38,7 +38,7 @@ ARCHES = ("x86_64", "aarch64", "ppc64le", "s390x", "source")
 
 
 class Stage(StrEnum):
-    """How far the packages of a subtree are: what is neither out nor archived changes daily."""
+    """The stage of a subtree's packages; until they are released, they change daily."""
 
     RELEASES = "releases"
     UPDATES = "updates"
@@ -47,7 +47,7 @@ class Stage(StrEnum):
 
 
 class SubtreeContent(StrEnum):
-    """What is in a subtree: packages, their debug information, their sources, or images."""
+    """The content of a subtree: packages, their debug information, their sources, or images."""
 
     MAIN = "main"
     DEBUG = "debug"

@@ -39,7 +39,7 @@ _INDEXES = """
 
 
 class DatabaseRows(NamedTuple):
-    """What goes into a database: rows by table, and those of host_category_dir as a stream."""
+    """The rows to write: those of host_category_dir as a stream, all others by table."""
 
     tables: Tables
     giant: Callable[[], Iterator[DirRow]]

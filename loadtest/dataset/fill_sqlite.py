@@ -71,7 +71,7 @@ def _new_file(path: Path) -> Iterator[Path]:
     try:
         yield new
         new.chmod(_MODE)
-        # What an older database left there would be taken for the new one's.
+        # SQLite would take an older database's journal for one of the new database.
         for ending in ("-journal", "-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
         new.replace(path)
@@ -91,7 +91,7 @@ def _write(connection: Connection, rows: DatabaseRows, phases: Phases) -> None:
     if not isinstance(raw, sqlite3.Connection):
         raise TypeError(f"not sqlite3's connection: {raw!r}")
     counted = phases.counted(GIANT.name, rows.giant(), rows.giant_count)
-    # Sorted as the table's own index is, so that filling that one is fast as well.
+    # Sorted in the order of the table's index, which makes filling the index fast too.
     raw.executemany(f"INSERT INTO {GIANT.name} VALUES (?, ?, ?, ?, ?)", counted)
     with phases.phase("indexes, analyze"):
         for _, create in indexes:

@@ -11,7 +11,7 @@ from loadtest.dataset.host import Host, Site
 from loadtest.dataset.network import Block, Internet
 from loadtest.dataset.tree_rows import Row, Tables, category_ids
 
-# AP and EU are what some GeoIP data says when it knows no country.
+# Some GeoIP data has AP and EU for addresses whose country is unknown.
 _CONTINENTS = (("TR", "EU"), ("AP", "AS"), ("EU", "EU"))
 
 
@@ -120,7 +120,7 @@ def _url_row(one: HostCategory, url: str, *, private: bool) -> Row:
 
 
 def _text(seed: int, block: Block) -> str:
-    """A netblock as people write it: an address alone, now and then with a mask."""
+    """A netblock in one of the forms that people write: an address alone, or with a mask."""
     if block.prefixlen == block.max_prefixlen:
         return str(block.network_address)
     if isinstance(block, IPv4Network) and vary(seed, str(block), 100) < 6:

@@ -59,7 +59,7 @@ _ARCHES = {
     frozenset({"x86_64", "source"}): 28,
     frozenset({"x86_64", "aarch64", "source"}): 17,
 }
-# What mirrors exclude to save space, each independently of the others, in a hundred.
+# Content that mirrors exclude to save space: how many of a hundred hosts exclude it.
 _SKIPPED: dict[str, int] = {
     SubtreeContent.DEBUG: 35,
     SubtreeContent.SOURCE: 28,
@@ -107,7 +107,7 @@ def _project_host(host: Host) -> Host:
 
 
 class _Maker:
-    """Makes one host after the other, and remembers what no two may share."""
+    """Makes one host after the other, and keeps names and netblocks unique."""
 
     def __init__(self, internet: Internet) -> None:
         self._internet = internet

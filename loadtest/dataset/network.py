@@ -82,12 +82,12 @@ def make_internet(seed: int) -> Internet:
 
 
 def address_in(block: Block, source: Random) -> IPv4Address | IPv6Address:
-    """Return an address in a block, any one as likely as another."""
+    """Return a random address in a block."""
     return block[source.getrandbits(block.max_prefixlen - block.prefixlen)]
 
 
 def part_of(block: Block, prefix_length: int, source: Random) -> Block:
-    """Return a network of a prefix length within a block, any one as likely as another."""
+    """Return a random network of a prefix length within a block."""
     first = int(address_in(block, source)), prefix_length
     if isinstance(block, IPv4Network):
         return IPv4Network(first, strict=False)

@@ -92,7 +92,7 @@ class Directory:
 
 
 class DatasetTree:
-    """The first subtrees in the order of what clients ask for, and all their directories."""
+    """The most requested subtrees, as many as the scale needs, and all their directories."""
 
     def __init__(self, directories: int) -> None:
         """Take subtrees until there are that many directories."""
@@ -129,7 +129,7 @@ class DatasetTree:
 
 
 def all_subtrees() -> list[Subtree]:
-    """Return every subtree there can be, what clients ask for most first."""
+    """Return every possible subtree, the most requested ones first."""
     found = [
         _subtree(family, shape, version, arch, content)
         for family in FAMILIES
@@ -150,7 +150,7 @@ def category_of(name: str) -> Category | None:
 
 
 def age_of(version: str, product: str) -> float:
-    """Return how many releases ago a version was the newest; 0 for what is not out yet."""
+    """Return how many releases ago a version was the newest; 0 if it is not released yet."""
     number = version.partition("_")[0]
     return 0.0 if number == "development" else max(0.0, NEWEST[product] - float(number))
 

@@ -1,4 +1,4 @@
-"""Who asks for what: requests of clients all over the world, for ever, by seed."""
+"""Generates requests of clients all over the world from a seed, without an end."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -12,8 +12,8 @@ from loadtest.dataset.host import Host
 from loadtest.dataset.network import Block, Internet, address_in
 from loadtest.dataset.tree import DatasetTree, Subtree
 
-# Zipf's law with Mandelbrot's offset: a dozen repositories that are on by default get nearly
-# alike, hundreds of others next to nothing.
+# Zipf's law with Mandelbrot's offset: the dozen repositories that are enabled by default get nearly
+# equal shares, and hundreds of others almost no requests.
 _ZIPF, _OFFSET = 1.5, 3
 _SHARE_V6 = 0.25  # of the clients whose operator has IPv6
 # In a thousand requests: what is not there, and what stands for something else.
@@ -52,7 +52,7 @@ class Workload:
         self._operator_sums = _sums(_operator_weights(internet))
 
     def requests(self, seed: int, purpose: str = "requests") -> Iterator[ClientRequest]:
-        """Yield requests for ever; another seed or purpose gives others of the same kind."""
+        """Yield requests without an end; another seed or purpose gives other requests."""
         source = chance(seed, purpose)
         while True:
             repo, arch = self._repository(source)
@@ -84,7 +84,7 @@ class Workload:
 
 
 def _demand(subtree: Subtree) -> tuple[float, str]:
-    """A repository's place among all: lower for what more clients ask for."""
+    """A repository's rank by demand: lower if more clients ask for it."""
     demand = subtree.rank + _STAGE_DEMAND.get(subtree.stage, 0.0)
     if subtree.arch != "x86_64":
         demand += 1.0
@@ -100,7 +100,7 @@ def _demand(subtree: Subtree) -> tuple[float, str]:
 
 
 def _operator_weights(internet: Internet) -> Iterator[float]:
-    """A country's share goes to its operators by their number of blocks."""
+    """Divide a country's share among its operators by their numbers of blocks."""
     blocks = {
         country: sum(len(operator.v4) for operator in operators)
         for country, operators in internet.by_country.items()

@@ -21,7 +21,7 @@ from loadtest.common.tables import Sheet, sheet, show
 from loadtest.dataset.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE
 from loadtest.dataset.dataset import Dataset, fill
 
-# What a server does between its imports and its first answer.
+# The steps of a server between its imports and its first answer.
 _OPEN = """\
 import sys, time
 from pathlib import Path
@@ -35,7 +35,8 @@ answer = service.respond(True, query.encode(), "192.0.2.1", ())
 print((time.perf_counter() - started) * 1000, answer.status)
 """
 
-# A small process between, as the kernel lets a child's peak begin with what its parent had.
+# A small process starts the export, because Linux counts the parent's memory at the time of the
+# fork in a child's ru_maxrss.
 _LAUNCH = """\
 import os, sys, time
 started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What mirrors' rsync runs cost with our lists and without, and what a list costs the server.
+"""Measures mirrors' rsync runs with our lists and without, and a list's cost for the server.
 
 Never here: the script that mirrors run (`contrib/`), or its tests.
 """

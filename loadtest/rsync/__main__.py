@@ -36,7 +36,7 @@ OPTIONS = {
     # rsync 3.2.5 and later compares each name it is sent with each one it asked for.
     "trusted": [*_FILES, "--trust-sender"],
 }
-# What asks about a file by its name; openat and getdents64 come on top for each directory.
+# The system calls that ask about a file by name; each directory also needs openat and getdents64.
 STATS = ("newfstatat", "lstat", "statx")
 _NULL = b"# includes\n# excludes\n"
 _START_SECONDS = 10.0
@@ -117,7 +117,7 @@ class Bench:
         self._bring_up_to_date()
 
     def case(self, name: str, change: Callable[[], None]) -> list[Cell]:
-        """Measure a case by each method; the changes are other ones each time."""
+        """Measure a case by each method, each time with new changes."""
         return [self._cell(name, method, change) for method in self._methods]
 
     def _cell(self, case: str, method: str, change: Callable[[], None]) -> Cell:
@@ -154,7 +154,7 @@ class Bench:
         return wall, cpu - before.children_user - before.children_system
 
     def _bring_up_to_date(self) -> bool:
-        """Make the mirror the same by whatever means; whether it was."""
+        """Make the mirror equal to the tree with a full run; return whether it was equal before."""
         command = ["rsync", "-ai", "--delete", f"{self.tree.root}/", f"{self._mirror}/"]
         run = subprocess.run(command, check=True, capture_output=True)
         self.tree.settle()
@@ -179,7 +179,7 @@ def _daemon(folder: Path, traced: bool) -> Iterator[tuple["subprocess.Popen[byte
         until("the daemon answers", lambda: _answers(port), _START_SECONDS)
         yield process, f"rsync://127.0.0.1:{port}"
     finally:
-        # Not strace itself, which would leave its table unwritten.
+        # End the daemon and not strace, which would end without writing its table.
         for child in tree(process.pid)[1:2] if trace else [process.pid]:
             os.kill(child, signal.SIGTERM)
         process.wait()

@@ -94,7 +94,7 @@ class RsyncTree:
         return answer.body, int(answer.headers["X-Mirrorlist-Directories"])
 
     def settle(self) -> None:
-        """Take everything as it is for unchanged from now on."""
+        """Let the present state count as unchanged."""
         self._seen = self._times()
 
     def _new_file(self, folder: str) -> None:
@@ -105,7 +105,7 @@ class RsyncTree:
         self._made += 1
         path = self.root / name
         beside = path.with_name(".part")
-        # Never twice of one length, so that no mirror takes one version for another.
+        # Each version has another length, so that rsync never takes one version for another.
         beside.write_text("x" * (self._made % 997 + 1))
         beside.rename(path)
 

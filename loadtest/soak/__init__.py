@@ -1,4 +1,4 @@
-"""Faults at random for minutes while clients ask: no answer may fail, and all is well at the end.
+"""Causes random faults for minutes while clients ask: no answer may fail, and all recovers.
 
 Never here: figures to compare between commits. A soak passes or names what failed.
 """

@@ -1,11 +1,11 @@
-"""Faults at random for minutes, while clients ask: no answer may fail, and all is well at the end.
+"""Causes random faults for minutes while clients ask: no answer may fail, and all recovers.
 
     python -m loadtest.soak --seconds 300 --seed 1
 
 Needs PostgreSQL. A watch exports a database that keeps changing, two workers serve it, and clients
 ask for lists as dnf does: a connection that dies with its worker is tried once more, and counted.
-In the end the published file must be what a full export gives, in every worker. The seed decides
-what is done in which order, not how long it takes.
+In the end, every worker must serve the snapshot that a full export makes. The seed decides which
+faults come in which order, not when.
 """
 
 import shutil
@@ -33,13 +33,13 @@ from tests.system import find_program
 
 _CLIENTS, _LINES = 6, 20_000
 _LEAST_PAUSE, _MOST_PAUSE = 0.1, 0.6
-# Of all that is done one thing in three is a fault; the others are changes.
+# One action in three is a fault, the others are changes of the database.
 _ONE_IN = 3
 _SETTLE_SECONDS = 60.0
 
 
 class Deed(Struct, frozen=True):
-    """Something that was done: seconds from the start, its name, and what of it."""
+    """A change or a fault: its time in seconds from the start, its name, and its details."""
 
     at: float
     name: str
@@ -50,14 +50,14 @@ class Soak:
     """A soak on a scene, with its diary."""
 
     def __init__(self, scene: Scene, clients: Clients, rng: Random) -> None:
-        """Take what it is played on, and chance."""
+        """Take the scene, its clients, and the source of chance."""
         self.diary: list[Deed] = []
         self._scene, self._clients, self._rng = scene, clients, rng
         self._began = time.monotonic()
         self._due: list[str] = []
 
     def run(self, seconds: float) -> None:
-        """Change, and break something, in turn by chance; raises an error at a failed answer."""
+        """Make changes and faults in random order; an answer that fails raises an error."""
         while time.monotonic() < self._began + seconds:
             if self._rng.randrange(_ONE_IN):
                 self._note("change", self._change())
@@ -68,7 +68,7 @@ class Soak:
             time.sleep(self._rng.uniform(_LEAST_PAUSE, _MOST_PAUSE))
 
     def settle(self) -> None:
-        """Let all come to rest, and compare with a full export; raises an error if it differs."""
+        """Wait until every worker serves the snapshot of a full export; raises an error if not."""
         scene = self._scene
         self._note("change", self._change())
         wanted = scene.full_export()

@@ -20,7 +20,7 @@ _HEADERS = HEADERS | {"Connection": "close"}
 
 
 class Failure(Struct, frozen=True):
-    """An answer that a client cannot use: when (seconds since 1970), to what, and why."""
+    """An answer that a client cannot use: its time (seconds since 1970), request and fault."""
 
     time: float
     target: str
@@ -35,7 +35,7 @@ class Clients:
     """
 
     def __init__(self, url: str, mix: Sequence[str], seed: int, count: int) -> None:
-        """Take whom to ask, and lines `TARGET ADDRESS` with known repositories."""
+        """Take the server's URL, and lines `TARGET ADDRESS` for known repositories."""
         parts = urlsplit(url)
         self._where = parts.hostname or "", parts.port
         self._mix = mix

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak: each fault by its name, done to a `Scene`."""
+"""The faults of a soak: functions that break something in a `Scene`, by name."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ import psycopg
 from loadtest.soak.scene import Scene
 from snapshot.file.format import CONTENT, ENTRY, HEADER, FileSection, pack
 
-# How far a clock is ahead; exports wait until it has come to that.
+# How far the clock is ahead in `_ahead`; for this long, later exports seem older.
 _AHEAD_SECONDS = 4
 _BEGIN_BYTES = 8
 _LEAST_SECONDS, _MOST_SECONDS = 0.2, 1.5
@@ -31,7 +31,7 @@ def _kill_worker(scene: Scene, rng: Random) -> str:
 
 
 def _kill_watch(scene: Scene, rng: Random) -> str:
-    # Sometimes within its export, which a trigger begins at once.
+    # Sometimes during an export, which a trigger starts at once.
     seconds = rng.uniform(0, _MOST_SECONDS)
     time.sleep(seconds)
     scene.kill_watch()
@@ -65,7 +65,7 @@ def _fill_disk(scene: Scene, rng: Random) -> str:
 
 
 def _corrupt(scene: Scene, rng: Random) -> str:
-    """Put a bad file into the place, as a copy that broke off or a disk that lies."""
+    """Put a bad file in the snapshot's place, like an incomplete copy or a faulty disk."""
     content = bytearray(_content(scene))
     begin = content[:_BEGIN_BYTES]
     kind = rng.choice(("flipped", "cut short", "something else", "empty"))
@@ -85,7 +85,7 @@ def _corrupt(scene: Scene, rng: Random) -> str:
 
 
 def _ahead(scene: Scene, rng: Random) -> str:
-    """Publish as a machine does whose clock is ahead: the watch's own exports seem older."""
+    """Publish like a machine whose clock is ahead, so that the watch's own exports seem older."""
     content = _content(scene)
     header = HEADER.unpack_from(content)
     table = content[HEADER.size : HEADER.size + ENTRY.size * header[3]]
@@ -99,7 +99,7 @@ def _ahead(scene: Scene, rng: Random) -> str:
 
 
 def _mtime(scene: Scene, rng: Random) -> str:
-    """Let the published file's time be any, as after a restored backup."""
+    """Set the published file's time to a random one, as after a restored backup."""
     when = rng.choice((0, int(time.time()) + 86_400))
     with suppress(FileNotFoundError):
         os.utime(scene.snapshot, (when, when))
@@ -112,7 +112,7 @@ def _remove(scene: Scene, rng: Random) -> str:
 
 
 def _quiet(scene: Scene, rng: Random) -> str:
-    """Let no reader hear what the server says, while it has something to say."""
+    """Stop reading the server's standard error, or close it, while the server prints lines."""
     kind = rng.choice(("is not read", "has no reader"))
     (scene.stderr.stop if kind == "is not read" else scene.stderr.leave)()
     try:
@@ -139,7 +139,7 @@ def _refuse_forks(scene: Scene, rng: Random) -> str:
 
 
 def _no_descriptors(scene: Scene, rng: Random) -> str:
-    """Let the watch open nothing for a while; one that still loads its code could not go on."""
+    """Let the watch open no file for a while, after it has loaded its modules."""
     scene.until("the watch has begun", scene.watches)
     before = resource.prlimit(scene.watch, resource.RLIMIT_NOFILE)
     resource.prlimit(scene.watch, resource.RLIMIT_NOFILE, (3, before[1]))
@@ -165,7 +165,7 @@ def _lock_log(scene: Scene, rng: Random) -> str:
 
 
 def _overwrite_snapshot(scene: Scene, rng: Random) -> str:
-    """Write over the published file in place, again and again, with what it is."""
+    """Overwrite the published file in place with its own content, several times."""
     content = _content(scene)
     times = rng.randrange(1, 5)
     for _ in range(times):
@@ -184,7 +184,7 @@ def _overwrite_geoip(scene: Scene, rng: Random) -> str:
 
 
 def _drip(scene: Scene, rng: Random) -> str:
-    """Serve beside a neighbour who never ends his answer, and kill -9 that server."""
+    """Start a server whose watch never ends an answer, and kill -9 that server."""
     with socket.create_server(("127.0.0.1", 0)) as neighbour:
         where = f"127.0.0.1:{neighbour.getsockname()[1]}"
         _content(scene)
@@ -206,7 +206,7 @@ def _is_there(process: int) -> bool:
 
 
 def _content(scene: Scene) -> bytes:
-    """What is published, as soon as it is a snapshot."""
+    """The published file's content, as soon as it is a good snapshot."""
     scene.until("a good file is published", lambda: scene.published() is not None)
     return scene.snapshot.read_bytes()
 
@@ -241,4 +241,4 @@ FAULTS: dict[str, Fault] = {
 """All faults by name."""
 
 DATABASE_IS_GONE = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What a crawler gets while PostgreSQL is away."""
+"""The errors that a crawler gets while PostgreSQL is down."""

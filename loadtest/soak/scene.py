@@ -1,4 +1,4 @@
-"""What a soak is played on: a database, a watch that exports it, a server, and a crawler."""
+"""The scene of a soak: a database, a watch that exports it, a server, and a crawler."""
 
 import os
 import signal
@@ -39,10 +39,10 @@ _NOBODY = 60_000 + os.getpid() % 5_000
 
 
 class Scene:
-    """All that runs; the fault that ends a process starts it again."""
+    """All processes of a soak; a fault that ends one of them also starts it again."""
 
     def __init__(self, folder: Path, postgresql: PostgreSQL, servers: Servers) -> None:
-        """Take an empty folder, a running database server and where to start ours."""
+        """Take an empty folder, a running PostgreSQL, and the collection to start servers in."""
         self.folder, self.postgresql = folder, postgresql
         self.disk = folder / "published"
         self.disk.mkdir()
@@ -76,7 +76,7 @@ class Scene:
         return self.server
 
     def end(self) -> None:
-        """End the watch, and give the disk back."""
+        """End the watch, and unmount the disk."""
         self.kill_watch(signal.SIGTERM)
         self.stderr.close()
         if self._mounted:
@@ -100,7 +100,7 @@ class Scene:
         subprocess.run([*_as_nobody(), *command], check=True, capture_output=True)
 
     def _make_room(self) -> None:
-        """Make what the server writes, and let it read the rest."""
+        """Make the files that the server writes, and let it read the others."""
         self.requests.parent.mkdir()
         self.requests.parent.chmod(0o777)
         self.folder.chmod(0o755)
@@ -159,7 +159,7 @@ class Scene:
                 self.postgresql.start()
                 return
             except RuntimeError:
-                # What the one before it left in memory goes with the last of its processes.
+                # The killed server's shared memory is freed when its last process has ended.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_LOOK_SECONDS)
@@ -199,17 +199,17 @@ class Scene:
             raise click.ClickException(f"the watch: {self.said.read_text()[-2000:]}")
 
     def fill_disk(self) -> None:
-        """Take all room on the disk of the published file."""
+        """Fill the disk of the published file."""
         with suppress(OSError), (self.disk / "filler").open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1 << 16))
 
     def free_disk(self) -> None:
-        """Give it back."""
+        """Remove the file that fills the disk."""
         (self.disk / "filler").unlink(missing_ok=True)
 
     def full_export(self) -> str:
-        """Return the id of a snapshot that is exported again, elsewhere."""
+        """Export to another file, and return that snapshot's id."""
         output = self.folder / "full.snap"
         output.unlink(missing_ok=True)
         export(self.data, self.url, output)
