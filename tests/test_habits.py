@@ -2,6 +2,8 @@
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import cast
@@ -209,3 +211,19 @@ def test_an_import_of_the_backend_is_found(source: str, in_commands: bool, found
 def test_an_import_of_a_test_module_is_found(source: str, found: list[str]) -> None:
     """However a test module is imported, it is found."""
     assert _test_imports(source) == found
+
+
+# Loaded by name: SQLAlchemy's driver, a package that some machines do not have, uvicorn's loop.
+LOADED_BY_NAME = {"psycopg", "iptocc", "uvloop"}
+
+
+def test_each_dependency_is_used() -> None:
+    """The product's dependencies are the packages that it imports, and no others."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[\[<>=]", one)[0].lower() for one in project["dependencies"]}
+    sources = [ast.parse(path.read_text()) for path in _files("mirrorlist", "snapshot")]
+    imported = {name.split(".")[0] for one in sources for name in _imported(ast.walk(one))}
+    others = {name.replace("_", "-").lower() for name in imported | LOADED_BY_NAME}
+    others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}
+    # protobuf is an extra: for import-cache alone.
+    assert others - {"mirrorlist", "snapshot", "google"} == names
