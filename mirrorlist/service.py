@@ -1,6 +1,6 @@
-"""What a worker does for a list request, apart from HTTP: believe, locate, answer, log.
+"""A request for a list, apart from HTTP: believe, locate, answer, log, count.
 
-The ASGI app and the faster door both call it, so their answers are the same.
+The ASGI app (`web.app`) and the fast protocol (`web.fast`) both call it: their answers are equal.
 """
 
 import hashlib
@@ -28,25 +28,25 @@ from mirrorlist.request.geo import Geo
 from mirrorlist.request.query import Query, parse_query
 from mirrorlist.store import Store
 
-# Of so many lists one is timed, which costs more than counting. Not a divisor or a multiple of how
-# often a list is used again, or those that are drawn anew would be timed always or never.
+# One list of this many is timed, because timing costs more than counting. It must not be a divisor
+# or a multiple of `reuse`, or lists with a new order would be timed always or never.
 TIMED_EVERY = 17
-# What a seed takes of every query, in this order; of what queries may say since, it takes only what
-# a client did say, so that the others still get the same list by the same seed.
+# These fields of a query, in this order, are part of every seed. A field that was added later is
+# part of it only where a client uses it: so all other queries keep their list of the same seed.
 _IN_EVERY_SEED = (
     *("metalink", "repo", "arch", "path", "countries", "protocols"),
     *("protocol_text", "ip", "near", "redirect", "time"),
 )
-# Between two reports of internal errors.
+# The seconds between two tracebacks of internal errors.
 _SILENT_SECONDS = 10.0
 
 
 class Tuning(Struct, frozen=True):
-    """How a service answers.
+    """The settings of a service.
 
-    `minimum`: with fewer hosts than this from the nearer tiers, the global tier is added. `reuse`:
-    how often a drawn order is used on average, 0 and 1 being once. With a seed, equal requests give
-    equal bytes but the pubdate. `stale`: the seconds after which a snapshot is called so.
+    The global tier is added if the nearer tiers have fewer than `minimum` hosts. A drawn order is
+    used `reuse` times on average; 0 and 1 both mean once. With a `seed` equal requests give equal
+    bytes, except for the pubdate. A snapshot is stale after `stale` seconds.
     """
 
     minimum: int = DEFAULT_MINIMUM
@@ -67,7 +67,7 @@ class Service:
         tuning: Tuning | None = None,
         log: AccessLog | None = None,
     ) -> None:
-        """Take its parts."""
+        """Take the parts that make an answer; `log` is None if no request log is written."""
         tuning = tuning or Tuning()
         self.store = store
         self.geo = geo
@@ -77,19 +77,19 @@ class Service:
         self._seed = tuning.seed
         self.log = log
         self.stale = tuning.stale
-        # Where people may see how the server is, if visitors are to be told.
+        # The URL of the status page, if visitors of the public port may know it.
         self.status_page: str | None = None
         self._rng = Random()
-        # With a seed an answer must depend on its request alone.
+        # With a seed no orders are kept, because an answer must depend on its request alone.
         keep = room(len(store.catalog.hosts))
         self._orders = Orders(max(1, tuning.reuse), keep) if tuning.seed is None else None
         self._silent_until = 0.0
         self._untimed = 0
-        # Until it gets one that others read.
+        # Replaced in a worker by one in memory that the admin process reads.
         self.slot = Slot()
 
     def reseed(self) -> None:
-        """Draw from a new random sequence; each worker must, or all would draw alike."""
+        """Draw from a new random sequence: each worker must do so, or all workers draw alike."""
         self._rng.seed()
 
     def respond(
@@ -100,10 +100,11 @@ class Service:
         forwarded: Sequence[bytes],
         is_head: bool = False,
     ) -> Answer:
-        """Return the answer to a request; `forwarded` is what `Trust.believe` takes.
+        """Return the answer to a request; `forwarded` is that of `Trust.believe`.
 
-        One that asks for the head alone is counted, but not logged: nobody gets a list by it.
-        Counting costs 0.4 us.
+        A HEAD request is counted but not logged: "the log counts users; who asks by HEAD gets no
+        list, and is a monitor as a rule" (docs/protocol.md#known-differences). Counting costs
+        0.4 us.
         """
         if self._untimed:
             self._untimed -= 1
@@ -139,21 +140,22 @@ class Service:
             try:
                 self.log.write(found.log, now)
             except Exception:
-                # Whatever is wrong with a line, its list is not.
+                # The list is made already: a client gets it even if its log line cannot be made.
                 self._trouble(now)
         if isinstance(plan, Refusal) and plan.is_unknown:
             self.slot.add(Count.UNKNOWN_REPOSITORIES)
         return found
 
     def forget(self) -> None:
-        """Let go of what was known of the last catalog; to be called by another thread."""
+        """Free the plans of the last catalog; to be called by another thread than the loop's."""
         self.plans.forget()
 
     def _stored_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
-        # An internal error: a client that gets a 5xx asks twelve times more, so it gets a list.
+        # "A list never turns into a 5xx or a reset because of trouble of ours"
+        # (docs/protocol.md#internal-errors): librepo would ask twelve times for it.
         self._trouble(now)
         try:
-            # What was known of the query may be what is wrong.
+            # From the raw query again, because the kept plan may be what is broken.
             query = parse_query(raw_query, is_metalink)
             return answer_stored(make_plan(query, self.store.catalog, self.plans.minimum), now)
         except QueryError as error:
@@ -163,7 +165,7 @@ class Service:
 
     def _trouble(self, now: float) -> None:
         self.slot.add(Count.ERRORS)
-        # What goes wrong goes wrong for many, and must not fill the disk with it.
+        # A bug usually hits many requests: one traceback every 10 s does not fill the disk.
         if now >= self._silent_until:
             self._silent_until = now + _SILENT_SECONDS
             print_trouble()
@@ -175,9 +177,10 @@ class Service:
         forwarded: Sequence[bytes],
         is_metalink: bool | None = None,
     ) -> Explanation:
-        """Return why a request is answered as it is; raises QueryError where it is an error.
+        """Return the reasons of an answer; raises QueryError where the answer is an error.
 
-        Without a kind it is the metalink, or the mirrorlist if there are no checksums for one.
+        Without `is_metalink` it is the metalink, or the mirrorlist if there are no checksums for
+        one.
         """
         query = parse_query(raw_query, is_metalink is not False)
         client, catalog = self.trust.believe(peer, forwarded, query.ip), self.store.catalog
@@ -191,8 +194,8 @@ class Service:
 
 
 def seeded(seed: int, query: Query, client: Client) -> Random:
-    """Return a random source that only the seed, the query and the client decide."""
-    # The country comes with the addresses, so it need not count.
+    """Return a random source that depends on nothing but the seed, the query and the client."""
+    # Country and ASN follow from the addresses, so they need not be part of it.
     asked = _asked(query)
     defaults = _asked(Query(metalink=query.metalink))
     counts = {name: asked.pop(name) for name in _IN_EVERY_SEED}

@@ -1,4 +1,4 @@
-"""Holds the catalog in use."""
+"""Holds the catalog in use, and makes a new one of the snapshot file."""
 
 import os
 
@@ -9,21 +9,21 @@ from snapshot.file.reader import Snapshot
 
 
 class Store:
-    """The one reference to the catalog that every answer starts from."""
+    """The catalog from which all answers are made, and the file that it came from."""
 
     def __init__(self, path: str | os.PathLike[str], key: bytes | None = None) -> None:
         """Load, verify and compile a snapshot file; raises a SnapshotError.
 
-        With a key a file that was not sealed with it is refused.
+        With a key, only a file that was sealed with this key is accepted.
         """
         self.path = path
         self._key = key
         self.catalog = self._load(None)
 
     def load(self) -> Catalog:
-        """Return a catalog of the file as it is now, for the one who decides to put it in use.
+        """Return a catalog of the file as it is now; the caller decides whether to use it.
 
-        Raises a SnapshotError. What did not change is shared with the catalog in use.
+        Raises a SnapshotError. Parts that did not change are shared with the catalog in use.
         """
         return self._load(self.catalog)
 

@@ -305,7 +305,7 @@ def test_a_refused_fork() -> None:
         process.terminate()
         assert process.stdout.read() == "2\n"
         assert process.wait(10) == 0
-    assert "cannot be begun: Resource temporarily unavailable; trying again" in first
+    assert "cannot be started: Resource temporarily unavailable; trying again" in first
     assert "0 of 2 workers run" in first
     assert second == "all processes run now\n"
 

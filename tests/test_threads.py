@@ -61,7 +61,7 @@ assert not threads.again()
 resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
 assert threads.again() and done.wait(10)
 assert len(refused) == 2, refused
-assert len(said) == 2 and "'one' cannot be begun" in said[0], said
+assert len(said) == 2 and "'one' cannot be started" in said[0], said
 """
 
 

@@ -1,8 +1,8 @@
-"""Work that takes longer than a list may wait for: one piece at a time, beside the event loop.
+"""Work that takes longer than a list may: one job at a time, in a thread beside the event loop.
 
-Whatever anybody asks for, no more than `MOST_WAITING` wait: who comes then is told to come again.
-Nothing is begun that nobody waits for any more, and what is under way looks now and then whether
-it still has somebody, and ends if not.
+At most `MOST_WAITING` requests wait for a job; the next one is told to ask again later. A job whose
+client has left is not begun, and a job under way checks at intervals whether its client is still
+there, and ends if not.
 """
 
 import asyncio
@@ -15,51 +15,51 @@ from typing import TypeVar
 from mirrorlist.errors import MirrorlistError
 
 MOST_WAITING = 16
-# A connection whose answer is not there by then is cut off.
+# "Nothing waits longer than 60 s" (docs/protocol.md#what-changed-for-rsync).
 MOST_SECONDS = 60.0
-# Where the app finds in its scope what says how the client's connection is.
+# The key in an ASGI scope for a function that returns the client's `Presence`.
 PRESENCE = "mirrorlist.presence"
-# What a client that is one too many is told to wait.
+# A client that finds too many waiting is told to ask again after these seconds.
 RETRY_SECONDS = 10
 
 T = TypeVar("T")
 Check = Callable[[], None]
-"""Called between steps; raises Abandoned if nobody waits for the result any more."""
+"""Called between the steps of a job; raises Abandoned if its client has left."""
 
 
 class Presence(IntEnum):
-    """How a client's connection is."""
+    """Whether a client is still at the other end of its connection."""
 
     THERE = 0
     SILENT = 1
-    """It sends no more, as one that left does, and as one that only has no more to say."""
+    """The client closed its half: it has left, or it has only nothing more to send."""
     GONE = 2
 
 
 class Busy(MirrorlistError):
-    """As many wait as may."""
+    """As many requests wait as may wait."""
 
 
 class Abandoned(MirrorlistError):
-    """Nobody waits for the result any more."""
+    """The client of a job has left, or its time is over."""
 
 
 def nobody_looks() -> None:
-    """Do nothing: for work that nobody ends."""
+    """Do nothing: the check of a job that has no client who could leave."""
 
 
 def there() -> Presence:
-    """Return that a client is there, where nobody knows better."""
+    """Return that a client is there: for servers that do not say when it leaves."""
     return Presence.THERE
 
 
 class Jobs:
-    """One thread and those that wait for it; for one event loop."""
+    """One thread, and the requests that wait for it; used from one event loop."""
 
     def __init__(
         self, name: str, seconds: float = MOST_SECONDS, most_waiting: int = MOST_WAITING
     ) -> None:
-        """Take the seconds after which nobody waits any more, whatever the connection says."""
+        """Take the seconds after which a job is given up, even if its client is still there."""
         self._name = name
         self._thread = ThreadPoolExecutor(1, name)
         self._seconds = seconds
@@ -67,14 +67,15 @@ class Jobs:
         self.count = 0
 
     async def do(self, work: Callable[[Check], T], presence: Callable[[], Presence] = there) -> T:
-        """Return what some work returns; raises Busy at once, Abandoned, or what it raises."""
+        """Return the result of some work; raises Busy at once, Abandoned, or the work's error."""
         if self.count >= self._most:
             raise Busy
         deadline = time.monotonic() + self._seconds
 
         def check() -> None:
             here = presence()
-            # A half-closed connection is served where it keeps nobody waiting.
+            # "A client that closes its half of the connection looks like one that left: it is
+            # served only while nobody else waits" (docs/protocol.md#what-changed-for-rsync).
             if here is Presence.GONE or (here is Presence.SILENT and self.count > 1):
                 raise Abandoned
             if time.monotonic() >= deadline:
@@ -93,7 +94,8 @@ class Jobs:
     def _begun(self, begin: Callable[[], T]) -> "asyncio.Future[T]":
         try:
             return asyncio.get_running_loop().run_in_executor(self._thread, begin)
-        # The system refuses the thread for now. The work is queued all the same, so the queue goes.
+        # The system refuses a thread at present, but the executor has queued the work already. A
+        # new executor keeps the refused work from being done later, for a client that got a 503.
         except RuntimeError as error:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = ThreadPoolExecutor(1, self._name)

@@ -1,7 +1,7 @@
-"""What a process that stays says to people: it can neither fail nor wait.
+"""The messages of a long-running process: writing one can neither fail nor wait.
 
-Standard error may be closed, on a full disk, or a pipe that nobody reads. A line that cannot be
-written now is lost and counted, and the program that wanted to say it goes on.
+Standard error may be closed, on a full disk, or a pipe without a reader. A line that cannot be
+written at once is lost and counted, and the program goes on.
 """
 
 import io
@@ -21,10 +21,10 @@ _STANDARD = 3
 
 
 class Unfailing(io.TextIOBase):
-    """A text stream of lines that takes whatever is written to it; `lost` counts lines.
+    """A text stream that never raises; `lost` counts the lines that could not be written.
 
-    Several threads may write: a line is put together for each of them apart, without a lock that
-    a fork could leave closed.
+    Several threads may write: each thread's line is put together separately, without a lock, which
+    a fork could copy while it is held.
     """
 
     encoding = "utf-8"
@@ -43,7 +43,7 @@ class Unfailing(io.TextIOBase):
         return self._file
 
     def isatty(self) -> bool:
-        """Return whether somebody looks at it."""
+        """Return whether the file is a terminal."""
         return os.isatty(self._file)
 
     def writable(self) -> bool:
@@ -51,7 +51,7 @@ class Unfailing(io.TextIOBase):
         return True
 
     def write(self, text: str | bytes) -> int:
-        """Take text, as click writes it also in bytes; whole lines are written now or lost."""
+        """Take text, or bytes, which click writes; whole lines are written at once or lost."""
         if isinstance(text, bytes):
             text = text.decode(self.encoding, self.errors)
         whole, end, rest = (self._begun.pop(threading.get_ident(), "") + text).rpartition("\n")
@@ -62,12 +62,12 @@ class Unfailing(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write what is no whole line yet."""
+        """Write the beginning of a line that has no end yet."""
         if rest := self._begun.pop(threading.get_ident(), ""):
             self._lines(rest)
 
     def close(self) -> None:
-        """Write what is no whole line yet; the file itself stays open."""
+        """Write the beginning of a line that has no end yet; the file itself stays open."""
         super().close()
         self._outlet.close()
 
@@ -82,6 +82,7 @@ class Unfailing(io.TextIOBase):
     def _push(self, line: str) -> bool:
         left = line.encode(self.encoding, self.errors)
         try:
+            # POSIX: a write of up to PIPE_BUF bytes into a pipe is whole, or does not happen.
             while left:
                 left = left[self._outlet.push(left[: select.PIPE_BUF]) :]
         except (OSError, ValueError):
@@ -90,21 +91,21 @@ class Unfailing(io.TextIOBase):
 
 
 def stay() -> None:
-    """Let nothing that this process ever prints fail or wait; to be called by each that stays."""
+    """Make printing safe: it can no longer fail or wait. Each long-running process calls this."""
     fill_standard()
     for name, file in (("stdout", 1), ("stderr", 2)):
         before = getattr(sys, name)
         if not isinstance(before, Unfailing):
-            # What a closed one, or one on a full disk, did not take is not for the next one.
+            # Text that a closed file or a full disk did not take is dropped with the old stream.
             with suppress(OSError, ValueError, AttributeError):
                 before.flush()
             setattr(sys, name, cast(TextIO, Unfailing(file)))
 
 
 def fill_standard() -> None:
-    """Lead standard files that were closed at the start to nowhere.
+    """Open /dev/null for each standard file that was closed when the process started.
 
-    Otherwise the next file or socket that is opened has the number 2, and gets all errors.
+    Otherwise the next file or socket that is opened gets the number 2, and then all error messages.
     """
     for file in range(_STANDARD):
         try:
@@ -119,12 +120,12 @@ def fill_standard() -> None:
 
 
 def lost_lines() -> int:
-    """Return how many lines this process, and those that it was forked from, could not say."""
+    """Return how many lines this process, and those it was forked from, could not write."""
     return sum(getattr(stream, "lost", 0) for stream in (sys.stdout, sys.stderr))
 
 
 def safely(say: Say) -> Say:
-    """Return what says the same and never raises."""
+    """Return a function that says the same texts and never raises."""
 
     def said(text: str) -> None:
         with suppress(Exception):
@@ -134,6 +135,6 @@ def safely(say: Say) -> Say:
 
 
 def print_trouble() -> None:
-    """Print the traceback of the exception that is handled; never raises."""
+    """Print the traceback of the exception that is being handled; never raises."""
     with suppress(Exception):
         traceback.print_exc()

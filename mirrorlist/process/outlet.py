@@ -1,7 +1,7 @@
 """Writes to a file, pipe, terminal or socket without ever waiting for its reader.
 
-Standard output and standard error are shared with other programs, so they may not be made
-non-blocking for all: a pipe or terminal is opened once more instead, for us alone.
+Standard output and standard error are shared with other programs, and O_NONBLOCK would change them
+for all of these. So a pipe or terminal is opened a second time, for this process alone.
 """
 
 import errno
@@ -11,7 +11,7 @@ import socket
 import stat
 
 _OWN = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# What a kernel or a kind of file says that cannot write "now or not at all".
+# The errors of kernels and kinds of files that do not know RWF_NOWAIT.
 _CANNOT_TELL = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE}
 
 
@@ -19,7 +19,7 @@ class Outlet:
     """An open file that is written without waiting."""
 
     def __init__(self, file: int) -> None:
-        """Take the number of an open file, which stays open and as it is."""
+        """Take the number of an open file, which is left open and unchanged."""
         self._file = file
         self._socket: socket.socket | None = None
         self._is_own, self._opened = True, -1
@@ -30,17 +30,17 @@ class Outlet:
             self._open_own()
 
     def push(self, piece: bytes) -> int:
-        """Write now, and return how much; a pipe takes all of PIPE_BUF bytes or nothing.
+        """Write at once, and return how many bytes; a pipe takes all of PIPE_BUF bytes or nothing.
 
-        Raises BlockingIOError if there is no room, and OSError for all else.
+        Raises BlockingIOError if there is no room, and OSError for everything else.
         """
         if self._socket:
             return self._socket.send(piece, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-        # On a disk a write takes its time, but depends on no other program.
+        # Writing to a disk may take a moment, but it never waits for another program.
         return os.write(self._file, piece) if self._is_own else self._push_shared(piece)
 
     def close(self) -> None:
-        """Close what was opened here, and leave the file alone."""
+        """Close the files that were opened here, and leave the given one open."""
         if self._socket:
             self._socket.close()
         if self._opened >= 0:
@@ -51,7 +51,7 @@ class Outlet:
         try:
             self._file = self._opened = os.open(f"/proc/self/fd/{self._file}", _OWN)
         except OSError:
-            # Another user's, as in many containers, or nobody reads it at all.
+            # The file belongs to another user, as in many containers, or the pipe has no reader.
             self._is_own = False
 
     def _push_shared(self, piece: bytes) -> int:
@@ -64,5 +64,6 @@ class Outlet:
         poll.register(self._file, select.POLLOUT)
         if not poll.poll(0):
             raise BlockingIOError(errno.EAGAIN, "nobody reads it")
-        # Only if another program takes the last page of a pipe at this very moment, this waits.
+        # poll() says that a page is free. This waits only if another program takes the last page
+        # of the pipe just now.
         return os.write(self._file, piece)

@@ -1,6 +1,6 @@
-"""Which signal means what to which process that stays: the source of docs/operations.md's table.
+"""The meaning of each signal for each long-running process: docs/operations.md has the same table.
 
-What one process obeys, another is sent by mistake: it says so in a line and goes on.
+A process that gets a signal that is meant for another one says so in a line and goes on.
 """
 
 import signal
@@ -12,10 +12,10 @@ from mirrorlist.process.messages import Say, safely
 
 STOP = frozenset({Signals.SIGTERM, Signals.SIGINT})
 PASSED_ON = frozenset({Signals.SIGUSR2, Signals.SIGHUP})
-"""What the supervisor passes on to each worker."""
+"""The supervisor passes these on to each worker."""
 
 UNKNOWN = frozenset({Signals.SIGUSR1})
-"""What a server says that it does not know."""
+"""A server says of these that it does not know them."""
 
 HELD = frozenset({Signals.SIGHUP, Signals.SIGUSR1, Signals.SIGUSR2})
 """The signals that end a process by default; they are held back until the process handles them."""
@@ -59,7 +59,7 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR2: IGNORED,
     },
 }
-"""What each signal does, by process."""
+"""The effect of each signal, by process."""
 
 
 def hold() -> None:
@@ -73,7 +73,7 @@ def release() -> None:
 
 
 def explained(process: str, number: int) -> str:
-    """Return the line for a signal that means nothing to a process."""
+    """Return the line that a process says at a signal without a meaning for it."""
     known = [
         f"{one.name} {what}"
         for one, what in MEANINGS[process].items()
@@ -86,8 +86,8 @@ def explained(process: str, number: int) -> str:
 class Flag:
     """An event that a signal handler may set, however many signals come at once.
 
-    `threading.Event` takes a lock, for which a handler would wait for ever if the signal came while
-    its own thread had it.
+    `threading.Event` takes a lock. A handler runs in the main thread, so it would wait for ever if
+    the signal came while that thread held the lock.
     """
 
     def __init__(self) -> None:
@@ -107,21 +107,21 @@ class Flag:
         return self._is_set
 
     def wait(self, seconds: float) -> None:
-        """Return once it is set, within 50 ms, or after some seconds."""
+        """Return once it is set, at most 50 ms later, or after this many seconds."""
         deadline = time.monotonic() + seconds
         while not self._is_set and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(_LOOK_SECONDS, left))
 
 
 def pass_over(process: str, numbers: Iterable[Signals], say: Say) -> None:
-    """Say a line at each of these signals, and go on."""
+    """Answer each of these signals with a line, and go on."""
     said = safely(say)
     for number in numbers:
         signal.signal(number, lambda number, frame: said(explained(process, number)))
 
 
 def do_now(process: str, do: Callable[[str], object], say: Say) -> None:
-    """Call something with the name of each SIGHUP and SIGUSR1, and pass over SIGUSR2."""
+    """Call `do` with the signal's name at each SIGHUP and SIGUSR1, and pass over SIGUSR2."""
     for number in (signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, lambda number, _: do(Signals(number).name))
     pass_over(process, [signal.SIGUSR2], say)

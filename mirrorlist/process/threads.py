@@ -1,7 +1,7 @@
-"""Threads that nothing ends: an error of theirs is said, counted and survived.
+"""Threads that run until the process ends: an error in them is printed, counted and survived.
 
-The system may refuse a thread for a while (a limit of processes, no memory): then it is tried
-again, and what needs no thread goes on.
+The system may refuse a thread for a while (a limit of processes, no memory): then it is begun
+later, and everything else goes on meanwhile.
 """
 
 import threading
@@ -11,17 +11,17 @@ from collections.abc import Callable
 from mirrorlist.process.messages import Say, print_trouble, safely
 
 PAUSE_SECONDS = 1.0
-# An error that comes again each second is printed once in so long.
+# An error that comes again each second is printed once in this time.
 _SILENT_SECONDS = 60.0
 
 Body = Callable[[], object]
 
 
 class Steady:
-    """Does something again and again, whatever it raises."""
+    """Does a step again and again, even if it raises."""
 
     def __init__(self, step: Body, pause: float = PAUSE_SECONDS) -> None:
-        """Take what to do; `pause` in seconds follows an error. `survived` counts errors."""
+        """Take the step, and the seconds to pause after an error; `survived` counts errors."""
         self.survived = 0
         self._step, self._pause = step, pause
         self._last = ""
@@ -33,10 +33,11 @@ class Steady:
             pass
 
     def once(self) -> object:
-        """Do it once; returns None after an error."""
+        """Do the step once; returns None after an error."""
         try:
             return self._step()
-        # A panic of a library in Rust is no Exception, and a thread has no exit.
+        # A panic in a Rust library is a BaseException but not an Exception. SystemExit is caught
+        # as well, because only the main thread may end the process.
         except BaseException as error:
             self.survived += 1
             self._tell(repr(error))
@@ -51,10 +52,10 @@ class Steady:
 
 
 class Threads:
-    """The threads of a process; those that the system refuses are begun later."""
+    """The threads of a process; threads that the system refuses are begun later."""
 
     def __init__(self, say: Say, refused: Callable[[], object] = lambda: None) -> None:
-        """Take what says so, once for each time of trouble, and what counts each refusal."""
+        """Take `say`, for one message when refusals begin, and `refused`, which counts each one."""
         self._say, self._refused = safely(say), refused
         self._waiting: list[tuple[str, Body]] = []
         self._steady: list[Steady] = []
@@ -62,22 +63,22 @@ class Threads:
 
     @property
     def survived(self) -> int:
-        """How many errors the threads that go on for ever have survived."""
+        """How many errors the threads of `go_on` have survived."""
         return sum(one.survived for one in self._steady)
 
     def go_on(self, name: str, step: Body) -> None:
-        """Begin a thread that does a step for ever, whatever it raises."""
+        """Begin a thread that does a step for ever, even if it raises."""
         steady = Steady(step)
         self._steady.append(steady)
         self.start(name, steady.run)
 
     def start(self, name: str, body: Body) -> None:
-        """Begin a thread that ends with the process, now or when `again` finds that it can."""
+        """Begin a thread that ends with the process: now, or in a later call of `again`."""
         self._waiting.append((name, body))
         self.again()
 
     def again(self) -> bool:
-        """Begin those that wait; returns whether none is left. To be called now and then."""
+        """Begin the threads that wait, and return whether all run; to be called at intervals."""
         while self._waiting:
             name, body = self._waiting[0]
             try:
@@ -95,4 +96,4 @@ class Threads:
         self._refused()
         if not self._told:
             self._told = True
-            self._say(f"warning: the thread '{name}' cannot be begun: {error}; trying again")
+            self._say(f"warning: the thread '{name}' cannot be started: {error}; trying again")

@@ -1,5 +1,5 @@
-"""What changed since a mirror's last run, as rsync takes it: filters and lists of directories.
+"""The directories that changed since a mirror's last run, as filters and lists for rsync.
 
-As in `lists`, no I/O and no clock. The work may take longer than a list may wait, so it runs as a
-job beside the event loop and never on it.
+Like `lists`, this room does no I/O and knows no clock. Its work may take longer than clients of
+lists can wait, so it runs as a job beside the event loop and never on it.
 """

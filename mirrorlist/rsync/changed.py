@@ -1,4 +1,7 @@
-"""The directories of a snapshot by when they changed, so that unchanged ones cost nothing."""
+"""The directories of a snapshot in the order of their changes, so that unchanged ones cost nothing.
+
+Source: docs/protocol.md#what-changed-for-rsync.
+"""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -9,10 +12,10 @@ from snapshot.file.text import CONTROL
 
 
 class Changed:
-    """For each category the directories that anybody can reach, in the order of their changes.
+    """For each category the directories that everybody can read, in the order of their changes.
 
-    A directory's change is its change time or the moment when an export first showed it so,
-    whichever is later.
+    A directory's change is the later one of its change time and its moment: "when an export first
+    showed the directory with this change time".
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -29,10 +32,12 @@ class Changed:
                 filled.add(directory.category)
                 if directory.ctime:
                     dated.add(directory.category)
-                # A line feed would put another name into the list.
+                # "Unreadable directories and whatever is below them are never listed"; and a line
+                # feed in a name would put another name into the list.
                 if can_be_read and not CONTROL.search(directory.name):
                     change = max(directory.ctime, moment)
                     found[directory.category].append((change, directory.name))
+        # Categories with directories, but without any change time: nothing can be said of them.
         self._undated = filled - dated
         self._changes = {}
         self._names = {}
@@ -42,7 +47,7 @@ class Changed:
             self._names[category] = [name for _, name in changes]
 
     def has_change_times(self, category: int) -> bool:
-        """Return whether anything is known of a category; an imported cache knows nothing."""
+        """Return whether change times of a category are known; an imported cache has none."""
         return category not in self._undated
 
     def index(self, category: int, since: int) -> int:
@@ -50,5 +55,5 @@ class Changed:
         return bisect_right(self._changes.get(category, []), since)
 
     def names(self, category: int, index: int) -> list[str]:
-        """Return the names of the directories that changed after those of `place`."""
+        """Return the names of the directories from an index on, as `index()` returns it."""
         return self._names.get(category, [])[index:]

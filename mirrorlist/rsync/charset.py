@@ -4,7 +4,7 @@ from msgspec import Struct
 
 
 class CharSet(Struct, frozen=True):
-    """Characters by single ones and by ranges, or all but these; never a slash."""
+    """Single characters and ranges of characters, or all others if `inverted`; never a slash."""
 
     single: frozenset[str]
     ranges: tuple[tuple[str, str], ...]
@@ -19,15 +19,18 @@ class CharSet(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """How many steps a look takes at most."""
+        """The number of steps that a test of a character takes at most."""
         return 1 + len(self.ranges)
 
 
 def parse_set(glob: str, index: int) -> tuple[CharSet, int] | None:
-    """Return the set that begins at a bracket, and where it ends; None if it never does."""
+    """Return the set whose opening bracket is at an index, and the index behind it.
+
+    The result is None if the set has no end: then the bracket is an ordinary character.
+    """
     begin = index + 1
     inner = begin + (glob[begin : begin + 1] == "!")
-    # A bracket that comes first is one of the characters.
+    # A closing bracket that comes first is one of the characters: `[]a]`.
     end = glob.find("]", inner + (glob[inner : inner + 1] == "]"))
     if end < 0:
         return None
@@ -37,16 +40,17 @@ def parse_set(glob: str, index: int) -> tuple[CharSet, int] | None:
 
 
 def _chunks(glob: str, begin: int, inner: int, end: int) -> list[str]:
-    """Return what stands between hyphens that make ranges."""
-    chunks, look = [], inner + 1
+    """Return the texts between the hyphens that make ranges: `ax` and `z0` of `[ax-z0]`."""
+    chunks, search = [], inner + 1
     begin = inner
-    while (hyphen := glob.find("-", look, end)) >= 0:
+    while (hyphen := glob.find("-", search, end)) >= 0:
         chunks.append(glob[begin:hyphen])
-        begin, look = hyphen + 1, hyphen + 3
+        # The end of a range cannot begin another one: in `a-c-e` the second hyphen is a character.
+        begin, search = hyphen + 1, hyphen + 3
     if begin < end or not chunks:
         chunks.append(glob[begin:end])
     else:
-        # A last hyphen is a character.
+        # A hyphen at the end is a character.
         chunks[-1] += "-"
     return chunks
 
@@ -56,7 +60,8 @@ def _parts(chunks: list[str]) -> tuple[frozenset[str], tuple[tuple[str, str], ..
     single: set[str] = set()
     ranges = []
     for index, chunk in enumerate(chunks):
-        # The ends of ranges stand at the inner ends of chunks.
+        # A range reaches from the last character of a chunk to the first one of the next chunk;
+        # all others are single.
         single.update(chunk[index > 0 : len(chunk) - (index < len(chunks) - 1)])
         if index:
             low, high = chunks[index - 1][-1], chunk[0]

@@ -1,10 +1,9 @@
-"""What changed since a mirror's last run, as rsync takes it: the classic filter, or directories.
+"""The directories that changed since a mirror's last run: as the classic filter, or as a list.
 
-Source: docs/protocol.md#what-changed-for-rsync. A pure function of the catalog and the request:
-it takes as long as there are changed directories to write, and is never to be called where lists
-are answered.
-Between steps of about a millisecond it looks whether anybody still waits, which also lets lists
-be answered meanwhile.
+Source: docs/protocol.md#what-changed-for-rsync. An answer depends on the catalog and the request
+alone. Its time grows with the changed directories, so it is made in a thread and never on the event
+loop. Between steps of about a millisecond it checks whether its client is still there; the event
+loop runs in these pauses.
 """
 
 import re
@@ -27,27 +26,27 @@ from snapshot.file.errors import SnapshotError
 from snapshot.file.noise import is_noise
 
 MAX_AGE = 60
-# Bodies that are kept: mirrors that ran after the same export ask for the same.
+# The bodies that are kept: mirrors that last ran after the same export ask for the same body.
 KEPT_BYTES, KEPT_ANSWERS = 8 << 20, 256
-# How often others were asked for is remembered of so many.
+# Requests for bodies that are not kept are counted for this many different ones.
 MOST_COUNTED = 4096
-# Directories between two looks whether anybody waits.
+# This many directories are handled between two checks whether the client is still there.
 _STEP = 1024
-# Roughly what a kept answer takes beside its body and the texts of its query.
+# Roughly the memory of a kept answer beside its body and the texts of its query.
 _KEY_BYTES = 1000
 _WILDCARD = re.compile(r"[*?\[]")
 _SPECIAL = re.compile(r"[*?\[\\]")
-# rsync 3.2.5 and later takes the backslash for an escape where it checks what it is sent, and
-# ends the whole run.
+# "rsync from 3.2.5 on ends the whole run at a backslash before `*`, `?` or `[`": it takes the
+# backslash for an escape when it checks names against the list.
 _UNLISTABLE = re.compile(r"\\[*?\[]")
 _FIRST, _INCLUDES = "# rsync --exclude-from=(this file)\n", "# includes\n"
 _REST = "# excludes\n- *\n# end of list\n"
-# The last second that an HTTP date can say.
+# The last second of 9999: the year of an HTTP date has four digits (RFC 9110 section 5.6.7).
 _LAST_DATE = 253_402_300_799
 
 
 class FilterAnswer(Struct, frozen=True):
-    """Status, headers and body of an answer."""
+    """The status, headers and body of an answer."""
 
     status: int
     headers: dict[str, str]
@@ -55,16 +54,16 @@ class FilterAnswer(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """What a client says it has: If-None-Match and If-Modified-Since, None if it did not."""
+    """The answer that a client has already: If-None-Match and If-Modified-Since, None if absent."""
 
     tag: str | None = None
     date: str | None = None
 
 
 class _Listed(Struct):
-    """A body, how many changed directories it lists, and how many it cannot.
+    """A body, how many changed directories it lists, and how many it cannot list.
 
-    Also how many bytes it takes to keep, and how often it was asked for.
+    `size` is how many bytes it takes if it is kept; `uses` is how often it was asked for.
     """
 
     body: bytes
@@ -75,11 +74,11 @@ class _Listed(Struct):
 
 
 class RsyncFilter:
-    """Answers filter requests; keeps one catalog's changes and the bodies asked for most."""
+    """Answers filter requests; keeps the changes of one catalog, and the bodies used most."""
 
     def __init__(self) -> None:
-        """Begin with nothing; the first request of a catalog compiles its changes."""
-        # Not to keep a catalog that was swapped out.
+        """Begin empty; the first request on a catalog compiles its changes."""
+        # A weak reference: it does not keep a catalog in memory that was swapped out.
         self._of: weakref.ref[Catalog] | None = None
         self._changed: Changed | None = None
         self._kept: OrderedDict[object, _Listed] = OrderedDict()
@@ -94,7 +93,7 @@ class RsyncFilter:
     def answer(
         self, catalog: Catalog, raw_query: bytes, held: Held, check: Check = nobody_looks
     ) -> FilterAnswer:
-        """Return the answer to a request; not for two threads at once.
+        """Return the answer to a request; only one thread at a time may call this.
 
         `check` is called between steps, and may end the work by raising.
         """
@@ -109,7 +108,7 @@ class RsyncFilter:
         query = parse_filter_query(raw_query, catalog.categories)
         changed = self._compiled(catalog)
         if not all(changed.has_change_times(one) for one in query.categories):
-            # Without a rule: who uses it all the same makes a full run.
+            # The body has no rule: rsync with such a filter makes a full run.
             return _plain(404, "# no change times are known here: make a full run\n")
         headers = _headers(catalog, changed)
         if _is_current(held, headers):
@@ -130,15 +129,16 @@ class RsyncFilter:
         return self._changed
 
     def _listed(self, changed: Changed, query: FilterQuery, check: Check) -> _Listed:
-        places = {one: changed.index(one, query.since) for one in query.categories}
-        # Two times between which nothing changed have the same answer.
-        key = tuple(places.items()), query.prefix, query.form, query.select, query.noise
+        # The key has the index and not `since`, because all times between two changes have the same
+        # answer.
+        indexes = {one: changed.index(one, query.since) for one in query.categories}
+        key = tuple(indexes.items()), query.prefix, query.form, query.select, query.noise
         found = self._kept.get(key)
         if found is not None:
             found.uses += 1
             self._kept.move_to_end(key)
             return found
-        names = [name for one, index in places.items() for name in changed.names(one, index)]
+        names = [name for one, index in indexes.items() for name in changed.names(one, index)]
         found = _write(_chosen(names, query, check), query.form, check)
         found.size = _KEY_BYTES + len(query.prefix) + sum(map(len, query.select)) + len(found.body)
         found.uses = self._uses(key)
@@ -146,7 +146,8 @@ class RsyncFilter:
         return found
 
     def _uses(self, key: object) -> int:
-        """Return how often something that is not kept was asked for, this time included."""
+        """Return how often a body that is not kept was asked for, with this time."""
+        # Only hashes are remembered: clients choose how long a key is.
         if len(self._asked) >= MOST_COUNTED:
             self._asked.clear()
         asked = hash(key)
@@ -154,20 +155,20 @@ class RsyncFilter:
         return uses
 
     def _keep(self, key: object, found: _Listed) -> None:
-        """Keep an answer where there is room, or in the place of those asked for less often.
+        """Keep an answer where there is room, or instead of answers that are used less often.
 
-        So nobody can drive out what mirrors use by asking for what nobody uses.
+        So a client with invented queries cannot drive out the answers that mirrors use.
         """
         leaving, room = [], KEPT_BYTES - self.kept_bytes - found.size
-        places = KEPT_ANSWERS - len(self._kept) - 1
+        slots = KEPT_ANSWERS - len(self._kept) - 1
         for other, one in sorted(self._kept.items(), key=lambda item: item[1].uses):
-            if room >= 0 and places >= 0:
+            if room >= 0 and slots >= 0:
                 break
             if one.uses >= found.uses:
                 return
             leaving.append(other)
-            room, places = room + one.size, places + 1
-        if room < 0 or places < 0:
+            room, slots = room + one.size, slots + 1
+        if room < 0 or slots < 0:
             return
         for other in leaving:
             self.kept_bytes -= self._kept.pop(other).size
@@ -176,7 +177,7 @@ class RsyncFilter:
 
 
 def busy(raw_query: bytes) -> FilterAnswer:
-    """Return what a client is told where too many wait already, or it does not wait itself."""
+    """Return the answer where too many requests wait, or where the client closed its half."""
     text = f"# too many wait for such lists: ask again in {RETRY_SECONDS} s"
     found = _refusal(503, text, asked_form(raw_query))
     found.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -184,7 +185,10 @@ def busy(raw_query: bytes) -> FilterAnswer:
 
 
 def _refusal(status: int, text: str, form: str) -> FilterAnswer:
-    """Say what is wrong in a list that transfers nothing."""
+    """Return a mistake as a comment in a list that transfers nothing.
+
+    A script that feeds the body to rsync unread must not start a full run by mistake.
+    """
     listed = f"{text}\n" if form == "files" else f"{_FIRST}{text}\n{_INCLUDES}{_REST}"
     return _plain(status, listed)
 
@@ -197,7 +201,7 @@ def _plain(status: int, text: str) -> FilterAnswer:
 def _headers(catalog: Catalog, changed: Changed) -> dict[str, str]:
     headers = {
         "Cache-Control": f"public, max-age={MAX_AGE}",
-        # Of one address the content and the cursor decide everything.
+        # Snapshot and cursor decide all answers; an ETag is compared within one URL only.
         "ETag": f'"{catalog.id}-{changed.cursor}"',
         "X-Mirrorlist-Cursor": str(changed.cursor),
         "X-Mirrorlist-History": str(changed.since),
@@ -208,11 +212,16 @@ def _headers(catalog: Catalog, changed: Changed) -> dict[str, str]:
 
 
 def _is_current(held: Held, headers: dict[str, str]) -> bool:
-    """Return whether the client has this very answer (RFC 9110 section 13.2.2)."""
+    """Return whether the client has this very answer.
+
+    RFC 9110 section 13.1.3: "A recipient MUST ignore If-Modified-Since if the request contains an
+    If-None-Match header field".
+    """
     if held.tag is not None:
-        # Nearly always not a word of it is ours, however many tags there are.
+        # A quick test first: it keeps a header with thousands of foreign tags cheap.
         if headers["ETag"] not in held.tag and "*" not in held.tag:
             return False
+        # If-None-Match uses the weak comparison (RFC 9110 section 13.1.2): W/ does not count.
         tags = [tag.strip().removeprefix("W/") for tag in held.tag.split(",")]
         return "*" in tags or headers["ETag"] in tags
     if held.date is None or "Last-Modified" not in headers:
@@ -225,7 +234,7 @@ def _is_current(held: Held, headers: dict[str, str]) -> bool:
 
 
 def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]:
-    """Return the names below the prefix, without it, that the query selects, sorted by bytes."""
+    """Return the names that the query selects, without its prefix, sorted by bytes."""
     chosen: list[str] = []
     pieces = []
     start = query.prefix and query.prefix + "/"
@@ -239,7 +248,8 @@ def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]
                 if name.startswith(start) or name == query.prefix
             ]
         pieces.append(sorted(piece))
-    # Characters sort as their bytes in UTF-8 do; sorted at once, lists would wait for it.
+    # Python's order of characters is that of their bytes in UTF-8. Sorted pieces are merged step by
+    # step, because sorting all names at once would hold up the event loop.
     ordered = merge(*pieces) if len(pieces) > 1 else iter(pieces[0] if pieces else ())
     globs = PathGlobs(query.select) if query.select else None
     while piece := list(islice(ordered, _STEP)):
@@ -249,7 +259,7 @@ def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]
 
 
 def _pieces(names: Sequence[str], check: Check) -> Iterator[list[str]]:
-    """Yield names in pieces, with a look before each whether anybody waits."""
+    """Yield names in pieces, with a check before each whether the client is still there."""
     for index in range(0, len(names), _STEP):
         check()
         yield list(names[index : index + _STEP])
@@ -270,13 +280,15 @@ def _write(names: list[str], form: str, check: Check) -> _Listed:
 
 
 def _file_line(name: str) -> str:
-    # A first # or ; begins a comment if rsync reads the list on the side that has the files.
+    # "a first `#` or `;` has `./` in front": if the sending side reads the list, such a line is a
+    # comment there.
     if not name:
         return "./\n"
     return f"./{name}/\n" if name[0] in "#;" else f"{name}/\n"
 
 
 def _with_parents(names: Iterable[str]) -> list[str]:
+    """Return names and all directories above them, sorted; rsync enters no excluded directory."""
     found: set[str] = set()
     for name in names:
         found.add(name)
@@ -288,10 +300,9 @@ def _with_parents(names: Iterable[str]) -> list[str]:
 
 
 def _rules(name: str) -> str:
-    """Return both rules of a directory; the prefix itself has the empty name.
-
-    rsync takes a backslash for an escape only in a pattern that has a wildcard.
-    """
+    """Return both rules of a directory; the name of the prefix itself is empty."""
+    # rsync takes a backslash for an escape only in a pattern that has a wildcard, so the first rule
+    # of a name without one stays as it is; the second rule always ends with one.
     if not _SPECIAL.search(name):
         return f"+ {name}/\n+ {name}/*\n"
     escaped = _SPECIAL.sub(r"\\\g<0>", name)

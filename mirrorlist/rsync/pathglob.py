@@ -3,10 +3,10 @@
 The rules within a component are those of Python's fnmatch: `*`, `?`, `[abc]`, `[!abc]`. The
 component `**` stands for any number of components, none included.
 
-All globs of a request are one automaton that reads a name once, whatever the globs are: a *state*
-is a number with one bit for each place in a glob where a match may have come to. Nothing is tried
-twice and nothing is tried again, so the work is at most a step for each character of a name; steps
-are counted, and a request that asks for too many is told so.
+All globs of a request become one automaton, which reads each name once, whatever the globs are. A
+*state* is a number with a bit for each position in a glob that a match may have reached. There is
+no backtracking, so the work is at most one step for each character of a name. Steps are counted,
+and a request that needs too many of them is refused.
 """
 
 from collections.abc import Iterable
@@ -14,23 +14,24 @@ from collections.abc import Iterable
 from mirrorlist.errors import BadQuery
 from mirrorlist.rsync.charset import CharSet, parse_set
 
-# Of one request: at most about 0.8 s of CPU. An ordinary glob takes some hundreds for 16,000 names,
-# as what names share is read once.
+# The limit of a request, at most about 0.8 s of CPU. An ordinary glob takes a few hundred steps for
+# 16,000 names, because components that names share are read once.
 MOST_STEPS = 1_000_000
-# A step moves so many bits; longer globs take more steps for the same character.
+# One step moves this many bits; longer globs take more steps for the same character.
 _BITS_A_STEP = 512
-# States behind a state and a component, for one request: at most 1 KB each.
+# This many results of a state and a component are remembered for a request: at most 1 KB each.
 _MOST_KNOWN = 4096
 
 
 class PathGlobs:
     """Globs of which one must match a whole name; slashes at their ends do not count.
 
-    Quickest for names in sorted order, as what a name shares with the one before is not read again.
+    Quickest for sorted names, because components that a name shares with the name before it are not
+    read again.
     """
 
     def __init__(self, globs: Iterable[str]) -> None:
-        """Compile globs; there is no text that is not a glob."""
+        """Compile globs; every text is a valid glob."""
         self.steps = 0
         self._literals: dict[str, int] = {}
         self._sets: list[tuple[CharSet, int]] = []
@@ -43,12 +44,12 @@ class PathGlobs:
         self._set_steps = sum(one.size for one, _ in self._sets)
         self._moves: dict[str, tuple[int, int]] = {}
         self._known: dict[tuple[int, str], int] = {}
-        # The components of the last name, and the state before each of them and at the end.
+        # The components of the last name; the state before each of them, and behind the last one.
         self._last: list[str] = []
         self._states = [self._closed(begins)]
 
     def matches(self, name: str) -> bool:
-        """Return whether a glob matches a name; its root is the empty name.
+        """Return whether a glob matches a name; the name of the root is empty.
 
         Raises BadQuery when all names together have taken too many steps.
         """
@@ -67,6 +68,7 @@ class PathGlobs:
 
     def _behind(self, state: int, component: str) -> int:
         """Return the state behind a component and its slash."""
+        # No glob can match any more, whatever follows.
         if not state:
             return 0
         found = self._known.get((state, component))
@@ -80,6 +82,7 @@ class PathGlobs:
         moves = self._moves
         for index, character in enumerate(text):
             advancing, staying = moves.get(character) or self._move(character)
+            # All positions of all globs move at once.
             state = self._closed((state & advancing) << 1 | (state & staying))
             if not state:
                 self._spend(self._price * (index + 1))
@@ -88,7 +91,8 @@ class PathGlobs:
         return state
 
     def _closed(self, state: int) -> int:
-        # `**` is followed by no other `**` and `*` by neither, so that once each is enough.
+        # Add the positions that need no character: behind `**`, which takes two bits, and behind
+        # `*`, which takes one. `_add` merges repeated stars, so each is passed only once.
         state |= (state & self._skips) << 2
         return state | (state & self._stars) << 1
 
@@ -101,7 +105,7 @@ class PathGlobs:
             )
 
     def _move(self, character: str) -> tuple[int, int]:
-        """Return the bits that a character moves on, and those that it leaves where they are."""
+        """Return the positions that a character moves on from, and those that it stays at."""
         if character == "/":
             found = self._literals.get("/", 0) | self._skipping, self._skipping
         else:
@@ -119,12 +123,13 @@ class PathGlobs:
         for component in glob.split("/"):
             if component == "**":
                 if before != "**":
-                    # The first bit is before a component, the second within one that is skipped.
+                    # The first bit stands before a component, the second in a skipped component.
                     self._skips |= self._take()
                     self._skipping |= self._take()
             elif component:
                 self._add_component(component)
             else:
+                # Slashes at the ends, and runs of them, do not count.
                 continue
             before = component
         self._ends |= self._take()

@@ -1,8 +1,7 @@
 """The query string of an rsync filter: bytes in, a frozen FilterQuery or a BadQuery out.
 
-Source: docs/protocol.md#what-changed-for-rsync. Values are percent-decoded, the last value of a
-repeated parameter wins but that of `select`, and unknown parameters are passed over, as with the
-lists.
+Source: docs/protocol.md#what-changed-for-rsync. Values are decoded as those of a list, and unknown
+parameters are passed over.
 """
 
 import re
@@ -27,15 +26,16 @@ from snapshot.file.model import Category
 FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
 _NAMES = {name.encode(): name for name in FILTER_PARAMETERS}
 FORMS = ("classic", "files")
-# Enough until the year 292,277,026,596.
+# 19 digits last until the year 292,277,026,596.
 _SECONDS = re.compile("[0-9]{1,19}")
 _MOST_SHOWN = 20
 
 
 class FilterQuery(Struct, frozen=True):
-    """What changes are asked for: indexes of categories, seconds since 1970, how to list them.
+    """Which changes a mirror asks for, and how they are listed.
 
-    `prefix` has no outer slashes; without globs in `select` everything counts.
+    `categories` are indexes, `since` is in seconds since 1970, `prefix` has no outer slashes;
+    without globs in `select` all directories count.
     """
 
     categories: tuple[int, ...]
@@ -65,8 +65,8 @@ def parse_filter_query(raw: bytes, categories: Sequence[Category]) -> FilterQuer
 
 
 def asked_form(raw: bytes) -> str:
-    """Return the form that even a query with mistakes asks for; the classic one if none."""
-    return FORMS[b"form=files" in raw.split(b"&")]
+    """Return the form of a query, even if it has mistakes; the classic one if it names no form."""
+    return "files" if b"form=files" in raw.split(b"&") else "classic"
 
 
 def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
@@ -76,6 +76,7 @@ def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
         key, _, value = parameter.partition(b"=")
         name = _NAMES.get(key)
         if name is not None:
+            # "The last value of a repeated parameter wins, but that of `select`".
             values[name] = decode(name, value, MAX_PATH_BYTES)
             if name == "select":
                 select.append(values[name])
@@ -98,14 +99,14 @@ def _seconds(text: str) -> int:
 
 
 def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
-    places = {category.name: index for index, category in enumerate(categories)}
-    # A plus sign may be of a name, as in C++, or a form's way to write a blank.
+    known = {category.name: index for index, category in enumerate(categories)}
+    # "a blank may be `%20` or `+`": but a plus sign may also belong to the name, as in C++.
     names = list_of("categories", text, "")
     if not names:
         raise BadQuery(f"# categories=: missing: names with commas between; {_known(categories)}")
     found = set()
     for name in names:
-        index = places.get(name, places.get(name.replace(FORM_BLANK, " ").strip()))
+        index = known.get(name, known.get(name.replace(FORM_BLANK, " ").strip()))
         if index is None:
             raise BadQuery(f"# categories=: no category {echo(name)}; {_known(categories)}")
         found.add(index)
@@ -113,7 +114,7 @@ def _indexes(text: str, categories: Sequence[Category]) -> tuple[int, ...]:
 
 
 def _known(categories: Sequence[Category]) -> str:
-    # Those that can be asked for, spelt as in a URL.
+    # A name with a comma or outer blanks cannot be asked for; the others are spelt as in a URL.
     askable = [one.name for one in categories if elements(one.name) == [one.name]]
     names = [spelling(name) for name in askable[:_MOST_SHOWN] if len(name) <= MAX_ECHO]
     more = ", ..." if len(askable) > _MOST_SHOWN else ""

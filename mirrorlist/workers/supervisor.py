@@ -134,7 +134,7 @@ class Supervisor:
         if not self._is_refused:
             self._is_refused = True
             self._say(
-                f"warning: a process cannot be begun: {error.strerror}; trying again every"
+                f"warning: a process cannot be started: {error.strerror}; trying again every"
                 f" {_PAUSE_SECONDS:g} s; {len(self._born)} of {self._workers} workers run"
             )
 
