@@ -59,6 +59,9 @@ def test_numbers(value: object, expected: object) -> None:
         *(("2026-01-01 00:00:00", 1767225600), ("2026-01-01T01:00:00+01:00", 1767225600)),
         *(("2026-01-01 00:00:00.5", 1767225600), ("yesterday", "yesterday"), ("inf", "inf")),
         ("nan", "nan"),
+        # A float has all whole numbers up to here, and no longer each one beyond.
+        *(("9.007199254740991e15", (1 << 53) - 1), ("9.007199254740992e15",) * 2),
+        (float("inf"), float("inf")),
     ],
 )
 def test_times(value: object, expected: object) -> None:
