@@ -16,6 +16,19 @@ FUNCTION_LINES = 60
 # The room of the backend that the server may know: how to read a snapshot.
 FILE = "snapshot.file"
 
+# Files with words that CONTRIBUTING.md, "How we write", forbids: the list may only become shorter.
+WORDS_LEFT = Path(__file__).parent / "words_left.txt"
+# CONTRIBUTING.md shows these words as examples; what was measured stays as it was written.
+_NOT_READ = re.compile(r"CONTRIBUTING\.md|tests/(test_habits\.py|words_left\.txt)|loadtest/runs/.*")
+_READ_SUFFIXES = {"", ".py", ".md", ".toml", ".yml", ".html", ".conf", ".service", ".timer"}
+_READ_FOLDERS = ("mirrorlist", "snapshot", "loadtest", "tests", "docs", "contrib", "scripts")
+# A line may end within two words, and the next one may begin with the mark of a comment.
+_GAP = r"[\s#*]+"
+_FORBIDDEN = re.compile(
+    rf"\b([Aa]new|[Ii]ncumbents?|[Ww]hoever|[Ee]rrors?{_GAP}of{_GAP}ours"
+    rf"|(?<!there )(?<!There )is{_GAP}none(?! of\b))\b"
+)
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Named = Function | ast.ClassDef
 
@@ -99,6 +112,20 @@ def _made_classes(source: str) -> list[str]:
 
 def _is_command_line(path: Path) -> bool:
     return path.relative_to(ROOT / "mirrorlist").parts[0].removesuffix(".py") == "cli"
+
+
+def _forbidden_words(text: str) -> set[str]:
+    """The words and phrases in a text that "How we write" replaces by others."""
+    return {re.sub(_GAP, " ", found).lower() for found in _FORBIDDEN.findall(text)}
+
+
+def _texts() -> Iterator[Path]:
+    """The files that people read: code, tests, scripts and pages."""
+    inside = (path for folder in _READ_FOLDERS for path in (ROOT / folder).rglob("*"))
+    for path in sorted([*ROOT.glob("*"), *inside]):
+        wanted = path.suffix in _READ_SUFFIXES and not _NOT_READ.fullmatch(_name(path))
+        if path.is_file() and wanted and "__pycache__" not in path.parts:
+            yield path
 
 
 def _wrong(find: Callable[[Path, str], Iterable[str]], *packages: str) -> str:
@@ -227,3 +254,31 @@ def test_each_dependency_is_used() -> None:
     others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}
     # protobuf is an extra: for import-cache alone.
     assert others - {"mirrorlist", "snapshot", "google"} == names
+
+
+def test_plain_words() -> None:
+    """No file has a forbidden word, but for those in words_left.txt, which all have one still."""
+    left = set(WORDS_LEFT.read_text(encoding="utf-8").split())
+    found = {_name(one): _forbidden_words(one.read_text(encoding="utf-8")) for one in _texts()}
+    assert len(found) > 400
+    with_words = {name: words for name, words in found.items() if words}
+    new = {name: words for name, words in with_words.items() if name not in left}
+    assert not new, "other words: see CONTRIBUTING.md, How we write"
+    assert not left - set(with_words), "take these lines out of tests/words_left.txt"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("Draws each anew.", {"anew"}, id="anew"),
+        pytest.param("Whoever asks", {"whoever"}, id="whoever"),
+        pytest.param("an error of\n    # ours", {"error of ours"}, id="over two lines"),
+        pytest.param("errors of ours", {"errors of ours"}, id="several"),
+        pytest.param("the incumbent's answer", {"incumbent"}, id="of somebody"),
+        pytest.param("a text that is none", {"is none"}, id="none"),
+        pytest.param("if x is None: there is none", set(), id="not there"),
+    ],
+)
+def test_a_forbidden_word_is_found(text: str, found: set[str]) -> None:
+    """A forbidden word is found in each form, and where a line ends within it."""
+    assert _forbidden_words(text) == found
