@@ -54,7 +54,7 @@ loadtest: dev ## users as dnf makes them: a normal day, a release day, unknown r
 soak: dev ## five minutes of faults at random while clients ask, with a table at the end
 	@$(BIN)/python -m loadtest.soak $(ARGS)
 
-lock: dev ## write the lock files anew: make lock ARGS=--upgrade
+lock: dev ## write new lock files: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
 clean: ## remove .venv and caches
