@@ -61,8 +61,8 @@ def path_below(subpath: str, file: str | None) -> Path:
     """Return what follows a host's URL: the directory with a final slash, or a file in it."""
     path = "/" + "/".join(part for part in (subpath, file or "") if part)
     path = path if file or path == "/" else path + "/"
-    # "A name that ends with a blank has no rsync URL, as whoever reads a list would cut it off"
-    # (docs/protocol.md#the-urls-of-a-host).
+    # "A name that ends with a blank has no rsync URL, because programs that read a list would cut
+    # the blank off" (docs/protocol.md#the-urls-of-a-host).
     is_writable = not path[-1].isspace() and not UNWRITABLE.search(path)
     return Path(quote(path, safe=_SAFE), path if is_writable else None)
 

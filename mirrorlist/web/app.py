@@ -38,16 +38,17 @@ from mirrorlist.web.health import ready
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 METHODS = ("GET", "HEAD")
-# The answer depends on the client's address, so no shared cache may keep it.
+# The answer depends on the client's address. RFC 9111 section 5.2.2.7: "a shared cache MUST NOT
+# store the response".
 _CACHE = {"Cache-Control": "private"}
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class App:
-    """Answers list requests itself and hands every other path to starlette's router."""
+    """Answers requests for lists itself, and hands all other paths to starlette's router."""
 
     def __init__(self, service: Service) -> None:
-        """Take the service that knows the answers."""
+        """Take the service that makes the answers."""
         self._service = service
         self._others = _make_others(service)
 
@@ -61,7 +62,7 @@ class App:
                 response = self._respond(scope, path.endswith("/metalink"))
             else:
                 response = _method_not_allowed() if is_list else response
-                # The service counts lists itself.
+                # `Service.respond` counts lists; all other answers are counted here.
                 send = self._counting(endpoint_index(path), send)
         await response(scope, receive, send)
 
@@ -84,7 +85,7 @@ class App:
 
 
 def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
-    """The peer's address (None on a Unix socket) and what `Trust.believe` wants of the headers."""
+    """Return the peer's address (None on a Unix socket) and `forwarded` for `Trust.believe`."""
     forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
     if not forwarded and any(name in SIGNS for name, _ in scope["headers"]):
         forwarded = SIGNED
@@ -92,7 +93,7 @@ def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
 
 
 def _plain(body: bytes, status: int, content_type: str, headers: dict[str, str]) -> Response:
-    # Given as a header, the type stays as it is: starlette would add a charset to text.
+    # Given as a header, because starlette adds a charset to a `media_type` of text.
     return Response(body, status, {"Content-Type": content_type, **headers})
 
 
@@ -102,13 +103,13 @@ def _method_not_allowed() -> Response:
 
 
 class _SlowAnswers:
-    """What takes longer than a list may wait for; each of both threads has one at a time."""
+    """The answers that take longer than a list may: two threads make one each at a time."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._filter = RsyncFilter()
         self._changes = Jobs("rsyncFilter")
-        # What people ask for to understand a list: some milliseconds each.
+        # Explanations and repositories, for people: a few milliseconds each.
         self._people = Jobs("explain")
         self._known = Repositories()
 
@@ -155,7 +156,7 @@ def _make_others(service: Service) -> ASGIApp:
         return _json(state, 200 if state.ready else 503)
 
     async def greet(request: Request) -> Response:
-        # To programs these paths are unknown, as they are to mirrorlist-server.
+        # For programs these paths are unknown, as they are for mirrorlist-server.
         if "text/html" not in request.headers.get("accept", ""):
             return await nothing_here(request, HTTPException(404))
         body = welcome.welcome(service.store.catalog, service.status_page)
@@ -174,18 +175,18 @@ def _make_others(service: Service) -> ASGIApp:
         *_anywhere("repositories", slow.repositories),
         *_anywhere("explain", slow.explanation),
         *_anywhere("rsyncFilter", slow.changes),
-        # MirrorManager answers with a slash too.
+        # MirrorManager takes the path with a slash at its end too.
         *_anywhere("rsyncFilter/", slow.changes),
     ]
     handlers = {404: nothing_here, 405: method_not_allowed}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    # Its redirect would lead to whatever the client wrote as its Host.
+    # starlette would redirect to the Host header's name, which the client wrote.
     app.router.redirect_slashes = False
     return app
 
 
 def _anywhere(name: str, endpoint: Endpoint) -> list[Route]:
-    """Routes for a name under any prefix, as haproxy and old configurations use several."""
+    """Return the routes of a name under any prefix: haproxy and old configurations use several."""
     return [Route(f"/{name}", endpoint), Route(f"/{{prefix:path}}/{name}", endpoint)]
 
 
@@ -195,7 +196,7 @@ def _held(request: Request) -> Held:
 
 
 def _presence(request: Request) -> Callable[[], Presence]:
-    """Return what says how the connection is; under another server nobody does."""
+    """Return the function that says whether the client is there; other servers have none."""
     found: Callable[[], Presence] = request.scope.get(PRESENCE, there)
     return found
 

@@ -1,4 +1,4 @@
-"""What a client has sent and the parser has not taken yet."""
+"""The bytes that a client has sent and the parser has not taken yet."""
 
 HEAD_END = b"\r\n\r\n"
 """The parser ends the head of an HTTP/1 request here and nowhere else: a bare line feed, which
@@ -6,10 +6,10 @@ RFC 9112 section 2.2 lets a recipient take for a line end, is an error to it."""
 
 
 class Backlog:
-    """Bytes that wait, and are taken out head by head; its length is what is left of them."""
+    """Bytes that wait, and are taken out head by head; `len()` says how many wait."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin empty."""
         self._bytes, self._at = b"", 0
 
     def __len__(self) -> int:
@@ -21,7 +21,7 @@ class Backlog:
         self._bytes, self._at = self._bytes[self._at :] + data, 0
 
     def take(self) -> bytes:
-        """Return the bytes up to the end of the next head, or all of them where it has not come.
+        """Return the bytes up to the end of the next head, or all bytes if the end has not come.
 
         A piece completes two requests at most: the one whose last bytes were split from it, and
         one of its own.
@@ -31,5 +31,5 @@ class Backlog:
         return self._bytes[begin : self._at]
 
     def clear(self) -> None:
-        """Throw all of it away."""
+        """Throw all bytes away."""
         self._bytes, self._at = b"", 0

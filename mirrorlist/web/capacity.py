@@ -1,8 +1,8 @@
 """How many connections a process holds, and which of them give way to a newer one.
 
-Without this a stranger who opens connections and says nothing would have all descriptors of the
-process, and the next client would be reset. The connections that have waited longest for their
-client give way first; so a newcomer, who asks at once, is answered.
+Without this limit a stranger could take all descriptors of the process with silent connections, and
+the next client would be reset. "those end that have waited longest for their client, idle ones and
+unfinished heads first, so a newcomer who asks at once is answered" (docs/protocol.md#limits).
 """
 
 import resource
@@ -13,38 +13,38 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 MOST_CONNECTIONS = 8192
-"""At most so many, however many descriptors there are: an idle one takes 7 KB."""
+"""The limit even with more descriptors: an idle connection takes 7 KB."""
 
 RESERVE = 40
-"""Descriptors for all else: a worker at rest has 22, and opens snapshots, data files, its log."""
+"""Descriptors for everything else: an idle worker has 22, and opens snapshots, data and its log."""
 
-# To make room for one at a time would cost a look at all of them each time.
+# A sixteenth more give way than must, because finding them takes a walk over all connections.
 _AT_ONCE = 16
 
 
 class Connection(Protocol):
-    """What is asked of a connection here."""
+    """The part of a connection that is used here."""
 
     is_cut: bool
-    """Whether it has been ended already."""
+    """Whether the connection has been ended already."""
 
     @property
     def is_answering(self) -> bool:
-        """Whether the client waits for us, and not we for it."""
+        """Whether the client waits for an answer; else the server waits for the client."""
 
     @property
     def waits_since(self) -> float:
-        """Since when it waits for the same thing, on the loop's clock."""
+        """The time of the loop's clock when it began to wait as it does now."""
 
     def give_way(self) -> None:
-        """End."""
+        """End the connection."""
 
 
 class Policy(Struct, frozen=True):
-    """What all connections of a listener have in common.
+    """The settings that all connections of a listener share.
 
-    `most_connections` may be open at a time. `refused` gets the status of each refusal, and
-    `gave_way` is called for each connection that is ended for a newer one: both to count it.
+    `most_connections` may be open at a time. Two functions count: `refused` gets the status of each
+    refusal, and `gave_way` is called for each connection that is ended for a newer one.
     """
 
     most_connections: int = MOST_CONNECTIONS
@@ -53,7 +53,7 @@ class Policy(Struct, frozen=True):
 
 
 NO_POLICY = Policy()
-"""The limit of every process, and nothing is counted."""
+"""The limit that every process has; nothing is counted."""
 
 
 C = TypeVar("C", bound=Connection)
@@ -64,19 +64,20 @@ def most_connections() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
-    # With a limit that leaves no reserve, some must do.
+    # A very low limit leaves no reserve: then a quarter of it must do for connections.
     return min(MOST_CONNECTIONS, max(soft - RESERVE, soft // 4, 1))
 
 
 def make_room(connections: Iterable[C], most: int, newcomer: C) -> None:
-    """End as many connections as are too many, and some more, but never the newcomer."""
+    """End the connections over the limit, and some more, but never the newcomer."""
     held = [one for one in connections if not one.is_cut]
     too_many = len(held) - most
     if too_many > 0:
         others = (one for one in held if one is not newcomer)
-        for one in nsmallest(too_many + most // _AT_ONCE, others, key=_place):
+        for one in nsmallest(too_many + most // _AT_ONCE, others, key=_rank):
             one.give_way()
 
 
-def _place(connection: Connection) -> tuple[bool, float]:
+def _rank(connection: Connection) -> tuple[bool, float]:
+    # A client that waits for an answer comes last: it did its part.
     return connection.is_answering, connection.waits_since

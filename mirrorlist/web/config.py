@@ -1,4 +1,4 @@
-"""What uvicorn is told, for the public port and for the admin listener alike."""
+"""uvicorn's configuration, for the public port and the admin listener alike."""
 
 import asyncio
 import logging
@@ -13,13 +13,13 @@ from mirrorlist.web.protocol import MakeProtocol
 def make_config(app: ASGIApp, make: MakeProtocol, **own: Any) -> uvicorn.Config:
     """Return the configuration of a server of an app, whose connections are made by `make`.
 
-    `own`: what this listener alone says, such as how long a kept connection may wait.
+    `own` are the options of this listener alone, such as how long a kept connection may wait.
     """
-    # A client's mistake is the client's; only internal errors go to the operator.
+    # Clients' mistakes are not logged; only internal errors go to the operator.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return uvicorn.Config(
         app,
-        # uvicorn says "a class", and only calls it.
+        # uvicorn's type says that this is a class, but uvicorn only calls it.
         http=cast(type[asyncio.Protocol], make),
         ws="none",
         lifespan="off",

@@ -1,9 +1,9 @@
-"""The fast door: answers lists within the parser's callback, and hands all else to the app.
+"""The fast protocol: answers lists in the parser's callback, and hands all else to the app.
 
-An answer waits for nothing, so it needs no task, and what ASGI and starlette do around one costs
-more than the answer. It is `Service.respond()` all the same; limits and states are those of
-`protocol` and `states`. Whatever is out of the ordinary (a body, another method, an upgrade, an
-answer under way, a client that does not read) takes the way through the app, in its turn.
+Making a list waits for nothing, so it needs no task; ASGI and starlette would cost more than the
+answer itself. The answer is that of `Service.respond()`, as in the app; limits and states are those
+of `protocol` and `states`. A request that is out of the ordinary (a body, another method, an
+upgrade, an answer under way, a client that does not read) goes through the app, in its turn.
 
 uvicorn's protocol class is private to uvicorn: pyproject.toml says which releases have been tried,
 and tests/test_uvicorn.py fails where another one differs.
@@ -22,7 +22,7 @@ from mirrorlist.web.head import announces_body
 from mirrorlist.web.protocol import LimitedProtocol
 from mirrorlist.web.states import State
 
-# With these a request is more than its head.
+# With one of these headers a request may be more than its head.
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 _NOTED = _MORE | SIGNS | {FORWARDED_FOR}
 _LISTS = (b"/metalink", b"/mirrorlist")
@@ -34,12 +34,12 @@ class FastProtocol(LimitedProtocol):
     _is_answered = False
 
     def __init__(self, *given: Any, service: Service, **common: Any) -> None:
-        """Take what a LimitedProtocol takes, and what answers."""
+        """Take the arguments of a LimitedProtocol, and the service that answers."""
         super().__init__(*given, **common)
         self._service = service
 
     def on_message_begin(self) -> None:
-        """Begin with a request that nobody has answered; what the app needs is made for it only."""
+        """Begin with a request; the app's scope is only made for requests that go to the app."""
         self.url, self.headers = b"", []
         self._forwarded: list[bytes] | None = None
         self._is_answered = self._has_more = self._is_signed = False
@@ -68,12 +68,15 @@ class FastProtocol(LimitedProtocol):
             super().on_message_complete()
 
     def _is_plain(self, path: bytes) -> bool:
-        """Return whether a request can be answered here and now."""
+        """Return whether a request can be answered at once."""
         return (
             self.parser.get_method() in (b"GET", b"HEAD")
+            # The app sees such paths and targets as uvicorn decodes them.
             and path.isascii()
             and b"#" not in self.url
+            # Answers keep the order of their requests.
             and self.state is not State.ANSWERING
+            # A client that does not read must not fill the memory with answers.
             and not self.flow.write_paused
             and not self._has_more
         )
@@ -88,7 +91,7 @@ class FastProtocol(LimitedProtocol):
             self._has_more = True
 
     def _ask_app(self) -> None:
-        """Begin again as uvicorn does, for the app."""
+        """Repeat the request for uvicorn, which makes a scope for the app."""
         url, headers = self.url, tuple(self.headers)
         HttpToolsProtocol.on_message_begin(self)
         HttpToolsProtocol.on_url(self, url)
@@ -110,7 +113,7 @@ class FastProtocol(LimitedProtocol):
         else:
             self.transport.write(b"".join((head, *found.pieces)))
         if keep_alive:
-            # As `_enter` does.
+            # `_enter`, written out: it is called for each list.
             self.state = State.IDLE
             self._deadline.set(self.timeout_keep_alive)
         else:
@@ -126,7 +129,7 @@ class FastProtocol(LimitedProtocol):
 
 @lru_cache(64)
 def _common(status: int, content_type: str, date: bytes) -> bytes:
-    """Return what the heads of a second have in common."""
+    """Return the lines that all heads of a second share."""
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         f"date: {date.decode()}",

@@ -1,4 +1,4 @@
-"""The head of a request: how large it may be, measured while it comes, and what it announces."""
+"""The head of a request: its size, measured while it comes, and whether a body follows it."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -8,12 +8,12 @@ from mirrorlist.errors import MirrorlistError
 from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 
 _LINE_EXTRA = len(b": \r\n")
-# The parser keeps an unfinished line to itself: of an open head only raw bytes can be counted.
+# The parser does not hand out an unfinished line, so an open head is measured in raw bytes.
 _MAX_OPEN_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES
 
 
 class HeadTooLargeError(MirrorlistError):
-    """A head is over a limit; carries the status of the refusal."""
+    """A head is over a limit; `status` is that of the refusal."""
 
     def __init__(self, status: HTTPStatus) -> None:
         """Take the status."""
@@ -22,15 +22,15 @@ class HeadTooLargeError(MirrorlistError):
 
 
 class HeadMeter:
-    """Measures one head after another, in whatever pieces they come."""
+    """Measures one head after another, however they are cut into pieces."""
 
     is_open = False
     """Whether a head has begun and not ended."""
 
     piece_bytes = 0
-    """The size of the piece that is parsed now; whoever parses it sets this before."""
+    """The size of the piece that is parsed now; to be set before it is parsed."""
 
-    # What came of the open head in the pieces before.
+    # The bytes of the open head in earlier pieces.
     _earlier_bytes = 0
 
     def begin(self) -> None:
@@ -40,7 +40,7 @@ class HeadMeter:
 
     def end(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """End a head with these lines; raises HeadTooLargeError."""
-        # Nearly always all that has come is less than a head may have, and needs no exact sum.
+        # Nearly always the pieces together are below the limit, and the lines need not be added up.
         is_small = self._earlier_bytes + self.piece_bytes <= MAX_HEADER_BYTES
         if len(headers) > MAX_HEADER_LINES or not (is_small or _size(headers) <= MAX_HEADER_BYTES):
             raise HeadTooLargeError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)

@@ -1,7 +1,7 @@
-"""What the server says of itself: live, ready, fresh, and the snapshot in use.
+"""The server's health: live, ready, fresh, and the snapshot in use.
 
-Ready is for load balancers: a server with old data still answers, and all of them would leave at
-once if the exporter died. Fresh is for alerts.
+Ready is for load balancers, so old data do not count against it: if the exporter died, all servers
+would be taken out of service at once. Fresh is for alerts.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,19 @@ class SnapshotState(Struct, frozen=True):
     """The snapshot in use; times in seconds since 1970, UTC, age in seconds."""
 
     id: str
-    """Which snapshot."""
+    """The snapshot's id."""
     format: str
     """The version of its format."""
     built: int
-    """When its file was written."""
+    """The time when its file was written."""
     read: int
-    """When its database was read."""
+    """The time when its database was read."""
     age: int
     """Seconds since its database was read."""
 
 
 class Ready(Struct, frozen=True):
-    """Whether a list can be answered, and from what; `stale`: from a snapshot that is too old.
-
-    `silent`: how many workers do not answer, as they hang or were stopped.
-    """
+    """Whether lists can be answered, and from which snapshot."""
 
     ready: bool
     """Whether a list can be answered."""
@@ -41,7 +38,7 @@ class Ready(Struct, frozen=True):
     geoip: str | None
     """The GeoIP data in use."""
     silent: int = 0
-    """How many workers have not answered for 10 s."""
+    """How many workers have not answered for 10 s, because they hang or were stopped."""
 
 
 class Fresh(Struct, frozen=True):
@@ -52,7 +49,7 @@ class Fresh(Struct, frozen=True):
     age: int | None
     """Seconds since the database of the oldest snapshot in use was read."""
     reason: str | None = None
-    """Why not."""
+    """The reason why the data are not fresh."""
 
 
 def ready(service: Service) -> Ready:
@@ -63,9 +60,9 @@ def ready(service: Service) -> Ready:
 
 
 def all_ready(workers: Sequence[WorkerState], is_draining: bool, stale: float, now: float) -> Ready:
-    """Return the state of all workers: that of the one with the oldest snapshot.
+    """Return the state of all workers, with the oldest snapshot among them.
 
-    Ready is a server with a worker that answers.
+    A server is ready if a worker answers.
     """
     if not workers:
         return Ready(False, False, None, None)

@@ -1,7 +1,8 @@
-"""What a connection may send, and how long each of its states may last.
+"""The limits of a connection: how much it may send, and how long each of its states may last.
 
-Source: docs/protocol.md#limits. Stock uvicorn takes 50 MB of headers, queues requests without end,
-waits for ever for the end of a half-sent one, and never gives up on a client that reads nothing.
+Source: docs/protocol.md#limits. Without them uvicorn takes 50 MB of headers, queues any number of
+requests, waits for ever for the end of a half-sent one, and never gives up on a client that does
+not read.
 """
 
 from mirrorlist.process.jobs import MOST_SECONDS
@@ -16,13 +17,13 @@ MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADER_LINES = 64
 
 MOST_WAITING = 32
-"""Requests of a connection that are read and not answered yet, the one under way included."""
+"""Requests of a connection that are read but not answered, including the one under way."""
 
 HEAD_SECONDS = 10.0
 """From the start of a connection, or the first byte of a later request, to the end of its head."""
 
 ANSWER_SECONDS = MOST_SECONDS
-"""From there until the answer has left this process."""
+"""From the end of the head until the answer has left this process."""
 
 LINGER_SECONDS = 1.0
-"""How long to read on, and throw away, what a client sends behind its last answer."""
+"""Time to read on after the last answer, and to throw away what the client still sends."""

@@ -1,4 +1,4 @@
-"""Sockets to listen on: bound before anything else, or a clear error."""
+"""Sockets to listen on: bound before anything is forked, or a clear error."""
 
 import errno
 import socket
@@ -11,24 +11,24 @@ from snapshot.file.text import without_userinfo
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "*"
-"""All addresses of the machine: of both families, or of IPv4 where there is no IPv6."""
+"""All addresses of the machine: IPv4 and IPv6, or IPv4 alone on a machine without IPv6."""
 _HOST_OR_PORT = "--host or --port"
 _ALL4, _ALL6 = "0.0.0.0", "::"
-# What a kernel says of an address, or of a family, that the machine has not.
+# The errors for a family, or an address, that the machine does not have.
 _NO_FAMILY = {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 _NOT_HERE = {*_NO_FAMILY, errno.EADDRNOTAVAIL}
 # The free port of the first address may be in use on the next one.
 _MOST_TRIES = 20
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
-# As the kernel takes it, with port 0; an IPv6 one has four parts.
+# In the kernel's form, with port 0; an IPv6 address has four parts.
 _Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 def listen(host: str, port: int, options: str = _HOST_OR_PORT) -> socket.socket:
     """Bind and listen before anything is forked; raises StartError that names the options.
 
-    Of a name it is the first address; `::` takes IPv4 too.
+    A name stands for its first address; `::` takes IPv4 too.
     """
     addresses = _addresses(host, port, options)[:1]
     return _Binding({host: addresses}, port, options).listeners()[0]
@@ -53,24 +53,25 @@ def listen_all(
 
 
 def shown(host: str, port: int) -> str:
-    """Return an address and port as they stand in a URL."""
+    """Return an address and port in the form of a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def shown_of(listener: socket.socket) -> str:
-    """Return the address and port of a socket as they stand in a URL."""
+    """Return the address and port of a socket in the form of a URL."""
     return shown(*listener.getsockname()[:2])
 
 
 def without_brackets(host: str) -> str:
-    """Return a host as it is outside of a URL."""
+    """Return a host without the brackets that an IPv6 address has in a URL."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:
-    """Return the two of HOST:PORT, [HOST]:PORT or PORT; raises OptionError that names the option.
+    """Return host and port of HOST:PORT, [HOST]:PORT or PORT.
 
-    Without a host it is loopback: nobody else is to reach it by mistake.
+    Without a host it is loopback, so that no other machine can reach it by mistake. Raises
+    OptionError, which names the option.
     """
     host, colon, port = (text if ":" in text else f":{text}").rpartition(":")
     bare = without_brackets(host)
@@ -83,16 +84,16 @@ def host_and_port(text: str, option: str) -> tuple[str, int]:
 
 
 class _PortTakenError(StartError):
-    """The free port that one address gave is in use on another one."""
+    """The free port of the first address is in use on another address."""
 
 
 class _Binding:
-    """One try to listen on all addresses of some hosts."""
+    """One attempt to listen on all addresses of some hosts."""
 
     def __init__(self, hosts: dict[str, list[_Address]], port: int, options: str) -> None:
         self._hosts, self._port, self._options = hosts, port, options
         names = {address[0] for addresses in hosts.values() for address in addresses}
-        # `::` would take a port of IPv4 that is to be another socket's.
+        # A dual-stack `::` would take the IPv4 port that another socket of these needs.
         self._is_dual = all(":" in name for name in names)
         self._whole = names & {_ALL4, _ALL6}
         self._bound: dict[_Address, socket.socket] = {}
@@ -116,7 +117,8 @@ class _Binding:
                 self._bound[address] = self._listen(address)
             except (OSError, OverflowError) as error:
                 refusals.append(error)
-        # A name may have an address of a family, or of a network, that the machine has not.
+        # A name may have addresses of a family or a network that this machine does not have.
+        # These are passed over, unless no address is left.
         serious = [one for one in refusals if getattr(one, "errno", 0) not in _NOT_HERE]
         if len(refusals) == len(left):
             serious = serious or refusals
@@ -124,7 +126,7 @@ class _Binding:
             raise self._refusal(host, serious[0])
 
     def _is_covered(self, address: _Address) -> bool:
-        """Return whether a socket listens there, or is going to on all addresses of its family."""
+        """Return whether a socket listens there, or will listen on all addresses of its family."""
         whole = _ALL6 if ":" in address[0] else _ALL4
         return address in self._bound or (whole in self._whole and address[0] != whole)
 

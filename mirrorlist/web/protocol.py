@@ -15,27 +15,28 @@ from mirrorlist.web.head import HeadMeter, HeadTooLargeError, announces_body
 from mirrorlist.web.limits import HEAD_SECONDS, MAX_TARGET_BYTES, MOST_WAITING
 from mirrorlist.web.states import State, TimedProtocol
 
-# A piece of the backlog completes two requests at most.
+# Parsing stops here: a piece of the backlog completes two requests at most (`Backlog.take`).
 _ENOUGH = MOST_WAITING - 2
 
 
 class LimitedProtocol(TimedProtocol):
     """A connection whose requests are limited; a refusal comes after the answers before it."""
 
-    # What has come and is not parsed yet; None where all is.
+    # The bytes that are not parsed yet; None if all are.
     _backlog: Backlog | None = None
 
     def __init__(self, *given: Any, **common: Any) -> None:
-        """Take what a TimedProtocol takes."""
+        """Take the arguments of a TimedProtocol."""
         super().__init__(*given, **common)
         self._meter = HeadMeter()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; after a refusal or a last request, throw it away."""
+        """Parse bytes; after a refusal or a last request, throw them away."""
         if self._is_deaf:
             return
         end = data.find(HEAD_END)
-        # Nearly always it is one head, or the beginning of one.
+        # The usual case, without a backlog: the bytes are one head or a piece of one, and no other
+        # request waits.
         if (end < 0 or end + len(HEAD_END) == len(data)) and not (self._backlog or self.pipeline):
             self._feed(data)
         else:
@@ -44,7 +45,7 @@ class LimitedProtocol(TimedProtocol):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Parse what has come, head by head, until enough requests wait or others are due."""
+        """Parse the backlog head by head, until enough requests wait."""
         backlog = self._backlog
         if backlog is None:
             return
@@ -55,7 +56,12 @@ class LimitedProtocol(TimedProtocol):
                 break
             self._feed(backlog.take())
         if backlog:
+            # "Of the requests that a client sends without waiting for answers (pipelining) 32 are
+            # read at a time; reading goes on as they are answered, in their order"
+            # (docs/protocol.md#limits).
             self.flow.hold()
+            # Without an answer under way, whose end would go on with the backlog (FastProtocol
+            # answers at once), the loop does so, after other connections.
             if not self.is_answering:
                 self.loop.call_soon(self._go_on)
         else:
@@ -72,7 +78,7 @@ class LimitedProtocol(TimedProtocol):
             self.flow.resume_reading()
 
     def _feed(self, data: bytes) -> None:
-        """Give the parser a piece with at most one end of a head, and what was split from one."""
+        """Give the parser a piece that ends at most one head, and perhaps the rest of another."""
         self._meter.piece_bytes = len(data)
         try:
             self.parser.feed_data(data)
@@ -88,15 +94,17 @@ class LimitedProtocol(TimedProtocol):
             self._refuse(_status_of(error))
 
     def _wait_for_head(self) -> None:
-        """Wait for the end of a head, which seldom comes in pieces."""
+        """Wait for the end of a head that came in pieces, which is rare."""
         if self.state is State.NOTHING_ASKED:
+            # The deadline of the connection stays: a client that sends a byte at a time gains
+            # nothing by it.
             self.state = State.IN_HEAD
         elif self.state is State.IDLE:
             self._enter(State.IN_HEAD, HEAD_SECONDS)
         self._meter.end_piece()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep a half-closed connection open until what was asked on it is answered."""
+        """Keep a half-closed connection open until all of its requests are answered."""
         self._at_end = True
         return self.is_answering or bool(self._backlog)
 
@@ -124,7 +132,7 @@ class LimitedProtocol(TimedProtocol):
         self._ask_app()
 
     def _ask_app(self) -> None:
-        # A copy: nothing that comes later may be among what is decided by.
+        # A copy, so that trailers, which come later, are never among the headers.
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
         # No request here needs a body. RFC 9112 section 9.3: "A server MUST read the entire
@@ -138,6 +146,7 @@ class LimitedProtocol(TimedProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or with the refusal that waited for this answer."""
         self.server_state.total_requests += 1
+        # The last answer: `LastTransport.close` was called before this, and nothing follows.
         if self.state is State.LINGERING:
             return
         if self.transport.is_closing():
@@ -174,4 +183,4 @@ def _status_of(error: httptools.HttpParserError) -> HTTPStatus:
 
 
 MakeProtocol = Callable[..., LimitedProtocol]
-"""What makes a connection of what uvicorn gives it: a class here, or a partial of one."""
+"""Makes a connection from uvicorn's arguments: a class of this room, or a partial of one."""

@@ -1,8 +1,9 @@
-"""Connections of proxies that forward bytes, and say with the PROXY protocol whose they are.
+"""Connections of proxies that forward bytes, and name their client with the PROXY protocol.
 
-A trusted proxy (`--trusted-proxy`) must begin each connection with a header: what it does not
-say is not guessed. Anybody else speaks plain HTTP, and a header of his is refused as such; which
-of the two it is, his address decides before his first byte.
+A trusted proxy (`--trusted-proxy`) must begin each connection with a header, or it is refused. All
+others speak plain HTTP, and a PROXY header from them is refused as bad HTTP. The peer's address
+decides which of the two it is, before its first byte: the specification says that "the receiver
+MUST be configured to only receive the protocol [...] and MUST not try to guess".
 """
 
 import asyncio
@@ -24,15 +25,15 @@ _TEXT = (
 class ProxiedProtocol(LimitedProtocol):
     """A connection that may begin with a PROXY header.
 
-    The client that it names stands in the place of the peer, so an X-Forwarded-For line is
-    believed only if he is a trusted proxy himself.
+    The client that the header names replaces the peer, so an X-Forwarded-For line is believed only
+    if this client is a trusted proxy too.
     """
 
-    # What has come of the header; None where there is none to come.
+    # The bytes of the header so far; None if no header is expected, or none any more.
     _heard: bytes | None = None
 
     def __init__(self, *given: Any, is_proxy: Callable[[str | None], bool], **common: Any) -> None:
-        """Take what other protocols take, and what tells a trusted proxy by its address."""
+        """Take the arguments of other protocols, and a test for the address of a trusted proxy."""
         super().__init__(*given, **common)
         self._is_proxy = is_proxy
 
@@ -43,7 +44,7 @@ class ProxiedProtocol(LimitedProtocol):
             self._heard = b""
 
     def data_received(self, data: bytes) -> None:
-        """Take the header, then what is asked."""
+        """Take the header, then requests."""
         if self._heard is None or self._is_deaf:
             super().data_received(data)
             return
@@ -63,7 +64,7 @@ class ProxiedProtocol(LimitedProtocol):
         if header.address is not None:
             self.client = header.address, header.port
         elif not header.is_local:
-            # Somebody, and not the proxy: who passes for it would be ours.
+            # A client without an address. It must not pass for the proxy, which is believed more.
             self.client = UNKNOWN_CLIENT
 
     def _text(self, status: HTTPStatus) -> str:

@@ -1,7 +1,7 @@
-"""The PROXY protocol's header, versions 1 and 2: who is behind a proxy that forwards bytes.
+"""The PROXY protocol's header, versions 1 and 2: the client behind a proxy that forwards bytes.
 
 Source: https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt. Only the client's address and
-port are of use here; the rest of a header is passed over.
+port are used; the rest of a header is passed over.
 """
 
 from ipaddress import IPv4Address, IPv6Address
@@ -14,29 +14,29 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 """The first bytes of version 2."""
 
 MOST_LINE_BYTES = 107
-"""Of a header of version 1, its line end included; the specification's worst case."""
+"""The longest header of version 1, with its line end, by the specification."""
 
 MOST_BYTES = 8192
-"""Of a header of version 2: the specification allows 64 KB, and says to keep within 536."""
+"""The longest header of version 2; the specification allows 64 KB, and advises to keep to 536."""
 
 _PREFIX = b"PROXY "
 _FIXED_BYTES = 16
 _LOCAL, _PROXY = 0x20, 0x21
 _TCP4, _TCP6 = 0x11, 0x21
-# Transports whose client has no IP address here: unspecified, UDP, Unix sockets.
+# Families whose client has no address that counts here: unspecified, UDP, Unix sockets.
 _WITHOUT_ADDRESS = (0x00, 0x12, 0x22, 0x31, 0x32)
 _ADDRESS_BYTES = {_TCP4: 12, _TCP6: 36, 0x12: 12, 0x22: 36, 0x31: 216, 0x32: 216}
 
 
 class NotAHeader(MirrorlistError):
-    """The bytes do not begin with a PROXY header, or with one that is malformed."""
+    """The bytes do not begin with a PROXY header, or the header is malformed."""
 
 
 class ProxyHeader(Struct, frozen=True):
     """A header's size in bytes, and the client that it names.
 
-    `is_local`: the proxy asks for itself, as for a health check. Else the client is somebody,
-    whose address is None if the proxy does not say it.
+    `is_local` says that the proxy asks for itself, as for a health check. Otherwise there is a
+    client, whose address is None if the proxy does not say it.
     """
 
     size: int
@@ -46,7 +46,7 @@ class ProxyHeader(Struct, frozen=True):
 
 
 def read_header(data: bytes) -> ProxyHeader | None:
-    """Return the header that bytes begin with, or None if it is not complete; raises NotAHeader."""
+    """Return the header at the beginning of bytes, or None until it is whole; raises NotAHeader."""
     if SIGNATURE.startswith(data[: len(SIGNATURE)]):
         return _version_2(data) if len(data) >= _FIXED_BYTES else None
     if _PREFIX.startswith(data[: len(_PREFIX)]):

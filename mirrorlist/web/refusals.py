@@ -1,4 +1,4 @@
-"""Answers to what cannot be taken for a request: sent by the connection itself, then it ends."""
+"""Refusals: answers to bytes that are not a request. The connection sends one, and then ends."""
 
 from http import HTTPStatus
 
@@ -22,11 +22,11 @@ TEXTS = {
         f"The headers are more than {MAX_HEADER_LINES} lines or {MAX_HEADER_BYTES} bytes."
     ),
 }
-"""What a client is told, by the status of its refusal."""
+"""The text of a refusal, by its status."""
 
 
 def refusal(status: HTTPStatus, text: str) -> bytes:
-    """Return the whole answer."""
+    """Return a whole refusal: head and body."""
     body = text.encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"

@@ -1,7 +1,7 @@
 """The states of a connection: each of them has one deadline, and an end.
 
-Only what the second column says sets the deadline; bytes that begin no request, such as CRLF, and
-those that are thrown away move nothing. The seconds are in `limits`.
+Only the events of the second column set the deadline. Bytes that begin no request, such as CRLF,
+and bytes that are thrown away do not move it. The seconds are in `limits`.
 
 | the state | begins with | its deadline | then |
 |---|---|---|---|
@@ -15,10 +15,9 @@ those that are thrown away move nothing. The seconds are in `limits`.
 | closing | our close, while the client does not read | ANSWER_SECONDS | cut off |
 
 In every state a client that has not taken all of its answers is cut off at the deadline. A head
-that comes whole, and a list that FastProtocol answers at once, pass without a state. What waits
-behind an answer under way (heads that are read, a refusal, bytes that are not parsed yet) waits in
-the state of that answer. When the server stops, uvicorn closes a connection without a state of its
-own: the deadline stays.
+that comes whole, and a list that FastProtocol answers at once, pass without a state. Heads, a
+refusal and unparsed bytes that wait behind an answer under way wait in the state of that answer.
+When the server stops, uvicorn closes connections without a state of their own: the deadline stays.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ UNKNOWN_CLIENT = ("unknown", 0)
 
 
 class State(Enum):
-    """What a connection waits for: a row of the table above, or nothing any more."""
+    """The state of a connection: a row of the table above, or ended."""
 
     NOTHING_ASKED = "nothing asked"
     IN_HEAD = "in a head"
@@ -54,11 +53,11 @@ class State(Enum):
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """A connection that is in a state, and never without a deadline; nothing is read here."""
+    """A connection that always has a state and a deadline; bytes are read in `protocol`."""
 
     state = State.NOTHING_ASKED
 
-    # Nothing that comes is looked at any more: a refusal or the last answer is decided.
+    # All further bytes are thrown away: a refusal or the last answer is decided.
     _is_deaf = False
     # The refusal that is sent, or waits for the answers before it.
     _refusal: HTTPStatus | None = None
@@ -69,7 +68,7 @@ class TimedProtocol(HttpToolsProtocol):
     _deadline: Deadline
 
     def __init__(self, *of_uvicorn: Any, policy: Policy = NO_POLICY, **more: Any) -> None:
-        """Take what uvicorn gives each connection, and what its listener's have in common."""
+        """Take uvicorn's arguments, and the policy of all connections of the listener."""
         super().__init__(*of_uvicorn, **more)
         self.policy = policy
 
@@ -85,15 +84,16 @@ class TimedProtocol(HttpToolsProtocol):
             make_room(self.connections, most, self)  # type: ignore[type-var]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave no timer, no answer and no circle behind, whatever ended the connection."""
+        """Leave no timer, no answer and no reference cycle behind."""
         self.state = State.ENDED
         self._deadline.end()
         self._forget_answers()
         super().connection_lost(exc)
-        # Thousands of connections a second that refer to themselves are much garbage.
+        # Drop every reference that forms a cycle: with thousands of connections a second only the
+        # garbage collection would free them.
         self.transport, self.flow, self.cycle = GONE, GONE_FLOW, None  # type: ignore[assignment]
         self._running = None
-        # It holds `_presence`, and so this.
+        # The scope holds `_presence`, a method of this object: that is a cycle too.
         self.scope = None  # type: ignore[assignment]
 
     @property
@@ -103,12 +103,12 @@ class TimedProtocol(HttpToolsProtocol):
 
     @property
     def is_cut(self) -> bool:
-        """Whether it has ended already, though its transport may not have said so."""
+        """Whether the connection has ended, even if its transport has not said so yet."""
         return self.state is State.ENDED
 
     @property
     def waits_since(self) -> float:
-        """Since when it is in its state, on the loop's clock."""
+        """The time of the loop's clock when its deadline was set."""
         return self._deadline.since
 
     def give_way(self) -> None:
@@ -138,7 +138,7 @@ class TimedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _presence(self) -> Presence:
-        """Return how the client's connection is; any thread may ask."""
+        """Return whether the client is there; any thread may ask."""
         if self.transport.is_closing():
             return Presence.GONE
         return Presence.SILENT if self._at_end else Presence.THERE
@@ -158,16 +158,16 @@ class TimedProtocol(HttpToolsProtocol):
         return TEXTS[status]
 
     def _answer_last(self) -> None:
-        """Make the newest request's answer the connection's last, which lingers too."""
+        """Make the answer of the newest request the last one, and linger after it."""
         self._is_deaf = True
-        # To the app its body is empty: nobody waits for the end of one.
+        # For the app the body is empty, because its end is not waited for.
         self.cycle.more_body = False
         self.cycle.message_event.set()
         self.cycle.keep_alive = False
         self.cycle.transport = LastTransport(self.transport, self._linger)
 
     def _linger(self) -> None:
-        """Say that nothing more comes, and wait a little for the client to say the same."""
+        """Close our half of the connection, and wait a little for the client to close the other."""
         # RFC 9112 section 9.6: "If a server performs an immediate close of a TCP connection, there
         # is a significant risk that the client will not be able to read the last HTTP response."
         # So "the server performs a half-close", and "then continues to read from the connection
@@ -184,7 +184,8 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.write_eof()
 
     def _close(self) -> None:
-        # Written, but perhaps not read: a client that never does is not waited for.
+        # asyncio closes when the client has taken all bytes: the deadline ends a client that never
+        # does.
         self.transport.close()
         self._enter(State.CLOSING, ANSWER_SECONDS)
 
@@ -194,7 +195,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _forget_answers(self) -> None:
-        # Those that wait would else be written to a connection that is gone.
+        # Otherwise the answers that wait would be written to a connection that is gone.
         self.pipeline.clear()
         if self._running is not None:
             self._running.disconnected = True

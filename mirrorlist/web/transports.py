@@ -1,4 +1,4 @@
-"""What stands between a connection and its socket: flow that can be held, and last transports."""
+"""Between a connection and its socket: flow control that can be held, and last transports."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,24 +7,25 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class Flow(FlowControl):
-    """uvicorn's flow control, with a hold that only who set it can lift.
+    """uvicorn's flow control, with a hold that uvicorn cannot lift.
 
-    uvicorn reads on whenever an answer ends or an app asks for a body.
+    uvicorn reads on whenever an answer ends or an app asks for a body, even while as many requests
+    wait as may wait.
     """
 
     _is_held = False
 
     def hold(self) -> None:
-        """Read nothing, even if uvicorn wants to, until some time after `release`."""
+        """Read nothing until `release`, even if uvicorn wants to."""
         self._is_held = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Let others read on."""
+        """Let uvicorn read on when it wants to."""
         self._is_held = False
 
     def resume_reading(self) -> None:
-        """Read on, unless that is held."""
+        """Read on, unless reading is held."""
         if not self._is_held:
             super().resume_reading()
 

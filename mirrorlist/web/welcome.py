@@ -1,7 +1,7 @@
-"""What a person sees who opens the public port in a browser: what this is, and where to go on.
+"""The page for people who open the public port in a browser: what this server is, and links.
 
-For programs the path stays unknown, as with mirrorlist-server. No address of the admin listener
-stands here, but in the demo, which is its visitor's own.
+For programs the path stays unknown, as with mirrorlist-server. The page names the admin listener in
+the demo alone, which runs on its visitor's own machine.
 """
 
 import base64
