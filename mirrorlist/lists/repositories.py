@@ -23,7 +23,7 @@ class Form(Enum):
     JSON = "application/json"
 
 
-class RepositoryRow(TypedDict):
+class ListedRepository(TypedDict):
     """One repository that can be asked for."""
 
     repo: str
@@ -41,7 +41,7 @@ class RepositoryListing(TypedDict):
 
     total: int
     """How many there are."""
-    repositories: list[RepositoryRow]
+    repositories: list[ListedRepository]
 
 
 class Repositories:
@@ -80,12 +80,12 @@ def render(catalog: Catalog, form: Form, check: Check) -> bytes:
             if one.prefix not in catalog.disabled
         ]
         return "".join(lines).encode()
-    rows: list[RepositoryRow] = []
+    rows: list[ListedRepository] = []
     for index, one in enumerate(known):
         if not index % _STEP:
             check()
         rows.append(
-            RepositoryRow(
+            ListedRepository(
                 repo=one.prefix,
                 arch=one.arch,
                 directory=catalog.snapshot.directory(one.directory).name,

@@ -60,7 +60,7 @@ class Held(Struct, frozen=True):
     date: str | None = None
 
 
-class _Listed(Struct):
+class _FilterList(Struct):
     """A body, how many changed directories it lists, and how many it cannot list.
 
     `size` is how many bytes it takes if it is kept; `uses` is how often it was asked for.
@@ -81,7 +81,7 @@ class RsyncFilter:
         # A weak reference: it does not keep a catalog in memory that was swapped out.
         self._of: weakref.ref[Catalog] | None = None
         self._changed: Changed | None = None
-        self._kept: OrderedDict[object, _Listed] = OrderedDict()
+        self._kept: OrderedDict[object, _FilterList] = OrderedDict()
         self._asked: dict[int, int] = {}
         self.kept_bytes = 0
 
@@ -128,7 +128,7 @@ class RsyncFilter:
             self.kept_bytes = 0
         return self._changed
 
-    def _listed(self, changed: Changed, query: FilterQuery, check: Check) -> _Listed:
+    def _listed(self, changed: Changed, query: FilterQuery, check: Check) -> _FilterList:
         # The key has the index and not `since`, because all times between two changes have the same
         # answer.
         indexes = {one: changed.index(one, query.since) for one in query.categories}
@@ -154,7 +154,7 @@ class RsyncFilter:
         self._asked[asked] = uses = self._asked.get(asked, 0) + 1
         return uses
 
-    def _keep(self, key: object, found: _Listed) -> None:
+    def _keep(self, key: object, found: _FilterList) -> None:
         """Keep an answer where there is room, or instead of answers that are used less often.
 
         So a client with invented queries cannot drive out the answers that mirrors use.
@@ -265,18 +265,18 @@ def _pieces(names: Sequence[str], check: Check) -> Iterator[list[str]]:
         yield list(names[index : index + _STEP])
 
 
-def _write(names: list[str], form: str, check: Check) -> _Listed:
+def _write(names: list[str], form: str, check: Check) -> _FilterList:
     if form == "files":
         lines, count = [], 0
         for piece in _pieces(names, check):
             found = [_file_line(name) for name in piece if not _UNLISTABLE.search(name)]
             lines.append("".join(found).encode())
             count += len(found)
-        return _Listed(b"".join(lines), count, len(names) - count)
+        return _FilterList(b"".join(lines), count, len(names) - count)
     rules = [f"{_FIRST}{_INCLUDES}".encode()]
     for piece in _pieces(_with_parents(names), check):
         rules.append("".join([_rules(name) for name in piece]).encode())
-    return _Listed(b"".join([*rules, _REST.encode()]), len(names), 0)
+    return _FilterList(b"".join([*rules, _REST.encode()]), len(names), 0)
 
 
 def _file_line(name: str) -> str:

@@ -122,9 +122,9 @@ def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], 
         return json_reply(found, 200 if found.fresh else 503)
 
     def metrics() -> Reply:
-        from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, state_of
+        from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, served_state
 
-        page = Metrics(counts.totals, lambda: state_of(worker_states(counts), clock()))
+        page = Metrics(counts.totals, lambda: served_state(worker_states(counts), clock()))
         return Reply(200, page.render(), CONTENT_TYPE)
 
     def page() -> Reply:

@@ -37,7 +37,7 @@ class ServedState(Struct, frozen=True):
     silent: int = 0
 
 
-def state_of(workers: Sequence[WorkerState], now: float) -> ServedState:
+def served_state(workers: Sequence[WorkerState], now: float) -> ServedState:
     """Return the state that the workers report; `now` is in seconds since 1970, UTC."""
     return ServedState(
         Counter(worker.snapshot.id for worker in workers),

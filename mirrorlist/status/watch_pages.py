@@ -37,12 +37,12 @@ def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
         return Reply(200, generate_latest(registry), CONTENT_TYPE_LATEST)
 
     def status() -> Reply:
-        return json_reply(state_of(progress, stale))
+        return json_reply(watch_state_of(progress, stale))
 
     def page() -> Reply:
         from mirrorlist.status.pages import watch_page
 
-        return watch_page(state_of(progress, stale), hours, time.time())
+        return watch_page(watch_state_of(progress, stale), hours, time.time())
 
     return {
         ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
@@ -99,7 +99,7 @@ def _trigger(triggers: "SimpleQueue[str]") -> Reply:
 
 def _ready(progress: "Progress", stale: float) -> Reply:
     is_ready = progress.success_since is not None
-    state: dict[str, object] = msgspec.to_builtins(state_of(progress, stale))
+    state: dict[str, object] = msgspec.to_builtins(watch_state_of(progress, stale))
     return json_reply({"ready": is_ready, **state}, 200 if is_ready else 503)
 
 
@@ -114,7 +114,7 @@ def _fresh(progress: "Progress", stale: float) -> Reply:
     return json_reply({"fresh": False, "seconds": round(age, 1), "reason": reason}, 503)
 
 
-def state_of(progress: "Progress", stale: float) -> WatchState:
+def watch_state_of(progress: "Progress", stale: float) -> WatchState:
     """Return the state of a watch, which is stale `stale` seconds after its last success."""
     now, wall = time.monotonic(), time.time()
     age = None if progress.read is None else int(wall) - progress.read
@@ -144,6 +144,6 @@ def state_of(progress: "Progress", stale: float) -> WatchState:
 
 def _remember(progress: "Progress", hours: LastHours) -> None:
     """Take a sample, and wait for a minute."""
-    changes = state_of(progress, 0).changes
+    changes = watch_state_of(progress, 0).changes
     hours.add(Sample(time.time(), watch=changes), {})
     time.sleep(SAMPLE_SECONDS)

@@ -23,7 +23,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.worker_state import ServedFile, WorkerReport
 from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
-from snapshot.file.changes import FileState, state_of
+from snapshot.file.changes import FileState, file_state
 from snapshot.file.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
@@ -75,7 +75,7 @@ class Refresher:
         return any(soon)
 
     def _look_at(self, file: "_Watched") -> bool:
-        now = state_of(file.path)
+        now = file_state(file.path)
         # While there is no file, the last one is used.
         if now is None or now == file.seen:
             return False
@@ -154,7 +154,7 @@ class Refresher:
             )
             for _ in told:
                 self._service.forget()
-                if any(state_of(file.path) != file.seen for file in self._watched):
+                if any(file_state(file.path) != file.seen for file in self._watched):
                     return
         # No more watches to be had, or no such folder at the moment.
         except (OSError, RuntimeError):
@@ -173,7 +173,7 @@ class Files(Struct, frozen=True):
 
 def look_at_files(snapshot: Path, geoip: Path | None) -> Files:
     """Return how the files look now: to be called before they are read."""
-    return Files(snapshot, geoip, state_of(snapshot), state_of(geoip) if geoip else None)
+    return Files(snapshot, geoip, file_state(snapshot), file_state(geoip) if geoip else None)
 
 
 class _Watched:

@@ -12,7 +12,7 @@ from snapshot.demo.tree_rows import Row, Tables, category_ids, directory_ids
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _DemoHost:
     """A host with its ids; one without a site has no site_id."""
 
     id: int
@@ -26,7 +26,7 @@ class _Carried:
     """A host category: a host with one of the categories that it carries."""
 
     id: int
-    host: _Listed
+    host: _DemoHost
     category: DemoCategory
 
 
@@ -65,11 +65,11 @@ def host_rows() -> Tables:
     }
 
 
-def _hosts() -> list[_Listed]:
+def _hosts() -> list[_DemoHost]:
     """Each host with its own id and its site's."""
     groups = [*enumerate(demo_hosts().sites.values(), 1), (None, demo_hosts().orphans)]
     hosts = ((site_id, *item) for site_id, group in groups for item in group.items())
-    return [_Listed(id, *host) for id, host in enumerate(hosts, 1)]
+    return [_DemoHost(id, *host) for id, host in enumerate(hosts, 1)]
 
 
 def _carried() -> list[_Carried]:
@@ -102,7 +102,7 @@ def _site_row(id: int, name: str) -> Row:
     }
 
 
-def _host_row(listed: _Listed) -> Row:
+def _host_row(listed: _DemoHost) -> Row:
     name, host = listed.name, listed.says
     return {
         "id": listed.id,

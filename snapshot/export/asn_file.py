@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
 from snapshot.export.leftout import LeftOutRows
-from snapshot.file.changes import FileState, state_of
+from snapshot.file.changes import FileState, file_state
 
 # Two writes within one tick of the file system's clock leave the same time. So the state of a file
 # that is younger than this is not trusted, and the file is read again.
@@ -24,7 +24,7 @@ class AsnFile:
 
     def read(self, left_out: LeftOutRows) -> AsnNetblocks:
         """Return its networks and report its bad lines; raises DataFileError."""
-        state = state_of(self.path)
+        state = file_state(self.path)
         if state is None or state != self._state:
             self._state, self._left_out = None, LeftOutRows()
             self._netblocks = read_asn_netblocks(self.path, self._left_out)

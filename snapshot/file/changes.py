@@ -60,7 +60,7 @@ def mounted(files: Sequence[Path]) -> list[Path]:
     return [file for file in files if str(file.resolve()) in points]
 
 
-def state_of(file: Path) -> FileState | None:
+def file_state(file: Path) -> FileState | None:
     """Return the state of a file now, or None without a file; another value means a change."""
     try:
         found = file.stat()
@@ -70,4 +70,4 @@ def state_of(file: Path) -> FileState | None:
 
 
 def _look(files: Sequence[Path]) -> list[FileState | None]:
-    return [state_of(file) for file in files]
+    return [file_state(file) for file in files]

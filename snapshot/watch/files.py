@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from snapshot.file.changes import FileState, state_of
+from snapshot.file.changes import FileState, file_state
 
 
 class DataFiles:
@@ -11,7 +11,7 @@ class DataFiles:
 
     def __init__(self, files: Sequence[Path]) -> None:
         """Take the files; their present state counts as reported."""
-        self._reported: dict[Path, FileState | None] = {file: state_of(file) for file in files}
+        self._reported: dict[Path, FileState | None] = {file: file_state(file) for file in files}
         self._before = dict(self._reported)
 
     def changed(self) -> list[Path]:
@@ -20,7 +20,7 @@ class DataFiles:
         A file that is still being written is returned by a later call. Each change is reported
         once.
         """
-        now = {file: state_of(file) for file in self._reported}
+        now = {file: file_state(file) for file in self._reported}
         found = [
             file
             for file, state in now.items()
