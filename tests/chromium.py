@@ -103,7 +103,7 @@ class Browser:
 
 
 def _pipe() -> tuple[int, int]:
-    """Return a pipe whose descriptors are none of those that Chromium wants for itself."""
+    """Return a pipe with other descriptors than those that Chromium wants for itself."""
     ends = os.pipe()
     reading, writing = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
     for end in ends:
@@ -113,7 +113,7 @@ def _pipe() -> tuple[int, int]:
 
 @contextmanager
 def browser(folder: Path, options: Sequence[str] = ()) -> Iterator[Browser]:
-    """Run Chromium with a profile in a folder; skipped where there is none."""
+    """Run Chromium with a profile in a folder; the test is skipped if there is no Chromium."""
     program = need_program("chromium", "chromium")
     theirs_in, ours_out = _pipe()
     ours_in, theirs_out = _pipe()

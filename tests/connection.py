@@ -119,7 +119,7 @@ class Connection:
         self.turn()
 
     def ends_within(self, seconds: float, drip: bytes, step: float = 0.5) -> float:
-        """Send again and again for so long; return when it ended, or fail."""
+        """Send again and again for this long; return when the connection ended, or fail."""
         begun = self.now
         while not self.wire.ended:
             assert self.now - begun <= seconds, (

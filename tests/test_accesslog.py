@@ -1,4 +1,4 @@
-"""The request log: what is collected, written, lost and told, and when its file is opened anew."""
+"""The request log: how lines are collected, written, lost, counted, and when it is reopened."""
 
 import http.client
 import json
@@ -211,7 +211,7 @@ def test_is_opened_anew(path: Path) -> None:
 
 
 def test_cannot_be_opened_anew(path: Path, told: list[str]) -> None:
-    """If the file cannot be opened anew the old one is written, and that is told in one line."""
+    """If the file cannot be reopened, the server writes the old one and says so in one line."""
     old = path.with_suffix(".1")
     with started(AccessLog(str(path), tell=told.append)) as log:
         path.rename(old)

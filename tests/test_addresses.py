@@ -71,7 +71,7 @@ def test_private_and_inactive_hosts(tmp_path: Path) -> None:
     ],
 )
 def test_junk(tmp_path: Path, text: str) -> None:
-    """What is no netblock is reported by its row; the netblocks after it count."""
+    """A text that is not a netblock is reported with its row; the netblocks after it count."""
     edits = netblocks((1, text), (2, "10.0.0.0/8"))
     snapshot, result = export_tables(tmp_path, edited(*edits), allow_wide=True)
     assert result.left_out == (LeftOut("host_netblock", 50, JUNK),)

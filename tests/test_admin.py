@@ -73,7 +73,7 @@ def test_pages(
 
 
 def test_html_for_browsers(port: int) -> None:
-    """Whoever takes HTML gets the page for people, if there is one; its own headers go with it."""
+    """A client that accepts HTML gets the page for people, if there is one, and its headers."""
     headers = [b"Accept: text/html,application/xhtml+xml,*/*;q=0.8"]
     page = exchange(port, request(b"/page", headers=headers))
     assert (page.body, page.headers["x-one"]) == (b"<p>", "1")

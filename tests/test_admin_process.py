@@ -43,7 +43,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot with so many repositories that the list of them takes its time."""
+    """A snapshot with so many repositories that listing them takes a while."""
     repositories = [Repository(f"{'long-' * 12}{n:06}", "x", 0, False) for n in range(50_000)]
     data = msgspec.structs.replace(small_data((Mirror(),), {}), repositories=repositories)
     path = tmp_path_factory.mktemp("long") / "mm.snap"
@@ -147,7 +147,7 @@ def test_pages_that_are_not_public(shared: Running) -> None:
 
 
 def test_both_workers_count(shared: Running) -> None:
-    """The metrics are of both workers: each request is counted once, whoever answered it."""
+    """The metrics cover both workers: each request is counted once, in either worker."""
     labels = "mirrorlist", "200", "global"
     before = shared.requests(*labels)
     for _ in range(40):
@@ -192,7 +192,7 @@ def test_a_killed_overseer(snapshot: Path, tmp_path: Path) -> None:
         server.server.get(TARGET)
         workers, dead = server.workers(), server.overseer()
         os.kill(dead, signal.SIGKILL)
-        # Whoever asks meanwhile waits for the new one.
+        # A request meanwhile waits for the new process.
         assert server.requests("mirrorlist", "200", "global") == 1
         assert server.workers() == workers
         assert server.overseer() != dead
@@ -293,7 +293,7 @@ def test_workers_that_hang(snapshot: Path, tmp_path: Path) -> None:
 
 
 def test_a_neighbour_that_drips(snapshot: Path, tmp_path: Path) -> None:
-    """Whoever never ends the answer about the watch holds up no page, and not the end."""
+    """A watch that never ends its answer delays neither a page nor the shutdown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         where = f"127.0.0.1:{listener.getsockname()[1]}"
         with running(snapshot, tmp_path, "--watch-admin", where) as server:

@@ -13,7 +13,7 @@ OLD_SECONDS = 1_700_000_000
 
 
 def write(path: Path, text: str, seconds: int) -> None:
-    """Write a file whose time is so many seconds after an old one."""
+    """Write a file whose time is this many seconds after an old one."""
     path.write_text(text)
     os.utime(path, (OLD_SECONDS + seconds, OLD_SECONDS + seconds))
 

@@ -39,7 +39,7 @@ def test_one_byte_too_many() -> None:
 
 
 def test_never_half_of_it() -> None:
-    """Whoever reads while a text is written gets a whole one, however fast they change."""
+    """A reader gets a whole text even while a text is written, however fast texts change."""
     cells = shared_cells()
     if not (writer := os.fork()):
         notice, texts = Notice(cells), [bytes([at]) * (at * 16 - 1) for at in range(1, 256)]

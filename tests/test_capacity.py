@@ -165,7 +165,7 @@ def test_honest_clients_while_all_is_held(scarce: Server, sent: bytes) -> None:
 
 
 def _hold(port: int, sent: bytes, stop: threading.Event) -> None:
-    """Hold 400 connections, and drip on each; those that end are opened anew, 200 a second."""
+    """Hold 400 connections, and drip on each; reopen those that end, 200 a second."""
     held: list[socket.socket] = []
     with ExitStack() as stack:
         while not stop.is_set():
@@ -199,7 +199,7 @@ def _is_held(connection: socket.socket) -> bool:
 
 @pytest.mark.system
 def test_the_admin_listener_too(scarce: Server) -> None:
-    """Whoever holds all connections of the admin listener does not keep a monitor out."""
+    """A client that holds all connections of the admin listener does not keep a monitor out."""
     said = "metrics on http://127.0.0.1:"
     wait_until("it says where", lambda: said in scarce.output.read_text())
     printed = scarce.output.read_text()

@@ -46,7 +46,7 @@ def production() -> SnapshotData:
 
 
 def without(kind: str, count: int) -> SnapshotData:
-    """Return what is left when clients can no longer use so many of a kind, of that kind alone."""
+    """Return a snapshot in which clients can no longer use this many things of one kind."""
     data = production()
     gone = range(count)
     match kind:

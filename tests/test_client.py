@@ -237,7 +237,7 @@ def test_networks(text: str, inside: str, outside: str) -> None:
 
 @pytest.mark.parametrize("text", ["proxy.example", "10.0.0.0/33", "", "10.0.0", "10.0.0.0/8/8"])
 def test_no_network(text: str) -> None:
-    """What is no network is refused at the start, with the option and its value."""
+    """A text that is not a network is refused at the start, with the option and its value."""
     with pytest.raises(OptionError, match=re.escape(f"--trusted-proxy {text}: not a network")):
         Trust(["10.0.0.0/8", text])
 
@@ -275,7 +275,7 @@ def test_wish(
 )
 @pytest.mark.parametrize("peer", [STRANGER, "127.0.0.1"])
 def test_junk_wish(peer: str, wish: str) -> None:
-    """An ip= that is no address is refused, whoever sends it."""
+    """An ip= that is not an address is refused from any client."""
     with pytest.raises(BadQuery, match=r"^# ip=: not an address: "):
         _believed(peer, wish=wish)
 
@@ -326,7 +326,7 @@ def test_junk_wish(peer: str, wish: str) -> None:
 def test_never_ours_with_a_header(
     peer: str | None, trusted: tuple[str, ...], lines: tuple[str, ...]
 ) -> None:
-    """Only a trusted proxy that names nobody asks for itself; whoever it names is a stranger."""
+    """A trusted proxy that names no client asks for itself; a client it names is a stranger."""
     assert Trust(trusted).believe(peer, [], "").is_ours
     sent = [line.encode() for line in lines]
     found = Trust(trusted).believe(peer, sent, "")
@@ -340,7 +340,7 @@ def test_never_ours_with_a_header(
     [("192.0.2.9", UNKNOWN), (None, "127.0.0.1"), (STRANGER, STRANGER)],
 )
 def test_who_is_only_signed_is_near_nobody(peer: str | None, near: str) -> None:
-    """Behind a proxy of ours that says only that somebody asks, nobody is near what it is near."""
+    """Behind a proxy that names no client, no client gets the hosts near the proxy."""
     found = Trust(OURS).believe(peer, SIGNED, "")
     assert (str(found.near), found.is_ours) == (near, False)
     assert str(Trust(OURS).believe(peer, SIGNED, OTHER).near) == near

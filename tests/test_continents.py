@@ -48,7 +48,7 @@ def test_all_countries() -> None:
     ],
 )
 def test_a_csv(tmp_path: Path, content: str, expected: dict[str, str]) -> None:
-    """A CSV is laid over the table; what is no country and continent is passed over."""
+    """A CSV file changes the table; a line without a country and a continent is skipped."""
     path = tmp_path / "continents.csv"
     path.write_bytes(content.encode())
     found = read_continents(path)

@@ -43,7 +43,7 @@ def test_url_in_a_file(tmp_path: Path) -> None:
 
 
 def _refused(text: str) -> str:
-    """Parse what is no URL we know; the one line that says so."""
+    """Parse a text that is not a known URL; return the one-line error."""
     with pytest.raises(DatabaseURLError) as caught:
         parse_url(text)
     assert caught.value.exit_code == 2

@@ -145,7 +145,7 @@ def test_a_proxy_that_does_not_say_whose_it_is(kinds: dict[str, MakeProtocol], d
 
 
 def test_requests_do_not_put_off_an_answer(connect: Callable[..., Connection]) -> None:
-    """Whoever reads nothing and asks for more now and then does not win time."""
+    """A client that reads nothing and sends further requests does not win time."""
     connection = connect(LARGE, LARGE, reads=False)
     connection.ends_within(ANSWER_SECONDS + 5.0, APP, 5.0)
 

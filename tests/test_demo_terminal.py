@@ -130,7 +130,7 @@ sys.exit(subprocess.call(sys.argv[1:]))
 
 @pytest.mark.parametrize("within", [(), (sys.executable, "-c", WAITING)])
 def test_it_ends_with_its_terminal(tmp_path: Path, within: tuple[str, ...]) -> None:
-    """When the terminal is closed it ends, whoever started it, and its port is free."""
+    """When the terminal is closed, the demo ends, however it was started, and its port is free."""
     terminal = Terminal(tmp_path / "demo", 80, within)
     try:
         terminal.close()

@@ -163,7 +163,7 @@ def _first(hosts: bytes) -> int:
 
 
 def _asked(port: int, answers: int, seed: int) -> list[tuple[Pair, bytes]]:
-    """What each request got, in order, of about so many: each list from its first URL on."""
+    """The answers to about this many requests, in order: each list from its first URL on."""
     pairs = _pairs()
     traffic = [pair for pair in pairs for _ in range(pair.answers * answers // 200_000)]
     Random(seed).shuffle(traffic)

@@ -79,7 +79,7 @@ def refused(path: Path, kind: type[errors.SnapshotError]) -> str:
 def test_other_files(
     tmp_path: Path, content: bytes, kind: type[errors.SnapshotError], says: str
 ) -> None:
-    """What is no snapshot, or more than one, is refused by its own name."""
+    """A file that is not a snapshot, or more than one, is refused with its name."""
     assert says in refused(write(tmp_path, content), kind)
 
 

@@ -193,7 +193,7 @@ def test_a_database_that_is_no_url(folder: Path) -> None:
 
 @pytest.mark.parametrize("secret", ["mm:s3cret@db/mm", "host=db password=s3cret", "mm:s3cret"])
 def test_a_text_with_a_password_is_not_shown(tmp_path: Path, secret: str) -> None:
-    """What is no URL, and may hold a password, stays out of the error."""
+    """A text that is not a URL, and may hold a password, is not shown in the error."""
     done = run("export", "--database", secret, "--output", tmp_path / "o")
     assert_refused(done, 2, "not a database URL")
     assert "s3cret" not in done.stderr

@@ -129,14 +129,14 @@ def test_the_cursor_rises(tmp_path: Path, read: int, cursor: int) -> None:
 
 
 def test_a_cursor_beyond_all_times(tmp_path: Path) -> None:
-    """What no clock ever said begins anew, and ends no export."""
+    """A cursor beyond any clock makes the history begin again, and ends no export."""
     for cursor in (1 << 62, (1 << 63) - 1):
         last = published(tmp_path, data(1000), History(900, cursor, [0, 0]))
         assert continue_history(data(2000), last) == History(2000, 2000, [0, 0])
 
 
 def test_a_malformed_one(tmp_path: Path) -> None:
-    """A published snapshot whose names are no text is as none: a history begins anew."""
+    """A published snapshot whose names are not text is ignored: the history begins again."""
     content = bytes(encode(replace(data(1000), history=History(900, 1000, [0, 950]))))
     names = next(one.data for one in sections_of(content) if one.name == "directory_names")
     spoilt = bytes(names).replace(b"40", b"\xff\xff")
@@ -251,7 +251,7 @@ def test_another_key(tmp_path: Path) -> None:
 
 
 def test_going_back(tmp_path: Path) -> None:
-    """After a kept snapshot was put back, what the one in between changed is dated anew."""
+    """After a kept snapshot was put back, the changes of the one in between get new moments."""
     _export(tmp_path)
     between = _export(tmp_path, 2)
     (tmp_path / "mm.snap.1").replace(tmp_path / "mm.snap")

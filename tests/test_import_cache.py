@@ -248,7 +248,7 @@ def refuse(folder: Path, content: bytes, words: str) -> None:
     ],
 )
 def test_what_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
-    """What is no cache, or not a whole one, is refused in one line."""
+    """A file that is not a cache, or not a whole one, is refused in one line."""
     refuse(tmp_path, content, words)
 
 
@@ -376,7 +376,7 @@ def test_lists_that_contradict_each_other(found: list[Urls]) -> None:
 
 
 def test_many_lists_that_contradict_each_other() -> None:
-    """The work for one more does not grow with those before it: so many took minutes."""
+    """The work for each category does not grow with the number of categories before it."""
     lists = _Lists()
     for number in range(20_000):
         urls = {1: (number,), 2: (number // 2, 7)}

@@ -50,7 +50,7 @@ def _is(presence: Presence) -> Callable[[], Presence]:
 
 
 def test_so_many_may_wait() -> None:
-    """Beside what is under way so many wait; the next is refused at once; then all are done."""
+    """Beside the running jobs this many wait; the next is refused at once; then all are done."""
 
     async def run() -> None:
         held, jobs = Held(), Jobs("test", FOREVER, most_waiting=3)

@@ -18,12 +18,12 @@ from mirrorlist.status.watch_state import Changes
 
 
 def sample(minute: float, lists: int, watch: Changes | None = None) -> Sample:
-    """Return a sample with so many lists in the first tier."""
+    """Return a sample with this many lists in the first tier."""
     return Sample(minute * SAMPLE_SECONDS, (lists, *(0,) * (len(TIERS) - 1)), watch)
 
 
 def hours(samples: int, each: int = 30) -> LastHours:
-    """Return a hours with so many lists more in each minute."""
+    """Return hours with this many more lists in each minute."""
     made = LastHours()
     for minute in range(samples):
         made.add(sample(minute, minute * each), {"DE": minute})

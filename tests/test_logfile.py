@@ -103,7 +103,7 @@ def test_a_full_disk_gets_whole_lines(path: Path, room: int) -> None:
 
 
 def test_nobody_else_can_lock_it(path: Path) -> None:
-    """Whoever may read the file and locks it, in every way there is, holds no line up."""
+    """A reader that locks the file, in every way there is, delays no line."""
     file = LogFile(str(path))
     file.append(LINE)
     code = (
@@ -143,7 +143,7 @@ def test_a_stopped_worker_stops_no_other(path: Path) -> None:
 
 
 def test_reopens(path: Path) -> None:
-    """After a rename, lines go on to the old file until it is opened anew."""
+    """After a rename, lines go to the renamed file until the path is reopened."""
     file, old = LogFile(str(path)), path.with_suffix(".1")
     file.append(b"1\n")
     path.rename(old)
@@ -166,7 +166,7 @@ def test_keeps_the_old_one(path: Path) -> None:
 
 
 def test_holds_no_file_before_it_writes(path: Path) -> None:
-    """Whoever only proves that a log can be written does not hold the file that is rotated."""
+    """A check that a log can be written does not keep the rotated file open."""
     file = LogFile(str(path))
     path.rename(path.with_suffix(".1"))
     assert file.append(LINE) == (len(LINE), None)

@@ -140,7 +140,7 @@ def test_a_pipe_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_say_that_fails() -> None:
-    """Whoever says something to somebody else's function does not fail with it."""
+    """A failure of the function that prints a message does not reach the caller."""
 
     def fails(text: str) -> None:
         raise OSError

@@ -233,7 +233,7 @@ def test_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[
 
 
 def test_a_host_with_many_names(tmp_path: Path, names: list[str]) -> None:
-    """Of one host so many names are looked up, those of the lowest rows; the others are named."""
+    """This many names of a host are looked up, those of the lowest rows; others are reported."""
     many = [(1, f"n{number:03}.example") for number in range(MOST_NAMES + 2)]
     _, result = export_tables(tmp_path, edited(*netblocks(*many, (2, "two.example"))))
     assert len(names) == MOST_NAMES + 1

@@ -26,7 +26,7 @@ def whole(template: bytes) -> str:
 
 
 def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE") -> Listing:
-    """Return what lists say of a host with so many URLs."""
+    """Return the listing of a host with this many URLs."""
     host = Host(number, f"h{number}", "s", country, bandwidth, number % 2 == 1, 0, (), ())
     made = tuple(make_url(f"https://{place}.h{number}.example") for place in range(urls))
     return Listing(made, host, number)
@@ -41,7 +41,7 @@ def choice(
 
 
 def drawn(found: Choice, times: int, reuse: int = 1, seed: int = 1) -> list[Order]:
-    """Return so many orders, one after the other."""
+    """Return this many orders, one after the other."""
     orders, rng, kept = Orders(reuse), Random(seed), KeptChoice(found)
     return [orders.next(kept, rng) for _ in range(times)]
 

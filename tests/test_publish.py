@@ -20,7 +20,7 @@ from tests.snapshots import BUILT, READ, small_data
 
 
 def content(read: int, key: bytes | None = None, **changes: object) -> bytearray:
-    """Return a snapshot file of a database read so many seconds after a fixed time.
+    """Return a snapshot file of a database read this many seconds after a fixed time.
 
     Each read gives another continent, so that the id changes.
     """
@@ -289,7 +289,7 @@ def test_the_lock_file_was_removed_and_made_anew(
 def test_a_lock_file_that_went_away_while_it_was_locked(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever locks the file that the one before him just removed tries again with the new one."""
+    """A writer that locked a file which the writer before it removed tries again."""
     real = fcntl.flock
     seen: list[int] = []
 

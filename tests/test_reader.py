@@ -141,7 +141,7 @@ def test_ranges_come_back(snapshot: Snapshot) -> None:
 
 
 def test_counts(snapshot: Snapshot) -> None:
-    """The counts are those of the parts; the report is none of them."""
+    """The counts are those of the parts; the report is not counted."""
     assert snapshot.counts() == {
         "hosts": 2,
         "directories": 3,

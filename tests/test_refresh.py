@@ -265,7 +265,7 @@ def test_a_bad_geoip_file_is_refused(located: Worker, tmp_path: Path) -> None:
 
 
 def test_plans_are_let_go(worker: Worker) -> None:
-    """What was known of queries on the catalog before is let go by whoever has the time."""
+    """The plans of the catalog before are kept until `forget` frees them."""
     for _ in range(2):
         worker.service.respond(False, QUERY, "192.0.2.1", [])
     put(worker.path, encode(world(2)))

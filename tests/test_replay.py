@@ -49,7 +49,7 @@ LINES = [
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """A log of requests of every kind, and a line that is none."""
+    """A log of requests of every kind, and a line that is not a request."""
     path = tmp_path / "requests.log"
     path.write_text("\n".join([*LINES, "junk", ""]))
     return path
@@ -104,7 +104,7 @@ def test_a_line(line: str, path: str, query: str, address: str) -> None:
     ],
 )
 def test_no_request(line: str) -> None:
-    """What is no list request is passed over, with its number."""
+    """A line that is not a list request is skipped, but counted."""
     assert list(requests_of([line])) == [(1, None)]
 
 
@@ -187,7 +187,7 @@ def test_a_server_and_a_snapshot(folder: Path, tmp_path: Path, log: Path) -> Non
 
 
 class Stub(BaseHTTPRequestHandler):
-    """A server that is none of ours: it answers every list with one text, or not at all."""
+    """A foreign server: it answers every list with one text, or not at all."""
 
     body: bytes = b""
     answers = 1 << 30
@@ -309,7 +309,7 @@ def test_a_log_of_no_use(folder: Path, tmp_path: Path, text: str | None, words: 
 
 
 def test_so_many_requests(folder: Path, log: Path) -> None:
-    """`--requests` ends it after so many."""
+    """`--requests` ends a replay after this many requests."""
     snapshot = folder / "plain" / "mm.snap"
     assert replay(log, snapshot, snapshot, more=["--requests", "5"])["requests"] == 5
 
@@ -326,7 +326,7 @@ def test_a_log_that_grows(folder: Path, tmp_path: Path) -> None:
 
 
 def test_interrupted(folder: Path, tmp_path: Path) -> None:
-    """Whoever interrupts it sees what came out so far."""
+    """After Ctrl-C the results so far are shown."""
     log = tmp_path / "log"
     log.write_text("\n".join(LOGGED.format(STRANGER) for _ in range(1000)))
     seen = tmp_path / "seen"

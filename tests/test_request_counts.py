@@ -116,7 +116,7 @@ def test_equal_lists_of_different_tiers(tmp_path: Path, counts: Counts) -> None:
 
 
 def test_times(service: Service, counts: Counts) -> None:
-    """One list in so many is timed, the first one among them."""
+    """One list in this many is timed, beginning with the first one."""
     for _ in range(2 * TIMED_EVERY + 1):
         service.respond(True, REPO.encode(), "198.51.100.1", ())
     totals = counts.totals()

@@ -436,7 +436,7 @@ def test_what_is_asked_more_often_is_kept(tree: Catalog, monkeypatch: pytest.Mon
 
 
 def test_counting_what_was_asked_is_bounded(tree: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How often others were asked for is remembered of so many, not of all."""
+    """Requests are counted for at most MOST_COUNTED different answers."""
     monkeypatch.setattr(rsyncfilter, "MOST_COUNTED", 8)
     filter = RsyncFilter()
     for number in range(50):

@@ -164,7 +164,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     ],
 )
 def test_commands_refuse(folder: Path, command: str, key: str, code: int, words: str) -> None:
-    """Every command that reads a snapshot refuses a foreign one, and a key that is none."""
+    """Every command that reads a snapshot refuses a foreign one, and a text that is not a key."""
     done = run(*commands(folder)[command], "--snapshot-key", folder / key)
     assert_refused(done, code, words)
 
@@ -172,7 +172,7 @@ def test_commands_refuse(folder: Path, command: str, key: str, code: int, words:
 @pytest.mark.parametrize("key", [[], ["--snapshot-key", "key"]], ids=["without", "with"])
 @pytest.mark.parametrize("command", ["ask", "inspect"])
 def test_commands_read(folder: Path, command: str, key: list[str]) -> None:
-    """A sealed snapshot can be read with its key, and by whoever asks for no seal."""
+    """A sealed snapshot can be read with its key, and without any key."""
     options = [folder / word if word == "key" else word for word in key]
     done = run(*commands(folder)[command], *options)
     assert done.returncode == 0, done.stderr
@@ -191,7 +191,7 @@ def test_inspect_says_so(folder: Path) -> None:
 
 @pytest.mark.parametrize("key", ["short", "none"])
 def test_export_refuses(folder: Path, tmp_path: Path, key: str) -> None:
-    """An export with a key that is none ends before the database is read."""
+    """An export with an invalid key ends before the database is read."""
     url, output = f"sqlite:///{folder}/mm.sqlite", tmp_path / "mm.snap"
     done = run("export", "--database", url, "--output", output, "--snapshot-key", folder / key)
     assert_refused(done, 2, "key")

@@ -32,7 +32,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot with so long names of repositories that their list takes its time."""
+    """A snapshot with repository names so long that listing them takes a while."""
     repositories = [
         Repository(f"{LONG_NAME}{number:06}", "x86_64", 0, False)
         for number in range(MANY_REPOSITORIES)

@@ -130,7 +130,7 @@ def test_the_new_one_goes_away(haproxy: Haproxy, end: signal.Signals) -> None:
     haproxy.tell(there)
     assert haproxy.shares(50)["new"] >= 49
     os.killpg(haproxy.new.process.pid, end)
-    # Each answer of these is a 200, whoever gives it while the new server ends.
+    # Each of these answers is a 200, from either server, while the new one ends.
     assert haproxy.shares(150)["old"] > 0
     haproxy.new.process.wait(SECONDS)
     assert haproxy.shares(50) == {"old": 50}

@@ -147,7 +147,7 @@ def test_a_change(database: Database, eye: Eye, commands: list[str], names: list
 def test_no_change(
     database: Database, eye: Eye, commands: list[str], verdicts: list[LookResult]
 ) -> None:
-    """What changes no table of ours is nothing, or unsure."""
+    """A change of other tables is NOTHING or UNSURE."""
     database.execute(*commands)
     assert eye.verdict()[0] in verdicts
 

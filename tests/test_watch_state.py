@@ -1,4 +1,4 @@
-"""What a server learns of the watch beside it, whoever listens there."""
+"""What a server learns of the watch beside it, also if another program listens there."""
 
 import socket
 import threading
@@ -37,7 +37,7 @@ def watch() -> Iterator[tuple[str, int]]:
 
 
 def answering(body: bytes) -> Callable[[socket.socket], None]:
-    """Return what answers whoever connects with some bytes."""
+    """Return a server that answers each connection with some bytes."""
 
     def answer(listener: socket.socket) -> None:
         with listener, listener.accept()[0] as connection:
@@ -65,7 +65,7 @@ def test_a_watch(watch: tuple[str, int]) -> None:
     ],
 )
 def test_somebody_else(sent: bytes) -> None:
-    """Whoever else listens there is no watch, and no trouble."""
+    """Another program at the watch's address is not taken for a watch, and does no harm."""
     listener = listen("127.0.0.1", 0)
     address = listener.getsockname()[:2]
     thread = threading.Thread(target=answering(sent), args=(listener,))
@@ -136,7 +136,7 @@ def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
 
 
 def test_no_watch() -> None:
-    """Where no watch is asked, none is shown; a clock that was set back begins anew."""
+    """Without --watch-admin no watch is shown; a clock that is set back restarts the history."""
     observer = Observer(Counts(1), None)
     for at in (1000.0, 500.0, 501.0):
         observer.look(at)

@@ -56,7 +56,7 @@ class Watch:
             )
 
     def wait_for(self, text: str, count: int = 1) -> str:
-        """Return all that was printed once a text stands in it so many times."""
+        """Return the output as soon as it has a text this many times."""
         deadline = time.monotonic() + SECONDS
         while (printed := self._printed.read_text()).count(text) < count:
             assert self.process.poll() is None, printed

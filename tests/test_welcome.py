@@ -42,7 +42,7 @@ def test_the_demo_tells_its_status_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/?repo=a&arch=b", "/status", "/nothing"])
 def test_a_program_gets_the_contract(tmp_path: Path, path: str) -> None:
-    """Whoever does not ask for HTML gets mirrorlist-server's 404, and so do unknown paths."""
+    """Without HTML in Accept, a client gets mirrorlist-server's 404, as for unknown paths."""
     client = TestClient(App(make_service(export_tables(tmp_path, world())[0])))
     answer = client.get(path)
     assert (answer.status_code, answer.text) == (404, "We don't serve their kind here!")

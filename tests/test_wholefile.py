@@ -1,4 +1,4 @@
-"""Files from elsewhere: what is no regular file, or too large, is refused at once."""
+"""Files from elsewhere: a file that is not regular, or too large, is refused at once."""
 
 import os
 from collections.abc import Callable
@@ -53,7 +53,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("make", "why"), KINDS)
 def test_kinds(tmp_path: Path, make: Callable[[Path], None], why: str) -> None:
-    """What is no regular file, or is over the limit, is refused before a byte is read."""
+    """A file that is not regular, or over the limit, is refused before a byte is read."""
     make(tmp_path / "x")
     with pytest.raises(OSError, match=why or "more than the limit of 9"):
         read_regular(tmp_path / "x", 9)

@@ -20,7 +20,7 @@ SECONDS = 20.0
 
 
 class Client:
-    """Asks again and again on a connection that it keeps, and connects anew if that ends."""
+    """Asks again and again on a kept connection, and connects again if it ends."""
 
     def __init__(self, port: int) -> None:
         """Take the server's port."""
@@ -74,7 +74,7 @@ class Clients:
         await until("an answer", lambda: client.answers > 0)
 
     async def add_for(self, workers: list[int]) -> None:
-        """Let more ask, until each of the workers has so many connections."""
+        """Start more clients until each worker has this many connections."""
         while any(len(self.of(worker)) < EACH for worker in workers):
             assert len(self.all) < MOST, [len(self.of(worker)) for worker in workers]
             # Those who come at once are shared out more evenly than one after the other.

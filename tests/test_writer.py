@@ -55,7 +55,7 @@ def test_not_approved(tmp_path: Path) -> None:
 
 
 def test_replaces_an_old_file(tmp_path: Path) -> None:
-    """A reader that has the old file open keeps it; whoever opens it anew has the new one."""
+    """A reader with the old file open keeps it; a reader that opens the path gets the new one."""
     path = tmp_path / "mm.snap"
     replace_file(path, encode(small_data()))
     path.chmod(0o600)

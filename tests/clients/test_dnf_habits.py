@@ -82,7 +82,7 @@ def test_alternate_is_never_in_sync(
 
 @case("dnf", 23)
 def test_no_conditional_request(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 23: dnf asks for each list anew, whole, without conditions and on a new connection."""
+    """Case 23: dnf asks for each list again, whole, without conditions, on a new connection."""
     stage = make_stage(Scenario((GOOD, GOOD, GOOD)))
     dnf = make_dnf("metalink", stage.url("metalink"))
     assert_installed(dnf, dnf.run("install", PACKAGE))

@@ -189,7 +189,7 @@ def test_path_of_repomd(
 
 @case("dnf", 22)
 def test_path_of_a_package(make_stage: MakeStage, make_dnf: MakeDnf) -> None:
-    """Case 22: dnf says at once that a package's metalink is none of a repository."""
+    """Case 22: dnf says at once that a package's metalink is not one of a repository."""
     stage = make_stage(Scenario((STALE, GOOD)))
     dnf = make_dnf("metalink", stage.url("metalink", f"path={PACKAGE_PATH}"))
     reason = 'file "repomd.xml" was not found in metalink'

@@ -244,7 +244,7 @@ def test_path_of_repomd(
 
 @case("librepo", 22)
 def test_path_of_a_package(make_stage: MakeStage, librepo: Librepo) -> None:
-    """Case 22: a package's metalink is none of a repository for librepo, which asks once."""
+    """Case 22: librepo refuses a package's metalink as a repository's, and asks once."""
     stage = make_stage(Scenario((STALE, GOOD)))
     report = librepo.download("metalink", stage.url("metalink", f"path={PACKAGE_PATH}"))
     assert 'file "repomd.xml" was not found in metalink' in (report.error or "")

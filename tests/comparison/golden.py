@@ -18,9 +18,9 @@ CACHE = FOLDER / "cache.proto"
 """What mirrorlist-server's own exporter made of the database of the comparison."""
 SEED = 2
 PER_KIND = 45
-"""So many requests of each kind are recorded, evenly out of all."""
+"""This many requests of each kind are recorded, evenly out of all."""
 ASKS, REDIRECT_ASKS = 600, 6000
-"""So many answers make a record: chance has shown all that it can."""
+"""This many answers make a record: enough to see all that chance can do."""
 REWRITTEN = "rewritten"
 """The kind, and file, of the requests that known differences are checked against."""
 
@@ -78,7 +78,7 @@ def selected() -> list[Request]:
 
 
 def record(theirs: Source, ours: Source) -> list[Verdict]:
-    """Write the files anew, and return how the recorded requests compare."""
+    """Write the files again, and return how the recorded requests compare."""
     recorder = Recorder(theirs)
     chosen = selected()
     verdicts = [judge(request, recorder, ours, RULES) for request in chosen]

@@ -58,7 +58,7 @@ class Asker(Protocol):
     """Something that gives one answer to one request."""
 
     def ask(self, request: Request) -> SeenAnswer:
-        """Return an answer, drawn anew each time."""
+        """Return an answer, with a new draw each time."""
 
 
 class OverHttp:
@@ -131,7 +131,7 @@ class Asked:
         self._piles: dict[Request, Pile] = defaultdict(Pile)
 
     def see(self, request: Request, asks: int) -> Meaning:
-        """Return what at least so many answers have in common."""
+        """Return what at least `asks` answers have in common."""
         pile = self._piles[request]
         while pile.count < asks:
             pile.add(self._asker.ask(request))

@@ -23,7 +23,7 @@ Tiers = tuple[set[int], ...]
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """One request and its answer; what is None or empty is not asserted.
+    """One request and its answer; a field that is None or empty is not asserted.
 
     `target` is the request line's, byte for byte. `forwarded` are X-Forwarded-For lines. `tiers`
     are host ids in sets that follow each other. `urls` is exact: a tuple in order, a set in any.

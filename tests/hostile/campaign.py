@@ -42,7 +42,7 @@ class Tally:
 async def run(
     port: int, seed: int, requests: int, good: str, tick: Callable[[int], None] | None = None
 ) -> Tally:
-    """Send at least so many requests of a seed's sequence, and ask for `good` all the while."""
+    """Send at least this many requests of a seed's sequence, and ask for `good` all the while."""
     tally = Tally()
 
     async def send_attempts() -> None:

@@ -1,4 +1,4 @@
-"""What the dearest requests of each kind cost a worker, in units of a list that is drawn anew.
+"""The cost of the most expensive requests of each kind, in units of a newly drawn list.
 
 `python -m tests.hostile.prices mm.snap` prints the table alone, for any snapshot. CPU time is what
 the kernel counted for the worker's threads (`/proc/PID/task/*/schedstat`): of the first one, which

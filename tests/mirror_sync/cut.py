@@ -31,7 +31,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 def _pass_on(source: socket.socket, target: socket.socket, left: int = 1 << 40) -> None:
-    """Pass bytes on until the source ends or so many have passed."""
+    """Pass bytes on until the source ends or this many have passed."""
     with suppress(OSError):
         while left and (data := source.recv(min(left, 1 << 16))):
             target.sendall(data)

@@ -76,7 +76,7 @@ esac"""
 
 
 def test_time_of_all_comparisons(synced: Stage) -> None:
-    """Metalinks that each come late are asked for only so long; the cursor stays."""
+    """Requests for metalinks that each come late end after a limit; the cursor stays."""
     cursor = synced.mirror.cursor or 0
     synced.mirror.hurry(CHECK_SECONDS=0)
     write(synced.primary, "40/x86_64/repodata/new", "new")

@@ -167,7 +167,7 @@ def test_a_full_run_that_is_behind(synced: Stage) -> None:
 
 
 def test_unmounted_destination(synced: Stage) -> None:
-    """A destination that is empty or gone, but was filled, is not filled anew by itself."""
+    """A destination that is empty or gone, but was filled before, is not filled again by itself."""
     shutil.rmtree(synced.mirror.destination)
     run = synced.mirror.run()
     assert run.code == 1
@@ -249,7 +249,7 @@ def test_state_within_the_mirror(stage: Stage) -> None:
 
 
 def test_spoilt_state(synced: Stage) -> None:
-    """A state that is damaged is no state: the mirror is compared anew."""
+    """A damaged state is ignored: the whole mirror is compared again."""
     (synced.mirror.state / "cursor").write_text("cursor=$(id)\nfull=1e9\n\0\x01")
     run = synced.mirror.run()
     assert (run.code, run.errors) == (0, "")
