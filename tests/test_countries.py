@@ -69,7 +69,7 @@ def test_allowed_countries(
     snapshot, result = export_tables(tmp_path, edited(*_allowed(*countries)))
     assert snapshot.hosts[4].countries_allowed == left
     assert [one.table for one in result.left_out] == ["host_country_allowed"] * named
-    nobody = [note for note in result.notes if "for nobody" in note]
+    nobody = [note for note in result.notes if "no client gets them" in note]
     assert len(nobody) == (left == ("--",))
     assert all("host 5" in note for note in nobody)
 
