@@ -86,7 +86,7 @@ def take_log(server: Server, log: Path) -> bytes:
     log.rename(taken)
     server.process.send_signal(signal.SIGUSR2)
     # It writes the old file to its end before it opens the new one.
-    wait_until("the log is opened anew", log.exists, look=0.001)
+    wait_until("the log is opened again", log.exists, look=0.001)
     return taken.read_bytes()
 
 

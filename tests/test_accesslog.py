@@ -205,7 +205,7 @@ def test_is_opened_anew(path: Path) -> None:
         log.write(ENTRY, NOW)
         path.rename(old)
         log.reopen()
-        wait_until("the file is opened anew", path.exists)
+        wait_until("the file is opened again", path.exists)
         log.write(ENTRY, NOW)
     assert (old.read_bytes(), path.read_bytes()) == (LINE, LINE)
 
@@ -221,7 +221,7 @@ def test_cannot_be_opened_anew(path: Path, told: list[str]) -> None:
         log.write(ENTRY, NOW)
     assert old.read_bytes() == LINE
     (line,) = told
-    assert line.startswith(f"warning: {path}: the request log cannot be opened anew: Is a dir")
+    assert line.startswith(f"warning: {path}: the request log cannot be opened again: Is a dir")
     assert line.endswith("; the old file is still written")
 
 
@@ -382,7 +382,7 @@ def test_rotation_under_load(snapshot: Path, tmp_path: Path, path: Path) -> None
         while len(rotated) < 5 or not all(one.done() for one in asked):
             rotated.append(path.rename(tmp_path / f"requests.{len(rotated)}"))
             server.process.send_signal(signal.SIGUSR2)
-            wait_until("the log is opened anew", path.exists)
+            wait_until("the log is opened again", path.exists)
         for one in asked:
             one.result()
         ask(server, numbered("e", 300))

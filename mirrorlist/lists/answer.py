@@ -1,7 +1,7 @@
 """`answer_plan()`: a plan and a client in, status and headers and body out; no I/O.
 
-All lists are answered here: those that are sent, and those for when something is wrong with us.
-Clock and random source are arguments, so the same seed gives the same bytes.
+All lists are made here, those after an internal error too. Clock and random source are arguments,
+so the same seed gives the same bytes.
 """
 
 from email.utils import formatdate
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from mirrorlist.errors import QueryError
 from mirrorlist.lists import metalink
-from mirrorlist.lists import text as plain
+from mirrorlist.lists import text as text_list
 from mirrorlist.lists.choice import Order
 from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE, Place
@@ -25,7 +25,7 @@ DEFAULT_MINIMUM = 5
 
 
 class LogEntry(Struct, frozen=True):
-    """What the request log says of a resolved request for a repository."""
+    """The fields of a request log's line: a resolved request for a repository."""
 
     address: Address
     country: str
@@ -34,10 +34,10 @@ class LogEntry(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A whole answer; its body in pieces, as whoever sends it puts a head before them.
+    """A whole answer; its body is in pieces, so that HTTP's head is joined to them only once.
 
-    The log entry is None for what statistics do not count. `tier` is the one of a list's first
-    host, `country` the client's; both are for counting, and empty where there is no list.
+    `log` is None for requests that the statistics do not count. `tier` is that of a list's first
+    host, `country` is the client's; both are for counting, and empty without a list.
     """
 
     status: int
@@ -62,7 +62,7 @@ def answer_plan(
     rng: Random,
     now: float,
 ) -> Answer:
-    """Return a client's answer; with `orders` some are used again.
+    """Return a client's answer; `orders` keeps drawn orders, None draws a new one.
 
     `now` is in seconds since 1970, UTC.
     """
@@ -79,10 +79,9 @@ def answer_plan(
 
 
 def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
-    """Return the public hosts of what is asked for in the order they are stored.
+    """Return the answer after an internal error: the public hosts in stored order.
 
-    For when something is wrong with us: needs no client and no chance.
-    Source: docs/protocol.md#internal-errors.
+    Source: docs/protocol.md#internal-errors. Needs neither a client nor chance.
     """
     if isinstance(plan, Refusal):
         return _refused(plan.status, plan.text, plan.query.metalink, now)
@@ -106,9 +105,9 @@ def _listed(
         return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country)
     if plan.query.redirect:
         location = plan.location(order)
-        return Answer(302, plain.CONTENT_TYPE, (), location, log, order.tier, country)
+        return Answer(302, text_list.CONTENT_TYPE, (), location, log, order.tier, country)
     pieces = plan.mirrorlist(order, said)
-    return Answer(200, plain.CONTENT_TYPE, pieces, None, log, order.tier, country)
+    return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country)
 
 
 def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:
@@ -122,15 +121,15 @@ def _refused(
     if is_metalink:
         body = metalink.render_error(pubdate(now), text)
         return Answer(status, metalink.CONTENT_TYPE, (body,), log=log)
-    return Answer(status, plain.CONTENT_TYPE, (plain.render_error(text),), log=log)
+    return Answer(status, text_list.CONTENT_TYPE, (text_list.render_error(text),), log=log)
 
 
 def pubdate(now: float) -> str:
-    """Return a time as documents and headers say it."""
+    """Return a time in the form of documents and headers: RFC 9110's IMF-fixdate."""
     return formatdate(now, usegmt=True)
 
 
 @lru_cache(2)
 def _head(second: int) -> bytes:
-    # All documents of one second begin alike.
+    # All documents of one second begin with the same bytes.
     return metalink.head(pubdate(second))

@@ -1,12 +1,13 @@
 """Drawing: an order of hosts, a region of hosts that are drawn together, a choice cut out of it.
 
-A *region* is the hosts of all tiers of countries together, drawn by bandwidth; the tiers are cut
-out of it without changing which host stands before which, which is the same as drawing each of
-them, and so all countries of a continent share its draws. A *choice* is a region cut for one
-country, or for all countries without hosts of their own. The first host, which bears the load, is
-not the region's: it is drawn for each rendering, by a sequence that visits the hosts evenly
-(Weyl's, with the golden ratio, from a random start), so the shares are those of the bandwidths over
-few renderings too.
+A *region* is the hosts of all tiers of countries together, drawn by bandwidth. A *choice* cuts the
+tiers out of a region's draw, for one country or for all countries without hosts of their own. The
+hosts of a tier keep the order of the draw, and that is the same as drawing the tier alone: so all
+countries of a continent share the draws of one region.
+
+The first host of a list bears nearly all of its load, so it is not taken from the region's draw. It
+is chosen for each rendering by a sequence that visits the hosts evenly (Weyl's, with the golden
+ratio, from a random start): its shares are those of the bandwidths after a few renderings already.
 """
 
 from bisect import bisect_right
@@ -20,16 +21,16 @@ from msgspec import Struct
 from mirrorlist.lists.listing import Listing, ListKind, make_template
 from mirrorlist.lists.selection import Tier
 
-# Multiples of the golden ratio, less their whole parts, fill 0 to 1 as evenly as any can at every
-# length (multiplicative hashing, Knuth, The Art of Computer Programming, volume 3).
+# The fractional parts of the multiples of the golden ratio divide 0 to 1 as evenly as any sequence
+# can, however many there are (multiplicative hashing, Knuth, The Art of Computer Programming 3).
 _GOLDEN = (5**0.5 - 1) / 2
-# Roughly what they take: a choice, a host in it, a region, a host there, an order.
+# Roughly the bytes of a choice, of a host in it, of a region, of a host in that, of an order.
 _CHOICE_BYTES, _CHOSEN_BYTES = 500, 8
 _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 400, 16, 250
 
 
 class Order(Struct, frozen=True):
-    """An order of hosts, its first one's tier, and its template, which lacks but the path."""
+    """Hosts in order, the tier of the first one, and the rendered list with `PATH` in it."""
 
     hosts: list[Listing]
     template: bytes
@@ -37,7 +38,7 @@ class Order(Struct, frozen=True):
 
     @property
     def first(self) -> str:
-        """The first URL, for a redirect; there is a host."""
+        """The first URL, for a redirect; only for an order that has a host."""
         return self.hosts[0].urls[0].base
 
     @property
@@ -61,10 +62,10 @@ class Region:
     def next(self, reuse: int, rng: Random) -> list[Listing]:
         """Return an order: the last one, or every `reuse` times a new one.
 
-        As sorting by random() ** (1 / weight), largest first (Efraimidis and Spirakis 2006); the
-        logarithm keeps large weights apart. A draw costs about 0.4 us a host.
+        Drawn as `shuffle.weighted` does. A draw costs about 0.4 us a host.
         """
         if not self._left:
+            # 1.0 - random() is above 0, and so has a logarithm; random() itself may be 0.
             random = rng.random
             keys = {one: log(1.0 - random()) * one.inverse for one in self._hosts}
             self._order = sorted(keys, key=keys.__getitem__, reverse=True)
@@ -76,8 +77,9 @@ class Region:
 class Choice:
     """A region cut into tiers, for the clients of one country.
 
-    `said` is what a heading says was used; `is_global`: the nearer tiers had too few hosts that
-    count, `nearer`; `tier` is that of the first part.
+    `said` is the part of a heading that says what was used. `nearer` is how many usable hosts the
+    tiers before the global one have; `is_global` says that they were too few, so the global tier is
+    there. `tier` is the tier of the first part.
     """
 
     __slots__ = ("_firsts", "_kind", "_region", "_turn", "is_global", "nearer", "said", "tier")
@@ -93,11 +95,11 @@ class Choice:
         tier: Tier | None = None,
         nearer: int = 0,
     ) -> None:
-        """Take the parts in order; `turn`, from 0 up to 1, is where to begin."""
+        """Take the parts in order; `turn` (0 to 1) is where the sequence of first hosts begins."""
         self.said, self.is_global, self.tier, self.nearer = said, is_global, tier, nearer
         self._region = region
         self._kind = kind
-        # A host that is in none of these is in the last part.
+        # The last part needs no list of its own: it has all hosts that these leave.
         self._firsts = tuple(parts[:-1]) or tuple(parts)
         self._turn = turn
 
@@ -113,6 +115,8 @@ class Choice:
     def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
         if not self._firsts:
             return []
+        # `turn` is a point on the bandwidths laid end to end; the host there is the first. Its
+        # steps are even, so each host is first in proportion to its bandwidth.
         nearest = self._firsts[0]
         sums = list(accumulate([one.weight for one in nearest]))
         self._turn = (self._turn + _GOLDEN) % 1.0
@@ -120,6 +124,7 @@ class Choice:
         hosts: list[Listing] = []
         rest = self._region.next(reuse, rng)
         for part in map(frozenset, self._firsts):
+            # Filtering keeps the region's order within the tier.
             hosts += filter(part.__contains__, rest)
             rest = list(filterfalse(part.__contains__, rest))
         hosts.remove(first)
@@ -127,14 +132,14 @@ class Choice:
 
 
 def rendered(hosts: list[Listing], kind: ListKind, tier: Tier | None = None) -> Order:
-    """Return an order of hosts as it is."""
+    """Return hosts in the order given, with their template."""
     return Order(hosts, make_template(hosts, kind), tier)
 
 
 def before(
     near: Sequence[Listing], order: Order, kind: ListKind, tier: Tier | None = None
 ) -> Order:
-    """Return an order with some hosts, the first of them of a tier, before all others."""
+    """Return an order with the near hosts first, each host once; `tier` is that of the first."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]
     return rendered([*near, *rest], kind, tier or order.tier)

@@ -1,7 +1,7 @@
-"""A query on one catalog: all of its answers that neither the client nor chance decides.
+"""A query on one catalog: everything in its answers that depends neither on the client nor chance.
 
-Made once for each query string that clients send, and kept: a repository's clients all send the
-same one.
+A plan is made once for a query string and kept, because all clients of a repository send the same
+one.
 """
 
 from random import Random
@@ -13,7 +13,7 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.lists import metalink
-from mirrorlist.lists import text as plain
+from mirrorlist.lists import text as text_list
 from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
 from mirrorlist.lists.listing import ListKind, filling, first_lines
@@ -32,18 +32,18 @@ from mirrorlist.lists.target import find_details, find_target
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
 
-# A text list whose path is longer than this, as directories and files never are, ends after so many
-# bytes of paths: the nearest hosts.
+# "Behind a path that is over 512 characters when it is encoded, a text list ends after 128 KiB of
+# paths: the nearest hosts" (docs/protocol.md#the-target). Real directories are never that long.
 LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
-# Roughly what one takes, without its path and what stands before its hosts.
+# Roughly the bytes of a plan, without its path and the text before its hosts.
 _PLAN_BYTES = 2500
 
 
 class Refusal(Struct, frozen=True, weakref=True):
-    """What the answer to a query is instead of a list, for every client.
+    """The answer to a query instead of a list, for every client.
 
-    `is_resolved` says that the repository was found all the same, so that the request log counts
-    it; `is_unknown` that the catalog does not have the repository and arch.
+    `is_resolved` says that the repository was found, so the request log counts the request;
+    `is_unknown` says that the catalog does not have the repository and arch.
     """
 
     query: Query
@@ -59,11 +59,10 @@ class Refusal(Struct, frozen=True, weakref=True):
 
 
 class Plan:
-    """What a query asks for, found and rendered as far as it is known.
+    """A query's target, found, and the parts of its answers that all clients share, rendered.
 
-    Only what `is_repeated` is worth that its orders are kept; `is_resolved` says that it is a
-    repository that was found, so that the request log counts it. `size`: about how many bytes it
-    takes.
+    Orders are kept only for plans with `is_repeated`. `is_resolved` says that the query names a
+    repository, so the request log counts it. `size` is about how many bytes the plan takes.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Plan:
         minimum: int,
         is_repeated: bool = False,
     ) -> None:
-        """Find what is asked for; raises QueryError."""
+        """Find the target of a query; raises QueryError."""
         target = find_target(query, catalog)
         details = find_details(target, catalog) if query.metalink else ()
         path = target.path
@@ -91,12 +90,14 @@ class Plan:
             self._opening = metalink.opening(target.file or "", details)
         else:
             self._opening = target.heading.encode()
-        self._closing = plain.after_heading(query, catalog.read)
+        self._closing = text_list.after_heading(query, catalog.read)
         self._number = catalog.number_of(self._content())
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
 
     def _content(self) -> tuple[object, ...]:
-        """Return all that decides about orders, but the client and chance."""
+        """Return all that decides about orders, except client and chance: the key of a cache."""
+        # `known()` leaves out names that clients invent. `writable()` comes first: if rsync URLs
+        # cannot have the path, several protocols= lead to equal lists.
         target, wish = self.target, self.query.wish
         shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
         return (
@@ -112,40 +113,47 @@ class Plan:
     def order(
         self, client: Client, place: Place, orders: Orders | None, rng: Random
     ) -> tuple[Order, bytes]:
-        """Return an order of hosts for a client, and what a heading says was used."""
+        """Return an order of hosts for a client, and the part of a heading that says what was used.
+
+        Nearly always this is a kept order of the client's country.
+        """
         if orders is None:
             return self._drawn(client, place, rng, None)
         key = self._key(place)
         kept = orders.find(key)
         if kept is None:
+            # A query string that comes once would only drive out others.
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
             kept = self._keep(key, client, place, orders, rng)
         if self.query.wish.near and self._is_near(client, place):
             near = near_offer(self.situation(client, place))
-            # One that has no URL for this list is still told of in its heading.
+            # A near host without a URL for this list is still mentioned in the heading.
             if near.parts or near.netblock:
                 return self._near_first(near, kept, client, place, orders, rng)
         return orders.next(kept, rng), kept.said
 
     def stored_order(self) -> tuple[Order, bytes]:
-        """Return the public hosts in the order they are stored, and what a heading says was used.
+        """Return the public hosts in stored order, and the part of a heading.
 
-        For when something is wrong with us: needs no client and no chance.
+        For internal errors (docs/protocol.md#internal-errors): needs neither a client nor chance.
         """
         found = stored_offer(self.situation(NO_CLIENT, NOWHERE))
         hosts = [host for part in found.parts for host in part.hosts]
-        return of_hosts(hosts, found, self.catalog, self._kind, None), plain.used(found)
+        return of_hosts(hosts, found, self.catalog, self._kind, None), text_list.used(found)
 
     def _key(self, place: Place) -> tuple[int, object]:
-        """Return by what the choice for a place is known: countries without hosts share theirs."""
+        """Return the cache key of the choice for a client's place.
+
+        Countries without hosts of their own share one choice with all that have the same continent.
+        """
         country = place.country
         if country in self.target.carriers.by_country:
             return self._number, country
         return self._number, self.catalog.surroundings(country)
 
     def _is_near(self, client: Client, place: Place) -> bool:
-        """Return whether the near tiers may have a host: nearly always none, so found out first."""
+        """Return whether the near tiers may have a host; for nearly all clients they have none."""
         if place.asn is not None:
             carriers = self.target.carriers
             if any(host in carriers for host in self.catalog.of_asn(place.asn)):
@@ -156,7 +164,7 @@ class Plan:
         self, key: object, client: Client, place: Place, orders: Orders, rng: Random
     ) -> KeptChoice:
         found = geo_offer(self.situation(client, place))
-        said = b"" if self.query.metalink else plain.used(found)
+        said = b"" if self.query.metalink else text_list.used(found)
         return orders.add(key, found, self.catalog, self._kind, said, rng)
 
     def _drawn(
@@ -164,7 +172,7 @@ class Plan:
     ) -> tuple[Order, bytes]:
         found = offer(self.situation(client, place))
         order = drawn(found, self.catalog, self._kind, rng, orders)
-        return order, plain.used(found)
+        return order, text_list.used(found)
 
     def _near_first(
         self,
@@ -175,19 +183,20 @@ class Plan:
         orders: Orders,
         rng: Random,
     ) -> tuple[Order, bytes]:
-        """Return an order for a client near some hosts: few clients, so none is kept."""
+        """Return an order for a client near some hosts; it is not kept, because these are few."""
         if kept.choice.is_global and not self._is_too_few(near, kept.choice):
-            # With the near hosts there may be enough without that tier.
+            # With the near hosts there may be enough hosts without the global tier, which the kept
+            # choice has: walk all tiers.
             return self._drawn(client, place, rng, orders)
         hosts = draw(near, self.catalog.weights, rng)
         listings = orders.listings(hosts, near, self.catalog)
         order = before(listings, orders.next(kept, rng), self._kind, near.first)
-        return order, plain.used(near) + kept.said
+        return order, text_list.used(near) + kept.said
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
-        """Return whether there are certainly too few hosts before the global tier.
+        """Return whether the tiers before the global one certainly have too few hosts.
 
-        A host may be in both, so there may be too few all the same.
+        A host may be in both and is counted twice here, so False does not mean enough.
         """
         return choice.nearer + near.nearer < max(1, self._minimum)
 
@@ -196,29 +205,29 @@ class Plan:
         return why_nothing(self.situation(client, place))
 
     def metalink(self, order: Order) -> tuple[bytes, ...]:
-        """Return the document of an order, but for the lines that say when it was made."""
+        """Return the document of an order, except for the first lines, which have the time."""
         return self._opening, self._path.of(order.template), metalink.CLOSING
 
     def mirrorlist(self, order: Order, said: bytes) -> tuple[bytes, ...]:
-        """Return the text list of an order; `said` is what a heading says was used."""
+        """Return the text list of an order; `said` is the part of the heading of its order."""
         template = order.template
         if self._most_lines:
             template = first_lines(template, self._most_lines)
         return self._opening, said, self._closing, self._path.of(template)
 
     def location(self, order: Order) -> str:
-        """Return where a redirect leads; the order has a host."""
+        """Return the URL that a redirect leads to; the order must have a host."""
         return quote(order.first + self.target.path.encoded, safe=URL_SAFE)
 
     def situation(self, client: Client, place: Place) -> Situation:
-        """Return all that decides about a client's order, but chance."""
+        """Return everything that decides about a client's order, except chance."""
         return Situation(self.query, client, place, self.target, self.catalog, self._minimum)
 
 
 def make_plan(
     query: Query, catalog: Catalog, minimum: int, is_repeated: bool = False
 ) -> Plan | Refusal:
-    """Return what is known of a query; a client's mistake is a value too."""
+    """Return the plan of a query, or the refusal of a client's mistake: a value, not an error."""
     try:
         return Plan(query, catalog, minimum, is_repeated)
     except QueryError as error:

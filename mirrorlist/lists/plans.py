@@ -5,14 +5,14 @@ from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.request.query import parse_query
 
-# Plans that are kept: each repository has one or two.
+# For all plans that are kept; each repository has one or two.
 PLANS_BYTES = 8 << 20
 MOST_ASKED = 16_384
 _KEPT_QUERY_BYTES = 512
 
 
 class Plans:
-    """What is known of query strings on the catalog in use, bounded in bytes."""
+    """The plans of query strings on the catalog in use, bounded in bytes."""
 
     def __init__(self, minimum: int) -> None:
         """Take how many hosts are enough without the global tier."""
@@ -30,35 +30,35 @@ class Plans:
 
     @property
     def kept(self) -> list[Plan | Refusal]:
-        """Those that are kept of the catalog in use."""
+        """The plans and refusals that are kept of the catalog in use."""
         return [*self._kept.values()]
 
     @property
     def retired(self) -> int:
-        """How many of the last catalog wait for `forget`."""
+        """How many plans of the last catalog wait for `forget`."""
         return len(self._retired)
 
     @property
     def remembered(self) -> int:
-        """How many query strings are known to have come once; their numbers are remembered."""
+        """How many query strings are remembered as asked once, by their hashes."""
         return len(self._asked) + len(self._asked_before)
 
     def find(self, catalog: Catalog, is_metalink: bool, raw_query: bytes) -> Plan | Refusal:
-        """Return what a query string asks of a catalog; raises BadQuery."""
+        """Return the plan of a query string on a catalog, or its refusal; raises BadQuery."""
         if self._catalog is not catalog:
             # Freeing the old plans takes milliseconds, so `forget` does it in another thread.
             self._retired, self._kept, self._catalog = self._kept, _nothing(), catalog
         key = is_metalink, raw_query
-        # Nearly always it is among the young ones.
+        # Nearly always the plan is among the young ones: a single look into a dictionary.
         return self._kept.young.get(key) or self._kept.find(key) or self._make(catalog, key)
 
     def forget(self) -> None:
-        """Let go of what was known of the last catalog; to be called by another thread."""
+        """Free the plans of the last catalog; to be called by another thread."""
         retired, self._retired = self._retired, _nothing()
         retired.let_go()
 
     def clear(self) -> None:
-        """Keep no plan."""
+        """Drop all plans."""
         self._kept.clear()
 
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
@@ -71,7 +71,8 @@ class Plans:
         return self._kept.keep(key, plan) if is_repeated else plan
 
     def _was_asked(self, key: tuple[bool, bytes]) -> bool:
-        """Return whether a query string came lately: one that comes once only is not kept."""
+        """Return whether a query string was seen recently; only its second request is kept."""
+        # So clients cannot fill the memory with plans by inventing query strings.
         if len(self._asked) >= MOST_ASKED // 2:
             self._asked_before, self._asked = self._asked, set()
         asked = hash(key)

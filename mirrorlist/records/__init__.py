@@ -1,4 +1,4 @@
-"""What a worker writes down while it answers: the request log, counters, and how it is itself.
+"""A worker's records while it answers: the request log, counters, and the worker's own state.
 
-Recording never waits for a disk, a lock or another process. The records are read in `status`.
+Recording never waits for a disk, a lock or another process. The room `status` reads the records.
 """

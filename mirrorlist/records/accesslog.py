@@ -1,7 +1,7 @@
 """The request log that MirrorManager's statistics read: one line a resolved request.
 
-A worker collects its lines, and a thread of it writes them: no answer waits for a disk or for
-somebody who reads a pipe. Lines are collected up to a limit; beyond it they are lost, and counted.
+A worker collects its lines, and one of its threads writes them: no answer waits for a disk or for
+the reader of a pipe. Lines are collected up to a limit; beyond it they are lost, and counted.
 """
 
 import sys
@@ -19,15 +19,15 @@ from mirrorlist.records.logfile import STANDARD_OUTPUT, LogFile, first_and_last
 from mirrorlist.records.logline import MakeLine, begins_a_line, make_line_maker
 
 MOST_QUEUED = 8 << 20
-"""How many bytes of lines a worker collects at most."""
+"""A worker collects at most this many bytes of lines."""
 
 _FLUSH_SECONDS = 1.0
 # A batch beyond the limit of bytes is written before its second is over. A batch has no more
 # lines than can be joined in half a millisecond, in which the worker's loop waits for the GIL.
 _BATCH_BYTES, _BATCH_LINES = 256 << 10, 8192
-# At the stop: somebody who does not read a pipe is waited for so long.
+# At the end a worker waits this long for a reader that does not read its pipe.
 _CLOSE_SECONDS = 3.0
-# A write that takes longer, as to a disk of another machine that is gone, is an outage too.
+# A write that takes longer is an outage too: for example to a network disk that is gone.
 STUCK_SECONDS = 5.0
 
 
@@ -57,15 +57,15 @@ class AccessLog:
         self._make_line = make_line or make_line_maker("classic", "full")
         self._say = safely(tell or _tell)
         self._lines: list[str] = []
-        # Each written by one thread only, the one that answers and the one that writes.
+        # Each number is written by one thread only: the one that answers, or the one that writes.
         self._collected = self._taken = 0
         self._mark = _BATCH_BYTES
         self._lost_seen = 0
-        # None: there is no outage.
+        # The lines lost in the present outage; None without an outage.
         self._outage_lost: int | None = None
         self._wishes: SimpleQueue[_Wish] = SimpleQueue()
         self._writing = threading.Lock()
-        # When the write under way began, on the monotonic clock.
+        # The time when the write under way began, on the monotonic clock.
         self._began: float | None = None
         self._has_thread, self._ended = False, threading.Event()
         _refuse_foreign(path)
@@ -96,7 +96,7 @@ class AccessLog:
 
     def start(self, threads: Threads | None = None) -> None:
         """Begin to write each second, in a thread; after a fork, which no thread survives."""
-        # If it cannot be opened, whoever writes the first line will say so.
+        # An error of this opening is reported when the first line is written.
         with suppress(OSError):
             self._file.reopen()
         (threads or Threads(self._say)).go_on("request log", self._step)
@@ -111,20 +111,20 @@ class AccessLog:
             self._begin_outage("the disk does not answer")
 
     def reopen(self) -> None:
-        """Wish that what is collected be written and the file then opened anew; never waits.
+        """Ask the thread to write the collected lines and then open the file again; never waits.
 
         May be called in a signal handler.
         """
         self._wishes.put(_Wish.REOPEN)
 
     def close(self) -> None:
-        """Write what is collected; what cannot be written within 3 s is lost."""
+        """Write the collected lines; lines that cannot be written within 3 s are lost."""
         if self._has_thread:
             self._wishes.put(_Wish.END)
             self._ended.wait(_CLOSE_SECONDS)
         else:
             self.flush()
-        # From now on whatever comes is lost.
+        # All lines from now on are lost.
         self._mark = -1
         if self._lines:
             self.lost += len(self._lines)
@@ -132,7 +132,7 @@ class AccessLog:
                       f" {len(self._lines)}")  # fmt: skip
 
     def flush(self) -> None:
-        """Write what is collected, now, and wait for it."""
+        """Write the collected lines at once, and wait until they are written."""
         with self._writing:
             try:
                 error = self._flush()
@@ -150,7 +150,7 @@ class AccessLog:
         return self._collected - self._taken >= self._mark
 
     def _step(self) -> bool:
-        """Do what is wished next; returns whether it is the end."""
+        """Do the next thing that was asked for; returns whether it is the end."""
         self._has_thread = True
         wish = self._next_wish()
         try:
@@ -172,7 +172,8 @@ class AccessLog:
         """Write batches until no line is left; return why one could not be written."""
         error = None
         while error is None and (count := min(len(self._lines), _BATCH_LINES)):
-            # Only its end grows meanwhile, so what is read here is what is taken away.
+            # The other thread only appends meanwhile, so the lines that are read here are the
+            # lines that are deleted.
             batch = "".join(self._lines[:count]).encode("ascii", "replace")
             self._began = time.monotonic()
             size, error = self._file.append(batch)
@@ -184,7 +185,7 @@ class AccessLog:
         return error
 
     def _report(self, error: OSError | None) -> None:
-        """Tell of the begin and the end of an outage, once each."""
+        """Report the beginning and the end of an outage, once each."""
         lost, self._lost_seen = self.lost - self._lost_seen, self.lost
         if error or lost:
             too_fast = "lines come faster than it takes them"
@@ -206,19 +207,19 @@ class AccessLog:
             self._file.reopen()
         except OSError as error:
             self._say(
-                f"warning: {self._file.name}: the request log cannot be opened anew:"
+                f"warning: {self._file.name}: the request log cannot be opened again:"
                 f" {error.strerror}; the old file is still written"
             )
 
 
 def _refuse_foreign(path: str) -> None:
-    """Raise StartError for a file that is somebody's, but not a log: lines would spoil it."""
+    """Raise StartError for a file that is not a log, because lines would spoil it."""
     if path == STANDARD_OUTPUT:
         return
     try:
         first, last = first_and_last(path)
     except OSError:
-        # It is not there yet; or it may be written and not read, as a log may be.
+        # The file is not there yet; or this user may write it but not read it, as with some logs.
         return
     if (first or last) and not begins_a_line(first) and not begins_a_line(last):
         raise StartError(

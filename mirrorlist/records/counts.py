@@ -1,10 +1,10 @@
-"""What all workers have counted, in memory that they share: no lock, no message, no file.
+"""The counters of all workers, in shared memory: no lock, no message, no file.
 
-Each process counts in a slot of its own, so none waits for another; whoever asks adds the slots
-up. A slot stays as it is when its process dies, and the next one goes on in it: a total never
+Each process counts in a slot of its own, so it never waits for another one; readers add the slots
+up. When a process dies, its slot stays as it is and the next process counts on in it: a total never
 falls. Each row of the labels below stands for a cell; a list costs two additions, one for its
-labels and one for the client's country. Behind its counters a slot has a place for the notice of
-its process (`blackboard`), which ends with the process.
+labels and one for the client's country. Behind its counters a slot has room for the notice of its
+process (`blackboard`), which ends with the process.
 """
 
 import fcntl
@@ -29,20 +29,20 @@ ENDPOINTS = (
 STATUSES = ("200", "302", "400", "404", "405", "408", "414", "431", "500", "503", "other")
 NO_TIER = "none"
 TIERS = (*(str(tier).lower().replace(" ", "_") for tier in Tier), NO_TIER)
-"""The first tier of a list that has hosts; `none` for one without and for all that is no list."""
+"""The first tier of a list that has hosts; `none` for an answer without hosts."""
 
 OTHER_COUNTRY = "other"
 COUNTRIES = (*(a + b for a in ascii_uppercase for b in ascii_uppercase), OTHER_COUNTRY)
-"""Of the clients of lists; `other` is for unknown ones and for all that are not two letters."""
+"""The countries of clients of lists; `other` is for unknown ones and odd codes."""
 
 BOUNDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
-"""Up to how many seconds an answer takes in each class of time; the last class has no bound."""
+"""The upper bounds of the classes of time, in seconds; the last class has no bound."""
 
 RequestLabels = tuple[str, str, str]
 
 
 class Count(IntEnum):
-    """What else is counted; it only grows."""
+    """Everything else that is counted; these numbers only grow."""
 
     UNKNOWN_REPOSITORIES = 0
     LOG_LINES_WRITTEN = 1
@@ -57,7 +57,7 @@ class Count(IntEnum):
 
 
 class Level(IntEnum):
-    """What rises and falls, the sum over the processes; a new one in a slot begins with 0."""
+    """Numbers that rise and fall, added up over the processes; a new process begins with 0."""
 
     LOG_QUEUED_BYTES = 0
     LOG_OUTAGES = 1
@@ -73,12 +73,12 @@ _NANOSECONDS = _TIMES + len(BOUNDS) + 1
 _COUNTS = _NANOSECONDS + 1
 _LEVELS = _COUNTS + len(Count)
 _COUNTRIES = _LEVELS + len(Level)
-# Not added up: the process, its last beat, and its notice.
+# Not added up: the process id, its last beat, and its notice.
 _PROCESS = _COUNTRIES + len(COUNTRIES)
 _BEAT = _PROCESS + 1
 _NOTICE = _BEAT + 1
 _CELLS = _NOTICE + NOTICE_CELLS
-# Where a list with a status and a first tier is counted, but for its endpoint.
+# The cell for a list's status and first tier, to which that of its endpoint is added.
 _LIST_OF = {
     (status, tier): at * len(TIERS) + index
     for status, at in _STATUS_OF.items()
@@ -101,7 +101,7 @@ class Totals(Struct, frozen=True):
 
 
 class Slot:
-    """What one process has in the shared memory: its counters, its beat and its notice."""
+    """One process's part of the shared memory: its counters, its beat and its notice."""
 
     def __init__(
         self,
@@ -109,9 +109,10 @@ class Slot:
         common: memoryview | None = None,
         number: int | None = None,
     ) -> None:
-        """Take the cells, which nobody else writes, and those that all share; without, its own.
+        """Take the cells, which no other process writes, and those that all share.
 
-        `number` is its place among those that are added up. `notice` tells how the process is.
+        Without cells it makes its own. `number` is its index among the slots that are added up.
+        `notice` is the process's report of itself.
         """
         self.number = number
         self._cells = _own(_CELLS) if cells is None else cells
@@ -134,33 +135,33 @@ class Slot:
             cells[_COUNTRY_OF.get(country, _OTHER)] += 1
 
     def add_request(self, endpoint: int, status: int, tier: Tier | None) -> None:
-        """Count a request; `endpoint` is its place in ENDPOINTS (`endpoint_index`).
+        """Count a request; `endpoint` is its index in ENDPOINTS (`endpoint_index`).
 
-        A status that is none of STATUSES counts as `other`. Takes about 0.2 us.
+        A status that is not in STATUSES counts as `other`. Takes about 0.2 us.
         """
         kind = endpoint * len(STATUSES) + _STATUS_OF.get(status, len(STATUSES) - 1)
         self._cells[kind * len(TIERS) + _TIER_OF[tier]] += 1
 
     def add_time(self, nanoseconds: int) -> None:
-        """Count how long an answer took."""
+        """Count an answer's time."""
         self._cells[_TIMES + bisect_left(_BOUNDS, nanoseconds)] += 1
         self._cells[_NANOSECONDS] += nanoseconds
 
     def add(self, count: Count, more: int = 1) -> None:
-        """Count something that happened, perhaps several times."""
+        """Count an event, or several."""
         self._cells[_COUNTS + count] += more
 
     def set(self, level: Level, value: int) -> None:
-        """Say how much there is of something in this process."""
+        """Set a number of this process that rises and falls."""
         self._cells[_LEVELS + level] = value
 
     def begin(self, process: int, now: float) -> None:
-        """Tell which process this is, and that it is there."""
+        """Write the process's id and its first beat."""
         self._cells[_PROCESS] = process
         self.beat(now)
 
     def beat(self, now: float) -> None:
-        """Tell that this process still answers; `now` is in seconds of the monotonic clock."""
+        """Write that this process still answers; `now` is in seconds of the monotonic clock."""
         self._cells[_BEAT] = int(now * 1000)
 
 
@@ -170,11 +171,11 @@ class Counts:
     def __init__(self, processes: int) -> None:
         """Make a slot for each of the processes that count at the same time."""
         self._claimed = processes
-        # Beyond those that are claimed, one for the supervisor and one for the process beside.
+        # Two more than are claimed: for the supervisor and for the admin process.
         self._slots = processes + 2
-        # After the slots: whether the server ends.
+        # One more cell behind the slots says whether the server ends.
         size = (self._slots * _CELLS + 1) * CELL_BYTES
-        # A file without a name, as a file has locks that end with whoever holds them.
+        # A file without a name, because locks on a file end with the process that holds them.
         self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
         os.ftruncate(self._file, size)
         self._cells = memoryview(mmap.mmap(self._file, size)).cast("Q")
@@ -182,10 +183,11 @@ class Counts:
     def claim(self) -> Slot:
         """Return a slot that is this process's until it ends; it goes on from its last owner.
 
-        To be called once in a process. Where all slots are taken it is one that nobody adds up.
+        To be called once in a process. If all slots are taken, it is one that is not added up.
         """
         for number in range(self._claimed):
-            # Freed by the kernel when the process ends, even by kill -9; a fork has it not.
+            # The kernel releases the lock when the process ends, even after kill -9; forked
+            # children do not inherit it.
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except OSError:
@@ -205,7 +207,7 @@ class Counts:
 
     @property
     def admin_process(self) -> Slot:
-        """The slot of the process beside the workers."""
+        """The slot of the admin process."""
         return self._slot(self._claimed + 1)
 
     def _slot(self, number: int) -> Slot:
@@ -213,15 +215,15 @@ class Counts:
         return Slot(cells, self._cells[self._slots * _CELLS :], number)
 
     def beats(self) -> dict[int, float]:
-        """Return when each process that claimed a slot last told that it answers.
+        """Return the time of the last beat of each process that claimed a slot.
 
-        In seconds of the monotonic clock; the dead ones' last beats are among them.
+        In seconds of the monotonic clock; the last beats of dead processes are among them.
         """
         slots = (self._cells[at * _CELLS : (at + 1) * _CELLS] for at in range(self._claimed))
         return {slot[_PROCESS]: slot[_BEAT] / 1000 for slot in slots if slot[_PROCESS]}
 
     def drain(self) -> None:
-        """Tell all processes that the server has begun to end."""
+        """Let all processes know that the server has begun to end."""
         self._cells[self._slots * _CELLS] = 1
 
     @property
@@ -230,7 +232,7 @@ class Counts:
         return bool(self._cells[self._slots * _CELLS])
 
     def notices(self) -> list[bytes]:
-        """Return what each process wrote about itself; those of the dead are among them."""
+        """Return the notice of each process; those of dead processes are among them."""
         slots = (self._slot(number) for number in range(self._claimed))
         return [text for slot in slots if (text := slot.notice.read())]
 
@@ -258,7 +260,7 @@ def _own(cells: int) -> memoryview:
 
 
 def endpoint_index(path: str) -> int:
-    """Return the place in ENDPOINTS of a request's path, under any prefix."""
+    """Return the index in ENDPOINTS of a request's path, under any prefix."""
     last = path.rpartition("/")[2]
     if path.startswith("/health/"):
         last = "health"

@@ -1,20 +1,21 @@
-"""Whether workers still answer: each worker's event loop tells once a second that it runs.
+"""Whether workers still answer: each worker's event loop writes a beat once a second.
 
-Whoever looks from outside counts its own looks and compares no clocks: a machine that was asleep,
-a container that was frozen, or a clock that was set makes nobody look dead.
+The observer adds up the time between its own checks, and does not compare a beat with a clock. So a
+machine that was asleep, a container that was frozen, or a clock that was set makes no worker look
+dead.
 """
 
 import time
 from collections.abc import Callable, Mapping
 
 HUNG_SECONDS = 60.0
-"""After how long without a beat a worker is killed, so that another takes its place."""
+"""A worker is killed and replaced after these seconds without a beat."""
 
 BEAT_SECONDS = 1.0
 
 
 class HeartbeatMonitor:
-    """Sees for how long each worker has been silent, as long as somebody looks."""
+    """Measures how long each worker has been silent, over the checks that are made."""
 
     def __init__(
         self,
@@ -23,9 +24,10 @@ class HeartbeatMonitor:
         hung_seconds: float = HUNG_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take where to read the last beats, how often somebody looks, and when that is too long.
+        """Take the last beats, the seconds between two checks, and those that are too long.
 
-        What lies between two looks counts at most twice what should: we may have been stopped too.
+        The time between two checks counts as at most twice these seconds, because this process may
+        have been stopped itself.
         """
         self._beats, self._clock = beats, clock
         self._most, self._hung_seconds = 2 * look_seconds, hung_seconds
@@ -33,7 +35,7 @@ class HeartbeatMonitor:
         self._seen: dict[int, tuple[float, float]] = {}
 
     def hung(self) -> list[int]:
-        """Look, and return the processes that have been silent for too long."""
+        """Check all workers, and return the processes that have been silent for too long."""
         now = self._clock()
         passed, self._looked = min(self._most, now - self._looked), now
         before, self._seen = self._seen, {}

@@ -17,14 +17,14 @@ from contextlib import contextmanager, suppress
 from mirrorlist.process.outlet import Outlet
 
 STANDARD_OUTPUT = "-"
-# How long a pipe may be full before it is given up for now.
+# A pipe may be full for this long before writing is given up for now.
 PATIENCE_SECONDS = 1.0
-# A worker that was stopped while it writes may have the lock; the others go on without it.
+# A worker that was stopped while writing may hold the lock; the others go on without it.
 _LOCK_SECONDS, _LOCK_LOOK_SECONDS = 1.0, 0.005
-# The statistics may run as somebody else; the umask or logrotate's `create` narrow it.
+# The statistics may run as another user; the umask or logrotate's `create` narrow this mode.
 _MODE = 0o644
 
-# No line of ours is longer, whatever a client asks for.
+# No line of the request log is longer, whatever a client asks for.
 _LINE_BYTES = 64 << 10
 
 _FLAGS = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
@@ -33,7 +33,7 @@ Appended = tuple[int, OSError | None]
 
 
 class LogFile:
-    """Appends whole lines, so that nobody reads half of one, though others append too."""
+    """Appends whole lines: a reader never sees half a line, though several processes append."""
 
     def __init__(self, path: str) -> None:
         """Take a path, or `-` for standard output; raises OSError if it cannot be written.
@@ -43,10 +43,10 @@ class LogFile:
         """
         self._path = path
         self._file = -1
-        # The end of a line that a stream has the beginning of.
+        # The rest of a line whose beginning a stream has taken already.
         self._rest = b""
         self._is_regular = False
-        # A file without a name, which those that are forked have too.
+        # A file without a name, which forked processes share.
         self._lock = os.memfd_create("mirrorlist-log", os.MFD_CLOEXEC)
         self._outlet: Outlet | None = None
         if path == STANDARD_OUTPUT:
@@ -57,11 +57,11 @@ class LogFile:
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """The name of the file in messages."""
         return "standard output" if self._path == STANDARD_OUTPUT else self._path
 
     def reopen(self) -> None:
-        """Open what the path leads to now; raises OSError, and then the old file stays."""
+        """Open the path again; raises OSError, and then the old file stays in use."""
         if self._path != STANDARD_OUTPUT:
             file = _open(self._path)
             self.close()
@@ -75,7 +75,7 @@ class LogFile:
             self._file = -1
 
     def append(self, lines: bytes) -> Appended:
-        """Append whole lines; returns how many bytes were, again whole lines, and why not all."""
+        """Append whole lines; returns the bytes of the lines that were written, and an error."""
         try:
             if self._file < 0:
                 self.reopen()
@@ -84,7 +84,7 @@ class LogFile:
         return self._append(lines) if self._is_regular else self._send(lines)
 
     def _append(self, lines: bytes) -> Appended:
-        """Append by one write, as a rule, or take back what is no whole line on a full disk."""
+        """Append by one write, as a rule; on a full disk take back the last line if it is cut."""
         left, written = memoryview(lines), 0
         with _locked(self._lock):
             try:
@@ -99,7 +99,7 @@ class LogFile:
     def _take_back(self, size: int) -> None:
         with suppress(OSError):
             end = os.lseek(self._file, 0, os.SEEK_CUR)
-            # Otherwise somebody who knows no lock has truncated the file or appended to it.
+            # Otherwise a program without this lock has truncated the file or appended to it.
             if size and os.fstat(self._file).st_size == end:
                 os.ftruncate(self._file, end - size)
 
@@ -124,21 +124,21 @@ class LogFile:
         poll = select.poll()
         poll.register(self._file, select.POLLOUT)
         while poll.poll(PATIENCE_SECONDS * 1000):
-            # Another worker may have taken the room that there was.
+            # Another worker may have filled the pipe since the poll.
             with suppress(BlockingIOError):
                 return self._outlet.push(piece) if self._outlet else os.write(self._file, piece)
         raise OSError(errno.EAGAIN, "nobody reads it")
 
 
 def first_and_last(path: str) -> tuple[bytes, bytes]:
-    """Return how the first and the last line of a file begin; nothing if it has no bytes.
+    """Return the beginnings of a file's first and last line; empty for an empty file.
 
-    Raises OSError. What is no regular file has no bytes here, as reading would take them away.
+    Raises OSError. A pipe or a device counts as empty, because reading would take bytes away.
     """
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return b"", b""
-        # Somebody who truncates it under a writer that does not append leaves zeros.
+        # Truncating a file under a writer that does not append leaves zeros in it.
         first = file.read(_LINE_BYTES).lstrip(b"\0\n")
         file.seek(max(0, os.fstat(file.fileno()).st_size - _LINE_BYTES))
         last = file.read(_LINE_BYTES).rstrip(b"\n").rpartition(b"\n")[2].lstrip(b"\0")
@@ -151,7 +151,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def _open(path: str) -> int:
     """Open a file for appending without ever waiting; raises OSError."""
-    # A pipe that is opened for reading as well needs no reader yet, and never breaks.
+    # A pipe that is opened for reading too needs no other reader yet, and never breaks.
     is_pipe = os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
     return os.open(path, _FLAGS | (os.O_RDWR if is_pipe else os.O_WRONLY), _MODE)
 

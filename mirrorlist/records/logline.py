@@ -1,7 +1,7 @@
 """A line of the request log: MirrorManager's, or JSON.
 
-Source: docs/protocol.md#the-request-log. A line is made for each request, so whatever many have
-in common is kept: the day or second, and the names of repository and arch.
+Source: docs/protocol.md#the-request-log. A line is made for each request, so the parts that many
+lines share are kept: the day or second, and the names of repository and arch.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ FORMATS = ("classic", "json")
 ADDRESSES = ("full", "cut", "none")
 
 _DAY_SECONDS = 86400
-# What MirrorManager's statistics and `replay` can read where an address is left out.
+# Stands for an address that is left out; MirrorManager's statistics and `replay` can read it.
 _NO_ADDRESS = "0.0.0.0"
 # A site's network: RFC 6177 for IPv6. What 6to4 appends to its 16 bits is an IPv4 address.
 _KEPT_BITS, _KEPT_BITS_6, _KEPT_BITS_6TO4 = 24, 48, 16 + 24
@@ -35,7 +35,7 @@ Show = Callable[[Address], str]
 
 
 def make_line_maker(kind: str, addresses: str) -> MakeLine:
-    """Return what makes lines; `kind` is one of FORMATS, `addresses` one of ADDRESSES."""
+    """Return the function that makes lines, by one of FORMATS and one of ADDRESSES."""
     show = {"full": Address.__str__, "cut": cut_text, "none": _nothing}[addresses]
     if kind == "classic":
         return _Classic(show).line
@@ -92,7 +92,7 @@ class _Json:
         return f"{self._begin}{address}{country}{_json_names(entry.repo, entry.arch)}"
 
 
-# Beside path= a repository's name is whatever the client wrote.
+# Beside path= the names of repository and arch are any text that the client wrote.
 @lru_cache(_KEPT_NAMES)
 def _classic_names(repo: str, arch: str) -> str:
     return f"; REPO: {echo(repo)}; ARCH: {echo(arch)}\n"
@@ -100,7 +100,7 @@ def _classic_names(repo: str, arch: str) -> str:
 
 @lru_cache(_KEPT_NAMES)
 def _json_names(repo: str, arch: str) -> str:
-    # What is echoed holds nothing that JSON would escape.
+    # `echo()` leaves no character that JSON would escape.
     return f',"repo":"{echo(repo)}","arch":"{echo(arch)}"}}\n'
 
 

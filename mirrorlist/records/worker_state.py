@@ -1,4 +1,4 @@
-"""What a worker says of itself: which snapshot and GeoIP data it serves, and what it refused."""
+"""A worker's report of itself: the snapshot and GeoIP data that it serves, and refused files."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from mirrorlist.request.geo import Geo
 MOST_REFUSALS = 5
 MOST_TEXT_BYTES = 240
 SILENT_SECONDS = 10.0
-"""After how long without a beat a worker does not answer."""
+"""A worker counts as silent after these seconds without a beat."""
 
 
 class ServedFile(StrEnum):
@@ -29,28 +29,28 @@ class Served(Struct, frozen=True):
     """A snapshot in use; times in seconds since 1970, UTC."""
 
     id: str
-    """Which snapshot."""
+    """The snapshot's id."""
     format: str
     """The version of its format."""
     built: int
-    """When its file was written."""
+    """The time when its file was written."""
     read: int
-    """When its database was read."""
+    """The time when its database was read."""
     hosts: int
     """How many hosts it has."""
     directories: int
-    """How many directories."""
+    """How many directories it has."""
     repositories: int
-    """How many repositories."""
+    """How many repositories it has."""
 
 
 class RefusedFile(Struct, frozen=True):
-    """A file that was not taken into use; it stands until one of its kind is."""
+    """A file that was not taken into use; it is reported until a good file of its kind comes."""
 
     at: float
-    """When it was refused."""
+    """The time when it was refused."""
     source: ServedFile
-    """What it would have replaced."""
+    """The kind of file: `snapshot` or `geoip`."""
     reason: str
     """Why it was refused."""
     stands: bool = True
@@ -58,45 +58,44 @@ class RefusedFile(Struct, frozen=True):
 
 
 class WorkerState(Struct, frozen=True):
-    """What a worker serves; times in seconds since 1970, UTC; the newest refusal comes first.
+    """A worker and the data that it serves; times in seconds since 1970, UTC.
 
-    `geoip_built` is None where that is unknown; `taken` is when the snapshot was taken into use.
-    `silent` is what others see: for how many seconds its event loop has not told that it runs.
+    The newest refusal comes first. `silent` is not the worker's word, but seen by the reader.
     """
 
     process: int
     """Its process id."""
     started: float
-    """When it started."""
+    """The time when it started."""
     snapshot: Served
     taken: float
-    """When it took the snapshot into use."""
+    """The time when it took the snapshot into use."""
     geoip: str
     """The GeoIP data in use."""
     geoip_built: int | None
-    """When they were built; null where that is unknown."""
+    """The time when they were built; null if it is unknown."""
     swaps: int = 0
     """How many snapshots it has taken into use while serving."""
     refusals: tuple[RefusedFile, ...] = ()
     silent: float = 0.0
-    """For how many seconds its event loop has not told that it runs."""
+    """The seconds since the last beat of its event loop."""
 
     @property
     def is_silent(self) -> bool:
-        """Whether it answers nobody: it hangs or was stopped."""
+        """Whether the worker does not answer: it hangs or was stopped."""
         return self.silent > SILENT_SECONDS
 
 
 class WorkerReport:
-    """Tells, in a worker's slot, how the worker is; whoever swaps files calls it."""
+    """Writes a worker's state into its slot; the code that swaps files calls it."""
 
     def __init__(self, slot: Slot, catalog: Catalog, geo: Geo, now: float) -> None:
-        """Tell what the worker begins with; `now` is in seconds since 1970, UTC."""
+        """Report the data that the worker begins with; `now` is in seconds since 1970, UTC."""
         self._slot = slot
         self._tell(WorkerState(os.getpid(), now, served(catalog), now, _cut(geo.name), geo.built))
 
     def swapped(self, catalog: Catalog, now: float) -> None:
-        """Tell, and count, that another snapshot was taken into use."""
+        """Report and count a snapshot that was taken into use."""
         self._slot.add(Count.SWAPS)
         self._change(
             ServedFile.SNAPSHOT,
@@ -106,15 +105,15 @@ class WorkerReport:
         )
 
     def swapped_geoip(self, geo: Geo) -> None:
-        """Tell that other GeoIP data were taken into use."""
+        """Report GeoIP data that were taken into use."""
         self._change(ServedFile.GEOIP, geoip=_cut(geo.name), geoip_built=geo.built)
 
     def settled(self, source: ServedFile) -> None:
-        """Tell that the file of a source is once more the one in use."""
+        """Report that the file of a source is again the one in use."""
         self._change(source)
 
     def refused(self, source: ServedFile, reason: str, now: float) -> None:
-        """Tell, and count, that a file was refused, and why; what was before it goes on."""
+        """Report and count a refused file with the reason; the file before it stays in use."""
         self._slot.add(Count.SWAPS_REFUSED)
         latest = RefusedFile(now, source, _cut(reason))
         refusals = (latest, *self.state.refusals)[:MOST_REFUSALS]
@@ -133,7 +132,7 @@ class WorkerReport:
 
 
 def worker_states(counts: Counts, clock: Callable[[], float] = time.monotonic) -> list[WorkerState]:
-    """Return how the workers that live say they are, and for how long they have been silent."""
+    """Return the states of the workers that live, and for how long each has been silent."""
     states = []
     now, beats = clock(), counts.beats()
     for text in counts.notices():
@@ -148,7 +147,7 @@ def worker_states(counts: Counts, clock: Callable[[], float] = time.monotonic) -
 
 
 def served(catalog: Catalog) -> Served:
-    """Return what is said of a catalog in use."""
+    """Return the report of a catalog in use."""
     snapshot = catalog.snapshot
     return Served(
         snapshot.id,
@@ -162,7 +161,7 @@ def served(catalog: Catalog) -> Served:
 
 
 def _cut(text: str) -> str:
-    # The room for all that a worker says is bounded.
+    # The memory for a worker's notice is bounded.
     return text.encode(errors="replace")[:MOST_TEXT_BYTES].decode(errors="ignore")
 
 
