@@ -1,5 +1,5 @@
-"""What operators see: health, metrics and status of a server or a watch, on a port of their own.
+"""The pages for operators: health, metrics and status of a server or a watch, on their own port.
 
-This room only reads what others recorded. A failure here never reaches a client that asks for a
-list, and nothing below this room imports it.
+This room only reads the records of others. A failure here never reaches a client that asks for a
+list, and no room below imports this one.
 """

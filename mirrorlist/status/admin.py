@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Reply(NamedTuple):
-    """What a page is."""
+    """An answer of the admin listener."""
 
     status: int
     body: bytes
@@ -60,8 +60,8 @@ A client that says it takes HTML gets the page with `.html` behind its path, if 
 def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
     """Listen on the address that was given, or on the default; `none` is no listener.
 
-    An address that was given and cannot be had raises StartError; for the default it is one
-    warning, and no listener.
+    If a given address cannot be used, StartError is raised; if the default cannot be used, there is
+    one warning, and no listener.
     """
     if given == NOWHERE:
         return None
@@ -101,7 +101,7 @@ class Admin:
     def _run(self) -> bool:
         """Answer until the stop; after an error the next call begins with a new event loop."""
         self._server = server = _AdminServer(self._config(), self._listener)
-        # Looked at once the server is there: `stop` says it first, and then ends the server.
+        # Checked after the server is set, because `stop` sets its flag before it ends the server.
         if self._is_stopping:
             server.should_exit = True
         server.run(sockets=[self._listener])
@@ -121,7 +121,7 @@ class Admin:
 
 
 class _AdminServer(uvicorn.Server):
-    """uvicorn's server, whose end waits for no client: a page is made at once, or not at all."""
+    """uvicorn's server, but its end does not wait for clients: pages are made at once."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
@@ -173,7 +173,7 @@ async def _to_status(request: Request) -> Response:
 async def _refuse(request: Request, refusal: Exception) -> Response:
     headers = refusal.headers if isinstance(refusal, HTTPException) else None
     if headers and "Allow" in headers:
-        # A set of starlette's, in any order.
+        # starlette keeps the methods in a set, which has no order.
         allowed = ", ".join(sorted(headers["Allow"].split(", ")))
         text = f"Only {allowed} is answered here.\n"
         return _response(Reply(405, text.encode(), headers=(("allow", allowed),)))

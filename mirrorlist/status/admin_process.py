@@ -1,8 +1,8 @@
 """The admin process, beside the workers: answers for all of them on the admin listener.
 
-It reads what they count and say of themselves in shared memory, so no worker is asked anything,
-and one that hangs or dies is seen all the same: each tells every second that its event loop runs.
-Whatever this process needs beyond a worker is loaded when somebody first asks for it.
+It reads the workers' counters and reports in shared memory and asks no worker anything. So it also
+sees a worker that hangs or died, because each worker writes a beat every second. Modules that only
+this process needs are loaded when a page first needs them.
 """
 
 import select
@@ -24,7 +24,7 @@ from mirrorlist.status.server_state import Status, status_of, tiers_of
 from mirrorlist.status.watch_state import WatchState, ask_watch
 from mirrorlist.web.health import all_ready, fresh
 
-# How old what a page says of the watch can be.
+# The greatest age of a watch's state on a page.
 ASK_EVERY_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 
@@ -39,10 +39,10 @@ def run_admin(
 ) -> None:
     """Answer until killed, or until the supervisor ends, which the lifeline's reading end tells.
 
-    `watch`: where a watch may be, which is asked for its state now and then. A service manager and
-    Ctrl-C signal all processes; this one stays until the last worker ended, as it says meanwhile
-    that the server is draining. This thread waits for nothing but the lifeline: whatever the
-    others wait for, the process ends in time.
+    `watch` is the address where a watch may be, which is asked for its state at intervals. A
+    service manager and Ctrl-C signal all processes, but this one stays until the last worker has
+    ended, because it says meanwhile that the server is draining. This thread waits for nothing but
+    the lifeline, so the process ends in time, even if other threads still wait.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -69,7 +69,7 @@ def run_admin(
 
 
 class Observer:
-    """What a server's pages show beyond this moment: its last hours, and the watch beside it."""
+    """Observes what counters do not say: the server's last hours, and the watch beside it."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Observer:
         address: tuple[str, int] | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the counts and where the watch may be; nothing is known before the first look."""
+        """Take the counts and the address of a watch; nothing is known before the first look."""
         self.hours = LastHours()
         self._counts, self._address, self._clock = counts, address, clock
         self._asked: tuple[float, WatchState | None] = 0.0, None
@@ -85,7 +85,7 @@ class Observer:
 
     @property
     def watch(self) -> WatchState | None:
-        """How the watch is, unless it has not been heard of for long."""
+        """The state of the watch; None if it has not answered for long."""
         at, state = self._asked
         return state if self._clock() - at < 3 * ASK_EVERY_SECONDS else None
 
@@ -100,7 +100,7 @@ class Observer:
         time.sleep(ASK_EVERY_SECONDS)
 
     def look(self, now: float) -> None:
-        """Take a sample if its minute is over; waits for nobody."""
+        """Take a sample if its minute is over; never waits."""
         # A clock that was set back begins a new minute.
         if now >= self._next or now < self._next - SAMPLE_SECONDS:
             self._next = now + SAMPLE_SECONDS

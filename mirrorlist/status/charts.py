@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 HEIGHT = 100
-# Of ten units for a bar, so many are filled.
+# A bar is ten units wide; this many are filled.
 STEP, _FILLED = 10, 8
 _NICE = (1, 2, 5, 10)
 
@@ -26,7 +26,7 @@ class Chart(Struct, frozen=True):
 def bars(values: Sequence[Sequence[float]], room: int, least: float = 0) -> Chart:
     """Return a chart of bars, the newest at the right; each has its layers from below.
 
-    `least`: what there is to be room for, whatever the bars are.
+    The upper edge is at least at `least`, even if all bars are lower.
     """
     top = nice(max([least, *map(sum, values)]))
     offset = (room - len(values)) * STEP
@@ -40,7 +40,7 @@ def bars(values: Sequence[Sequence[float]], room: int, least: float = 0) -> Char
 
 
 def nice(most: float) -> float:
-    """Return a round number that is not below another one."""
+    """Return a round number that is at least `most`."""
     unit = 1.0
     while unit * _NICE[-1] < most:
         unit *= 10
@@ -50,7 +50,7 @@ def nice(most: float) -> float:
 def _rectangle(left: int, below: float, value: float, top: float) -> str:
     if value <= 0:
         return ""
-    # Thin layers of a high bar are seen all the same.
+    # A thin layer of a high bar stays visible.
     height = max(0.5, round(value / top * HEIGHT, 1))
     y = round(HEIGHT - below / top * HEIGHT - height, 1)
     return f"M{left} {y:g}h{_FILLED}v{height:g}h-{_FILLED}z"

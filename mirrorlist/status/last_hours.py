@@ -17,12 +17,12 @@ _EACH = (MOST_SAMPLES - 1) // LONG_BARS
 # Countries are many, so they are kept every ten minutes, for an hour.
 _COUNTRY_SAMPLES, _COUNTRIES_EVERY = 7, 10
 _MINUTE = 60.0
-# Of these one is at least a minute ago.
+# At least one of these is a minute old.
 _RECENT = 3
 
 
 class Sample(Struct, frozen=True):
-    """What had been counted at a moment; `watch` is None if there was none to ask."""
+    """The counters at a moment; `watch` is None if no watch answered."""
 
     at: float
     tiers: tuple[int, ...] = (0,) * len(TIERS)
@@ -39,9 +39,9 @@ class Bar(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True):
-    """The bars of the last hour or hours, oldest first, each of so many minutes.
+    """The bars of the last hour or hours, oldest first, each of this many minutes.
 
-    `bars` says how many there is room for.
+    The chart has room for `room` bars.
     """
 
     minutes_each: int
@@ -50,7 +50,7 @@ class Past(Struct, frozen=True):
 
     @property
     def minutes(self) -> int:
-        """How many minutes there is room for."""
+        """The minutes that a chart has room for."""
         return self.minutes_each * self.room
 
 
@@ -58,20 +58,20 @@ class LastHours:
     """Samples; written by one thread, read by others."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without samples."""
         self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
         self._countries: deque[tuple[float, dict[str, int]]] = deque(maxlen=_COUNTRY_SAMPLES)
         self._taken = 0
 
     def add(self, sample: Sample, countries: dict[str, int]) -> None:
-        """Keep a sample, and now and then the lists by country since the start."""
+        """Keep a sample, and every ten minutes the lists by country since the start."""
         self._samples.append(sample)
         if self._taken % _COUNTRIES_EVERY == 0:
             self._countries.append((sample.at, countries))
         self._taken += 1
 
     def past(self) -> Past:
-        """Return the last hour minute by minute, or as soon as there is more the last hours."""
+        """Return the last hour by minutes, or the last hours if there are more samples."""
         samples = list(self._samples)
         each, room = (1, BARS) if len(samples) <= BARS + 1 else (_EACH, LONG_BARS)
         # Counted from the end, so that the newest bar is always whole.
@@ -105,7 +105,7 @@ def _bar(before: Sample, after: Sample) -> Bar:
     if after.watch is None:
         return Bar(tiers)
     old = before.watch or after.watch
-    # One that was restarted counts from 0 again.
+    # A watch that was restarted counts from 0 again.
     seen = max(0, after.watch.seen - old.seen)
     processed = max(0, after.watch.processed - old.processed)
     return Bar(tiers, seen, processed, after.watch.backlog)

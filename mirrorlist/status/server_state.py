@@ -1,4 +1,4 @@
-"""How a server is, from what its workers count and say, for the status page and programs."""
+"""A server's state, made of its workers' counters and reports, for the status page and programs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class Refused(Struct, frozen=True):
 
 
 class Requests(Struct, frozen=True):
-    """Requests since the start: all, by endpoint, by status; lists by first tier, by country."""
+    """Requests since the start, and lists among them by first tier and country."""
 
     total: int
     """All requests since the start."""
@@ -49,7 +49,7 @@ class Log(Struct, frozen=True):
     written: int
     """Lines written since the start."""
     lost: int
-    """Lines for which there was no room."""
+    """Lines that were dropped because there was no room."""
     queued_bytes: int
     """Bytes that wait to be written now."""
     outages: int = 0
@@ -57,24 +57,24 @@ class Log(Struct, frozen=True):
 
 
 class Troubles(Struct, frozen=True):
-    """What went wrong beside the answers since the start, and was survived."""
+    """Troubles since the start that the server survived, apart from errors of answers."""
 
     starts_refused: int = 0
-    """Processes and threads that the system refused to begin."""
+    """Processes and threads that the system refused to start."""
     errors_survived: int = 0
-    """Internal errors in threads beside the answers, which went on."""
+    """Internal errors in background threads; the threads went on."""
     messages_lost: int = 0
     """Lines for standard error that could not be written."""
 
 
 class Status(Struct, frozen=True):
-    """How a server is; `snapshot` is the oldest in use, `mixed` says that there are several.
+    """A server's state; `snapshot` is the oldest in use.
 
-    `watch` is the one beside it, if one answers.
+    `watch` is that of the watch beside it, if one answers.
     """
 
     at: float
-    """When this was said."""
+    """The time of this answer."""
     draining: bool
     """Whether the server is ending."""
     ready: Ready
@@ -89,7 +89,7 @@ class Status(Struct, frozen=True):
     swaps: int
     """How many snapshots all workers have taken into use while serving."""
     swaps_refused: int
-    """How many files they refused."""
+    """How many files all workers have refused."""
     watch: WatchState | None
     troubles: Troubles = Troubles()
 
@@ -103,7 +103,7 @@ def status_of(
     stale: float,
     now: float,
 ) -> Status:
-    """Return how a server is; `stale` in seconds, `now` in seconds since 1970, UTC."""
+    """Return a server's state; `stale` in seconds, `now` in seconds since 1970, UTC."""
     workers = sorted(workers, key=lambda worker: worker.process)
     served = {worker.snapshot.id: worker.snapshot for worker in workers}
     return Status(

@@ -18,7 +18,7 @@ class Hook(NamedTuple):
 
 
 def parse_hook(url: str) -> Hook:
-    """Return what a URL says; raises OptionError for one that nobody here can listen on."""
+    """Return the address and path of a URL; raises OptionError if it is not one to listen on."""
     shown = without_userinfo(url)
     wrong = OptionError(f"--hook {shown}: not an address to listen on, such as {_EXAMPLE}")
     try:
@@ -29,7 +29,7 @@ def parse_hook(url: str) -> Hook:
         raise OptionError(f"--hook {shown}: http only; TLS is for a proxy before it")
     if parts.scheme != "http" or parts.query or parts.fragment or "@" in parts.netloc:
         raise wrong
-    # RFC 3986 has no braces in a path, and to starlette they would be a part that varies.
+    # RFC 3986 has no braces in a path, and starlette would take them for a part that varies.
     if "{" in parts.path or "}" in parts.path:
         raise wrong
     return Hook(host_and_port(parts.netloc, "--hook"), parts.path or "/")

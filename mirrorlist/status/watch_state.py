@@ -1,4 +1,4 @@
-"""What a `mirrorlist watch` says of itself, and how a server asks the one beside it."""
+"""The state of a `mirrorlist watch`, and how a server asks the watch beside it for it."""
 
 import socket
 import time
@@ -15,11 +15,11 @@ class Published(Struct, frozen=True):
     """The published snapshot, if there is one; age in seconds, `read` in seconds since 1970."""
 
     id: str | None = None
-    """Which snapshot."""
+    """The snapshot's id."""
     read: int | None = None
-    """When its database was read."""
+    """The time when its database was read."""
     age: int | None = None
-    """Seconds since then."""
+    """Seconds since its database was read."""
     bytes: int = 0
     """The size of its file."""
 
@@ -32,11 +32,11 @@ class Changes(Struct, frozen=True):
     processed: int = 0
     """Changes exported."""
     backlog: int = 0
-    """Changes seen and not exported yet."""
+    """Changes that were seen and are not exported yet."""
     waiting_seconds: float = 0.0
-    """The age of the oldest of the backlog."""
+    """The age of the oldest change in the backlog."""
     missed: int = 0
-    """Changes that no look had seen."""
+    """Changes that only a regular export found, because no look had seen them."""
 
 
 class Exports(Struct, frozen=True):
@@ -45,30 +45,30 @@ class Exports(Struct, frozen=True):
     ended_well: int = 0
     """Exports that ended well since the start."""
     published: int = 0
-    """Those that published a snapshot."""
+    """Exports that published a snapshot."""
     unchanged: int = 0
-    """Those that found nothing changed."""
+    """Exports that found nothing changed."""
     failed: int = 0
-    """Those that failed."""
+    """Exports that failed."""
     last_seconds: float = 0.0
-    """How long the last one took."""
+    """The seconds that the last export took."""
     mean_seconds: float = 0.0
-    """How long one takes on average."""
+    """The seconds that an export takes on average."""
     last_success: float | None = None
-    """When the last one ended well."""
+    """The time when the last export ended well."""
 
 
 class LastError(Struct, frozen=True):
     """The last error, if there was one, and when, in seconds since 1970."""
 
     text: str | None = None
-    """What it said."""
+    """The text of the error."""
     at: float | None = None
-    """When it was."""
+    """The time of the error."""
 
 
 class WatchState(Struct, frozen=True):
-    """How a watch is; `stale`: its last export that ended well is too long ago."""
+    """The state of a watch."""
 
     connected: bool
     """Whether the database answers."""
@@ -81,9 +81,9 @@ class WatchState(Struct, frozen=True):
 
 
 def ask_watch(host: str, port: int, seconds: float = ASK_SECONDS) -> WatchState | None:
-    """Return how the watch at an address is, or None if nobody there says it in time.
+    """Return the state of the watch at an address, or None if no watch answers there in time.
 
-    `seconds` are for all of it, however slowly it comes; looking up a name is not among them.
+    `seconds` is the time for the whole answer; looking up a name is not part of it.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -92,13 +92,13 @@ def ask_watch(host: str, port: int, seconds: float = ASK_SECONDS) -> WatchState 
         head, _, body = answer.partition(b"\r\n\r\n")
         is_said = head.startswith(b"HTTP/1.1 200 ") and len(answer) <= MOST_BYTES
         return msgspec.json.decode(body, type=WatchState) if is_said else None
-    # Whoever listens there may be anybody.
+    # Any program may listen at that address.
     except (OSError, ValueError):
         return None
 
 
 def _received(connection: socket.socket, host: str, deadline: float) -> Iterator[bytes]:
-    """Ask, and yield what comes until the other side closes; raises OSError when time is over."""
+    """Ask, and yield bytes until the other side closes; raises OSError when the time is over."""
     wanted = f"GET /status.json HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
     connection.sendall(f"{wanted}Connection: close\r\n\r\n".encode())
     size, piece = 0, b"begin"

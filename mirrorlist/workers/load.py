@@ -1,4 +1,4 @@
-"""Loads everything that a server answers from: the service, and how its files looked before."""
+"""Loads everything that a server answers from: the service, and the state of its files before."""
 
 import os
 import time
@@ -22,7 +22,7 @@ _TELL_SECONDS = 15.0
 
 
 class Loaded(NamedTuple):
-    """A service, and its files as they were before it read them."""
+    """A service, and the state of its files before it read them."""
 
     service: Service
     files: Files
@@ -31,7 +31,7 @@ class Loaded(NamedTuple):
 def load_service(settings: ServeSettings, say: Say) -> Loaded:
     """Load everything that answers are made from; raises the error of a file that is refused.
 
-    `say` tells the operator that a snapshot is waited for.
+    `say` tells the operator when the server waits for a snapshot.
     """
     key = read_key(settings.snapshot_key) if settings.snapshot_key else None
     _await(settings.snapshot, settings.wait, say)

@@ -1,9 +1,10 @@
 """Takes a changed snapshot or GeoIP file into use while its worker answers.
 
-In a thread of the worker: told by the file system (watchfiles), and looking every two seconds
-where nothing is told, as on NFS, and when woken by SIGHUP. The new file is opened, verified and
-compiled beside the one in use; then one reference changes, and every request after that is
-answered from the new one alone. What cannot be used is refused, and the old one stays.
+This is a thread of the worker. The file system tells it of changes (watchfiles); it also checks
+every two seconds, because some file systems, such as NFS, tell nothing, and when SIGHUP wakes it. A
+new file is opened, verified and compiled beside the one in use; then one reference changes, and
+every later request is answered from the new file alone. A file that cannot be used is refused, and
+the old one stays in use.
 """
 
 import gc
@@ -27,27 +28,27 @@ from snapshot.file.changes import FileState, file_state
 from snapshot.file.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
-# A file that is no good may be half-written: it is refused when it still is after so long.
+# A bad file may still be being written: check it again after this long before refusing it.
 AGAIN_SECONDS = 0.5
 _MILLISECONDS = 1000
 
-# How long a thread may hold up the others; Python's 5 ms would be felt in every answer.
+# A thread may hold up the others for this long; Python's 5 ms would delay every answer.
 _SWITCH_SECONDS = 0.0005
-# Collections of garbage among what lives for long.
+# A threshold that is never reached: long-lived objects are not searched for garbage.
 _NEVER = 1 << 30
 
 Loaded = TypeVar("Loaded")
 
 
 class Refresher:
-    """Keeps a worker's snapshot and GeoIP data those of their files."""
+    """Keeps a worker's snapshot and GeoIP data equal to their files."""
 
     def __init__(
         self, service: Service, files: "Files", say: Say, report: WorkerReport | None = None
     ) -> None:
-        """Take the files as they were before the service read them.
+        """Take the state of the files before the service read them.
 
-        `say` is for the operator, the report for the pages and metrics of all workers.
+        `say` is for messages to the operator, `report` for the pages and metrics of all workers.
         """
         self._service = service
         self._say, self._report = safely(say), report
@@ -59,24 +60,25 @@ class Refresher:
             self._watched.append(_Watched(ServedFile.GEOIP, *geoip))
 
     def start(self, threads: Threads) -> None:
-        """Look from now on, in a thread that ends with the process; an error is counted."""
+        """Start a thread that checks the files until the process ends; errors are counted."""
         sys.setswitchinterval(_SWITCH_SECONDS)
-        # One of all that is kept would take 60 ms; the young ones catch what is garbage in circles.
+        # A collection of all objects would stop answers for 60 ms; those of young objects find the
+        # garbage in cycles.
         gc.set_threshold(*gc.get_threshold()[:2], _NEVER)
         threads.go_on("refresher", self._step)
 
     def wake(self) -> None:
-        """Look at once; may be called from a signal handler."""
+        """Check the files at once; may be called from a signal handler."""
         self._woken.set()
 
     def look(self) -> bool:
-        """Take every changed file into use or refuse it; returns whether to look again soon."""
+        """Take every changed file into use or refuse it; returns whether to check again soon."""
         soon = [self._look_at(one) for one in self._watched]
         return any(soon)
 
     def _look_at(self, file: "_Watched") -> bool:
         now = file_state(file.path)
-        # While there is no file, the last one is used.
+        # If the file is gone, the last one stays in use.
         if now is None or now == file.seen:
             return False
         try:
@@ -86,7 +88,7 @@ class Refresher:
                 file.failed = now
                 return True
             self._refuse(file, str(error))
-            # No fault of the file's: no more files can be opened, or a disk is gone for a while.
+            # Not the file's fault: no more files can be opened, or a disk is gone for a while.
             if isinstance(error.__cause__, OSError):
                 return False
         except Exception as error:
@@ -138,7 +140,7 @@ class Refresher:
             self._wait()
 
     def _wait(self) -> None:
-        """Return when something may have changed, but soon enough for what nobody tells."""
+        """Return when a file has changed or `wake` was called; compare the files every 2 s."""
         folders = {file.path.parent for file in self._watched}
         try:
             told = watch(
@@ -156,14 +158,14 @@ class Refresher:
                 self._service.forget()
                 if any(file_state(file.path) != file.seen for file in self._watched):
                     return
-        # No more watches to be had, or no such folder at the moment.
+        # The system has no more watches, or the folder is not there at the moment.
         except (OSError, RuntimeError):
             self._woken.wait(LOOK_SECONDS)
             self._service.forget()
 
 
 class Files(Struct, frozen=True):
-    """The files of a service, and how they looked before it read them."""
+    """The files of a service, and their state before it read them."""
 
     snapshot: Path
     geoip: Path | None
@@ -172,12 +174,12 @@ class Files(Struct, frozen=True):
 
 
 def look_at_files(snapshot: Path, geoip: Path | None) -> Files:
-    """Return how the files look now: to be called before they are read."""
+    """Return the files with their state now; to be called before they are read."""
     return Files(snapshot, geoip, file_state(snapshot), file_state(geoip) if geoip else None)
 
 
 class _Watched:
-    """A file, how it looked when it was last taken or refused, and when it last failed."""
+    """A file, with its state when it was last taken or refused, and when it last failed."""
 
     def __init__(
         self, source: ServedFile, path: Path, seen: FileState | None, load: Callable[[], str | None]
@@ -187,16 +189,16 @@ class _Watched:
         self.seen = seen
         self.load = load
         self.failed: FileState | None = None
-        # Why it was refused, while it is tried again.
+        # The state and the reason of the last refusal, while the file is tried again.
         self.refused: tuple[FileState | None, str] | None = None
 
 
 def _undisturbed(load: Callable[[], Loaded]) -> Loaded:
-    """Return what is loaded, without collections of garbage, each of which stops all answers."""
+    """Load without garbage collections, because each of them stops all answers."""
     gc.disable()
     try:
         return load()
     finally:
-        # Thousands of new objects that stay: not even the next collection shall look at them.
+        # The new objects live as long as the snapshot: exclude them from later collections.
         gc.freeze()
         gc.enable()

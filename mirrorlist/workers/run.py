@@ -25,11 +25,11 @@ from mirrorlist.workers.supervisor import LOOK_SECONDS, Supervisor, Work
 
 
 class Hooks(Struct, frozen=True):
-    """What the program that runs a server does with it.
+    """The hooks of the program that runs a server.
 
-    `listening` is called with the first address and port once all are bound; `ends` are the
-    signals that end the server, and `over` returns whether it shall end without a signal.
-    `tells_status`: the public port names the status page.
+    `listening` is called with the first address and port once all are bound; `ends` are the signals
+    that end the server; `over` returns whether it shall end without a signal. `tells_status` says
+    that the public port names the status page.
     """
 
     listening: Callable[[str], None] = lambda address: None
@@ -69,7 +69,7 @@ def run_server(
 
 
 def _watch_at(settings: ServeSettings) -> tuple[str, int] | None:
-    """Return where the pages of a watch may be."""
+    """Return the address of the pages of a watch, if there may be one."""
     if settings.watch_admin == NOWHERE:
         return None
     return host_and_port(settings.watch_admin, "--watch-admin")
@@ -83,7 +83,7 @@ def _supervisor(
     say: Say,
     hooks: Hooks,
 ) -> Supervisor:
-    """Return what keeps workers, and perhaps the admin process, running."""
+    """Return the supervisor of the workers and, perhaps, the admin process."""
     worker, admin = works
 
     def stopping() -> None:
@@ -115,7 +115,7 @@ def _tell_begin(bound: Sequence[str], workers: int, service: Service, say: Say) 
 
 
 def make_check(counts: Counts) -> Callable[[], list[int]]:
-    """Return what the supervisor does every few moments.
+    """Return the supervisor's regular check.
 
     It counts the lines that standard error did not take, and returns the workers that hang.
     """
@@ -130,9 +130,10 @@ def make_check(counts: Counts) -> Callable[[], list[int]]:
 
 
 def _without(others: Sequence[socket.socket], work: Work) -> Work:
-    """Return `work` for a process that first closes sockets which are not its own.
+    """Return `work` for a process that first closes the sockets of other processes.
 
-    A client that connects there after the owner's end would wait for an answer in vain.
+    While it held one of them open, clients could connect to it after its owner's end, and would
+    wait for an answer in vain.
     """
 
     def alone(lifeline: int) -> None:

@@ -34,7 +34,7 @@ _KINDS = {
     (False, True): ProxiedProtocol,
     (True, True): ProxiedFastProtocol,
 }
-# haproxy keeps connections to us open and reuses them; longer than its own idle time is best.
+# haproxy keeps connections to a server open and reuses them: this is longer than its own idle time.
 KEEP_ALIVE_SECONDS = 75
 # Answers take microseconds; what is still open after this is a client that does not read.
 GRACEFUL_SECONDS = 10
@@ -54,11 +54,11 @@ def work(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
-    `counts`: where what happens is counted, and how the worker is, is told. `files` are taken
-    anew whenever they change; one worker says so for all. `lifeline` is the reading end of a
-    pipe that the supervisor holds open: its end tells that the supervisor was killed, so no
-    worker stays behind with the port. `fast`: lists are answered by FastProtocol, else all by
-    the app. `proxied`: trusted proxies begin their connections with a PROXY header.
+    `counts` is the shared memory for counters and the worker's report. Changed `files` are taken
+    into use; one worker says so for all. `lifeline` is the reading end of a pipe that the
+    supervisor holds open: it ends when the supervisor is killed, and then no worker stays behind
+    with the port. With `fast` lists are answered by FastProtocol, without it by the app. With
+    `proxied` trusted proxies begin their connections with a PROXY header.
     """
     service.reseed()
     slot = service.slot = counts.claim()
@@ -97,7 +97,7 @@ class _WorkerServer(uvicorn.Server):
         self._next_beat = 0.0
 
     async def on_tick(self, counter: int) -> bool:
-        """Do what is done ten times a second; returns whether it is time to end."""
+        """Do uvicorn's and the worker's regular work; returns whether it is time to end."""
         if (now := time.monotonic()) >= self._next_beat:
             self._next_beat = now + BEAT_SECONDS
             self._housekeeping.step(now)
@@ -105,7 +105,7 @@ class _WorkerServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is under way."""
+        """Finish the answers under way."""
         await super().shutdown(sockets)
         if self._log:
             self._log.close()
@@ -113,7 +113,7 @@ class _WorkerServer(uvicorn.Server):
 
 
 def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakeProtocol:
-    """Return what makes this worker's connections; what is not asked for costs nothing."""
+    """Return the maker of this worker's connections, of the class that its options need."""
 
     def refused(status: int) -> None:
         slot.add_request(_OTHER, status, None)
@@ -128,13 +128,13 @@ def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakePr
 
 
 class Housekeeping:
-    """Carries what a worker's threads have counted into its slot, where only one thread writes."""
+    """Carries the counts of a worker's threads into its slot, where only one thread may write."""
 
     def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
         """Take the worker's slot, its request log, if there is one, and its threads."""
         self._slot, self._log = slot, log
         self._growths = [
-            # What was lost before the fork is the supervisor's.
+            # Lines that were lost before the fork are counted by the supervisor.
             Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines()),
             Growth(slot, Count.ERRORS_SURVIVED, lambda: threads.survived),
         ]
@@ -142,7 +142,7 @@ class Housekeeping:
             self._growths += count_log_lines(slot, log)
 
     def step(self, now: float) -> None:
-        """Tell that the worker answers, and how it is; `now` is of the monotonic clock."""
+        """Write the worker's beat, counts and levels; `now` is of the monotonic clock."""
         slot = self._slot
         slot.beat(now)
         if log := self._log:
@@ -154,7 +154,7 @@ class Housekeeping:
 
 
 def count_log_lines(slot: Slot, log: AccessLog) -> list[Growth]:
-    """Return what counts the lines that a request log has written, and those that it lost."""
+    """Return the counters of the lines that a request log has written, and of those it lost."""
     return [
         Growth(slot, Count.LOG_LINES_WRITTEN, lambda: log.written),
         Growth(slot, Count.LOG_LINES_LOST, lambda: log.lost),
@@ -166,26 +166,26 @@ def start_log(log: AccessLog | None, threads: Threads) -> None:
     if log:
         log.start(threads)
     signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen() if log else None)
-    # Held back until there was a handler.
+    # SIGUSR2 was held back until it had this handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
 
 def start_refresh(refresher: Refresher, threads: Threads) -> None:
-    """Begin to look at the files, and let SIGHUP look at once."""
+    """Begin to check the files, and let SIGHUP check them at once."""
     refresher.start(threads)
     signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _silent(text: str) -> None:
-    """Say nothing, as another worker does."""
+    """Say nothing, because another worker says it for all."""
 
 
 def _end_with(lifeline: int) -> None:
-    # Whatever goes wrong with it: no worker stays behind with the port.
+    # Even an error here ends the worker: it must not stay behind with the port.
     with suppress(OSError):
         os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACEFUL_SECONDS + _LAST_SECONDS)
-    # Its event loop hangs, and nobody is there any more who would kill it.
+    # The event loop hangs, and the supervisor, which would kill this worker, is gone.
     os._exit(1)

@@ -1,8 +1,8 @@
 """Forks the workers, replaces those that die, and ends them in order.
 
-Forked after everything is imported and loaded, so the workers share those pages; the parent
-only waits for signals, and looks now and then whether its workers still answer. Nothing that the
-system refuses, a fork or a line on standard error, ends it: it pauses and tries again.
+It forks after everything is imported and loaded, so the workers share that memory. Then it only
+waits for signals, and checks at intervals whether its workers still answer. If the system refuses a
+fork or a line on standard error, it does not end, but pauses and tries again.
 """
 
 import ctypes
@@ -21,18 +21,18 @@ from mirrorlist.process.signals import PASSED_ON, STOP, UNKNOWN, explained, pass
 from mirrorlist.workers.server import GRACEFUL_SECONDS
 
 _HANDLED = {*STOP, *PASSED_ON, *UNKNOWN, signal.SIGCHLD}
-# A worker that dies at once would be forked thousands of times a second.
+# Without a pause a worker that dies at once would be forked thousands of times a second.
 _SHORT_LIFE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.5
 _KILL_AFTER_SECONDS = GRACEFUL_SECONDS + 5
-# What even SIGKILL does not end hangs in the kernel, on a disk that is gone.
+# A process that even SIGKILL does not end hangs in the kernel, for example on a disk that is gone.
 _MOST_KILLS = 2
 _LAST_SECONDS = 2.0
 _GLANCE_SECONDS = 0.01
-# Linux only: prctl(2), by which a process asks for a signal at its parent's end.
+# Linux only: prctl(2) with this option asks for a signal at the parent's end.
 _PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 5.0
-"""How often a supervisor looks whether its workers still answer."""
+"""The seconds between two checks whether the workers still answer."""
 
 Work = Callable[[int], None]
 Hung = Callable[[], Iterable[int]]
@@ -54,13 +54,13 @@ class Supervisor:
         ends: frozenset[signal.Signals] = STOP,
         over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take what a worker does, given the lifeline's reading end; `stopping` is called first
-        when the end begins, so that this process holds no socket on which clients would wait.
+        """Take the work of a worker, which is called with the lifeline's reading end.
 
-        `admin`: what the admin process does; it is not a worker, and is killed when all workers
-        have ended. `refused` counts forks that the system refused; `hung` names workers that
-        have not answered for too long, and is asked every few seconds; `ends` are the signals
-        that mean the end; `over` says, every few seconds, whether it is the end without one.
+        `stopping` is called first when the end begins, and closes the sockets on which clients
+        would wait. `admin` is the work of the admin process, which is killed when all workers have
+        ended. `refused` counts forks that the system refused. `ends` are the signals that end the
+        server. Two functions are asked every few seconds: `hung` for workers that have not answered
+        for too long, and `over` whether to end without a signal.
         """
         self._work = work
         self._admin = admin
@@ -82,11 +82,13 @@ class Supervisor:
         SIGUSR2 and SIGHUP go to each worker, where they are blocked at first.
         """
         gc.collect()
-        # What is loaded now lives for ever: the collector must not touch (so copy) its pages.
+        # All that is loaded now lives until the end. The collector would write into its pages, and
+        # each worker would get a copy of them.
         gc.freeze()
-        # Whoever started us may ignore it, and then no end of a worker would be told.
+        # The parent process may ignore SIGCHLD, and a child inherits that: then this process would
+        # not learn of a worker's end.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # Blocked before the first fork, or a signal in between would be lost or end us at once.
+        # Blocked before the first fork: a signal in between would be lost, or end this process.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         self._fill()
         while (number := self._wait()) not in self._ends and not self._over():
@@ -146,14 +148,14 @@ class Supervisor:
             for stop in STOP:
                 signal.signal(stop, signal.SIG_DFL)
             pass_over("worker", UNKNOWN, self._say)
-            # What is passed on stays blocked until the worker can handle it.
+            # The signals that are passed on stay blocked until the worker has handlers for them.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED - PASSED_ON)
             work(self._lifeline[0])
             status = 0
         except BaseException:
             print_trouble()
         finally:
-            # Never back into the parent's code: this is a copy of it.
+            # Never return: above here is a copy of the parent's code.
             os._exit(status)
 
     def _replace(self) -> None:
@@ -185,7 +187,7 @@ class Supervisor:
         try:
             return os.waitpid(-1, os.WNOHANG)[0]
         except ChildProcessError:
-            # We have no child at all: somebody else has taken the news of their ends.
+            # There is no child at all: other code has waited for them.
             return next(iter({**self._born, **self._born_admin}))
 
     def _stop(self) -> None:
@@ -196,7 +198,7 @@ class Supervisor:
         kills = 0
         while self._born and kills <= _MOST_KILLS:
             left = deadline - time.monotonic()
-            # A second signal, or time over: those who still wait for a slow client go now.
+            # A second signal, or the time is over: workers that wait for a slow client are killed.
             arrived = signal.sigtimedwait(_HANDLED, max(0.0, left))
             if arrived is None or arrived.si_signo in self._ends:
                 kills += arrived is None
@@ -204,12 +206,14 @@ class Supervisor:
                 deadline = time.monotonic() + _KILL_AFTER_SECONDS
             self._reap()
         if self._born:
-            self._say(f"warning: not even killed: {', '.join(map(str, self._born))}")
+            names = ", ".join(map(str, self._born))
+            self._say(f"warning: these workers did not end even after SIGKILL: {names}")
         self._stop_admin()
 
     def _stop_admin(self) -> None:
         deadline = time.monotonic() + _LAST_SECONDS
-        # It has nothing to finish, and has not been waited for yet, so the number is its own.
+        # The admin process has nothing to finish. It has not been waited for yet, so the kernel has
+        # not given its id to another process.
         for process in self._born_admin:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
@@ -224,6 +228,6 @@ class Supervisor:
 
 
 def _be_woken_at_its_end() -> None:
-    """Let the kernel continue this process at its parent's end: a stopped one reads no lifeline."""
+    """Let the kernel continue this process at its parent's end; a stopped one reads no lifeline."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
