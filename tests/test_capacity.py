@@ -94,6 +94,21 @@ def test_it_is_counted() -> None:
     first.close()
 
 
+def test_each_gives_way_once() -> None:
+    """A connection that was ended is not ended again where the next ones come before it is gone."""
+    gone: list[int] = []
+    make = partial(LimitedProtocol, policy=Policy(1, gave_way=lambda: gone.append(1)))
+    first = Connection(make, app)
+    for count in range(1, 4):
+        wire = Wire()
+        wire.protocol = make(first.protocol.config, first.state, {}, _loop=first.loop)
+        wire.protocol.connection_made(wire)
+        assert len(gone) == count
+    first.turn()
+    assert len(first.state.connections) == 1
+    first.close()
+
+
 class _Socket:
     def __init__(self, family: socket.AddressFamily) -> None:
         self.family = family

@@ -181,6 +181,7 @@ def test_what_comes_later_is_not_among_the_headers(
     connection.protocol.data_received(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
     scope = connection.protocol.scope
     connection.protocol.on_header(kind_of_trailer, b"192.0.2.5")
+    assert connection.protocol.headers == [(b"host", b"a")]
     connection.protocol.headers.append((kind_of_trailer.lower(), b"192.0.2.5"))
     assert scope["headers"] == [(b"host", b"a")]
     connection.turn()
@@ -221,4 +222,28 @@ def test_a_half_closed_connection_is_answered_to_the_end(
     connection.turn(3000)
     assert connection.statuses == [200] * 300
     assert connection.wire.ended == ["closed"]
+    connection.close()
+
+
+def test_what_waits_behind_an_answer_of_the_app_is_answered_too(kind: MakeProtocol) -> None:
+    """A client that closed its half gets all, also where the app's answer is not the last."""
+    connection = Connection(kind, Counting(3))
+    connection.protocol.data_received(
+        LIST * (MOST_WAITING - 1) + b"GET /x HTTP/1.1\r\n\r\n" + LIST * 9
+    )
+    assert connection.protocol.eof_received()
+    connection.turn(1000)
+    assert connection.statuses == [200] * (MOST_WAITING + 9)
+    assert connection.wire.ended == ["closed"]
+    connection.close()
+
+
+def test_nothing_is_answered_on_a_connection_that_closes(kind: MakeProtocol) -> None:
+    """When the server stops, requests that are not parsed yet are thrown away."""
+    connection = Connection(kind, Counting())
+    connection.protocol.data_received(LIST * 1000)
+    connection.wire.close()
+    connection.turn(1)
+    connection.turn(100)
+    assert len(_answers(connection)) <= MOST_WAITING
     connection.close()

@@ -150,6 +150,17 @@ def test_requests_do_not_put_off_an_answer(connect: Callable[..., Connection]) -
     connection.ends_within(ANSWER_SECONDS + 5.0, APP, 5.0)
 
 
+def test_a_head_that_does_not_end_behind_an_answer(connect: Callable[..., Connection]) -> None:
+    """A head that was begun while an answer was under way is refused a head's time after it."""
+    connection = connect()
+    for piece in (APP, b"GET / HT"):
+        connection.protocol.data_received(piece)
+    connection.turn()
+    assert connection.protocol.state is State.IN_HEAD
+    connection.ends_within(HEAD_SECONDS + 2 * LINGER_SECONDS, b"")
+    assert connection.statuses == [200, 408]
+
+
 def test_a_slow_head_behind_an_answer(connect: Callable[..., Connection]) -> None:
     """A head that was begun while an answer was under way has its time from that answer's end."""
     connection = connect(APP, b"GET / HT")
@@ -157,6 +168,25 @@ def test_a_slow_head_behind_an_answer(connect: Callable[..., Connection]) -> Non
     connection.send(b"TP/1.1\r\n\r\n")
     assert connection.statuses == [200, 200]
     assert not connection.wire.ended
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        pytest.param(APP + b"bad\r\n\r\n", [200, 400], id="a refusal"),
+        pytest.param(b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n", [200], id="a last answer"),
+    ],
+)
+def test_no_lingering_for_a_client_that_has_ended(
+    connect: Callable[..., Connection], sent: bytes, statuses: list[int]
+) -> None:
+    """A client that closed its half sends nothing more, so its connection is closed at once."""
+    connection = connect()
+    connection.protocol.data_received(sent)
+    assert connection.protocol.eof_received()
+    connection.turn()
+    assert connection.statuses == statuses
+    assert connection.wire.ended == ["closed"]
 
 
 def test_the_next_request_begins_anew(connect: Callable[..., Connection]) -> None:
