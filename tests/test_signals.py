@@ -129,7 +129,7 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
                 name = "serve" if process == "demo" else process
                 running.wait_for(explained(name, number)[:40])
             elif "now" in meaning:
-                told = f"{number.name}: nothing" if process == "watch" else "bytes in"
+                told = f"{number.name}: the published" if process == "watch" else "bytes in"
                 running.wait_for(told)
         time.sleep(0.3)
         assert running.process.poll() is None, running.said
