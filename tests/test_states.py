@@ -150,6 +150,15 @@ def test_requests_do_not_put_off_an_answer(connect: Callable[..., Connection]) -
     connection.ends_within(ANSWER_SECONDS + 5.0, APP, 5.0)
 
 
+def test_a_first_head_has_the_time_of_its_connection(connect: Callable[..., Connection]) -> None:
+    """A client that says nothing for a while has less time for its first head."""
+    connection = connect()
+    connection.wait(HEAD_SECONDS - 2)
+    connection.send(b"GET / HT")
+    connection.ends_within(2 + 2 * LINGER_SECONDS, b"")
+    assert connection.statuses == [408]
+
+
 def test_a_head_that_does_not_end_behind_an_answer(connect: Callable[..., Connection]) -> None:
     """A head that was begun while an answer was under way is refused a head's time after it."""
     connection = connect()

@@ -172,7 +172,6 @@ class TimedProtocol(HttpToolsProtocol):
         # is a significant risk that the client will not be able to read the last HTTP response."
         # So "the server performs a half-close", and "then continues to read from the connection
         # until it receives a corresponding close by the client".
-        self._is_deaf = True
         self._forget_answers()
         self.flow.release()
         self.flow.resume_reading()
