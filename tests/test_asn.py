@@ -1,5 +1,6 @@
 """ASN files: lines of text or an mmdb, more specific foreign prefixes as holes, junk reported."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,32 @@ def test_most_reports(tmp_path: Path) -> None:
     _, left_out = _read(_text(tmp_path, content))
     assert [one.id for one in left_out] == [None, *range(2, 22)]
     assert left_out[0].reason == "4980 more such lines"
+
+
+def test_as_many_reports_as_there_may_be(tmp_path: Path) -> None:
+    """Exactly twenty junk lines are reported one by one, without a line that counts the others."""
+    _, left_out = _read(_text(tmp_path, "192.0.2.0/24 64500\n" + "junk\n" * 20))
+    assert [one.id for one in left_out] == [*range(2, 22)]
+
+
+class _Growing(LeftOutRows):
+    """Makes the file 5 MiB longer while it is read: at its first junk line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def add(self, table: str, id: int | None, reason: str) -> None:
+        """Report one row."""
+        super().add(table, id, reason)
+        os.truncate(self._path, 5 << 20)
+
+
+def test_a_file_that_grows(tmp_path: Path) -> None:
+    """A file that grows while it is read is refused: it may grow faster than it is read."""
+    path = _text(tmp_path, "192.0.2.0/24 64500\njunk\n")
+    with pytest.raises(DataFileError, match="it grows while it is read"):
+        read_asn_netblocks(path, _Growing(path))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,19 @@ import pytest
 
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
+from snapshot.export.usable import Quality, usable
 from snapshot.file.errors import RefusedSnapshot
-from tests.factories import Row, Tables, make_database, world
+from tests.factories import (
+    MD5,
+    SHA1,
+    SHA256,
+    SHA512,
+    Row,
+    Tables,
+    export_tables,
+    make_database,
+    world,
+)
 
 EPEL = {4, 5, 6}
 
@@ -190,3 +201,74 @@ def test_anything_may_go_at_a_hundred_percent(tmp_path: Path) -> None:
     """Who allows the loss of everything is not asked about a category."""
     _exported(tmp_path)
     _exported(tmp_path, _delete("file_detail"), max_loss=100)
+
+
+# The directory of a repository and its repodata, in the small world.
+OS, REPODATA = 2, 3
+WEB = Quality.USABLE | Quality.PUBLIC | Quality.EVERYWHERE | Quality.SECURE
+STRONG = Quality.CHECKED | Quality.STRONG
+
+
+def _hashes(**given: str) -> Callable[[Tables], None]:
+    none = dict.fromkeys(("md5", "sha1", "sha256", "sha512"))
+    return _set("file_detail", **{**none, **given})
+
+
+def _nowhere(*directories: int) -> Callable[[Tables], None]:
+    return _delete("host_category_dir", lambda row: row["directory_id"] in directories)
+
+
+def _at_repodata(tables: Tables) -> None:
+    tables["repository"][0].update(directory_id=REPODATA)
+
+
+def _private_repodata(tables: Tables) -> None:
+    """Let only the private host 6 have the repodata."""
+    _delete(
+        "host_category_dir",
+        lambda row: row["directory_id"] == REPODATA and row["host_category_id"] != 61,
+    )(tables)
+
+
+def _repodata_only(tables: Tables) -> None:
+    """Let hosts have the repodata, without a checksum, and not the directory above it."""
+    _nowhere(OS)(tables)
+    _hashes()(tables)
+
+
+def _two_versions(tables: Tables) -> None:
+    """Give the newer version of the repomd.xml an MD5 only, and the older one no checksum."""
+    _hashes()(tables)
+    tables["file_detail"].append({**tables["file_detail"][0], "id": 9, "md5": MD5})
+    tables["file_detail"][0].update(timestamp=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(_hashes(sha512=SHA512), WEB | STRONG, id="SHA-512 only"),
+        pytest.param(_hashes(sha256=SHA256), WEB | STRONG, id="SHA-256 only"),
+        pytest.param(_hashes(sha1=SHA1), WEB | Quality.CHECKED, id="SHA-1 only"),
+        pytest.param(_hashes(md5=MD5), WEB | Quality.CHECKED, id="MD5 only"),
+        pytest.param(_hashes(), WEB, id="no checksum"),
+        pytest.param(_two_versions, WEB | Quality.CHECKED, id="one of two versions"),
+        pytest.param(_at_repodata, WEB | STRONG, id="repodata as the repository's directory"),
+        pytest.param(_nowhere(REPODATA), WEB, id="no host has the repodata"),
+        pytest.param(_nowhere(OS, REPODATA), 0, id="no host has the repository"),
+        pytest.param(_repodata_only, 0, id="hosts have the repodata only"),
+        pytest.param(_private_repodata, WEB | STRONG, id="a private host has the repodata"),
+        pytest.param(
+            _delete("directory", lambda row: row["id"] == REPODATA), WEB, id="no repodata"
+        ),
+    ],
+)
+def test_checksums_of_a_repository(
+    tmp_path: Path, change: Callable[[Tables], None], expected: int
+) -> None:
+    """A repository has the checksums of the repomd.xml in its repodata, if a host has that."""
+    tables = world()
+    change(tables)
+    snapshot, _ = export_tables(tmp_path, tables)
+    things = usable(snapshot).repositories
+    found = dict(zip(things.keys, things.qualities, strict=True))
+    assert found["linux-40", "x86_64"] == expected
