@@ -26,6 +26,8 @@ from mirrorlist.web.states import State
 _MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 _NOTED = _MORE | SIGNS | {FORWARDED_FOR}
 _LISTS = (b"/metalink", b"/mirrorlist")
+# Python 3.11 takes 0.2 us to find a member of an Enum by its name, and a list needs both.
+_ANSWERING, _IDLE = State.ANSWERING, State.IDLE
 
 
 class FastProtocol(LimitedProtocol):
@@ -75,7 +77,7 @@ class FastProtocol(LimitedProtocol):
             and path.isascii()
             and b"#" not in self.url
             # Answers keep the order of their requests.
-            and self.state is not State.ANSWERING
+            and self.state is not _ANSWERING
             # A client that does not read must not fill the memory with answers.
             and not self.flow.write_paused
             and not self._has_more
@@ -114,7 +116,7 @@ class FastProtocol(LimitedProtocol):
             self.transport.write(b"".join((head, *found.pieces)))
         if keep_alive:
             # `_enter`, written out: it is called for each list.
-            self.state = State.IDLE
+            self.state = _IDLE
             self._deadline.set(self.timeout_keep_alive)
         else:
             self._close()

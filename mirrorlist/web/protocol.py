@@ -35,8 +35,7 @@ class LimitedProtocol(TimedProtocol):
         if self._is_deaf:
             return
         end = data.find(HEAD_END)
-        # The usual case, without a backlog: the bytes are one head or a piece of one, and no other
-        # request waits.
+        # The usual case: the bytes are one head or a piece of one, and nothing waits.
         if (end < 0 or end + len(HEAD_END) == len(data)) and not (self._backlog or self.pipeline):
             self._feed(data)
         else:
@@ -56,9 +55,7 @@ class LimitedProtocol(TimedProtocol):
                 break
             self._feed(backlog.take())
         if backlog:
-            # "Of the requests that a client sends without waiting for answers (pipelining) 32 are
-            # read at a time; reading goes on as they are answered, in their order"
-            # (docs/protocol.md#limits).
+            # "32 are read at a time, and further ones" in their turn (docs/protocol.md#limits).
             self.flow.hold()
             # Without an answer under way, whose end would go on with the backlog (FastProtocol
             # answers at once), the loop does so, after other connections.
@@ -84,20 +81,17 @@ class LimitedProtocol(TimedProtocol):
             self.parser.feed_data(data)
             if self._meter.is_open:
                 self._wait_for_head()
-        except HeadTooLargeError as error:
-            self._refuse(error.status)
         except httptools.HttpParserUpgrade:
             # RFC 9110 section 7.8: "A server MAY ignore a received Upgrade header field". What
             # follows in the other protocol is not read.
             self._answer_last()
-        except httptools.HttpParserError as error:
+        except (HeadTooLargeError, httptools.HttpParserError) as error:
             self._refuse(_status_of(error))
 
     def _wait_for_head(self) -> None:
         """Wait for the end of a head that came in pieces, which is rare."""
         if self.state is State.NOTHING_ASKED:
-            # The deadline of the connection stays: a client that sends a byte at a time gains
-            # nothing by it.
+            # The deadline of the connection stays: single bytes win no time.
             self.state = State.IN_HEAD
         elif self.state is State.IDLE:
             self._enter(State.IN_HEAD, HEAD_SECONDS)
@@ -176,9 +170,9 @@ class LimitedProtocol(TimedProtocol):
             self._backlog.clear()
 
 
-def _status_of(error: httptools.HttpParserError) -> HTTPStatus:
-    """Return the status of a refusal; the error that a callback raised is the parser's context."""
-    cause = error.__context__
+def _status_of(error: Exception) -> HTTPStatus:
+    """Return the status of a refusal; an error that a callback raised is the parser's context."""
+    cause = error.__context__ if isinstance(error, httptools.HttpParserError) else error
     return cause.status if isinstance(cause, HeadTooLargeError) else HTTPStatus.BAD_REQUEST
 
 
