@@ -102,8 +102,8 @@ class Service:
     ) -> Answer:
         """Return the answer to a request; `forwarded` is that of `Trust.believe`.
 
-        A HEAD request is counted but not logged: "the log counts users; who asks by HEAD gets no
-        list, and is a monitor as a rule" (docs/protocol.md#known-differences). Counting costs
+        A HEAD request is counted but not logged: "the log counts users; a client that sends HEAD
+        gets no list, and usually is a monitor" (docs/protocol.md#known-differences). Counting costs
         0.4 us.
         """
         if self._untimed:
@@ -151,7 +151,7 @@ class Service:
         self.plans.forget()
 
     def _stored_order(self, is_metalink: bool, raw_query: bytes, now: float) -> Answer:
-        # "A list never turns into a 5xx or a reset because of trouble of ours"
+        # "An internal error never turns a list into a 5xx or a reset"
         # (docs/protocol.md#internal-errors): librepo would ask twelve times for it.
         self._trouble(now)
         try:

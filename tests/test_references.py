@@ -1,6 +1,9 @@
-"""The sources that code, tests and docs name are in this repository: each page, and its heading."""
+"""The sources that code, tests and docs name are in this repository: page, heading and words."""
 
+import ast
+import io
 import re
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +24,12 @@ _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
 _SOURCE = re.compile(r"\bSource(?: of [\w ]+)?: (.*)")
 _SOURCE_THAT_STAYS = re.compile(r"docs/[\w-]+\.md\b|https?://|RFC \d")
+# A quotation, in words that stand together; a shorter one is a word or the name of something.
+_QUOTED = re.compile('"([^"]*)"')
+_QUOTED_LENGTH = 25
+_HEADING_NAMED = re.compile(r"docs/([\w-]+\.md)#([\w-]+)")
+_OTHER_SOURCE = re.compile(r"https?://|RFC \d")
+_LINK_TEXT = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 _NUMBER = re.compile(r"\b(?:sections?|items?)\s(?:[#*]\s*)?\d", re.IGNORECASE)
 
 
@@ -78,6 +87,78 @@ def passing_sources(text: str) -> Iterator[str]:
     yield from (line for line in text.splitlines() if _NUMBER.search(line) and "RFC" not in line)
 
 
+def explanations(source: str, module: ast.Module) -> Iterator[str]:
+    """Yield each block of comment lines of a module, and each docstring, in one line."""
+    block: list[str] = []
+    last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] != last + 1:
+                yield " ".join(block)
+                block = []
+            block.append(token.string.lstrip("# "))
+            last = token.start[0]
+    yield " ".join(block)
+    for node in ast.walk(module):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield " ".join(str(node.value.value).split())
+
+
+def plain(text: str) -> str:
+    """Return the words of a text: blanks, marks of code and emphasis, and links do not count."""
+    return " ".join(re.sub("[`*]", "", _LINK_TEXT.sub(r"\1", text)).split())
+
+
+def section(text: str, anchor: str) -> str:
+    """Return a page's part under a heading, with the smaller headings below it."""
+    unmarked = _FENCED.sub(lambda code: code[0].replace("\n#", "\n #"), text)
+    parts = re.split(r"^(#{1,6}) (.*)$", unmarked, flags=re.MULTILINE)
+    found, depth = [], 0
+    for marks, heading, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        if anchor in anchors(f"# {heading}"):
+            depth = len(marks)
+        elif len(marks) <= depth:
+            depth = 0
+        if depth:
+            found.append(body)
+    return "".join(found)
+
+
+@cache
+def _words_under(page: Path, anchor: str) -> str:
+    return plain(section(page.read_text(encoding="utf-8"), anchor))
+
+
+def wrong_quotations(source: str, docs: Path) -> Iterator[str]:
+    """Yield each quotation in a module that does not stand under any heading named beside it.
+
+    If its comment or docstring names no source, the headings in the module's docstring count.
+    """
+    if not _HEADING_NAMED.search(source):
+        return
+    module = ast.parse(source)
+    of_module = _HEADING_NAMED.findall(ast.get_docstring(module) or "")
+    for text in explanations(source, module):
+        named = _HEADING_NAMED.findall(text)
+        if not named and not _OTHER_SOURCE.search(text):
+            named = of_module
+        words = [_words_under(docs / page, anchor) for page, anchor in named]
+        for quoted in _QUOTED.findall(text) if words else ():
+            if len(quoted) >= _QUOTED_LENGTH and not any(_stands_in(quoted, one) for one in words):
+                yield quoted
+
+
+def _stands_in(quoted: str, words: str) -> bool:
+    """Return whether a quotation's parts between `[...]` stand in a text, in this order."""
+    at = 0
+    for part in plain(quoted).rstrip(" .,;:").split("[...]"):
+        at = words.find(part.strip(), at)
+        if at < 0:
+            return False
+        at += len(part.strip())
+    return True
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
@@ -121,6 +202,17 @@ def test_every_source_can_be_read() -> None:
         for found in passing_sources(path.read_text(encoding="utf-8"))
     ]
     assert not passing, "\n".join(passing)
+
+
+def test_every_quotation_stands_on_its_page() -> None:
+    """A quotation of a page has the words that stand there, under the heading that is named."""
+    wrong = [
+        f"{_name(path)}: {quoted}"
+        for path in FILES
+        if path.suffix == ".py"
+        for quoted in wrong_quotations(path.read_text(encoding="utf-8"), ROOT / "docs")
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +299,72 @@ def test_wrong_links(repository: Path, link: str, wrong: list[str]) -> None:
 def test_passing_sources(text: str, count: int) -> None:
     """A source that will not stay where it is, is found."""
     assert len(list(passing_sources(text))) == count
+
+
+_RULES = """# Rules
+What is said first, of all the rules.
+## Small ones
+A [small `rule`](other.md#x) holds for *all* clients,
+and for `a*b` too. It has an exception.
+```
+# no heading
+```
+This is still about the small ones.
+## Others
+Nothing is said about the other rules.
+"""
+_LATER = "A later rule, which a page has not"
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [
+        pytest.param(
+            '# "A small rule holds for all\n# clients, and for `a*b`" (docs/rules.md#small-ones)',
+            [],
+            id="in a comment",
+        ),
+        pytest.param(
+            '"""A.\n\ndocs/rules.md#small-ones: "This is still about\nthe small ones".\n"""',
+            [],
+            id="in a docstring",
+        ),
+        pytest.param(
+            '# "A small rule [...] has an exception" (docs/rules.md#rules)', [], id="words left out"
+        ),
+        pytest.param(
+            '# "It has an exception [...] a small rule" (docs/rules.md#rules)',
+            ["It has an exception [...] a small rule"],
+            id="in another order",
+        ),
+        pytest.param(
+            '# "Nothing is said about the other rules" (docs/rules.md#small-ones)',
+            ["Nothing is said about the other rules"],
+            id="under another heading",
+        ),
+        pytest.param(
+            f'# a "short" one, "{_LATER}", docs/rules.md#rules', [_LATER], id="beside a short one"
+        ),
+        pytest.param(
+            f'"""A.\n\nSource: docs/rules.md#rules.\n"""\n# "{_LATER}"',
+            [_LATER],
+            id="by the module's source",
+        ),
+        pytest.param(
+            f'"""A.\n\nSource: docs/rules.md#rules.\n"""\n# RFC 9110: "{_LATER}"',
+            [],
+            id="of an RFC",
+        ),
+        pytest.param(f'x = "{_LATER}"  # docs/rules.md#rules', [], id="not in a comment"),
+        pytest.param('# "24 characters: too short" (docs/rules.md#rules)', [], id="too short"),
+        pytest.param(
+            '# "25 characters: not short." (docs/rules.md#rules)',
+            ["25 characters: not short."],
+            id="long enough",
+        ),
+    ],
+)
+def test_wrong_quotations(tmp_path: Path, source: str, wrong: list[str]) -> None:
+    """A quotation in other words than those under the heading that is named is found."""
+    (tmp_path / "rules.md").write_text(_RULES)
+    assert list(wrong_quotations(source, tmp_path)) == wrong

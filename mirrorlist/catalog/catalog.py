@@ -50,7 +50,7 @@ class Catalog:
             (repository.prefix, repository.arch): repository.directory
             for repository in snapshot.repositories
         }
-        # "a repository with this prefix is disabled, in whatever arch" (docs/protocol.md#errors):
+        # "a repository with this prefix is disabled, in any arch" (docs/protocol.md#errors):
         # mirrorlist-server does the same.
         self.disabled = frozenset(
             repository.prefix for repository in snapshot.repositories if repository.disabled

@@ -11,7 +11,7 @@ from mirrorlist.request.query import Query, echo
 def why_nothing(situation: Situation) -> NotFound:
     """Return the error for a list without hosts: it says what all public hosts of a directory lack.
 
-    "nobody has it, or private hosts alone, of which a stranger learns nothing".
+    "no host has it, or only private hosts, of which a stranger learns nothing".
     """
     name, public = echo(situation.target.name), situation.target.carriers.public
     if not public:

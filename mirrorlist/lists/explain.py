@@ -71,8 +71,8 @@ def _listed(hosts: Sequence[int], found: Offer, path: Path, catalog: Catalog) ->
 
 
 def _client_seen(client: Client, place: Place) -> ClientSeen:
-    # "whether the country of an `ip=` is the database's or GeoIP's is not told" to strangers: else
-    # they could find out, address by address, which networks the database knows.
+    # A stranger does not learn "whether the country of an `ip=` comes from the database or from
+    # GeoIP": else strangers could find out, address by address, which networks the database knows.
     is_own = client.is_ours or client.source != "ip=" or client.near == client.geo
     return ClientSeen(
         address=str(client.geo),
@@ -98,8 +98,8 @@ def _excluded(situation: Situation, found: Offer) -> list[Excluded]:
 def _is_public(index: int, host: Host, catalog: Catalog) -> bool:
     """Return whether a host could stand in some list that strangers get.
 
-    "A stranger [...] sees [...] of the others the active, public ones with a public URL"; which
-    other hosts there are, and who switched them off, is the mirror admins' business.
+    "Of the other hosts a stranger sees those that are active, public and have a public URL"; which
+    further hosts there are, and who switched them off, is the mirror admins' business.
     """
     return (
         not host.private

@@ -81,8 +81,9 @@ class Filling(Struct, frozen=True):
 
     def of(self, template: bytes) -> bytes:
         """Return the list of a template."""
-        # "raw behind `rsync://`: rsync decodes nothing" (docs/protocol.md#the-urls-of-a-host). Few
-        # paths differ when they are encoded, so nearly always one replacement does.
+        # "After `rsync://` names are raw, because rsync decodes nothing"
+        # (docs/protocol.md#the-urls-of-a-host). Few paths differ when they are encoded, so nearly
+        # always one replacement does.
         if self.raw is None:
             return template.replace(PATH, self.encoded)
         *pieces, last = template.split(PATH)
@@ -96,7 +97,7 @@ class Filling(Struct, frozen=True):
 
 def filling(path: Path, kind: ListKind) -> Filling:
     """Return what fills a path into templates of a kind."""
-    # "in a metalink XML's escapes are the only ones" of a raw path.
+    # Of a raw path "a metalink has XML's escapes only" (docs/protocol.md#the-urls-of-a-host).
     encoded, raw = path.encoded, path.raw or ""
     if kind is ListKind.METALINK:
         encoded, raw = escape(encoded), escape(raw)

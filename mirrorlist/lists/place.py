@@ -38,7 +38,7 @@ def locate(client: Client, catalog: Catalog, geo: CountrySource) -> Place:
     """Return a client's place.
 
     docs/protocol.md#which-hosts-in-which-order: "The client's country is that of the longest
-    netblock in `netblock_country`, else what GeoIP says [...], else `N/A`."
+    netblock in `netblock_country`, else GeoIP's [...], else `N/A`."
     """
     country, source = catalog.netblock_country(client.geo), "netblock_country"
     if country is None:

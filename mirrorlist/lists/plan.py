@@ -32,8 +32,8 @@ from mirrorlist.lists.target import find_details, find_target
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
 
-# "Behind a path that is over 512 characters when it is encoded, a text list ends after 128 KiB of
-# paths: the nearest hosts" (docs/protocol.md#the-target). Real directories are never that long.
+# "If the encoded path is over 512 characters, a text list ends after 128 KiB of paths, and has the
+# nearest hosts" (docs/protocol.md#the-target). Real directories are never that long.
 LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
 # Roughly the bytes of a plan, without its path and the text before its hosts.
 _PLAN_BYTES = 2500

@@ -47,8 +47,9 @@ class Situation(Struct, frozen=True):
     def urls(self) -> Mapping[int, Sequence[Url]]:
         """The URLs under which each host would be listed; a host without any is not among them.
 
-        docs/protocol.md#the-urls-of-a-host: "mirrorlist without `protocol`: one URL a host, the
-        first that is https, http or ftp. metalink without `protocol`: all of them, rsync too."
+        docs/protocol.md#the-urls-of-a-host: "mirrorlist without `protocol`: one URL for each host,
+        the first that is https, http or ftp", and "metalink without `protocol`: all URLs, rsync
+        too".
         """
         query = self.query
         if query.metalink:
@@ -64,8 +65,8 @@ class Situation(Struct, frozen=True):
     def usable(self) -> Container[int]:
         """The hosts that count as found and as enough: those with a URL that most clients can use.
 
-        docs/protocol.md#which-hosts-in-which-order: "In a metalink without `protocol=` a host with
-        rsync alone is listed but not counted, as dnf and zypper pass over it."
+        docs/protocol.md#which-hosts-in-which-order: "In a metalink without `protocol=` a host that
+        has only rsync is listed but not counted, because dnf and zypper ignore it."
         """
         # Such hosts as the only near ones would give dnf a metalink that it cannot use
         # (docs/clients.md#urls-of-rsync-in-a-metalink).
@@ -76,7 +77,7 @@ class Situation(Struct, frozen=True):
     @property
     def enough(self) -> int:
         """This many usable hosts make the global tier needless."""
-        # "fewer than `--minimum` (5) hosts so far, or none at all": with --minimum 0 a list
+        # "fewer than `--minimum` (5) hosts so far, or no host at all": with --minimum 0 a list
         # without near hosts would be empty.
         return max(1, self.minimum)
 
@@ -87,8 +88,9 @@ class Situation(Struct, frozen=True):
 
     def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
         """Return those of the hosts that may be offered to clients of this country."""
-        # "offered only to clients from those, but in the netblock and ASN tiers to all"
-        # (docs/protocol.md#which-hosts-in-which-order): so only the tiers of countries ask this.
+        # "offered to all clients in the netblock and ASN tiers, and elsewhere only to clients from
+        # these countries" (docs/protocol.md#which-hosts-in-which-order): so only the tiers of
+        # countries ask this.
         barred = self.catalog.barred(self.place.country)
         if barred.isdisjoint(hosts):
             return hosts
@@ -134,8 +136,8 @@ class Offer(Struct, frozen=True):
 
 
 # The candidates of a tier. The first of each pair is the country that the heading names for them:
-# "A country stands there if it has hosts in a tier of countries" (docs/protocol.md#the-text-list).
-# It is empty in the netblock and ASN tiers.
+# "It names a country if the country has hosts in a tier of countries"
+# (docs/protocol.md#the-text-list). The first is empty in the netblock and ASN tiers.
 Groups = list[tuple[str, tuple[int, ...]]]
 
 
@@ -189,7 +191,7 @@ def offer(situation: Situation) -> Offer:
 
 def stored_offer(situation: Situation) -> Offer:
     """Offer all public hosts in stored order, in one part and without tiers: nothing to draw."""
-    # "if making an answer fails, the client gets the public hosts in the order they are stored"
+    # "If making an answer fails, the client gets the public hosts in stored order"
     # (docs/protocol.md#internal-errors). Allowed countries are still kept.
     urls = situation.urls
     public = situation.allowed(situation.target.carriers.public)
@@ -234,7 +236,7 @@ def _parts(
 ) -> tuple[list[Part], Mapping[int, Sequence[Url]]]:
     """Put each host that has a URL into the first part that names it.
 
-    "A host stands once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
+    "A host is listed once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
     """
     parts, urls, seen = [], situation.urls, set[int]()
     for step in _STEPS:
@@ -264,7 +266,7 @@ def _asked(situation: Situation, progress: _Progress) -> bool:
 
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
-    # "and none found in those countries": the continent stands in for them.
+    # "and no host found in those countries": the continent stands in for them.
     return bool(situation.query.wish.countries) and not progress.has(Tier.COUNTRY_ASKED)
 
 
@@ -345,8 +347,9 @@ def _by_continent(situation: Situation) -> Groups:
 
 
 def _by_nothing(situation: Situation) -> Groups:
-    # "`country = global ` whenever the global tier was consulted" (docs/protocol.md#the-text-list),
-    # even if it adds no host; so the group is there without hosts too.
+    # "It has `country = global ` if the global tier was consulted"
+    # (docs/protocol.md#the-text-list), even if that tier adds no host; so the group is there
+    # without hosts too.
     return [(GLOBAL, situation.allowed(situation.target.carriers.public))]
 
 

@@ -22,8 +22,8 @@ from mirrorlist.request.query import Query, echo, spelling
 from snapshot.file.model import FileDetail
 
 METADATA = "repomd.xml"
-# librepo asks for it twelve times, "so its body is under 1 KiB", with a metalink's frame around it
-# (docs/clients.md#the-answer-to-an-unknown-repository).
+# librepo asks for a 404 twelve times: "So its body is under 1 KiB", also with a metalink's frame
+# around it (docs/clients.md#the-answer-to-an-unknown-repository).
 MOST_ERROR_BYTES = 640
 # The longest name that the file systems of mirrors can hold.
 MOST_NAME_BYTES = 255
@@ -76,9 +76,10 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
     if directory is None:
         name, _, file = name.rpartition("/")
         directory = catalog.snapshot.find_directory(name)
-        # "its last component is a file in the rest, of at most 255 bytes: a longer name exists
-        # nowhere" (docs/protocol.md#the-target), and would be repeated for each URL. The rest of a
-        # single name is the root, which is found only if the database has it as a directory.
+        # "Else its last component is a file in the directory before it. A file's name has at most
+        # 255 bytes, because no file system has longer names" (docs/protocol.md#the-target), and a
+        # long name would be repeated for each URL. The directory before a single name is the root,
+        # which is found only if the database has it as a directory.
         if directory is None or len(file.encode()) > MOST_NAME_BYTES:
             raise UnknownDirectory("error: invalid path")
     return _target(directory, name, file, heading, catalog)
@@ -88,7 +89,7 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
     # Once only: "a redirect's target is not redirected again" (docs/protocol.md#the-target).
     prefix = catalog.redirects.get(repo, repo)
     heading = f"# repo = {echo(prefix)} arch = {echo(arch)} "
-    # Before it is looked up: "a repository with this prefix is disabled, in whatever arch"
+    # Before it is looked up: "a repository with this prefix is disabled, in any arch"
     # (docs/protocol.md#errors).
     if prefix in catalog.disabled:
         raise Disabled("repo disabled")

@@ -15,7 +15,7 @@ from typing import TypeVar
 from mirrorlist.errors import MirrorlistError
 
 MOST_WAITING = 16
-# "Nothing waits longer than 60 s" (docs/protocol.md#what-changed-for-rsync).
+# "No request waits longer than 60 s" (docs/protocol.md#what-changed-for-rsync).
 MOST_SECONDS = 60.0
 # The key in an ASGI scope for a function that returns the client's `Presence`.
 PRESENCE = "mirrorlist.presence"
@@ -74,8 +74,8 @@ class Jobs:
 
         def check() -> None:
             here = presence()
-            # "A client that closes its half of the connection looks like one that left: it is
-            # served only while nobody else waits" (docs/protocol.md#what-changed-for-rsync).
+            # "A client that closes its half of the connection looks like a client that left: it is
+            # served only while no other request waits" (docs/protocol.md#what-changed-for-rsync).
             if here is Presence.GONE or (here is Presence.SILENT and self.count > 1):
                 raise Abandoned
             if time.monotonic() >= deadline:

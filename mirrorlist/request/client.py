@@ -123,8 +123,8 @@ class Trust:
         if not forwarded:
             client = Client(connected.address, connected.address, "peer", connected.is_ours)
         else:
-            # "only a trusted proxy or loopback that asks for itself: without any X-Forwarded-For
-            # line, whatever stands in it" is ours; with such a line the client is a stranger.
+            # "A client is *ours* if it is a trusted proxy or loopback that asks for itself": with
+            # an X-Forwarded-For line, even an empty one, the client is a stranger.
             client = _behind(connected, forwarded, self._proxies)
         if not wish:
             return client
@@ -157,13 +157,14 @@ def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Cl
     if peer.is_proxy:
         if len(forwarded) == 1:
             # The usual case: one proxy has written one address, and it need not be walked over.
-            # Even a trusted address is the client then: "if all are trusted, the left-most".
+            # Even a trusted address is the client then: "If all are trusted, the left-most is the
+            # client."
             address = parse_address(forwarded[0].decode("latin-1"))
             if address is not None:
                 return Client(address, address, "x-forwarded-for")
         if forwarded == SIGNED:
-            # "So is a client for whom a trusted proxy sends no X-Forwarded-For line, but one of the
-            # other headers": unknown, "near no host, in the country of the proxy".
+            # "A client is also unknown if a trusted proxy sends no X-Forwarded-For line, but
+            # another header of rule 4": it is "near no host, and in the country of the proxy".
             return Client(_UNKNOWN, peer.address, "unknown")
         return _walked(peer, forwarded, proxies)
     return Client(peer.address, peer.address, "peer")

@@ -26,7 +26,7 @@ PARAMETERS = frozenset(
 
 _NAMES = {name.encode(): name for name in PARAMETERS}
 # Finds known parameters only, because a query may have thousands of others. "A value stands between
-# the first and the second `=`. A parameter without `=` is there and empty."
+# the first and the second `=`. A parameter without `=` is given and empty."
 # (docs/protocol.md#values): mirrorlist-server reads them so.
 _PARAMETER = re.compile(
     rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))
@@ -96,7 +96,8 @@ def _wish(values: dict[str, str]) -> Wish:
     return Wish(
         countries=_countries(values.get("country", "")),
         protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
-        # "anything but `1` switches the netblock and ASN tiers off" (docs/protocol.md#parameters).
+        # "any value except `1` switches the netblock and ASN tiers off"
+        # (docs/protocol.md#parameters).
         near=values.get("netblock", "1") == "1",
     )
 
@@ -107,7 +108,7 @@ def echo(text: str) -> str:
 
 
 def _values(raw: bytes) -> dict[str, str]:
-    # Of equal names the dictionary keeps the last: "the last value of a repeated parameter wins".
+    # Of equal names the dictionary keeps the last: "The last value of a repeated parameter wins."
     found: dict[bytes, bytes] = dict(_PARAMETER.findall(raw))
     return {
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)

@@ -14,8 +14,8 @@ from snapshot.file.text import CONTROL
 class Changed:
     """For each category the directories that everybody can read, in the order of their changes.
 
-    A directory's change is the later one of its change time and its moment: "when an export first
-    showed the directory with this change time".
+    A directory's change is the later one of its change time and its moment. The moment is "the
+    first export that showed the directory with this change time".
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -32,8 +32,9 @@ class Changed:
                 filled.add(directory.category)
                 if directory.ctime:
                     dated.add(directory.category)
-                # "Unreadable directories and whatever is below them are never listed"; and a line
-                # feed in a name would put another name into the list.
+                # "Unreadable directories are never listed, and directories below them are not
+                # listed even if they are readable." A line feed in a name would put another name
+                # into the list.
                 if can_be_read and not CONTROL.search(directory.name):
                     change = max(directory.ctime, moment)
                     found[directory.category].append((change, directory.name))

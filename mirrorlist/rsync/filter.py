@@ -280,8 +280,8 @@ def _write(names: list[str], form: str, check: Check) -> _FilterList:
 
 
 def _file_line(name: str) -> str:
-    # "a first `#` or `;` has `./` in front": if the sending side reads the list, such a line is a
-    # comment there.
+    # "a name that begins with `#` or `;` has `./` in front": if the sending side reads the list, a
+    # line that begins so is a comment there.
     if not name:
         return "./\n"
     return f"./{name}/\n" if name[0] in "#;" else f"{name}/\n"

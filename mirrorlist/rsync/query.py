@@ -76,7 +76,7 @@ def _values(raw: bytes) -> tuple[dict[str, str], list[str]]:
         key, _, value = parameter.partition(b"=")
         name = _NAMES.get(key)
         if name is not None:
-            # "The last value of a repeated parameter wins, but that of `select`".
+            # "The last value of a repeated parameter wins, except for `select`."
             values[name] = decode(name, value, MAX_PATH_BYTES)
             if name == "select":
                 select.append(values[name])

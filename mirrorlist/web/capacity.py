@@ -1,8 +1,9 @@
 """How many connections a process holds, and which of them give way to a newer one.
 
 Without this limit a stranger could take all descriptors of the process with silent connections, and
-the next client would be reset. "those end that have waited longest for their client, idle ones and
-unfinished heads first, so a newcomer who asks at once is answered" (docs/protocol.md#limits).
+the next client would be reset. "When a further connection comes, the one that has waited longest
+for its client is closed, idle connections and unfinished heads first. So a new client that asks at
+once is answered" (docs/protocol.md#limits).
 """
 
 import resource

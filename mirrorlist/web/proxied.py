@@ -2,8 +2,9 @@
 
 A trusted proxy (`--trusted-proxy`) must begin each connection with a header, or it is refused. All
 others speak plain HTTP, and a PROXY header from them is refused as bad HTTP. The peer's address
-decides which of the two it is, before its first byte: the specification says that "the receiver
-MUST be configured to only receive the protocol [...] and MUST not try to guess".
+decides which of the two it is, before its first byte: "The receiver MUST be configured to only
+receive the protocol described in this specification and MUST not try to guess whether the protocol
+header is present or not." (https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt)
 """
 
 import asyncio

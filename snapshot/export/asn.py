@@ -42,8 +42,8 @@ class AsnNetblocks:
             # Clients with IPv4-mapped addresses are IPv4 clients.
             packed, prefix_length = packed[12:], prefix_length - 96
         if not prefix_length:
-            # "A default route says nothing about its addresses: it is passed over, also by
-            # `mirrorlist-server`." (docs/mirrormanager.md#networks-of-asns)
+            # "A default route says nothing about its addresses and is ignored, by
+            # `mirrorlist-server` too." (docs/mirrormanager.md#networks-of-asns)
             return
         family = self._ipv6 if len(packed) == 16 else self._ipv4
         family.packed += packed

@@ -14,7 +14,7 @@ from snapshot.file.model import Category, CategoryHost, Host, Inactive
 from snapshot.file.text import printable, stripped, trimmed
 
 MIN_BANDWIDTH, MAX_BANDWIDTH = 1, 10000
-# "A host without bandwidth has 100 Mbit/s." (docs/mirrormanager.md#null-where-it-is-not-allowed)
+# "a host without bandwidth has 100 Mbit/s" (docs/mirrormanager.md#null-where-it-is-not-allowed)
 DEFAULT_BANDWIDTH = 100
 MAX_ASN = (1 << 32) - 1
 # RFC 6793 calls it AS_TRANS: old routers see it in place of any ASN above 65535.
@@ -93,8 +93,8 @@ def _allowed(
 ) -> dict[int | None, tuple[str, ...]]:
     """The allowed countries by host id; a country that does not exist is reported.
 
-    "A host that is for such countries alone is for nobody": it was meant for few clients, and must
-    not be offered to all of them (docs/mirrormanager.md#allowed-countries).
+    "If none of a host's allowed countries exists, no client gets the host": it was meant for few
+    clients, and must not be offered to all of them (docs/mirrormanager.md#allowed-countries).
     """
     allowed: dict[int | None, set[str]] = defaultdict(set)
     for row in sorted(rows.countries_allowed, key=lambda row: row.id):
@@ -142,7 +142,7 @@ def _host(
         site=trimmed(printable(site.name)),
         country=country,
         bandwidth=_bandwidth(row, left_out),
-        # "A host or a site whose `private` is NULL is private."
+        # "a host or a site whose `private` is NULL is private"
         # (docs/mirrormanager.md#null-where-it-is-not-allowed)
         private=row.private is not False or site.private is not False,
         inactive=_inactive(row, site),
