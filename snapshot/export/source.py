@@ -4,28 +4,12 @@ from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Integer,
-    Select,
-    Table,
-    Text,
-    and_,
-    func,
-    inspect,
-    or_,
-    select,
-    type_coerce,
-)
-from sqlalchemy import cast as sql_cast
-from sqlalchemy.types import NullType
+from sqlalchemy import Connection, Table, inspect
 
 from snapshot.export import schema
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.values import TRUE, reader_of
+from snapshot.export.statements import statement
+from snapshot.export.values import reader_of
 from snapshot.file.errors import DatabaseError
 
 # Is called with how far the read is: a phase's name, steps done, steps in all.
@@ -299,14 +283,13 @@ def _present_tables(connection: Connection) -> set[str]:
 
 
 def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[object]:
-    is_sqlite = connection.dialect.name == "sqlite"
-    statement = _up2date(is_sqlite) if source.row is Up2dateRow else _columns(source)
+    sql = statement(connection.engine.url.drivername, source.table, source.fields)
     keys = [index for index, name in enumerate(source.fields) if name in source.keys]
     make = _shared_up2date() if source.row is Up2dateRow else source.row
     values = _Values(source)
     table = str(source.table.name)
     rows = []
-    for found in connection.execute(statement):
+    for found in connection.exec_driver_sql(sql):
         try:
             row = values.of(found)
         except ValueError as error:
@@ -365,36 +348,3 @@ def _shared_up2date() -> Callable[..., Up2dateRow]:
         return Up2dateRow(directory, shared, rows, first_id)
 
     return make
-
-
-def _columns(source: _ReadTable) -> Select[Any]:
-    return select(*(_raw(source.table.c[name]) for name in source.fields))
-
-
-def _raw(column: Column[Any]) -> ColumnElement[Any]:
-    # Without NullType, SQLAlchemy converts a boolean column itself: every text would become True.
-    return type_coerce(column, NullType()) if isinstance(column.type, Boolean) else column
-
-
-def _up2date(is_sqlite: bool) -> Select[Any]:
-    # "The table has no index by directory, so the database groups the rows, and an export sees one
-    # row a directory." (docs/mirrormanager.md#up-to-date)
-    table = schema.host_category_dir
-    host_category: ColumnElement[Any] = table.c.host_category_id
-    up2date: ColumnElement[Any] = table.c.up2date
-    if is_sqlite:
-        # A SQLite column has no fixed type, so `up2date` may be text such as "t".
-        flag = _raw(table.c.up2date)
-        words = func.lower(func.trim(flag)).in_(TRUE)
-        up2date = or_(flag == 1, and_(func.typeof(flag) == "text", words))
-        host_category = sql_cast(host_category, Integer)
-    return (
-        select(
-            table.c.directory_id,
-            func.aggregate_strings(sql_cast(host_category, Text), ","),
-            func.count(),
-            func.min(table.c.id),
-        )
-        .where(up2date)
-        .group_by(table.c.directory_id)
-    )
