@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def ask(server: Server, sent: bytes) -> bytes:
         connection.sendall(sent)
         received = read_to_end(connection)
     return re.sub(rb'(\r\ndate: |pubdate=")[^\r"]*', rb"\1", received)
+
+
+def asked_in_one_second(servers: tuple[Server, Server], sent: bytes) -> list[bytes]:
+    """Ask both servers, again until they answer within one second of the clock.
+
+    An explanation tells the snapshot's age in seconds.
+    """
+    while True:
+        second = int(time.time())
+        answers = [ask(server, sent) for server in servers]
+        if int(time.time()) == second:
+            return answers
 
 
 def get(target: bytes, *lines: bytes, method: bytes = b"GET", version: bytes = b"1.1") -> bytes:
@@ -84,7 +97,7 @@ def get(target: bytes, *lines: bytes, method: bytes = b"GET", version: bytes = b
 )
 def test_the_same_bytes(servers: tuple[Server, Server], sent: bytes) -> None:
     """Whatever is asked, the door gives what the app gives, head and all."""
-    fast, asgi = (ask(server, sent + LAST) for server in servers)
+    fast, asgi = asked_in_one_second(servers, sent + LAST)
     assert fast == asgi
     assert fast.startswith(b"HTTP/1.1 ")
 
