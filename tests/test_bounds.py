@@ -1,19 +1,25 @@
 """Whatever strangers think up: each cache stays within its bytes, and nobody else pays for it."""
 
 import re
+import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from mirrorlist.catalog import catalog as compiled
 from mirrorlist.catalog import roster
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.catalog.roster import Roster
+from mirrorlist.catalog.kept import Kept
+from mirrorlist.catalog.roster import Carriers, Roster
+from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists import orders, plans
+from mirrorlist.lists.listing import Listing
 from mirrorlist.request.client import Trust
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
 from mirrorlist.rsync import filter as rsyncfilter
@@ -41,6 +47,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A service whose caches are a thousandth of the real ones."""
     for module, name in BOUNDS:
         monkeypatch.setattr(module, name, FEW)
+    monkeypatch.setattr(compiled, "CARRIERS_BYTES", FEW)
     monkeypatch.setattr(roster, "KINDS_BYTES_A_HOST", 0)
     monkeypatch.setattr(orders, "BYTES_A_HOST", 0)
     monkeypatch.setattr(plans, "MOST_ASKED", 400)
@@ -114,6 +121,37 @@ def test_each_cache_stays_within_its_bytes(
     for name, size in _kept(asked).items():
         assert size <= FEW, name
     assert asked.plans.remembered <= plans.MOST_ASKED
+
+
+def _fill(cache: Kept[Any, Any], key: Callable[[int], object], value: object) -> int:
+    """Keep a value by a thousand keys, and return the most bytes that were kept at once."""
+    return max(cache.bytes for number in range(1000) if cache.keep(key(number), value) is value)
+
+
+def test_each_cache_of_a_catalog_fills_its_bytes(asked: Service) -> None:
+    """Each cache keeps nearly as many bytes as it may, never more; host sets have two caches."""
+    catalog, none = asked.store.catalog, frozenset[str]()
+    held, few = _roster(asked), Carriers((), ())
+    filled = {
+        "barred": (_fill(held._barred, str, none), FEW),
+        "listed": (_fill(held._listed, lambda one: (one, None, 0, None), {}), FEW),
+        "most": (_fill(held._most, lambda one: (one, none), 1), FEW),
+        "numbers": (_fill(held._numbers, lambda one: (one,), 1), FEW),
+        "carriers of the roster": (_fill(held._carriers, lambda one: (one,), few), FEW // 2),
+        "carriers of the catalog": (_fill(catalog._carriers, int, few), FEW // 2),
+    }
+    for name, (size, most) in filled.items():
+        assert most * 0.9 < size <= most, name
+
+
+@pytest.mark.parametrize("urls", [0, 1, 3])
+def test_the_size_of_a_listing(asked: Service, urls: int) -> None:
+    """A listing takes no more bytes than it says, and says less than twice that for long URLs."""
+    bases = [make_url(f"https://{number}.example/{'x' * 1000}/") for number in range(urls)]
+    listing = Listing(bases, _roster(asked).hosts[0], 1)
+    texts = [listing.lines, *listing.around]
+    taken = sum(map(sys.getsizeof, [listing, listing.around, *texts]))
+    assert taken <= listing.size < taken * 1.5 + 500
 
 
 def test_memory_is_what_the_caches_say(asked: Service) -> None:
