@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from mirrorlist.web.head import HeadMeter, HeadTooLargeError
+from mirrorlist.web.head import MAX_OPEN_BYTES, HeadMeter, HeadTooLargeError
 from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 
 PIECES = {
@@ -54,11 +54,11 @@ def test_lines() -> None:
 
 @pytest.mark.parametrize("size", [1, 1000, MAX_TARGET_BYTES])
 def test_a_head_that_does_not_end(size: int) -> None:
-    """Of a head that does not end, 24 KiB are taken, and no byte more; each head has its own."""
+    """A head that does not end is taken up to the bound of all limits, and no byte more."""
     meter = HeadMeter()
     for _ in range(2):
         meter.begin()
-        left = MAX_TARGET_BYTES + MAX_HEADER_BYTES
+        left = MAX_OPEN_BYTES
         while left:
             meter.piece_bytes = min(size, left)
             left -= meter.piece_bytes
@@ -68,3 +68,17 @@ def test_a_head_that_does_not_end(size: int) -> None:
     with pytest.raises(HeadTooLargeError) as raised:
         meter.end_piece()
     assert raised.value.status is HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+def test_a_head_at_all_limits() -> None:
+    """A head whose target and lines are as large as may be is taken in any pieces."""
+    line = b"OPTIONS " + b"/" * MAX_TARGET_BYTES + b" HTTP/1.1\r\n"
+    meter, left = HeadMeter(), len(line) + MAX_HEADER_BYTES + len(b"\r\n") - 1
+    meter.begin()
+    while left:
+        meter.piece_bytes = min(1000, left)
+        left -= meter.piece_bytes
+        meter.end_piece()
+    meter.piece_bytes = 1
+    meter.end(_lines(MAX_HEADER_LINES, MAX_HEADER_BYTES))
+    assert not meter.is_open

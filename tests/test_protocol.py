@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mirrorlist.web.head import MAX_OPEN_BYTES
 from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 from snapshot.file.writer import encode
 from tests.live import Server, exchange, read_to_end, serve, wait_until
@@ -58,7 +59,7 @@ def test_limit_of_header_bytes(server: Server, more: int, status: int) -> None:
 
 def test_endless_header_line(server: Server) -> None:
     """A header line that never ends is refused once it is over the limits."""
-    sent = b"GET / HTTP/1.1\r\nX: " + b"y" * (MAX_TARGET_BYTES + MAX_HEADER_BYTES)
+    sent = b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_OPEN_BYTES
     assert exchange(server.port, sent).status == 431
 
 

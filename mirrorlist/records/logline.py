@@ -20,7 +20,8 @@ ADDRESSES = ("full", "cut", "none")
 _DAY_SECONDS = 86400
 # Stands for an address that is left out; MirrorManager's statistics and `replay` can read it.
 _NO_ADDRESS = "0.0.0.0"
-# A site's network: RFC 6177 for IPv6. What 6to4 appends to its 16 bits is an IPv4 address.
+# The network of a site: /48 is the largest usual one for IPv6 (RFC 6177 section 1). What 6to4
+# appends to its 16 bits is an IPv4 address.
 _KEPT_BITS, _KEPT_BITS_6, _KEPT_BITS_6TO4 = 24, 48, 16 + 24
 _6TO4 = 0x2002
 # Repositories, archs and countries that are kept as text.

@@ -8,8 +8,11 @@ from mirrorlist.errors import MirrorlistError
 from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 
 _LINE_EXTRA = len(b": \r\n")
+# What a request line has beside its target, with the longest method, and the end of the head.
+_MAX_REQUEST_LINE_EXTRA = len(b"BASELINE-CONTROL  HTTP/1.1\r\n\r\n")
 # The parser does not hand out an unfinished line, so an open head is measured in raw bytes.
-_MAX_OPEN_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES
+MAX_OPEN_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + _MAX_REQUEST_LINE_EXTRA
+"""How many bytes of a head are taken while its end has not come."""
 
 
 class HeadTooLargeError(MirrorlistError):
@@ -49,7 +52,7 @@ class HeadMeter:
     def end_piece(self) -> None:
         """Count a piece that ended within a head; raises HeadTooLargeError."""
         self._earlier_bytes += self.piece_bytes
-        if self._earlier_bytes > _MAX_OPEN_BYTES:
+        if self._earlier_bytes > MAX_OPEN_BYTES:
             raise HeadTooLargeError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 

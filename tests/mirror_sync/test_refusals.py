@@ -185,7 +185,7 @@ def test_unmounted_destination(synced: Stage) -> None:
     ("options", "text"),
     [
         pytest.param(["--categories", ""], "categories is not set", id="not set"),
-        pytest.param(["--server", "ftp://x"], "no http URL", id="server"),
+        pytest.param(["--server", "ftp://x"], "not an http URL", id="server"),
         pytest.param(["--upstream", "--delete"], "not an rsync URL", id="upstream"),
         pytest.param(["--overlap", "08"], "overlap is not a whole number", id="octal"),
         pytest.param(["--overlap", "-1"], "overlap is not a whole number", id="negative"),
