@@ -5,8 +5,9 @@ a row for each tier; a row's functions say when the tier is consulted and which 
 `offer` walks the rows, without chance; `draw` draws the order within each part of an offer.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import chain
 from random import Random
 
 from msgspec import Struct
@@ -62,7 +63,7 @@ class Situation(Struct, frozen=True):
         return self.catalog.listed(self.target.category, self.protocols, only)
 
     @property
-    def usable(self) -> Container[int]:
+    def usable(self) -> Mapping[int, Sequence[Url]]:
         """The hosts that count as found and as enough: those with a URL that most clients can use.
 
         docs/protocol.md#which-hosts-in-which-order: "In a metalink without `protocol=` a host that
@@ -86,15 +87,13 @@ class Situation(Struct, frozen=True):
         """The protocols asked for, None for all; without rsync if a list cannot show its path."""
         return writable(self.query.wish.protocols, self.target.path)
 
-    def allowed(self, hosts: tuple[int, ...]) -> tuple[int, ...]:
-        """Return those of the hosts that may be offered to clients of this country."""
+    @property
+    def barred(self) -> frozenset[int]:
+        """The hosts that may not be offered to clients of this country."""
         # "offered to all clients in the netblock and ASN tiers, and elsewhere only to clients from
         # these countries" (docs/protocol.md#which-hosts-in-which-order): so only the tiers of
         # countries ask this.
-        barred = self.catalog.barred(self.place.country)
-        if barred.isdisjoint(hosts):
-            return hosts
-        return tuple(host for host in hosts if host not in barred)
+        return self.catalog.barred(self.place.country)
 
 
 class Part(Struct, frozen=True):
@@ -145,7 +144,7 @@ class _Progress(Struct):
     """What the steps so far have found: the groups of each tier; only `usable` hosts count."""
 
     found: dict[Tier, Groups]
-    usable: Container[int]
+    usable: Mapping[int, Sequence[Url]]
 
     def hosts(self, tier: Tier) -> Iterable[int]:
         """Return the hosts of a tier, group by group; nothing for a tier that was not consulted."""
@@ -157,13 +156,16 @@ class _Progress(Struct):
 
     def asked_found(self) -> bool:
         """Return whether country= found a host, in its countries or on their continents."""
-        return self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+        # Few requests ask for countries: those that do not are done with one look.
+        asked = Tier.COUNTRY_ASKED in self.found
+        return asked and self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
 
     def nearer(self) -> int:
         """Return how many usable hosts are in the tiers before the global one."""
         # A set, because a host may be in the netblock tier and in its country's.
-        tiers = [tier for tier in self.found if tier is not Tier.GLOBAL]
-        return len({host for tier in tiers for host in self.hosts(tier) if host in self.usable})
+        nearer = [groups for tier, groups in self.found.items() if tier is not Tier.GLOBAL]
+        hosts = set[int]().union(*[hosts for groups in nearer for _, hosts in groups])
+        return len(self.usable.keys() & hosts)
 
 
 class _Step(Struct, frozen=True):
@@ -194,7 +196,7 @@ def stored_offer(situation: Situation) -> Offer:
     # "If making an answer fails, the client gets the public hosts in stored order"
     # (docs/protocol.md#internal-errors). Allowed countries are still kept.
     urls = situation.urls
-    public = situation.allowed(situation.target.carriers.public)
+    public = _without(situation.target.carriers.public, situation.barred)
     hosts = tuple([host for host in public if host in urls])
     parts = [Part(Tier.GLOBAL, hosts, by_bandwidth=False)] if hosts else []
     return Offer(parts, urls, nearer=0, netblock=False, asn=None, countries=[GLOBAL])
@@ -240,11 +242,13 @@ def _parts(
     """
     parts, urls, seen = [], situation.urls, set[int]()
     for step in _STEPS:
-        groups = [hosts for _, hosts in progress.found.get(step.tier, ())]
+        if step.tier not in progress.found:
+            continue
+        groups = [hosts for _, hosts in progress.found[step.tier]]
         if step.by_bandwidth and len(groups) > 1:
             # Several countries are drawn as one part. Groups of netblocks stay apart: "longest
             # prefix first, equal ones shuffled".
-            groups = [tuple(dict.fromkeys(host for hosts in groups for host in hosts))]
+            groups = [tuple(dict.fromkeys(chain.from_iterable(groups)))]
         for hosts in groups:
             listed = tuple([host for host in hosts if host in urls and host not in seen])
             if listed:
@@ -307,15 +311,22 @@ def _by_asn(situation: Situation) -> Groups:
 
 
 def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
-    carriers = situation.target.carriers
+    carriers, barred = situation.target.carriers, situation.barred
     groups = []
     for country in countries:
         hosts = carriers.public if country == GLOBAL else carriers.by_country.get(country, ())
-        hosts = hosts and situation.allowed(hosts)
+        if barred and hosts:
+            hosts = _without(hosts, barred)
         # A country without hosts is not named in the heading.
         if hosts:
             groups.append((country, hosts))
     return groups
+
+
+def _without(hosts: tuple[int, ...], barred: frozenset[int]) -> tuple[int, ...]:
+    if barred.isdisjoint(hosts):
+        return hosts
+    return tuple([host for host in hosts if host not in barred])
 
 
 def _by_country_asked(situation: Situation) -> Groups:
@@ -350,7 +361,7 @@ def _by_nothing(situation: Situation) -> Groups:
     # "It has `country = global ` if the global tier was consulted"
     # (docs/protocol.md#the-text-list), even if that tier adds no host; so the group is there
     # without hosts too.
-    return [(GLOBAL, situation.allowed(situation.target.carriers.public))]
+    return [(GLOBAL, _without(situation.target.carriers.public, situation.barred))]
 
 
 # `by_bandwidth` is "weighted" in the table; near hosts are shuffled, as mirrorlist-server does it.
