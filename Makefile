@@ -42,7 +42,7 @@ docs: dev ## write what stands in docs/ and comes from the code: settings, metri
 mutants: dev ## break the code in 60 small ways, and name those that no plain test notices
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-hostile: dev ## 200,000 malformed requests against a live server
+hostile: dev ## a million mutants of heads, then 200,000 malformed requests against a live server
 	$(BIN)/python -m tests.hostile $(ARGS)
 
 bench: dev ## what a request costs, beside the floor of the machine

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from mirrorlist.errors import QueryError, Unavailable
 from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
+from mirrorlist.lists.callers import Callers
 from mirrorlist.lists.explain import explain, plan_any
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.orders import DEFAULT_REUSE, Orders, room
@@ -74,6 +75,7 @@ class Service:
         self.clock = clock
         self.trust = trust
         self.plans = Plans(tuning.minimum)
+        self._callers = Callers(trust)
         self._seed = tuning.seed
         self.log = log
         self.stale = tuning.stale
@@ -128,8 +130,11 @@ class Service:
         now, catalog = self.clock(), self.store.catalog
         try:
             plan = self.plans.find(catalog, is_metalink, raw_query)
-            client = self.trust.believe(peer, forwarded, plan.query.ip)
-            place = locate(client, catalog, self.geo)
+            if wish := plan.query.ip:
+                client = self.trust.believe(peer, forwarded, wish)
+                place = locate(client, catalog, self.geo)
+            else:
+                client, place = self._callers.find(catalog, self.geo, peer, forwarded)
             rng = self._draw(plan.query, client)
             found = answer_plan(plan, client, place, self._orders, rng, now)
         except QueryError as error:

@@ -18,7 +18,7 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.catalog.roster import Carriers, Roster
 from mirrorlist.catalog.urls import make_url
-from mirrorlist.lists import orders, plans
+from mirrorlist.lists import orders, plans, subject
 from mirrorlist.lists.listing import Listing
 from mirrorlist.request.client import Trust
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
@@ -39,6 +39,7 @@ BOUNDS = [
     (roster, "KINDS_BYTES"), (roster, "NUMBERS_BYTES"), (roster, "PROTOCOLS_BYTES"),
     (roster, "BARRED_BYTES"), (roster, "CARRIERS_BYTES"), (plans, "PLANS_BYTES"),
     (orders, "FEWEST_BYTES"), (rsyncfilter, "KEPT_BYTES"),
+    (subject, "SUBJECTS_BYTES"),
 ]  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def _kept(asked: Service) -> dict[str, int]:
         "listed": held._listed.bytes, "numbers": held._numbers.bytes, "most": held._most.bytes,
         "barred": held._barred.bytes, "carriers": held._carriers.bytes,
         "plans": asked.plans.size, "urls": asked._orders._by_urls_bytes,
-        "orders": asked._orders.size,
+        "orders": asked._orders.size, "subjects": asked.plans.subjects.bytes,
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from weakref import WeakSet
@@ -17,8 +17,10 @@ from mirrorlist.request.query import parse_query
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.light import LightConnection
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from snapshot.file.reader import Snapshot
+from tests.connection import light
 from tests.contract_world import contract_world
 from tests.in_process import make_service
 from tests.live import request
@@ -40,18 +42,22 @@ def uncollected() -> Iterator[None]:
     gc.enable()
 
 
-async def _left(service: Service, fast: bool, sent: list[bytes], whole: bool) -> int:
+MAKERS: dict[str, Callable[[Service], MakeProtocol]] = {
+    "light": light,
+    "fast": lambda service: partial(FastProtocol, service=service),
+    "asgi": lambda service: LimitedProtocol,
+}
+
+
+async def _left(service: Service, kind: str, sent: list[bytes], whole: bool) -> int:
     """Let a client connect and go; return how many connections are still in memory."""
     config = uvicorn.Config(App(service), lifespan="off", log_config=None, access_log=False)
     state, loop = ServerState(), asyncio.get_running_loop()
     state.default_headers = [(b"date", b"now")]
-    alive = WeakSet[LimitedProtocol]()
-    make: MakeProtocol = partial(FastProtocol, service=service) if fast else LimitedProtocol
+    make, before = MAKERS[kind](service), _connections()
 
     def connection() -> LimitedProtocol:
-        made = make(config, state, {}, loop)
-        alive.add(made)
-        return made
+        return make(config, state, {}, _loop=loop)
 
     server = await loop.create_server(connection, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -67,10 +73,15 @@ async def _left(service: Service, fast: bool, sent: list[bytes], whole: bool) ->
     await asyncio.sleep(0.001)
     server.close()
     assert bool(answer) is whole
-    return len(alive)
+    return _connections() - before
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["fast", "asgi"])
+def _connections() -> int:
+    """Return how many connections are in memory, of whatever form."""
+    return sum(isinstance(one, LimitedProtocol | LightConnection) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize(
     ("sent", "whole"),
     [
@@ -84,10 +95,10 @@ async def _left(service: Service, fast: bool, sent: list[bytes], whole: bool) ->
     ],
 )
 @pytest.mark.usefixtures("uncollected")
-def test_connections(service: Service, fast: bool, sent: list[bytes], whole: bool) -> None:
+def test_connections(service: Service, kind: str, sent: list[bytes], whole: bool) -> None:
     """A connection that has ended is gone at once, whatever came on it."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        assert runner.run(_left(service, fast, sent, whole)) == 0
+        assert runner.run(_left(service, kind, sent, whole)) == 0
 
 
 @pytest.mark.usefixtures("uncollected")

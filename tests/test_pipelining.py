@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.limits import MOST_WAITING
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
-from tests.connection import Connection
+from tests.connection import Connection, light
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 
@@ -42,18 +43,20 @@ class Counting:
         await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture(scope="module", params=["fast", "asgi or admin"])
+@pytest.fixture(scope="module", params=["light", "fast", "asgi or admin"])
 def kind(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MakeProtocol:
     """The protocol classes by the listeners that use them."""
-    if request.param != "fast":
+    if request.param == "asgi or admin":
         return LimitedProtocol
-    folder = tmp_path_factory.mktemp("pipelining")
-    return partial(FastProtocol, service=make_service(export_tables(folder, world())[0]))
+    service = make_service(export_tables(tmp_path_factory.mktemp("pipelining"), world())[0])
+    return light(service) if request.param == "light" else partial(FastProtocol, service=service)
 
 
 def waiting(connection: Connection) -> int:
     """Return how many requests are parsed and not answered."""
-    return len(connection.protocol.pipeline) + connection.protocol.is_answering
+    # A light connection has no pipeline.
+    pipeline: deque[object] = getattr(connection.protocol, "pipeline", deque())
+    return len(pipeline) + bool(connection.protocol.is_answering)
 
 
 def pour(connection: Connection, data: bytes, sizes: Iterator[int]) -> tuple[int, int]:
@@ -66,7 +69,7 @@ def pour(connection: Connection, data: bytes, sizes: Iterator[int]) -> tuple[int
             connection.protocol.data_received(piece)
         # Each turn of the loop is looked at, as a test that waits for all would see nothing.
         most = max(most, waiting(connection))
-        kept = max(kept, len(connection.protocol._backlog or ()))
+        kept = max(kept, len(getattr(connection.protocol, "_backlog", None) or ()))
         connection.turn(1)
         assert not connection.wire.ended
     connection.turn()

@@ -166,9 +166,10 @@ def test_byte_by_byte(server: Server) -> None:
 # What a server does whose limits of time are short; the limits themselves are data.
 SHORT = """
 import sys
-from mirrorlist.web import protocol, states
-protocol.HEAD_SECONDS = states.HEAD_SECONDS = 0.3
-states.ANSWER_SECONDS = 0.5
+from mirrorlist.web import light, protocol, states, sweep
+light.HEAD_SECONDS = protocol.HEAD_SECONDS = states.HEAD_SECONDS = 0.3
+light.ANSWER_SECONDS = states.ANSWER_SECONDS = 0.5
+sweep.SWEEP_SECONDS = 0.1
 from mirrorlist.cli import main
 sys.argv[0] = "mirrorlist"
 main()
@@ -228,7 +229,8 @@ def _is_full(connection: socket.socket) -> bool:
     try:
         for _ in range(100_000):
             connection.sendall(REQUEST * 50)
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):
+        # On a busy machine it may be cut off by then.
         return True
     return False
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.catalog.ranges import RangeTable
+from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.request.address import Address, parse_address
 from snapshot.export.netblock import flatten, make_ranges, parse_netblock
 from snapshot.file.model import Ranges
@@ -101,3 +101,23 @@ def test_like_a_walk(ranges: dict[int, int], value: int) -> None:
     for probe in probes:
         before = [start for start in starts if start <= probe]
         assert table.find(Address(6, probe)) == (ranges[before[-1]] if before else 0)
+
+
+def _random_ranges(pairs: list[tuple[int, int]]) -> Ranges:
+    """Return ranges of both families that start at some small addresses."""
+    starts = dict(sorted(pairs))
+    return Ranges([*starts], [*starts.values()], [*starts], [*starts.values()])
+
+
+PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), max_size=12)
+
+
+@given(st.lists(PAIRS, min_size=1, max_size=3))
+def test_edges(tables: list[list[tuple[int, int]]]) -> None:
+    """An address is within the edges of some tables if one of the tables knows something of it."""
+    ranges = [_random_ranges(pairs) for pairs in tables]
+    edges, each = Edges(*ranges), [RangeTable(one) for one in ranges]
+    for version, last in ((4, LAST4), (6, LAST6)):
+        for value in (*range(42), last):
+            address = Address(version, value)
+            assert (address in edges) is any(table.find(address) for table in each)

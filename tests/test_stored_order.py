@@ -65,7 +65,7 @@ def test_even_if_no_list_can_be_made(
 ) -> None:
     """If that fails too, it is a 200 without hosts, which librepo asks for once, not 12 times."""
     monkeypatch.setattr(services, "answer_plan", _broken)
-    monkeypatch.setattr(plans, "find_target", _broken)
+    monkeypatch.setattr(plans, "find_subject", _broken)
     found = respond(snapshot, f"/{kind}?{REPO}")
     assert found.status == 200
     assert b"no list can be made at the moment" in found.body

@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from mirrorlist.catalog.closest import ClosestNames
 from mirrorlist.catalog.kept import Kept
-from mirrorlist.catalog.ranges import RangeTable
+from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
 from mirrorlist.request.address import Address
 from snapshot.file.model import FileDetail, NetblockHosts
@@ -59,6 +59,7 @@ class Catalog:
         self._chains = snapshot.netblock_chains
         self._country_ranges = RangeTable(snapshot.country_ranges)
         self._asns = RangeTable(snapshot.asn_ranges)
+        self._edges = Edges(snapshot.netblock_ranges, snapshot.country_ranges, snapshot.asn_ranges)
         self._arches: dict[str, list[str]] = defaultdict(list)
         for prefix, arch in filter(self._is_askable, self.repositories):
             self._arches[prefix].append(arch)
@@ -99,6 +100,12 @@ class Catalog:
             self._netblocks.find(address)
             or (address.version == 6 and self._netblocks.find(address.tunnelled))
         )
+
+    def is_known(self, address: Address) -> bool:
+        """Return whether anything but GeoIP may know an address, or the one within it."""
+        if address in self._edges:
+            return True
+        return address.version == 6 and address.tunnelled in self._edges
 
     def asn(self, address: Address) -> int | None:
         """Return the ASN of an address if a host has it too, else None."""

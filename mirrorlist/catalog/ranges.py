@@ -1,9 +1,13 @@
 """Finds the value of an address, such as its ASN: one bisection over sorted ranges."""
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 
 from mirrorlist.request.address import Address
 from snapshot.file.model import Ranges
+
+_BEYOND = 1 << 128
 
 
 class RangeTable:
@@ -19,3 +23,36 @@ class RangeTable:
         # A range ends where the next one starts, so only starts are compared.
         index = bisect_right(self._starts[address.version], address.value)
         return self._values[address.version][index - 1] if index else 0
+
+
+class Edges:
+    """Where any of some tables begins and ceases to know something: one bisection for all."""
+
+    def __init__(self, *tables: Ranges) -> None:
+        """Take the tables."""
+        self._edges = {
+            4: _edges([known for one in tables for known in _known(one.starts4, one.values4)]),
+            6: _edges([known for one in tables for known in _known(one.starts6, one.values6)]),
+        }
+
+    def __contains__(self, address: Address) -> bool:
+        """Return whether any table knows something at an address: about 0.3 us."""
+        # Beginnings and ends take turns, so an odd place is behind a beginning.
+        return bisect_right(self._edges[address.version], address.value) % 2 == 1
+
+
+def _known(starts: Sequence[int], values: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield where a table knows something: from the first address to before the second one."""
+    ends = chain(pairwise(starts), [(starts[-1], _BEYOND)] if starts else [])
+    return (span for span, value in zip(ends, values, strict=True) if value)
+
+
+def _edges(spans: list[tuple[int, int]]) -> list[int]:
+    """Return the beginnings and ends of spans, as few as they can be."""
+    edges: list[int] = []
+    for start, end in sorted(spans):
+        if edges and start <= edges[-1]:
+            edges[-1] = max(edges[-1], end)
+        else:
+            edges += (start, end)
+    return edges

@@ -13,10 +13,9 @@ from msgspec import Struct
 from mirrorlist.errors import QueryError
 from mirrorlist.lists import metalink
 from mirrorlist.lists import text as text_list
-from mirrorlist.lists.choice import Order
 from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE, Place
-from mirrorlist.lists.plan import Plan, Refusal
+from mirrorlist.lists.plan import Found, Plan, Refusal
 from mirrorlist.lists.selection import Tier
 from mirrorlist.request.address import Address
 from mirrorlist.request.client import NO_CLIENT, Client
@@ -72,10 +71,10 @@ def answer_plan(
         log = LogEntry(client.geo, place.country, query.repo or "", query.arch or "")
     if isinstance(plan, Refusal):
         return _refused(plan.status, plan.text, plan.query.metalink, now, log)
-    order, said = plan.order(client, place, orders, rng)
-    if not order.hosts:
+    found = plan.found(client, place, orders, rng)
+    if not found[0].hosts:
         return refuse(plan.nothing(client, place), plan.query.metalink, now, log)
-    return _listed(plan, order, said, now, log, place.country)
+    return _listed(plan, found, now, log, place.country)
 
 
 def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
@@ -85,28 +84,28 @@ def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
     """
     if isinstance(plan, Refusal):
         return _refused(plan.status, plan.text, plan.query.metalink, now)
-    order, said = plan.stored_order()
-    if not order.hosts:
+    found = plan.stored()
+    if not found[0].hosts:
         return refuse(plan.nothing(NO_CLIENT, NOWHERE), plan.query.metalink, now)
-    return _listed(plan, order, said, now)
+    return _listed(plan, found, now)
 
 
 def _listed(
     plan: Plan,
-    order: Order,
-    said: bytes,
+    found: Found,
     now: float,
     log: LogEntry | None = None,
     country: str = "",
 ) -> Answer:
-    """Return an order as an answer: the one way to make a list."""
+    """Return a list as an answer: the one way to make one."""
+    order, said, body = found
     if plan.query.metalink:
-        pieces = (_head(int(now)), *plan.metalink(order))
+        pieces = (_head(int(now)), *plan.metalink(body))
         return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country)
     if plan.query.redirect:
         location = plan.location(order)
         return Answer(302, text_list.CONTENT_TYPE, (), location, log, order.tier, country)
-    pieces = plan.mirrorlist(order, said)
+    pieces = plan.mirrorlist(said, body)
     return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country)
 
 

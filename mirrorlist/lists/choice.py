@@ -18,33 +18,27 @@ from random import Random
 
 from msgspec import Struct
 
-from mirrorlist.lists.listing import Listing, ListKind, make_template
+from mirrorlist.lists.listing import Listing
 from mirrorlist.lists.selection import Tier
 
 # The fractional parts of the multiples of the golden ratio divide 0 to 1 as evenly as any sequence
 # can, however many there are (multiplicative hashing, Knuth, The Art of Computer Programming 3).
 _GOLDEN = (5**0.5 - 1) / 2
 # Roughly the bytes of a choice, of a host in it, of a region, of a host in that, of an order.
-_CHOICE_BYTES, _CHOSEN_BYTES = 500, 8
+_CHOICE_BYTES, _CHOSEN_BYTES = 560, 8
 _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 400, 16, 250
 
 
 class Order(Struct, frozen=True):
-    """Hosts in order, the tier of the first one, and the rendered list with `PATH` in it."""
+    """An order of hosts, and its first one's tier."""
 
     hosts: list[Listing]
-    template: bytes
     tier: Tier | None = None
 
     @property
     def first(self) -> str:
         """The first URL, for a redirect; only for an order that has a host."""
         return self.hosts[0].urls[0].base
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes, without what is shared."""
-        return _ORDER_BYTES + len(self.template) + _CHOSEN_BYTES * len(self.hosts)
 
 
 class Region:
@@ -58,6 +52,11 @@ class Region:
         self._order: list[Listing] = []
         self._left = 0
         self.size = _REGION_BYTES + _DRAWN_BYTES * len(hosts)
+
+    @property
+    def count(self) -> int:
+        """How many hosts there are."""
+        return len(self._hosts)
 
     def next(self, reuse: int, rng: Random) -> list[Listing]:
         """Return an order: the last one, or every `reuse` times a new one.
@@ -82,13 +81,12 @@ class Choice:
     there. `tier` is the tier of the first part.
     """
 
-    __slots__ = ("_firsts", "_kind", "_region", "_turn", "is_global", "nearer", "said", "tier")
+    __slots__ = ("_firsts", "_region", "_turn", "is_global", "nearer", "said", "tier")
 
     def __init__(
         self,
         region: Region,
         parts: Sequence[tuple[Listing, ...]],
-        kind: ListKind,
         said: bytes,
         is_global: bool,
         turn: float,
@@ -98,19 +96,19 @@ class Choice:
         """Take the parts in order; `turn` (0 to 1) is where the sequence of first hosts begins."""
         self.said, self.is_global, self.tier, self.nearer = said, is_global, tier, nearer
         self._region = region
-        self._kind = kind
         # The last part needs no list of its own: it has all hosts that these leave.
         self._firsts = tuple(parts[:-1]) or tuple(parts)
         self._turn = turn
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes, without its region."""
-        return _CHOICE_BYTES + _CHOSEN_BYTES * sum(map(len, self._firsts)) + len(self.said)
+        """About how many bytes it takes with an order, without its region."""
+        hosts = sum(map(len, self._firsts)) + self._region.count
+        return _CHOICE_BYTES + _ORDER_BYTES + _CHOSEN_BYTES * hosts + len(self.said)
 
     def drawn(self, reuse: int, rng: Random) -> Order:
         """Return a new order."""
-        return rendered(self._arranged(reuse, rng), self._kind, self.tier)
+        return Order(self._arranged(reuse, rng), self.tier)
 
     def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
         if not self._firsts:
@@ -131,15 +129,8 @@ class Choice:
         return [first, *hosts, *rest]
 
 
-def rendered(hosts: list[Listing], kind: ListKind, tier: Tier | None = None) -> Order:
-    """Return hosts in the order given, with their template."""
-    return Order(hosts, make_template(hosts, kind), tier)
-
-
-def before(
-    near: Sequence[Listing], order: Order, kind: ListKind, tier: Tier | None = None
-) -> Order:
-    """Return an order with the near hosts first, each host once; `tier` is that of the first."""
+def before(near: Sequence[Listing], order: Order, tier: Tier | None = None) -> Order:
+    """Return an order with some hosts, the first of them of a tier, before all others."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]
-    return rendered([*near, *rest], kind, tier or order.tier)
+    return Order([*near, *rest], tier or order.tier)

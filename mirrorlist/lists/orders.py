@@ -1,7 +1,8 @@
-"""Orders of hosts that were drawn and rendered, kept for a few more requests.
+"""Orders of hosts that were drawn, kept for a few requests more.
 
-A list costs mostly the drawing and rendering of its order. So both are shared: `reuse` requests get
-the same list of a choice, and the countries of a continent share the draws of a region (`choice`).
+Most of what a list costs is drawing and rendering an order, so both are used again: the order of a
+choice is given to `reuse` requests, countries share the draws of a region (`choice`), and the list
+of an order is kept where it is asked for often (`bodies`).
 
 Choices and regions are known by what they consist of (URLs, weights, countries), not by their
 snapshot, so a new snapshot that changes nothing of them goes on with them. Memory is bounded in
@@ -18,7 +19,8 @@ from weakref import WeakValueDictionary
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import Url
-from mirrorlist.lists.choice import Choice, Order, Region, rendered
+from mirrorlist.lists.bodies import Bodies, KeptChoice
+from mirrorlist.lists.choice import Choice, Order, Region
 from mirrorlist.lists.listing import Listing, ListKind
 from mirrorlist.lists.selection import Offer, Tier, draw
 from snapshot.file.model import Host
@@ -32,50 +34,17 @@ FEWEST_BYTES = 8 << 20
 _FEW = 1000
 # Roughly the memory of a key.
 _KEY_BYTES = 140
-
-
-class KeptChoice:
-    """A choice as it is kept, with its list for a while.
-
-    `order` is the list, which `left` more requests get. `is_recent` says that the choice was asked
-    for since `Orders` last considered its list; `generation` is the last generation of keys that it
-    was asked for in. `said` repeats the choice's own, so that a request that finds a list touches
-    one object and not two.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "choice",
-        "generation",
-        "is_recent",
-        "left",
-        "order",
-        "said",
-        "size",
-    )
-
-    def __init__(self, choice: Choice) -> None:
-        """Take a new choice, without a list."""
-        self.choice = choice
-        self.said = choice.said
-        self.size = choice.size
-        self.order: Order | None = None
-        # Below 0: no request has asked for it. Most choices are asked for only once, so the list
-        # of the first request is not kept.
-        self.left = -1
-        self.is_recent = False
-        self.generation = -1
+# How many keys get a second chance when one is added: the work for a new key has a limit.
+_CHANCES = 16
 
 
 class Orders:
     """All choices and regions of a worker, bounded in bytes.
 
-    Half of the bytes are for rendered lists. When they are full, lists are considered in turn, and
-    the first that was not asked for since its last turn goes: the clock algorithm (Corbato 1968),
-    which needs one mark at each request and no sorting.
-
-    The other half is for choices by their keys, in two generations: keys that are not asked for
-    while the younger generation fills are forgotten with the older one.
+    A quarter of the bytes is for rendered lists. The rest is for choices by their keys, each choice
+    with its order. If there is no room, the oldest key goes, but a key whose choice was asked for
+    since it was last looked at gets a second chance (the CLOCK algorithm: Corbató, A paging
+    experiment with the Multics system, 1968). So a hit only sets a mark, and all room is in use.
     """
 
     def __init__(self, reuse: int = DEFAULT_REUSE, most_bytes: int = FEWEST_BYTES) -> None:
@@ -83,26 +52,19 @@ class Orders:
         self.reuse = reuse
         self._most_bytes = most_bytes
         self._numbers = count()
-        self._young: dict[object, KeptChoice] = {}
-        self._old: dict[object, KeptChoice] = {}
-        self._young_bytes = self._generation = 0
+        self._kept: dict[object, KeptChoice] = {}
+        self._keys: deque[object] = deque()
+        self._kept_bytes = 0
         self._regions: WeakValueDictionary[bytes, Region] = WeakValueDictionary()
         self._choices: WeakValueDictionary[bytes, KeptChoice] = WeakValueDictionary()
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
         self._by_urls_bytes = 0
-        self._rendered: deque[KeptChoice] = deque()
-        self._rendered_bytes = 0
+        self.bodies = Bodies(most_bytes // 4, self._choices.values)
 
     def find(self, key: object) -> KeptChoice | None:
         """Return the choice that is kept by a key."""
-        found = self._young.get(key)
-        if found is None:
-            # Asked for again in time: the key moves to the young ones and stays.
-            found = self._old.pop(key, None)
-            if found is not None:
-                self._keep(key, found)
-        return found
+        return self._kept.get(key)
 
     def add(
         self, key: object, offer: Offer, catalog: Catalog, kind: ListKind, said: bytes, rng: Random
@@ -119,24 +81,19 @@ class Orders:
             region = self._region([one for part in parts for one in part])
             # Workers begin at different points, so that together they share out evenly too.
             turn = rng.random()
-            choice = Choice(region, parts, kind, said, is_global, turn, tier, offer.nearer)
+            choice = Choice(region, parts, said, is_global, turn, tier, offer.nearer)
             kept = self._choices[content] = KeptChoice(choice)
         self._keep(key, kept)
         return kept
 
     def next(self, kept: KeptChoice, rng: Random) -> Order:
         """Return an order of a choice: the last one, or every `reuse` times a new one."""
-        kept.is_recent = True
-        if kept.left > 0 and kept.order is not None:
+        kept.is_asked = True
+        if kept.left and kept.order is not None:
             kept.left -= 1
             return kept.order
-        order = kept.choice.drawn(self.reuse, rng)
-        if kept.left < 0:
-            # The first request: its list is not kept, the list of the second one is.
-            kept.left = 0
-        else:
-            self._keep_order(kept, order)
-        return order
+        kept.order, kept.left, kept.path = kept.choice.drawn(self.reuse, rng), self.reuse - 1, None
+        return kept.order
 
     def listings(self, hosts: Sequence[int], offer: Offer, catalog: Catalog) -> tuple[Listing, ...]:
         """Return what lists say of hosts: one object a host, until a snapshot says otherwise."""
@@ -156,47 +113,32 @@ class Orders:
     @property
     def size(self) -> int:
         """About how many bytes are kept."""
-        # Several keys may lead to one choice, which is counted once.
-        choices = {id(one): one for one in (*self._young.values(), *self._old.values())}
-        keys = _KEY_BYTES * (len(self._young) + len(self._old))
-        regions = sum(region.size for region in self._regions.values())
-        return self._rendered_bytes + keys + regions + sum(one.size for one in choices.values())
-
-    def _keep_order(self, kept: KeptChoice, order: Order) -> None:
-        if kept.order is None:
-            self._rendered.append(kept)
-        else:
-            self._rendered_bytes -= kept.order.size
-        kept.order, kept.left = order, self.reuse - 1
-        self._rendered_bytes += order.size
-        while self._rendered_bytes > self._most_bytes // 2:
-            self._evict()
-
-    def _evict(self) -> None:
-        """Consider the list whose last turn was longest ago: it goes, or gets a second chance."""
-        kept = self._rendered.popleft()
-        if kept.is_recent or kept.order is None:
-            # Asked for since its last turn. The mark is taken away, so it goes at its next turn
-            # unless a request sets the mark again.
-            kept.is_recent = False
-            self._rendered.append(kept)
-        else:
-            # As new: the list of the next request is not kept either.
-            self._rendered_bytes -= kept.order.size
-            kept.order, kept.left = None, -1
+        return self.bodies.bytes + self._kept_bytes
 
     def _keep(self, key: object, kept: KeptChoice) -> None:
-        self._young[key] = kept
-        self._young_bytes += _KEY_BYTES
-        # Several keys may lead to one choice, whose bytes count once in a generation.
-        if kept.generation != self._generation:
-            kept.generation = self._generation
-            self._young_bytes += kept.size
-        # A quarter for each of the two generations: together half of all bytes.
-        if self._young_bytes > self._most_bytes // 4:
-            # Choices and regions that only the older generation refers to are freed.
-            self._old, self._young, self._young_bytes = self._young, {}, 0
-            self._generation += 1
+        self._kept[key] = kept
+        self._keys.append(key)
+        self._kept_bytes += _KEY_BYTES
+        # Several keys may have one choice.
+        if not kept.keys:
+            self._kept_bytes += kept.size
+        kept.keys += 1
+        chances = _CHANCES
+        while self._kept_bytes > self._most_bytes - self.bodies.most_bytes:
+            chances -= self._drop_oldest(chances > 0)
+
+    def _drop_oldest(self, may_stay: bool) -> bool:
+        """Forget the oldest key, or, if it may stay and was asked for, make it the newest one."""
+        key = self._keys.popleft()
+        kept = self._kept[key]
+        if may_stay and kept.is_asked:
+            kept.is_asked = False
+            self._keys.append(key)
+            return True
+        del self._kept[key]
+        kept.keys -= 1
+        self._kept_bytes -= _KEY_BYTES if kept.keys else _KEY_BYTES + kept.size
+        return False
 
     def _region(self, hosts: Sequence[Listing]) -> Region:
         content = _content(hosts)
@@ -249,18 +191,16 @@ def _but_hosts(offer: Offer) -> list[object]:
     return [[part.tier for part in offer.parts], *[getattr(offer, name) for name in names]]
 
 
-def drawn(
-    offer: Offer, catalog: Catalog, kind: ListKind, rng: Random, orders: Orders | None
-) -> Order:
-    """Return an order of an offer, drawn for one request."""
-    return of_hosts(draw(offer, catalog.weights, rng), offer, catalog, kind, orders)
+def drawn(offer: Offer, catalog: Catalog, rng: Random, orders: Orders | None) -> Order:
+    """Return an order of an offer that nobody keeps."""
+    return of_hosts(draw(offer, catalog.weights, rng), offer, catalog, orders)
 
 
 def of_hosts(
-    hosts: Sequence[int], offer: Offer, catalog: Catalog, kind: ListKind, orders: Orders | None
+    hosts: Sequence[int], offer: Offer, catalog: Catalog, orders: Orders | None = None
 ) -> Order:
     """Return the order of hosts of an offer that a caller has drawn already."""
     if orders is not None:
-        return rendered(list(orders.listings(hosts, offer, catalog)), kind, offer.first)
+        return Order([*orders.listings(hosts, offer, catalog)], offer.first)
     listings = [Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts]
-    return rendered(listings, kind, offer.first)
+    return Order(listings, offer.first)

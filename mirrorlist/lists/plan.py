@@ -14,10 +14,11 @@ from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.lists import metalink
 from mirrorlist.lists import text as text_list
+from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
-from mirrorlist.lists.listing import ListKind, filling, first_lines
-from mirrorlist.lists.orders import KeptChoice, Orders, drawn, of_hosts
+from mirrorlist.lists.listing import ListKind, filling, first_lines, make_template
+from mirrorlist.lists.orders import Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.selection import (
     Offer,
@@ -28,7 +29,7 @@ from mirrorlist.lists.selection import (
     offer,
     stored_offer,
 )
-from mirrorlist.lists.target import find_details, find_target
+from mirrorlist.lists.subject import Subjects, find_subject
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
 
@@ -58,6 +59,10 @@ class Refusal(Struct, frozen=True, weakref=True):
         return _PLAN_BYTES + len(self.text)
 
 
+Found = tuple[Order, bytes, bytes]
+"""A list: the order of its hosts, what its heading says was used, its lines that name the hosts."""
+
+
 class Plan:
     """A query's target, found, and the parts of its answers that all clients share, rendered.
 
@@ -71,10 +76,11 @@ class Plan:
         catalog: Catalog,
         minimum: int,
         is_repeated: bool = False,
+        subjects: Subjects | None = None,
     ) -> None:
-        """Find the target of a query; raises QueryError."""
-        target = find_target(query, catalog)
-        details = find_details(target, catalog) if query.metalink else ()
+        """Find what is asked for, among `subjects` if they are given; raises QueryError."""
+        subject = subjects.find(query, catalog) if subjects else find_subject(query, catalog)
+        target = subject.target
         path = target.path
         self.query = query
         self.catalog = catalog
@@ -85,11 +91,9 @@ class Plan:
         self._kind = _kind(query)
         self._path = filling(path, self._kind)
         # A path that a client made long is not repeated for hundreds of hosts.
-        self._most_lines = len(path.encoded) > LONG_PATH and MOST_LONG_BYTES // len(path.encoded)
-        if query.metalink:
-            self._opening = metalink.opening(target.file or "", details)
-        else:
-            self._opening = target.heading.encode()
+        self._is_long = len(path.encoded) > LONG_PATH and self._kind is ListKind.TEXT
+        self._most_lines = MOST_LONG_BYTES // max(1, len(path.encoded))
+        self._opening = subject.opening
         self._closing = text_list.after_heading(query, catalog.read)
         self._number = catalog.number_of(self._content())
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
@@ -110,13 +114,8 @@ class Plan:
             wish.protocols is None,
         )
 
-    def order(
-        self, client: Client, place: Place, orders: Orders | None, rng: Random
-    ) -> tuple[Order, bytes]:
-        """Return an order of hosts for a client, and the part of a heading that says what was used.
-
-        Nearly always this is a kept order of the client's country.
-        """
+    def found(self, client: Client, place: Place, orders: Orders | None, rng: Random) -> Found:
+        """Return the list of a client: nearly always a kept order of the client's country."""
         if orders is None:
             return self._drawn(client, place, rng, None)
         key = self._key(place)
@@ -126,21 +125,25 @@ class Plan:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
             kept = self._keep(key, client, place, orders, rng)
-        if self.query.wish.near and self._is_near(client, place):
+        if place.is_near and self.query.wish.near and self._is_near(client, place):
             near = near_offer(self.situation(client, place))
             # A near host without a URL for this list is still mentioned in the heading.
             if near.parts or near.netblock:
                 return self._near_first(near, kept, client, place, orders, rng)
-        return orders.next(kept, rng), kept.said
+        order = orders.next(kept, rng)
+        if self._is_long or self._kind is ListKind.REDIRECT:
+            return order, kept.said, self._rendered(order)
+        return order, kept.said, orders.bodies.of(kept, order, self._path, self._rendered)
 
-    def stored_order(self) -> tuple[Order, bytes]:
-        """Return the public hosts in stored order, and the part of a heading.
+    def stored(self) -> Found:
+        """Return the list of the public hosts in the order they are stored.
 
         For internal errors (docs/protocol.md#internal-errors): needs neither a client nor chance.
         """
-        found = stored_offer(self.situation(NO_CLIENT, NOWHERE))
-        hosts = [host for part in found.parts for host in part.hosts]
-        return of_hosts(hosts, found, self.catalog, self._kind, None), text_list.used(found)
+        offered = stored_offer(self.situation(NO_CLIENT, NOWHERE))
+        hosts = [host for part in offered.parts for host in part.hosts]
+        order = of_hosts(hosts, offered, self.catalog)
+        return order, text_list.used(offered), self._rendered(order)
 
     def _key(self, place: Place) -> tuple[int, object]:
         """Return the cache key of the choice for a client's place.
@@ -167,12 +170,10 @@ class Plan:
         said = b"" if self.query.metalink else text_list.used(found)
         return orders.add(key, found, self.catalog, self._kind, said, rng)
 
-    def _drawn(
-        self, client: Client, place: Place, rng: Random, orders: Orders | None
-    ) -> tuple[Order, bytes]:
-        found = offer(self.situation(client, place))
-        order = drawn(found, self.catalog, self._kind, rng, orders)
-        return order, text_list.used(found)
+    def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:
+        offered = offer(self.situation(client, place))
+        order = drawn(offered, self.catalog, rng, orders)
+        return order, text_list.used(offered), self._rendered(order)
 
     def _near_first(
         self,
@@ -182,16 +183,25 @@ class Plan:
         place: Place,
         orders: Orders,
         rng: Random,
-    ) -> tuple[Order, bytes]:
-        """Return an order for a client near some hosts; it is not kept, because these are few."""
+    ) -> Found:
+        """Return a list for a client near some hosts; it is not kept, because these are few."""
         if kept.choice.is_global and not self._is_too_few(near, kept.choice):
             # With the near hosts there may be enough hosts without the global tier, which the kept
             # choice has: walk all tiers.
             return self._drawn(client, place, rng, orders)
         hosts = draw(near, self.catalog.weights, rng)
         listings = orders.listings(hosts, near, self.catalog)
-        order = before(listings, orders.next(kept, rng), self._kind, near.first)
-        return order, text_list.used(near) + kept.said
+        order = before(listings, orders.next(kept, rng), near.first)
+        return order, text_list.used(near) + kept.said, self._rendered(order)
+
+    def _rendered(self, order: Order) -> bytes:
+        """Return the part of a list that names the hosts; a redirect has none."""
+        if self._kind is ListKind.REDIRECT:
+            return b""
+        template = make_template(order.hosts, self._kind)
+        if self._is_long:
+            template = first_lines(template, self._most_lines)
+        return self._path.of(template)
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
         """Return whether the tiers before the global one certainly have too few hosts.
@@ -204,16 +214,13 @@ class Plan:
         """Return why a client's order is empty."""
         return why_nothing(self.situation(client, place))
 
-    def metalink(self, order: Order) -> tuple[bytes, ...]:
-        """Return the document of an order, except for the first lines, which have the time."""
-        return self._opening, self._path.of(order.template), metalink.CLOSING
+    def metalink(self, body: bytes) -> tuple[bytes, ...]:
+        """Return the document of a list, except for the first lines, which have the time."""
+        return self._opening, body, metalink.CLOSING
 
-    def mirrorlist(self, order: Order, said: bytes) -> tuple[bytes, ...]:
-        """Return the text list of an order; `said` is the part of the heading of its order."""
-        template = order.template
-        if self._most_lines:
-            template = first_lines(template, self._most_lines)
-        return self._opening, said, self._closing, self._path.of(template)
+    def mirrorlist(self, said: bytes, body: bytes) -> tuple[bytes, ...]:
+        """Return the text of a list; `said` is the part of the heading that says what was used."""
+        return self._opening, said, self._closing, body
 
     def location(self, order: Order) -> str:
         """Return the URL that a redirect leads to; the order must have a host."""
@@ -225,11 +232,15 @@ class Plan:
 
 
 def make_plan(
-    query: Query, catalog: Catalog, minimum: int, is_repeated: bool = False
+    query: Query,
+    catalog: Catalog,
+    minimum: int,
+    is_repeated: bool = False,
+    subjects: Subjects | None = None,
 ) -> Plan | Refusal:
     """Return the plan of a query, or the refusal of a client's mistake: a value, not an error."""
     try:
-        return Plan(query, catalog, minimum, is_repeated)
+        return Plan(query, catalog, minimum, is_repeated, subjects)
     except QueryError as error:
         return Refusal(
             query,

@@ -3,6 +3,7 @@
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
+from mirrorlist.lists.subject import Subjects
 from mirrorlist.request.query import parse_query
 
 # For all plans that are kept; each repository has one or two.
@@ -18,8 +19,10 @@ class Plans:
         """Take how many hosts are enough without the global tier."""
         self.minimum = minimum
         self._kept = _nothing()
+        self.subjects = Subjects()
         self._catalog: Catalog | None = None
         self._retired = _nothing()
+        self._retired_subjects: Subjects | None = None
         self._asked: set[int] = set()
         self._asked_before: set[int] = set()
 
@@ -48,6 +51,7 @@ class Plans:
         if self._catalog is not catalog:
             # Freeing the old plans takes milliseconds, so `forget` does it in another thread.
             self._retired, self._kept, self._catalog = self._kept, _nothing(), catalog
+            self._retired_subjects, self.subjects = self.subjects, Subjects()
         key = is_metalink, raw_query
         # Nearly always the plan is among the young ones: a single look into a dictionary.
         return self._kept.young.get(key) or self._kept.find(key) or self._make(catalog, key)
@@ -56,18 +60,20 @@ class Plans:
         """Free the plans of the last catalog; to be called by another thread."""
         retired, self._retired = self._retired, _nothing()
         retired.let_go()
+        self._retired_subjects = None
 
     def clear(self) -> None:
         """Drop all plans."""
         self._kept.clear()
+        self.subjects = Subjects()
 
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
         query = parse_query(key[1], key[0])
         # A query with ip= is rarely repeated, but it shares its orders with other queries.
         if query.ip:
-            return make_plan(query, catalog, self.minimum, is_repeated=True)
+            return make_plan(query, catalog, self.minimum, True, self.subjects)
         is_repeated = self._was_asked(key)
-        plan = make_plan(query, catalog, self.minimum, is_repeated)
+        plan = make_plan(query, catalog, self.minimum, is_repeated, self.subjects)
         return self._kept.keep(key, plan) if is_repeated else plan
 
     def _was_asked(self, key: tuple[bool, bytes]) -> bool:

@@ -43,7 +43,7 @@ SIGNS = frozenset(
 
 A peer that sends one of them asks for a client, not for itself.
 """
-SIGNED = [b"\0"]
+SIGNED = (b"\0",)
 """Stands for any of SIGNS without an X-Forwarded-For line; no header can hold this byte."""
 
 # No operator has a longer chain of proxies, and each entry costs time.

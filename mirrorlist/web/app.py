@@ -3,7 +3,7 @@
 Source: docs/protocol.md#the-endpoints.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 
@@ -84,10 +84,11 @@ class App:
         return _plain(answer.body, answer.status, answer.content_type, headers)
 
 
-def _sender(scope: Scope) -> tuple[str | None, list[bytes]]:
+def _sender(scope: Scope) -> tuple[str | None, Sequence[bytes]]:
     """Return the peer's address (None on a Unix socket) and `forwarded` for `Trust.believe`."""
-    forwarded = [value for name, value in scope["headers"] if name == FORWARDED_FOR]
-    if not forwarded and any(name in SIGNS for name, _ in scope["headers"]):
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    forwarded: Sequence[bytes] = [value for name, value in headers if name == FORWARDED_FOR]
+    if not forwarded and any(name in SIGNS for name, _ in headers):
         forwarded = SIGNED
     return scope["client"][0] if scope["client"] else None, forwarded
 

@@ -69,7 +69,7 @@ def most_connections() -> int:
     return min(MOST_CONNECTIONS, max(soft - RESERVE, soft // 4, 1))
 
 
-def make_room(connections: Iterable[C], most: int, newcomer: C) -> None:
+def make_room(connections: Iterable[C], most: int, newcomer: C | None = None) -> None:
     """End the connections over the limit, and some more, but never the newcomer."""
     held = [one for one in connections if not one.is_cut]
     too_many = len(held) - most

@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from mirrorlist.web.protocol import MakeProtocol
 
-
-def make_config(app: ASGIApp, make: MakeProtocol, **own: Any) -> uvicorn.Config:
+def make_config(app: ASGIApp, make: Callable[..., asyncio.Protocol], **own: Any) -> uvicorn.Config:
     """Return the configuration of a server of an app, whose connections are made by `make`.
 
     `own` are the options of this listener alone, such as how long a kept connection may wait.

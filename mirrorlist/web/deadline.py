@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+# uvloop gives no timer for what is due within the millisecond.
+_LEAST_SECONDS = 0.002
+
 
 def _nothing() -> None:
     """Do nothing: the action of an ended deadline."""
@@ -15,7 +18,7 @@ class Deadline:
     earlier timer alone. When that timer fires, it is set again to the deadline that holds then.
     """
 
-    __slots__ = ("_at", "_expired", "_loop", "_timer", "since")
+    __slots__ = ("_expired", "_loop", "_timer", "at", "since")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None], seconds: float
@@ -29,9 +32,9 @@ class Deadline:
     def set(self, seconds: float) -> None:
         """Move it to this many seconds from now; `since` is this moment on the loop's clock."""
         self.since = self._loop.time()
-        self._at = self.since + seconds
-        if self._timer is None or self._timer.when() > self._at:
-            self._fire_at(self._at)
+        self.at = self.since + seconds
+        if self._timer is None or self._timer.when() > self.at:
+            self._fire_at(self.at)
 
     def end(self) -> None:
         """Call nothing from now on, even after a later `set`, and refer to nothing."""
@@ -43,12 +46,13 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
         if self._expired is not _nothing:
-            self._timer = self._loop.call_at(time, self._fire)
+            self._timer = self._loop.call_at(
+                max(time, self._loop.time() + _LEAST_SECONDS), self._fire
+            )
 
     def _fire(self) -> None:
         self._timer = None
-        if self._loop.time() < self._at:
-            # The deadline was moved on after this timer was set.
-            self._fire_at(self._at)
+        if self._loop.time() < self.at:
+            self._fire_at(self.at)
         else:
             self._expired()

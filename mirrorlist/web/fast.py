@@ -11,7 +11,7 @@ and tests/test_uvicorn.py fails where another one differs.
 
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -30,15 +30,42 @@ _LISTS = (b"/metalink", b"/mirrorlist")
 _ANSWERING, _IDLE = State.ANSWERING, State.IDLE
 
 
+class Origin(Protocol):
+    """Where a connection came from, and goes back to when it is idle."""
+
+    def take_back(self, full: "FastProtocol") -> None:
+        """Take a connection that is at rest."""
+
+
 class FastProtocol(LimitedProtocol):
     """A connection that answers lists itself."""
 
     _is_answered = False
 
-    def __init__(self, *given: Any, service: Service, **common: Any) -> None:
-        """Take the arguments of a LimitedProtocol, and the service that answers."""
+    def __init__(
+        self, *given: Any, service: Service, front: Origin | None = None, **common: Any
+    ) -> None:
+        """Take what a LimitedProtocol takes, what answers, and where a connection came from."""
         super().__init__(*given, **common)
         self._service = service
+        self._front = front
+        self.misses = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; an idle connection goes back to where it came from."""
+        super().data_received(data)
+        self._go_back()
+
+    def on_response_complete(self) -> None:
+        """Go on after an answer of the app."""
+        super().on_response_complete()
+        if self._front is not None:
+            # The app is not done with the connection yet.
+            self.loop.call_soon(self._go_back)
+
+    def _go_back(self) -> None:
+        if self._front is not None and self.is_at_rest:
+            self._front.take_back(self)
 
     def on_message_begin(self) -> None:
         """Begin with a request; the app's scope is only made for requests that go to the app."""
@@ -108,7 +135,7 @@ class FastProtocol(LimitedProtocol):
         is_head = self.parser.get_method() == b"HEAD"
         found = self._service.respond(is_metalink, query, peer, forwarded, is_head)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
-        head = self._head(found, keep_alive)
+        head = head_of(found, keep_alive, self.server_state.default_headers[0][1])
         self.server_state.total_requests += 1
         if is_head:
             self.transport.write(head)
@@ -121,12 +148,13 @@ class FastProtocol(LimitedProtocol):
         else:
             self._close()
 
-    def _head(self, found: Answer, keep_alive: bool) -> bytes:
-        date = self.server_state.default_headers[0][1]
-        common = _common(found.status, found.content_type, date)
-        location = b"" if found.location is None else b"location: %b\r\n" % found.location.encode()
-        length, close = sum(map(len, found.pieces)), b"" if keep_alive else b"connection: close\r\n"
-        return b"%b%bcontent-length: %d\r\n%b\r\n" % (common, location, length, close)
+
+def head_of(found: Answer, keep_alive: bool, date: bytes) -> bytes:
+    """Return the head of an answer; `date` is the present second as headers say it."""
+    common = _common(found.status, found.content_type, date)
+    location = b"" if found.location is None else b"location: %b\r\n" % found.location.encode()
+    length, close = sum(map(len, found.pieces)), b"" if keep_alive else b"connection: close\r\n"
+    return b"%b%bcontent-length: %d\r\n%b\r\n" % (common, location, length, close)
 
 
 @lru_cache(64)

@@ -68,6 +68,11 @@ class LimitedProtocol(TimedProtocol):
             if self._at_end and not self.is_answering:
                 self._close()
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all that was asked is answered, and nothing else has come or is to be sent."""
+        return not self._backlog and super().is_at_rest
+
     def _read_on(self) -> None:
         if self._backlog:
             self.loop.call_soon(self._go_on)

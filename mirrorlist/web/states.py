@@ -77,7 +77,7 @@ class TimedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
         self._deadline = Deadline(self.loop, self._expire, HEAD_SECONDS)
-        if self.client is None and not _is_unix(transport):
+        if self.client is None and not is_unix(transport):
             self.client = UNKNOWN_CLIENT
         if len(self.connections) > self.policy.most_connections:
             most = self.policy.most_connections
@@ -89,6 +89,9 @@ class TimedProtocol(HttpToolsProtocol):
         self._deadline.end()
         self._forget_answers()
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
         # Drop every reference that forms a cycle: with thousands of connections a second only the
         # garbage collection would free them.
         self.transport, self.flow, self.cycle = GONE, GONE_FLOW, None  # type: ignore[assignment]
@@ -100,6 +103,34 @@ class TimedProtocol(HttpToolsProtocol):
     def is_answering(self) -> bool:
         """Whether the client waits for an answer of the app."""
         return self.state is State.ANSWERING
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all that was asked is answered, and nothing else has come or is to be sent."""
+        return (
+            self.state is State.IDLE
+            and not (self._is_deaf or self._at_end or self.pipeline or self.flow.write_paused)
+            and not self.transport.is_closing()
+        )
+
+    @property
+    def deadline(self) -> float:
+        """When its state ends at the latest, on the loop's clock."""
+        return self._deadline.at
+
+    def take_over(self, state: State, since: float, deadline: float) -> None:
+        """Go on from a state of another protocol; both times are on the loop's clock."""
+        self.state = state
+        self._deadline.set(deadline - self.loop.time())
+        self._deadline.since = since
+
+    def retire(self) -> None:
+        """Leave the connection to another protocol."""
+        self._deadline.end()
+        self.connections.discard(self)
+        # It refers to this, as uvicorn knows at the end of a connection.
+        self.parser = None  # type: ignore[assignment]
+        self._let_go()
 
     @property
     def is_cut(self) -> bool:
@@ -200,6 +231,7 @@ class TimedProtocol(HttpToolsProtocol):
             self._running.disconnected = True
 
 
-def _is_unix(transport: asyncio.Transport) -> bool:
+def is_unix(transport: asyncio.Transport) -> bool:
+    """Return whether a connection came by a Unix socket."""
     found: socket.socket | None = transport.get_extra_info("socket")
     return found is not None and found.family == socket.AF_UNIX

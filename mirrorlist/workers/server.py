@@ -1,5 +1,6 @@
 """One worker: the listening socket, uvicorn around the app, and its orderly end."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -21,7 +23,9 @@ from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from mirrorlist.web.capacity import Policy, most_connections
 from mirrorlist.web.config import make_config
+from mirrorlist.web.entrance import CAN_ENTER, Entrance
 from mirrorlist.web.fast import FastProtocol
+from mirrorlist.web.front import Front
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from mirrorlist.web.proxied import ProxiedFastProtocol, ProxiedProtocol
 from mirrorlist.workers.refresh import Files, Refresher
@@ -39,6 +43,10 @@ KEEP_ALIVE_SECONDS = 75
 # Answers take microseconds; what is still open after this is a client that does not read.
 GRACEFUL_SECONDS = 10
 _LAST_SECONDS = 5
+_NO_ENTRANCE = (
+    "this system has no TCP_DEFER_ACCEPT: connections are accepted by uvicorn's listener, which"
+    " takes more time for those that ask once"
+)
 
 
 def work(
@@ -65,16 +73,21 @@ def work(
     report = WorkerReport(slot, service.store.catalog, service.geo, service.clock())
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
     threads.start("lifeline", partial(_end_with, lifeline))
+    policy = _policy(slot)
+    front = Front(service, policy) if fast and not proxied else None
     config = make_config(
         App(service),
-        _protocol(service, slot, fast, proxied),
+        front or _protocol(service, policy, fast, proxied),
         loop="uvloop",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     start_log(service.log, threads)
     start_refresh(Refresher(service, files, say if slot.number == 0 else _silent, report), threads)
-    server = _WorkerServer(config, service.log, Housekeeping(slot, service.log, threads), threads)
+    housekeeping = Housekeeping(slot, service.log, threads)
+    server = _WorkerServer(config, service.log, housekeeping, threads)
+    if front:
+        server.enter_by(front, say if slot.number == 0 else _silent)
     server.run(sockets=[*listeners])
 
 
@@ -95,6 +108,12 @@ class _WorkerServer(uvicorn.Server):
         super().__init__(config)
         self._log, self._housekeeping, self._threads = log, housekeeping, threads
         self._next_beat = 0.0
+        self._front: Front | None = None
+        self._say: Say = _silent
+
+    def enter_by(self, front: Front, say: Say) -> None:
+        """Let a front make the connections; to be called before the server runs."""
+        self._front, self._say = front, say
 
     async def on_tick(self, counter: int) -> bool:
         """Do uvicorn's and the worker's regular work; returns whether it is time to end."""
@@ -104,6 +123,21 @@ class _WorkerServer(uvicorn.Server):
             self._threads.again()
         return await super().on_tick(counter)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept: directly, where the system has what that needs."""
+        front = self._front
+        if front is None:
+            await super().startup(sockets)
+            return
+        loop = asyncio.get_running_loop()
+        front.begin(self.config, self.server_state, self.lifespan.state, loop)
+        await super().startup([] if CAN_ENTER else sockets)
+        if CAN_ENTER:
+            entrances = [Entrance(one, front) for one in sockets or []]
+            self.servers += cast(list[asyncio.base_events.Server], entrances)
+        else:
+            self._say(_NO_ENTRANCE)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the answers under way."""
         await super().shutdown(sockets)
@@ -112,14 +146,16 @@ class _WorkerServer(uvicorn.Server):
         self._housekeeping.step(time.monotonic())
 
 
-def _protocol(service: Service, slot: Slot, fast: bool, proxied: bool) -> MakeProtocol:
-    """Return the maker of this worker's connections, of the class that its options need."""
-
+def _policy(slot: Slot) -> Policy:
     def refused(status: int) -> None:
         slot.add_request(_OTHER, status, None)
 
-    gave_way = partial(slot.add, Count.CONNECTIONS_GAVE_WAY)
-    own: dict[str, object] = {"policy": Policy(most_connections(), refused, gave_way)}
+    return Policy(most_connections(), refused, partial(slot.add, Count.CONNECTIONS_GAVE_WAY))
+
+
+def _protocol(service: Service, policy: Policy, fast: bool, proxied: bool) -> MakeProtocol:
+    """Return what makes this worker's connections; what is not asked for costs nothing."""
+    own: dict[str, object] = {"policy": policy}
     if fast:
         own["service"] = service
     if proxied:

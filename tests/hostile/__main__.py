@@ -12,16 +12,21 @@ from tests.hostile.campaign import Tally, descriptors, memory, run
 from tests.hostile.data import GOOD, make_snapshot
 from tests.hostile.prices import MOST_LISTS, measure, table
 from tests.live import Server, serve
+from tests.shape_mutants import disagreements
 
 
 @click.command()
 @click.option("--requests", default=200_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(requests: int, seed: int) -> None:
+@click.option("--mutants", default=1_000_000, show_default=True)
+def main(requests: int, seed: int, mutants: int) -> None:
     """Send hostile requests to a server with two workers, then measure what the dearest cost.
+
+    Before that, ask the full protocol about mutants of real heads, of those that are recognised.
 
     Ends with 1 if anything was wrong, or costs more than ten drawn lists on the event loop.
     """
+    _mutate(seed, mutants)
     with tempfile.TemporaryDirectory() as name:
         snapshot = make_snapshot(Path(name))
         with serve(snapshot, Path(name), "--workers", 2) as server:
@@ -46,6 +51,16 @@ def main(requests: int, seed: int) -> None:
         raise SystemExit(f"more than {MOST_LISTS:.0f} drawn lists on the event loop: {dear}")
     if tally.wrong or not same or good != 200:
         raise SystemExit(f"wrong: {len(tally.wrong)}; same workers: {same}; afterwards: {good}")
+
+
+def _mutate(seed: int, mutants: int) -> None:
+    with Progress() as progress:
+        task = progress.add_task("recognised mutants", total=mutants)
+        made, wrong = disagreements(seed, mutants, lambda n: progress.update(task, completed=n))
+    click.echo(f"| recognised mutants of heads, of all that were made | {mutants}, {made} |")
+    click.echo(f"| those that the full protocol understands otherwise | {len(wrong)} |")
+    if wrong:
+        raise SystemExit(f"recognised, but not as the full protocol understands it: {wrong[:20]}")
 
 
 def _attack(server: Server, seed: int, requests: int) -> Tally:

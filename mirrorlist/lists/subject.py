@@ -1,0 +1,59 @@
+"""What repositories' queries ask for, found once: `country=` and `protocol=` do not change it.
+
+Finding a directory by its name and rendering the hashes of its file are a third of the cost of a
+query string that came once only.
+"""
+
+from msgspec import Struct
+
+from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.kept import Kept
+from mirrorlist.lists import metalink
+from mirrorlist.lists.target import Target, find_details, find_target
+from mirrorlist.request.query import Query
+
+SUBJECTS_BYTES = 2 << 20
+# Roughly what a subject and its key take, without the opening.
+_SUBJECT_BYTES = 1200
+
+_Key = tuple[bool, str, str]
+
+
+class Subject(Struct, frozen=True):
+    """A target, and what stands in its list before the hosts and what the client decides."""
+
+    target: Target
+    opening: bytes
+
+
+class Subjects:
+    """The subjects of a catalog's repositories, bounded in bytes."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._kept = Kept[_Key, Subject](SUBJECTS_BYTES, _size)
+
+    @property
+    def bytes(self) -> int:
+        """About how many bytes are kept."""
+        return self._kept.bytes
+
+    def find(self, query: Query, catalog: Catalog) -> Subject:
+        """Return the subject of a query; raises QueryError."""
+        if query.path is not None or query.repo is None or query.arch is None:
+            return find_subject(query, catalog)
+        key = query.metalink, query.repo, query.arch
+        return self._kept.find(key) or self._kept.keep(key, find_subject(query, catalog))
+
+
+def find_subject(query: Query, catalog: Catalog) -> Subject:
+    """Return what a query asks for; raises QueryError."""
+    target = find_target(query, catalog)
+    if not query.metalink:
+        return Subject(target, target.heading.encode())
+    details = find_details(target, catalog)
+    return Subject(target, metalink.opening(target.file or "", details))
+
+
+def _size(key: _Key, subject: Subject) -> int:
+    return _SUBJECT_BYTES + len(subject.opening) + len(key[1]) + len(key[2])

@@ -1,0 +1,120 @@
+"""Judges request lines and heads by what httptools says of them.
+
+No grammar of our own decides what is plain: what httptools does not hear as one GET of HTTP/1.1
+and nothing more is not plain, and the full protocol answers it.
+"""
+
+import httptools
+
+from mirrorlist.request.client import FORWARDED_FOR, SIGNS
+
+MOST_LINE_BYTES = 512
+"""A longer request line is not plain."""
+MOST_SHAPE_BYTES = 2048
+"""Nor is a head with more than this, without its request line."""
+MOST_SHAPE_LINES = 40
+"""Nor with more header lines. The limits of requests (`limits`) are wider, so they always hold."""
+
+NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+"""With one of these headers a request is more than its head."""
+
+_METALINK, _MIRRORLIST = b"/metalink", b"/mirrorlist"
+_GET, _VERSION = b"GET ", b" HTTP/1.1"
+# What addresses consist of, also several; at the edges a parser would trim what is not seen.
+_ADDRESS_BYTES, _EDGES = b"0123456789abcdefABCDEF:., ", (b"", b" ")
+# The longest value of X-Forwarded-For that a shape is known with.
+_PROBE = b"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff, 2001:db8:ffff:ffff:ffff:ffff:ffff:fffe"
+_PROBE_URL = b"/mirrorlist"
+_PROBE_LINE = _GET + _PROBE_URL + _VERSION
+_PROBE_REST = b"\r\nHost: a\r\n\r\n"
+
+ListKey = tuple[bool, bytes]
+"""Whether a metalink is asked for, and the raw query string."""
+
+
+def judge_line(line: bytes) -> ListKey | None:
+    """Return which list a request line asks for, None if it is not plain: 3 us."""
+    if len(line) > MOST_LINE_BYTES or not line.startswith(_GET):
+        return None
+    heard = _hear(line + _PROBE_REST)
+    if heard is None or line != _GET + heard.url + _VERSION:
+        return None
+    path, _, query = heard.url.partition(b"?")
+    if not path.isascii() or b"#" in heard.url:
+        return None
+    if path.endswith(_METALINK):
+        return True, query
+    return (False, query) if path.endswith(_MIRRORLIST) else None
+
+
+def judge_shape(before: bytes, mark: bytes, after: bytes) -> bool | None:
+    """Return whether the connection stays after a head of this shape, None if it is not plain.
+
+    `mark` is the line end, name, colon and blank of X-Forwarded-For, which stands between `before`
+    and `after`; it is empty where the head has no such line.
+    """
+    rest = before + mark + _PROBE + b"\r\n" + after if mark else before
+    heard = _hear(_PROBE_LINE + rest) if len(rest) <= MOST_SHAPE_BYTES else None
+    if heard is None or heard.url != _PROBE_URL:
+        return None
+    names = [name for name, _ in heard.headers]
+    if len(names) > MOST_SHAPE_LINES or not NOT_PLAIN.isdisjoint(names):
+        return None
+    forwarded = [value for name, value in heard.headers if name == FORWARDED_FOR]
+    if forwarded != ([_PROBE] if mark else []):
+        return None
+    # A proxy that does not say for whom it asks: the full protocol knows what that means.
+    return heard.keep_alive if mark or SIGNS.isdisjoint(names) else None
+
+
+def is_like_probe(value: bytes) -> bool:
+    """Return whether a value of X-Forwarded-For changes nothing about how its head was judged."""
+    return (
+        len(value) <= len(_PROBE)
+        and not value.translate(None, _ADDRESS_BYTES)
+        and value[:1] not in _EDGES
+        and value[-1:] not in _EDGES
+    )
+
+
+class _Heard:
+    """What httptools says of some bytes."""
+
+    def __init__(self) -> None:
+        self.begun = self.complete = 0
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_plain = self.keep_alive = False
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def on_message_begin(self) -> None:
+        self.begun += 1
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        parser = self.parser
+        self.is_plain = parser.get_method() == b"GET" and parser.get_http_version() == "1.1"
+        self.keep_alive = parser.should_keep_alive()
+
+    def on_message_complete(self) -> None:
+        self.complete += 1
+
+
+def _hear(data: bytes) -> _Heard | None:
+    """Return what httptools says of bytes that are one GET of HTTP/1.1, and nothing more."""
+    heard = _Heard()
+    try:
+        heard.parser.feed_data(data)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    finally:
+        # They refer to each other.
+        del heard.parser
+    return heard if heard.is_plain and heard.begun == heard.complete == 1 else None
