@@ -41,7 +41,7 @@ _CHANCES = 16
 class Orders:
     """All choices and regions of a worker, bounded in bytes.
 
-    A quarter of the bytes is for rendered lists. The rest is for choices by their keys, each choice
+    A fifth of the bytes is for rendered lists. The rest is for choices by their keys, each choice
     with its order. If there is no room, the oldest key goes, but a key whose choice was asked for
     since it was last looked at gets a second chance (the CLOCK algorithm: Corbató, A paging
     experiment with the Multics system, 1968). So a hit only sets a mark, and all room is in use.
@@ -60,7 +60,7 @@ class Orders:
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
         self._by_urls_bytes = 0
-        self.bodies = Bodies(most_bytes // 4, self._choices.values)
+        self.bodies = Bodies(most_bytes // 5, self._choices.values)
 
     def find(self, key: object) -> KeptChoice | None:
         """Return the choice that is kept by a key."""
