@@ -282,12 +282,9 @@ JUNK: dict[object, list[object]] = {
     int: [None, 0, -1, 1.5, float("inf"), 1 << 31, (1 << 63) - 1, -(1 << 63), "", "junk", b"\xff"],
     bool: [None, True, False],
 }
-# What a database makes itself: the ids of rows, and a count.
+# What a database makes itself: the ids of rows. `tests/test_carried.py` has the largest table.
 SURE = {
     "id",
-    "rows",
-    "first_id",
-    "host_categories",
     "category_directories.category_id",
     "category_directories.directory_id",
 }
@@ -295,7 +292,9 @@ SURE = {
 
 def _columns() -> Iterator[Any]:
     for field, rows in Rows.__annotations__.items():
-        (row,) = get_args(rows)
+        row = (get_args(rows) or (None,))[0]
+        if row is None:
+            continue
         for column, kind in row.__annotations__.items():
             name = f"{field}.{column}"
             if not SURE & {column, name}:

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from snapshot.export import names as module
 from snapshot.export.addresses import host_netblocks
+from snapshot.export.carried import Carried
 from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.names import (
@@ -292,9 +294,8 @@ def test_a_name_with_very_many_addresses(tmp_path: Path, names: list[str]) -> No
 @pytest.mark.usefixtures("names")
 def test_last_known_addresses_that_are_none() -> None:
     """What a file says of a name that nobody answers for may be anything, and ends no export."""
-    rows = Rows(*([] for _ in Rows._fields))._replace(
-        netblocks=[NetblockRow(1, 1, "again.example")]
-    )
+    nothing: dict[str, Any] = {name: [] for name in Rows._fields} | {"up2date": Carried({}, 0)}
+    rows = Rows(**nothing)._replace(netblocks=[NetblockRow(1, 1, "again.example")])
     host = Host(1, "h", "s", "DE", 1, False, 0, (), ())
     host_table = HostTable([host], {1: 0}, [], [], [])
     known = {"again.example": KnownName(1, ("bogus", "192.0.2.1"))}

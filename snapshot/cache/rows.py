@@ -6,6 +6,7 @@ Hosts and URLs keep the ids of the database; all other rows get new ids in the c
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from snapshot.cache.fields import fields
 from snapshot.cache.messages import parse
+from snapshot.export.carried import Carried, Shared
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.source import (
     ArchRow,
@@ -33,7 +35,6 @@ from snapshot.export.source import (
     RepositoryRow,
     Rows,
     SiteRow,
-    Up2dateRow,
     UrlRow,
 )
 from snapshot.file.errors import CacheError
@@ -146,7 +147,7 @@ def _rows(cache: Cache, left_out: LeftOutRows) -> Rows:
         category_directories=[
             CategoryDirectoryRow(categories.of(name), ids[name]) for name in cache.directories
         ],
-        up2date=list(_up2date(cache, categories, ids)),
+        up2date=_up2date(cache, categories, ids),
         repositories=list(_repositories(cache, ids, arches, left_out)),
         arches=[ArchRow(id, name) for name, id in arches.items()],
         file_details=list(_file_details(cache, ids)),
@@ -313,14 +314,20 @@ def _urls(cache: Cache, categories: _Categories, left_out: LeftOutRows) -> Itera
                 )
 
 
-def _up2date(cache: Cache, categories: _Categories, ids: dict[str, int]) -> Iterator[Up2dateRow]:
-    lists: dict[tuple[int, int], str] = {}
+def _up2date(cache: Cache, categories: _Categories, ids: dict[str, int]) -> Carried:
+    # Whole subtrees have the same hosts: the directories are joined for each list of hosts first.
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for name, (_, index) in cache.directories.items():
-        category, urls = categories.of(name), cache.carriers[index]
-        key = category, index
-        if key not in lists:
-            lists[key] = ",".join(str(categories.members[category, host]) for host in urls)
-        yield Up2dateRow(ids[name], lists[key], len(urls), ids[name])
+        alike[categories.of(name), index].append(ids[name])
+    found: dict[int, list[int]] = defaultdict(list)
+    for (category, index), directories in alike.items():
+        for host in cache.carriers[index]:
+            found[categories.members[category, host]] += directories
+    shared = Shared()
+    return Carried(
+        {member: shared.of(directories) for member, directories in found.items()},
+        sum(map(len, found.values())),
+    )
 
 
 def _repositories(

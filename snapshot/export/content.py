@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from snapshot.export.hosts import HostTable
+from snapshot.export.hostsets import host_bits
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.source import DirectoryRow, FileDetailRow, Rows
 from snapshot.file.model import Directory, FileDetail, Repository
@@ -68,42 +69,27 @@ def _directories(
     rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> tuple[list[int], list[Directory]]:
     categories = _categories(rows, usable, host_table, left_out)
-    up2date = _up2date(rows, left_out)
-    parsed: dict[tuple[int, str], int] = {}
+    bits = host_bits(rows.up2date, categories, host_table)
+    _report_unnamed(rows, left_out)
     host_sets: dict[int, int] = {}  # bits, and their index in order of first use
     directories = []
     for row in usable:
         category = categories.get(row.id)
         host_set = None
         if category is not None:
-            key = category, up2date.get(row.id, "")
-            # Whole subtrees have the same list of hosts, so each list is parsed once.
-            if key not in parsed:
-                parsed[key] = _host_bits(key[1], host_table, category)
-            host_set = host_sets.setdefault(parsed[key], len(host_sets))
+            host_set = host_sets.setdefault(bits[row.id], len(host_sets))
         directories.append(
             Directory(row.name, category, host_set, bool(row.readable), _ctime(row, left_out))
         )
     return list(host_sets), directories
 
 
-def _up2date(rows: Rows, left_out: LeftOutRows) -> dict[int, str]:
-    found = {}
-    for row in rows.up2date:
-        if row.directory_id is None:
-            more = f", and {row.rows - 1} more rows" if row.rows > 1 else ""
-            left_out.add("host_category_dir", row.first_id, f"no directory{more}")
-        else:
-            found[row.directory_id] = row.host_categories
-    return found
-
-
-def _host_bits(host_categories: str, host_table: HostTable, category: int) -> int:
-    offerable = host_table.offerable[category]
-    bits = host_table.always_up2date[category]
-    for host_category in host_categories.split(",") if host_categories else ():
-        bits |= offerable.get(host_category, 0)
-    return bits
+def _report_unnamed(rows: Rows, left_out: LeftOutRows) -> None:
+    """Report the rows without a directory, as one row and the number of others."""
+    count, first = rows.up2date.unnamed, rows.up2date.first_unnamed
+    if count:
+        more = f", and {count - 1} more rows" if count > 1 else ""
+        left_out.add("host_category_dir", first, f"no directory{more}")
 
 
 def _ctime(row: DirectoryRow, left_out: LeftOutRows) -> int:

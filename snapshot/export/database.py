@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -189,6 +190,8 @@ def _fourth_slash(path: Path) -> str:
 
 def _postgresql(url: URL) -> Engine:
     # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
+    from psycopg.pq import Format
+
     from snapshot.export.postgresql import connect
 
     engine = create_engine(
@@ -206,6 +209,12 @@ def _postgresql(url: URL) -> Engine:
         connection.exec_driver_sql(
             f"SET LOCAL work_mem = '{_WORK_MEMORY}'; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
         )
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def choose_format(_: Connection, cursor: Any, *about: Any) -> None:
+        # In the text format, each byte of a bytea is two digits.
+        context = about[2]
+        cursor.format = Format(context.execution_options.get("binary", False))
 
     return engine
 

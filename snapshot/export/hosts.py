@@ -27,14 +27,14 @@ class HostTable(NamedTuple):
     """The hosts of a snapshot, the categories that they carry, and where each row went.
 
     `host_index` maps host ids to indexes in `hosts`. `offerable` has a dict for each category: from
-    the host_category id (as text) of each host that may be offered to the host's bit.
+    the host_category id of each host that may be offered to the host's bit.
     `always_up2date` has for each category the bits of the hosts with that flag.
     """
 
     hosts: list[Host]
     host_index: dict[int, int]
     categories: list[Category]
-    offerable: list[dict[str, int]]
+    offerable: list[dict[int, int]]
     always_up2date: list[int]
 
 
@@ -62,12 +62,12 @@ def make_host_table(
             Category(row.id, trimmed(printable(row.name)), topdir, tuple(category_hosts))
         )
         bits = {
-            str(host_category): 1 << host
+            host_category: 1 << host
             for host, host_category, _ in members
             if not hosts[host].inactive and urls[host_category]
         }
         offerable.append(bits)
-        always_up2date.append(sum(bits.get(str(member[1]), 0) for member in members if member[2]))
+        always_up2date.append(sum(bits.get(member[1], 0) for member in members if member[2]))
     return HostTable(hosts, host_index, categories, offerable, always_up2date)
 
 

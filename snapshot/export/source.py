@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 from sqlalchemy import Connection, Table, inspect
 
 from snapshot.export import schema
+from snapshot.export.carried import Carried, read_carried
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
@@ -81,18 +82,6 @@ class CategoryDirectoryRow(NamedTuple):
 
     category_id: int
     directory_id: int
-
-
-class Up2dateRow(NamedTuple):
-    """A directory with all host categories that have it up to date, as ids joined by commas.
-
-    It stands for `rows` rows of the table, of which `first_id` is the lowest id.
-    """
-
-    directory_id: int | None
-    host_categories: str
-    rows: int
-    first_id: int
 
 
 class RepositoryRow(NamedTuple):
@@ -185,7 +174,7 @@ class Rows(NamedTuple):
     urls: list[UrlRow]
     directories: list[DirectoryRow]
     category_directories: list[CategoryDirectoryRow]
-    up2date: list[Up2dateRow]
+    up2date: Carried
     repositories: list[RepositoryRow]
     arches: list[ArchRow]
     file_details: list[FileDetailRow]
@@ -199,7 +188,7 @@ class Rows(NamedTuple):
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""
         counts = {source.table.name: len(getattr(self, source.field)) for source in _SOURCES}
-        counts["host_category_dir"] = sum(row.rows for row in self.up2date)
+        counts["host_category_dir"] = self.up2date.rows
         return dict(sorted(counts.items()))
 
 
@@ -215,11 +204,8 @@ class _ReadTable(NamedTuple):
         return _KEYS.get(self.row, {"id"})
 
 
-# Rows without an `id` column. In the grouped rows, the directory may be NULL.
-_KEYS: dict[object, set[str]] = {
-    CategoryDirectoryRow: {"category_id", "directory_id"},
-    Up2dateRow: {"first_id"},
-}
+# Rows without an `id` column.
+_KEYS: dict[object, set[str]] = {CategoryDirectoryRow: {"category_id", "directory_id"}}
 
 _SOURCES = [
     _ReadTable(field, table, row, row._fields)
@@ -231,7 +217,7 @@ _SOURCES = [
         ("urls", schema.host_category_url, UrlRow),
         ("directories", schema.directory, DirectoryRow),
         ("category_directories", schema.category_directory, CategoryDirectoryRow),
-        ("up2date", schema.host_category_dir, Up2dateRow),
+        ("up2date", schema.host_category_dir, Carried),
         ("repositories", schema.repository, RepositoryRow),
         ("arches", schema.arch, ArchRow),
         ("file_details", schema.file_detail, FileDetailRow),
@@ -252,17 +238,26 @@ TABLES = tuple(source.table.name for source in _SOURCES)
 _OPTIONAL = {"host_peer_asn"}
 
 
-def read_rows(connection: Connection, progress: Progress, left_out: LeftOutRows) -> Rows:
+def read_rows(
+    connection: Connection,
+    progress: Progress,
+    left_out: LeftOutRows,
+    read_up2date: Callable[[Connection], Carried] = read_carried,
+) -> Rows:
     """Read every table once; raises DatabaseError if a table of MirrorManager's is missing.
 
     Rows whose id is not an integer are left out: a copy without constraints may have such rows.
+    `read_up2date` reads the largest table.
     """
     present = _present_tables(connection)
-    read: dict[str, list[Any]] = {}
+    read: dict[str, Any] = {}
     for step, source in enumerate(_SOURCES):
         name = source.table.name
         progress(f"reading {name}", step, len(_SOURCES))
-        read[source.field] = _read(connection, source, left_out) if name in present else []
+        if source.row is Carried:
+            read[source.field] = read_up2date(connection)
+        else:
+            read[source.field] = _read(connection, source, left_out) if name in present else []
     progress("applying the rules", len(_SOURCES), len(_SOURCES))
     return Rows(**read)
 
@@ -285,7 +280,6 @@ def _present_tables(connection: Connection) -> set[str]:
 def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[object]:
     sql = statement(connection.engine.url.drivername, source.table, source.fields)
     keys = [index for index, name in enumerate(source.fields) if name in source.keys]
-    make = _shared_up2date() if source.row is Up2dateRow else source.row
     values = _Values(source)
     table = str(source.table.name)
     rows = []
@@ -297,7 +291,7 @@ def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> 
             left_out.add(table, id if type(id) is int else None, str(error))
             continue
         if all(type(row[index]) is int for index in keys):
-            rows.append(make(*row))
+            rows.append(source.row(*row))
         else:
             left_out.add(table, None, f"an id that is no number: {found[0]!r:.40}")
     return rows
@@ -336,15 +330,3 @@ class _Values:
         return values
 
 
-def _shared_up2date() -> Callable[..., Up2dateRow]:
-    """Return what makes the grouped rows; equal lists of ids are one object, which saves memory.
-
-    The directories of a whole subtree usually have the same long list.
-    """
-    lists: dict[str, str] = {}
-
-    def make(directory: int | None, host_categories: str, rows: int, first_id: int) -> Up2dateRow:
-        shared = lists.setdefault(host_categories, host_categories)
-        return Up2dateRow(directory, shared, rows, first_id)
-
-    return make
