@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.exporter import ExportResult, export
 from snapshot.export.job import Job
+from snapshot.export.kept import KeptDirectories
 from snapshot.export.publish import Last
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe
@@ -51,6 +52,7 @@ class Watched:
         self.before: Callable[[], object] = lambda: None
         self.during: Callable[[str], object] = lambda phase: None
         self._asn = AsnFile(asn) if asn else None
+        self.kept = KeptDirectories(self._clock)
         files = [asn] if asn else []
         self.probe = probe or make_probe(self.url)
         self.watch = Watch(
@@ -72,6 +74,7 @@ class Watched:
             Job(self.output, asn=self._asn, refresh=int(EVERY)),
             progress=self._reading,
             last=last,
+            kept=self.kept,
         )
 
     def _reading(self, phase: str, done: int, total: int) -> None:

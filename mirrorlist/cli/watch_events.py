@@ -28,7 +28,7 @@ class EventPrinter:
 
     def tell(self, event: "Event") -> None:
         """Print an event; what was left out or noted is printed when it has changed."""
-        from snapshot.watch.loop import Done, Failed, Missed
+        from snapshot.watch.loop import Done, Failed, Missed, Said
 
         if isinstance(event, Failed):
             stays = "what was published stays" if os.path.exists(self._output) else _NOTHING
@@ -36,6 +36,8 @@ class EventPrinter:
             _line(("error: ", "bold red"), (" ".join(what.split()), ""))
         elif isinstance(event, Missed):
             _line(("no look at the database had seen that change", "yellow"))
+        elif isinstance(event, Said):
+            _line((event.text, "yellow"))
         elif isinstance(event, Done):
             self._tell_done(event)
         else:

@@ -55,6 +55,11 @@ _PLAIN = (
         "Changes that only a regular export found, because no check had seen them.",
         lambda at: at.progress.missed,
     ),
+    _counter(
+        "full_exports_differed",
+        "Full exports that found other directories than the watch had kept in memory.",
+        lambda at: at.progress.differed,
+    ),
     _gauge(
         "backlog",
         "Changes that were seen and are not exported yet.",

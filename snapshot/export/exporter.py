@@ -13,10 +13,12 @@ from sqlalchemy import URL
 from snapshot.export.asn import AsnNetblocks, check_readable
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.assemble import Inputs, make_snapshot
+from snapshot.export.carried import read_carried
 from snapshot.export.continents import built_in_continents, read_continents
 from snapshot.export.database import database_file, parse_url, read_only
 from snapshot.export.history import continue_history
 from snapshot.export.job import Job
+from snapshot.export.kept import KeptDirectories
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.publish import (
     Last,
@@ -61,6 +63,8 @@ class ExportResult(NamedTuple):
     read: int
     changed: bool
     written: bool
+    said: str | None = None
+    differed: bool = False
 
 
 class Origin(NamedTuple):
@@ -79,15 +83,21 @@ def export(
     job: Job,
     last: Last | None = None,
     progress: Progress = silent,
+    kept: KeptDirectories | None = None,
 ) -> ExportResult:
-    """Export a database to a snapshot file; after a BackendError the old file is unchanged."""
+    """Export a database to a snapshot file; after a BackendError the old file is unchanged.
+
+    With `kept`, directories that did not change since the last export are not read again.
+    """
     url = parse_url(database)
+    read_up2date = kept.read if kept else read_carried
 
     def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
         with read_only(url) as connection:
-            return int(time.time()), read_rows(connection, progress, left_out)
+            return int(time.time()), read_rows(connection, progress, left_out, read_up2date)
 
-    return publish_rows(Origin("database", _files_of(url), read), job, last, progress)
+    result = publish_rows(Origin("database", _files_of(url), read), job, last, progress)
+    return result._replace(said=kept.said, differed=kept.differed) if kept else result
 
 
 def publish_rows(

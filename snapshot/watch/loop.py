@@ -48,7 +48,13 @@ class Missed(NamedTuple):
     """A regular export (`every`) published a change that no look had seen."""
 
 
-Event = Done | Failed | Recovered | Missed
+class Said(NamedTuple):
+    """Something to know about how an export read the database."""
+
+    text: str
+
+
+Event = Done | Failed | Recovered | Missed | Said
 Export = Callable[[Last | None], ExportResult]
 
 
@@ -248,6 +254,9 @@ class Watch:
             progress.published += 1
         if not result.changed:
             progress.unchanged += 1
+        progress.differed += result.differed
+        if result.said:
+            self._tell(Said(result.said))
         progress.last_seconds = result.seconds
         progress.all_seconds += result.seconds
         progress.success_since, progress.success_at = now, time.time()

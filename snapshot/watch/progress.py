@@ -21,6 +21,7 @@ class Progress(Struct):
     unchanged: int = 0
     failed: int = 0
     missed: int = 0
+    differed: int = 0
     survived: int = 0
     refused: int = 0
     last_seconds: float = 0.0
