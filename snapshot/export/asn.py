@@ -32,6 +32,7 @@ class AsnNetblocks:
 
     def __init__(self) -> None:
         self._ipv4, self._ipv6 = _Family(4), _Family(6)
+        self._last: tuple[set[int], Ranges] | None = None
 
     def __len__(self) -> int:
         return len(self._ipv4.asns) + len(self._ipv6.asns)
@@ -49,9 +50,18 @@ class AsnNetblocks:
         family.packed += packed
         family.prefix_lengths.append(prefix_length)
         family.asns.append(asn)
+        self._last = None
 
     def ranges(self, needed: set[int]) -> Ranges:
-        """Return the ranges of the needed ASNs, without the more specific networks of others."""
+        """Return the ranges of the needed ASNs, without the more specific networks of others.
+
+        The last result is kept, because hosts seldom get another ASN.
+        """
+        if self._last is None or self._last[0] != needed:
+            self._last = needed, self._make_ranges(needed)
+        return self._last[1]
+
+    def _make_ranges(self, needed: set[int]) -> Ranges:
         netblocks = dict(self._ipv4.needed(needed))
         netblocks.update(self._ipv6.needed(needed))
         # "The longest prefix wins" (docs/mirrormanager.md#networks-of-asns): the value of the
