@@ -1,4 +1,4 @@
-"""The loop of a watch: look each second, export when the agenda says so, report what was done.
+"""The loop of a watch: look often, export when the agenda says so, report what was done.
 
 Later looks are compared with the last look before the export began, not with one after it. So a
 change that is committed while an export reads counts as a new change.
@@ -20,10 +20,12 @@ from snapshot.watch.files import DataFiles
 from snapshot.watch.look import Look, LookResult, Probe, judge
 from snapshot.watch.progress import Progress
 
-LOOK_SECONDS = 1.0
-# While changes wait, the watch looks more often, to see sooner that they have ended.
-_BUSY_LOOK_SECONDS = 0.25
-_LAST_CONNECT_SECONDS = 5.0
+# A look takes 0.3 ms, an export a second: a change should not wait longer for the look.
+LOOK_SECONDS = 0.25
+# A data file counts as written completely if it rests from one look at it to the next one. While
+# changes wait, files are looked at with the database.
+_FILES_SECONDS = 1.0
+_FIRST_CONNECT_SECONDS, _LAST_CONNECT_SECONDS = 1.0, 5.0
 UNSURE = "a transaction that no counter tells of"
 
 
@@ -101,7 +103,7 @@ class Watch:
         self._seen: Look | None = None
         self._read: Look | None = None
         self._last: Last | None = None
-        self._look_at = now
+        self._look_at = self._files_at = now
         self._failed_looks = 0
         self._told: set[str] = set()
         self._surprised = False
@@ -149,12 +151,11 @@ class Watch:
         now = self._clock()
         self._agenda.add(now, reasons, sure)
         self.progress.see(now)
-        self._look_at = min(self._look_at, now + _BUSY_LOOK_SECONDS)
+        self._look_at = min(self._look_at, now + LOOK_SECONDS)
 
     def _look(self, now: float) -> None:
         self._look_at = now + LOOK_SECONDS
-        if changed := self._files.changed():
-            self._change([f"{file.name} changed" for file in changed])
+        self._look_at_files(now)
         try:
             found = self._probe.look(self._read)
         except BackendError as error:
@@ -163,8 +164,13 @@ class Watch:
         self._connected()
         if found is not None:
             self._judge(found)
-        if self._agenda.reasons:
-            self._look_at = now + _BUSY_LOOK_SECONDS
+
+    def _look_at_files(self, now: float) -> None:
+        if now < self._files_at and not self._agenda.reasons:
+            return
+        self._files_at = now + _FILES_SECONDS
+        if changed := self._files.changed():
+            self._change([f"{file.name} changed" for file in changed])
 
     def _judge(self, found: Look) -> None:
         result, names = judge(self._read, found)
@@ -197,7 +203,7 @@ class Watch:
     def _lost(self, error: BackendError) -> None:
         self.progress.connected = False
         self._note(error)
-        pause = min(LOOK_SECONDS * 2.0**self._failed_looks, _LAST_CONNECT_SECONDS)
+        pause = min(_FIRST_CONNECT_SECONDS * 2.0**self._failed_looks, _LAST_CONNECT_SECONDS)
         self._look_at = self._clock() + pause
         self._failed_looks += 1
 
