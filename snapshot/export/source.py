@@ -210,6 +210,8 @@ _KEYS: dict[object, set[str]] = {CategoryDirectoryRow: {"category_id", "director
 _SOURCES = [
     _ReadTable(field, table, row, row._fields)
     for field, table, row in (
+        # First, because meanwhile Python has time to read the ASN file.
+        ("up2date", schema.host_category_dir, Carried),
         ("sites", schema.site, SiteRow),
         ("hosts", schema.host, HostRow),
         ("categories", schema.category, CategoryRow),
@@ -217,7 +219,6 @@ _SOURCES = [
         ("urls", schema.host_category_url, UrlRow),
         ("directories", schema.directory, DirectoryRow),
         ("category_directories", schema.category_directory, CategoryDirectoryRow),
-        ("up2date", schema.host_category_dir, Carried),
         ("repositories", schema.repository, RepositoryRow),
         ("arches", schema.arch, ArchRow),
         ("file_details", schema.file_detail, FileDetailRow),
