@@ -20,6 +20,7 @@ from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.tables import Sheet, sheet, show
 from loadtest.dataset.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE
 from loadtest.dataset.dataset import Dataset, fill
+from loadtest.exports.cost import cost
 
 # The steps of a server between its imports and its first answer.
 _OPEN = """\
@@ -33,18 +34,6 @@ started = time.perf_counter()
 service, _ = load_service(ServeSettings(Path(snapshot), geoip=Path(geoip)), print)
 answer = service.respond(True, query.encode(), "192.0.2.1", ())
 print((time.perf_counter() - started) * 1000, answer.status)
-"""
-
-# A small process starts the export, because Linux counts the parent's memory at the time of the
-# fork in a child's ru_maxrss.
-_LAUNCH = """\
-import os, sys, time
-started = time.perf_counter()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
-    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
-_, status, usage = os.wait4(pid, 0)
-print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
@@ -125,7 +114,7 @@ def _measure(
     for asn in (True, False):
         snapshot = data / f"{asn}.snap"
         command = _command(database, data, snapshot, asn)
-        costs = [_cost(command) for _ in phases.counted(f"scale {scale:g}", range(runs), runs)]
+        costs = [cost(command) for _ in phases.counted(f"scale {scale:g}", range(runs), runs)]
         found.append(
             ExportFigures(
                 scale=scale,
@@ -146,19 +135,10 @@ def _measure(
 
 def _command(database: str, data: Path, snapshot: Path, asn: bool) -> list[str]:
     return [
-        *(sys.executable, "-m", "mirrorlist.cli", "export", "--database", database),
+        *("export", "--database", database),
         *("--output", str(snapshot), "--country-continent", str(data / CONTINENT_FILE)),
         *(("--asn", str(data / ASN_FILE)) if asn else ()),
     ]
-
-
-def _cost(command: list[str]) -> tuple[float, float, int]:
-    """Run a command; wall seconds, CPU seconds, peak KiB."""
-    run = subprocess.run([sys.executable, "-c", _LAUNCH, *command], capture_output=True, text=True)
-    if run.returncode:
-        raise SystemExit(f"export failed: {run.stderr}")
-    wall, cpu, peak = run.stdout.split()
-    return round(float(wall), 3), round(float(cpu), 3), int(peak)
 
 
 def _open(snapshot: Path, geoip: Path) -> float:
