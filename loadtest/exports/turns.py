@@ -71,7 +71,11 @@ def main(database: str, asn: Path, rounds: int, seed: int, path: Path | None) ->
     run = TurnsRun(this_machine(), turns)
     show([table(turns)])
     if path:
-        keep(run, path, record(run.machine, "exports by turns", {}, [table(turns)]))
+        keep(
+            run,
+            path,
+            record(run.machine, "exports by turns", {"rounds": str(rounds)}, [table(turns)]),
+        )
 
 
 def table(turns: list[Turn]) -> Sheet:

@@ -69,7 +69,7 @@ class KeptDirectories:
     def read(self, connection: Connection) -> Carried:
         """Return the same as `read_carried`."""
         self.said, self.differed = None, False
-        # SQLite has no hash function; sums of expressions take two thirds of the time of a full read.
+        # SQLite has no hash function; sums of expressions take two thirds of a full read.
         if connection.dialect.name == "sqlite" or not self._has_hash(connection):
             return read_carried(connection)
         found = self._update(connection)
