@@ -329,5 +329,3 @@ class _Values:
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return values
-
-
