@@ -56,7 +56,7 @@ BINARY = {"binary": True}
 """The option of a statement that makes `read_only` ask for the results in binary."""
 ALL = text(GROUPS.format(more=SETS, only=""))
 
-# "A SQLite column has no fixed type": `up2date` may be text such as "t", and a directory's id too.
+# A SQLite column has no fixed type: `up2date` may be text such as "t", and a directory's id too.
 _WORDS = ", ".join(f"'{word}'" for word in TRUE)
 _IS_UP2DATE = f"(up2date = 1 OR typeof(up2date) = 'text' AND lower(trim(up2date)) IN ({_WORDS}))"
 _IS_ODD = "typeof(directory_id) NOT IN ('integer', 'null')"
