@@ -24,13 +24,8 @@ PARAMETERS = frozenset(
     "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
 )
 
-_NAMES = {name.encode(): name for name in PARAMETERS}
-# Finds known parameters only, because a query may have thousands of others. "A value stands between
-# the first and the second `=`. A parameter without `=` is given and empty."
-# (docs/protocol.md#values): mirrorlist-server reads them so.
-_PARAMETER = re.compile(
-    rb"(?:^|&)(%b)(?:=([^&=]*)(?:=[^&]*)?)?(?=&|\Z)" % b"|".join(sorted(_NAMES))
-)
+# A parameter as it stands between others: with a value, and alone.
+_WRITTEN = [(name, f"&{name}=".encode(), f"&{name}&".encode()) for name in sorted(PARAMETERS)]
 _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 # "any character outside `A-Z a-z 0-9 . _ + , / @ ~ ^ -` becomes `?`"
 # (docs/protocol.md#what-is-repeated).
@@ -108,12 +103,30 @@ def echo(text: str) -> str:
 
 
 def _values(raw: bytes) -> dict[str, str]:
-    # Of equal names the dictionary keeps the last: "The last value of a repeated parameter wins."
-    found: dict[bytes, bytes] = dict(_PARAMETER.findall(raw))
+    """Return the last value of each known parameter.
+
+    Two searches for each name cost little, however many parameters a query has.
+    """
+    query = b"&%b&" % raw
+    found = []
+    for name, with_value, alone in _WRITTEN:
+        # "The last value of a repeated parameter wins." (docs/protocol.md#parameters)
+        at = max(query.rfind(with_value), query.rfind(alone))
+        if at >= 0:
+            found.append((at, name, _value_at(query, at + 1 + len(name))))
     return {
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
-        for name, value in ((_NAMES[name], value) for name, value in found.items())
+        for _, name, value in sorted(found)
     }
+
+
+def _value_at(query: bytes, at: int) -> bytes:
+    """Return the value behind a name.
+
+    "A value stands between the first and the second `=`. A parameter without `=` is given and
+    empty." (docs/protocol.md#values): mirrorlist-server reads them so.
+    """
+    return query[at + 1 : query.index(b"&", at)].partition(b"=")[0]
 
 
 def decode(name: str, raw: bytes, limit: int) -> str:
