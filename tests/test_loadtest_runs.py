@@ -156,6 +156,7 @@ def test_rsync(directory: Path, tmp_path: Path) -> None:
     need_program("rsync", "rsync")
     options = ("--directories", 100, "--files", 2, "--changes", 5, "--methods", "full,files")
     done = run("rsync", *options, "--record", tmp_path)
+    assert done.returncode == 0, done.stderr
     shown = [line.split(" | ") for line in done.stdout.splitlines() if " | f" in line]
     assert [row[1] for row in shown] == ["full", "files"] * 3
     assert all(row[-1] == "yes |" for row in shown)

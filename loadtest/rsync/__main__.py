@@ -40,6 +40,7 @@ OPTIONS = {
 STATS = ("newfstatat", "lstat", "statx")
 _NULL = b"# includes\n# excludes\n"
 _START_SECONDS = 10.0
+_PORTS = 3
 
 
 class Cell(Struct, frozen=True):
@@ -164,8 +165,6 @@ class Bench:
 @contextmanager
 def _daemon(folder: Path, traced: bool) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Run a daemon that gives the tree, perhaps under strace; yields its process and URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     settings = folder / "rsyncd.conf"
     user = "uid = 0\ngid = 0\n" if os.geteuid() == 0 else ""
     settings.write_text(f"use chroot = no\n{user}[tree]\npath = {folder / 'primary'}\n")
@@ -174,15 +173,30 @@ def _daemon(folder: Path, traced: bool) -> Iterator[tuple["subprocess.Popen[byte
     if traced and not shutil.which("strace"):
         trace = []
         click.echo("no strace (Debian package strace): calls are not counted", err=True)
-    process = subprocess.Popen([*trace, *command, f"--port={port}"])
+    process, port = _begin([*trace, *command])
     try:
-        until("the daemon answers", lambda: _answers(port), _START_SECONDS)
         yield process, f"rsync://127.0.0.1:{port}"
     finally:
         # End the daemon and not strace, which would end without writing its table.
         for child in tree(process.pid)[1:2] if trace else [process.pid]:
             os.kill(child, signal.SIGTERM)
         process.wait()
+
+
+def _begin(command: list[str]) -> tuple["subprocess.Popen[bytes]", int]:
+    """Start a daemon on a free port; a port that another program takes meanwhile is left to it."""
+    for _ in range(_PORTS):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        process = subprocess.Popen([*command, f"--port={port}"])
+        until(
+            "the daemon answers",
+            lambda port=port, process=process: _answers(port) or process.poll() is not None,  # type: ignore[misc]
+            _START_SECONDS,
+        )
+        if process.poll() is None:
+            return process, port
+    raise click.ClickException("the rsync daemon ends by itself")
 
 
 def _answers(port: int) -> bool:
