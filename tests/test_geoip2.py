@@ -1,4 +1,4 @@
-"""MaxMind's own reader is the judge of ours: each network of MaxMind's test databases.
+"""MaxMind's reader judges the reader here, by each network of MaxMind's test databases.
 
 The product does not use it, because its reader in C can be ended by a damaged file.
 """

@@ -259,7 +259,7 @@ def test_a_known_difference_is_theirs_alone(
 
 
 def test_neither_explains_itself(log: Path, stub: tuple[type[Stub], str]) -> None:
-    """Without a side of ours the sets are compared, and it says that the order was not."""
+    """Without a server of this project sets are compared, and it says that the order was not."""
     handler, url = stub
     handler.body = b"# repo = linux-40 arch = x86_64 country = DE \nhttps://a.example/\n"
     done = run("replay", "--log", log, "--against", url, "--against", url, "--rate", "0")

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -189,14 +190,15 @@ def _begin(command: list[str]) -> tuple["subprocess.Popen[bytes]", int]:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port: int = free.getsockname()[1]
         process = subprocess.Popen([*command, f"--port={port}"])
-        until(
-            "the daemon answers",
-            lambda port=port, process=process: _answers(port) or process.poll() is not None,  # type: ignore[misc]
-            _START_SECONDS,
-        )
+        until("the daemon answers", partial(_is_settled, process, port), _START_SECONDS)
         if process.poll() is None:
             return process, port
     raise click.ClickException("the rsync daemon ends by itself")
+
+
+def _is_settled(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Return whether a daemon answers, or has ended."""
+    return process.poll() is not None or _answers(port)
 
 
 def _answers(port: int) -> bool:

@@ -27,7 +27,7 @@ REPEATEDLY = Asking(12, 3072, drawn=False)
 Two hosts of one tier with equal bandwidth come in the same order in all of 12 answers in one of
 2048 cases, and hosts with 100 and 1000 Mbit/s in one of three cases. So up to 3072 are drawn."""
 ONCE = Asking(1, 1, drawn=True)
-"""For a side of ours, which says what its tiers are."""
+"""For a server of this project, which says what its tiers are."""
 
 # The differences that more answers may remove.
 _BY_CHANCE = {"tiers", "redirects"}

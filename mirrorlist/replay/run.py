@@ -35,7 +35,8 @@ def replay(
     Raises OptionError if no line can be read as a request.
     """
     first, second = sides
-    # A side of ours is asked for its tiers too. The rules hold for a mirrorlist-server only.
+    # Only a server of this project is asked for its tiers, and the rules are for
+    # mirrorlist-server alone.
     swapped = first.is_ours and not second.is_ours
     theirs, ours = (second, first) if swapped else (first, second)
     rules: tuple[Rule, ...] = () if theirs.is_ours else RULES

@@ -186,7 +186,7 @@ class Drawing:
 
 
 class Describing:
-    """A side of ours, which explains what other draws are possible beside the one it gave."""
+    """A server of this project: it explains which other draws its answer could have had."""
 
     def __init__(self, side: Side) -> None:
         """Take the side."""

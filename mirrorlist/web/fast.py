@@ -18,14 +18,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mirrorlist.lists.answer import Answer
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
 from mirrorlist.service import Service
-from mirrorlist.web.head import announces_body
+from mirrorlist.web.head import MORE_THAN_HEAD, announces_body, asked_list
 from mirrorlist.web.protocol import LimitedProtocol
 from mirrorlist.web.states import State
 
-# With one of these headers a request may be more than its head.
-_MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
-_NOTED = _MORE | SIGNS | {FORWARDED_FOR}
-_LISTS = (b"/metalink", b"/mirrorlist")
+_NOTED = MORE_THAN_HEAD | SIGNS | {FORWARDED_FOR}
 # Python 3.11 takes 0.2 us to find a member of an Enum by its name, and a list needs both.
 _ANSWERING, _IDLE = State.ANSWERING, State.IDLE
 
@@ -85,9 +82,9 @@ class FastProtocol(LimitedProtocol):
     def on_headers_complete(self) -> None:
         """Answer a list, or begin to answer by the app."""
         self._meter.end(self.headers)
-        path, _, query = self.url.partition(b"?")
-        if path.endswith(_LISTS) and self._is_plain(path):
-            self._answer(path.endswith(_LISTS[0]), query)
+        asked = asked_list(self.url)
+        if asked and self._is_plain():
+            self._answer(*asked)
         else:
             self._ask_app()
 
@@ -96,13 +93,10 @@ class FastProtocol(LimitedProtocol):
         if not self._is_answered:
             super().on_message_complete()
 
-    def _is_plain(self, path: bytes) -> bool:
+    def _is_plain(self) -> bool:
         """Return whether a request can be answered at once."""
         return (
             self.parser.get_method() in (b"GET", b"HEAD")
-            # The app sees such paths and targets as uvicorn decodes them.
-            and path.isascii()
-            and b"#" not in self.url
             # Answers keep the order of their requests.
             and self.state is not _ANSWERING
             # A client that does not read must not fill the memory with answers.

@@ -1,4 +1,4 @@
-"""The head of a request: its size, measured while it comes, and whether a body follows it."""
+"""The head of a request: its size, measured while it comes, and what it asks for."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -54,6 +54,26 @@ class HeadMeter:
         self._earlier_bytes += self.piece_bytes
         if self._earlier_bytes > MAX_OPEN_BYTES:
             raise HeadTooLargeError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+MORE_THAN_HEAD = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+"""With one of these headers, their names in lower case, a request may be more than its head."""
+
+ListKey = tuple[bool, bytes]
+"""Whether a metalink is asked for, and the raw query string."""
+
+_METALINK, _MIRRORLIST = b"/metalink", b"/mirrorlist"
+
+
+def asked_list(target: bytes) -> ListKey | None:
+    """Return which list a request target asks for, None if the app has to look at it."""
+    path, _, query = target.partition(b"?")
+    # The app sees other paths and targets as uvicorn decodes them.
+    if not path.isascii() or b"#" in target:
+        return None
+    if path.endswith(_METALINK):
+        return True, query
+    return (False, query) if path.endswith(_MIRRORLIST) else None
 
 
 def announces_body(name: bytes, value: bytes) -> bool:

@@ -7,6 +7,7 @@ and nothing more is not plain, and the full protocol answers it.
 import httptools
 
 from mirrorlist.request.client import FORWARDED_FOR, SIGNS
+from mirrorlist.web.head import MORE_THAN_HEAD, ListKey, asked_list
 
 MOST_LINE_BYTES = 512
 """A longer request line is not plain."""
@@ -15,10 +16,6 @@ MOST_SHAPE_BYTES = 2048
 MOST_SHAPE_LINES = 40
 """Nor with more header lines. The limits of requests (`limits`) are wider, so they always hold."""
 
-NOT_PLAIN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
-"""With one of these headers a request is more than its head."""
-
-_METALINK, _MIRRORLIST = b"/metalink", b"/mirrorlist"
 _GET, _VERSION = b"GET ", b" HTTP/1.1"
 # What addresses consist of, also several; at the edges a parser would trim what is not seen.
 _ADDRESS_BYTES, _EDGES = b"0123456789abcdefABCDEF:., ", (b"", b" ")
@@ -28,9 +25,6 @@ _PROBE_URL = b"/mirrorlist"
 _PROBE_LINE = _GET + _PROBE_URL + _VERSION
 _PROBE_REST = b"\r\nHost: a\r\n\r\n"
 
-ListKey = tuple[bool, bytes]
-"""Whether a metalink is asked for, and the raw query string."""
-
 
 def judge_line(line: bytes) -> ListKey | None:
     """Return which list a request line asks for, None if it is not plain: 3 us."""
@@ -39,12 +33,7 @@ def judge_line(line: bytes) -> ListKey | None:
     heard = _hear(line + _PROBE_REST)
     if heard is None or line != _GET + heard.url + _VERSION:
         return None
-    path, _, query = heard.url.partition(b"?")
-    if not path.isascii() or b"#" in heard.url:
-        return None
-    if path.endswith(_METALINK):
-        return True, query
-    return (False, query) if path.endswith(_MIRRORLIST) else None
+    return asked_list(heard.url)
 
 
 def judge_shape(before: bytes, mark: bytes, after: bytes) -> bool | None:
@@ -58,7 +47,7 @@ def judge_shape(before: bytes, mark: bytes, after: bytes) -> bool | None:
     if heard is None or heard.url != _PROBE_URL:
         return None
     names = [name for name, _ in heard.headers]
-    if len(names) > MOST_SHAPE_LINES or not NOT_PLAIN.isdisjoint(names):
+    if len(names) > MOST_SHAPE_LINES or not MORE_THAN_HEAD.isdisjoint(names):
         return None
     forwarded = [value for name, value in heard.headers if name == FORWARDED_FOR]
     if forwarded != ([_PROBE] if mark else []):

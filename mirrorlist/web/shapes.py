@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.request.client import FORWARDED_FOR
-from mirrorlist.web.judge import ListKey, is_like_probe, judge_line, judge_shape
+from mirrorlist.web.head import ListKey
+from mirrorlist.web.judge import is_like_probe, judge_line, judge_shape
 
 LINES_BYTES = 2 << 20
 """For the request lines that are known: about 5,000 of the usual length."""

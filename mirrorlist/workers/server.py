@@ -73,6 +73,8 @@ def work(
     report = WorkerReport(slot, service.store.catalog, service.geo, service.clock())
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
     threads.start("lifeline", partial(_end_with, lifeline))
+    # One worker says what all of them do.
+    say_once = say if slot.number == 0 else _silent
     policy = _policy(slot)
     front = Front(service, policy) if fast and not proxied else None
     config = make_config(
@@ -83,11 +85,11 @@ def work(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     start_log(service.log, threads)
-    start_refresh(Refresher(service, files, say if slot.number == 0 else _silent, report), threads)
+    start_refresh(Refresher(service, files, say_once, report), threads)
     housekeeping = Housekeeping(slot, service.log, threads)
     server = _WorkerServer(config, service.log, housekeeping, threads)
     if front:
-        server.enter_by(front, say if slot.number == 0 else _silent)
+        server.enter_by(front, say_once)
     server.run(sockets=[*listeners])
 
 
