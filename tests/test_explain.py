@@ -167,6 +167,8 @@ def test_wish(catalog: Catalog) -> None:
                      "only for clients from DE, FR", id="countries allowed"),
         pytest.param(3, "many&country=de", GERMAN, Reason.COUNTRY_NOT_ASKED,
                      "in FR, which was not asked for", id="not asked for"),
+        pytest.param(5, "many&country=be", GERMAN, Reason.COUNTRY_NOT_ASKED,
+                     ", which was not asked for", id="on another continent"),
         pytest.param(20, "world&country=jp", GERMAN, Reason.COUNTRY_NOT_ASKED,
                      "in no country, which was not asked for", id="no country, not asked for"),
         pytest.param(4, "five", GERMAN, Reason.ENOUGH_NEARER,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
@@ -15,10 +16,20 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.lists.answer import answer_plan
 from mirrorlist.lists.explain import explain
 from mirrorlist.lists.plan import Plan
-from mirrorlist.lists.selection import Situation, Tier
+from mirrorlist.lists.selection import Situation, Tier, offer
+from mirrorlist.request.query import parse_query
 from tests.in_process import NOW
 from tests.situations import ASNS, listable, situations, usable
-from tests.small_worlds import CONTINENTS, FILE, Mirror, small_catalog, small_situation
+from tests.small_worlds import (
+    CONTINENTS,
+    DETAIL,
+    FILE,
+    Mirror,
+    catalog_of,
+    small_catalog,
+    small_data,
+    small_situation,
+)
 
 ORDER = list(Tier)
 NEAR = (Tier.NETBLOCK, Tier.ASN)
@@ -209,3 +220,58 @@ def test_countries_of_a_tier_are_weighted_as_one() -> None:
     catalog = small_catalog(Mirror("DE", 100), Mirror("FR", 300), Mirror("CA", 100))
     firsts = _firsts(catalog, "country=us,xx")
     assert firsts == {2: 1000}
+    catalog = small_catalog(Mirror("DE", 100), Mirror("CA", 300))
+    firsts = _firsts(catalog, "country=fr,us")
+    assert 0.7 < firsts[1] / firsts.total() < 0.8
+
+
+NEAR_BLOCK = Mirror("JP", netblocks=("20.0.0.0/8",))
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "query", "is_metalink", "expected", "nearer"),
+    [
+        pytest.param([Mirror("DE"), Mirror("JP")], "", False,
+                     [(Tier.COUNTRY, (0,)), (Tier.GLOBAL, (1,))], 1, id="near ones, then the rest"),
+        pytest.param([NEAR_BLOCK, NEAR_BLOCK, Mirror("DE"), Mirror("FR"), Mirror("US")], "", False,
+                     [(Tier.NETBLOCK, (0, 1)), (Tier.COUNTRY, (2,)), (Tier.CONTINENT, (3,))], 4,
+                     id="enough in the netblock"),
+        pytest.param([Mirror("DE"), Mirror("JP")], "country=de,global", False,
+                     [(Tier.COUNTRY_ASKED, (0, 1))], 2, id="named by two groups of a tier"),
+        pytest.param([Mirror("DE", protocols=("ftp",)), Mirror("JP")], "redirect", False,
+                     [(Tier.GLOBAL, (1,))], 0, id="of no use for a redirect"),
+        pytest.param([Mirror("DE", protocols=("rsync",)), Mirror("JP")], "redirect", True,
+                     [(Tier.COUNTRY, (0,)), (Tier.GLOBAL, (1,))], 0, id="listed, not counted"),
+        pytest.param([Mirror("DE", protocols=("rsync",)), Mirror("JP", protocols=("rsync",))],
+                     "protocol=rsync", True, [(Tier.COUNTRY, (0,)), (Tier.GLOBAL, (1,))], 1,
+                     id="counted if rsync is asked for"),
+    ],
+)  # fmt: skip
+def test_what_is_offered(
+    mirrors: list[Mirror],
+    query: str,
+    is_metalink: bool,
+    expected: list[tuple[Tier, tuple[int, ...]]],
+    nearer: int,
+) -> None:
+    """Each part has its tier and its hosts once; hosts that are not usable do not count."""
+    catalog = small_catalog(*mirrors)
+    asked = small_situation(
+        catalog, query, "20.30.40.50", "DE", 1 if nearer > 3 else 2, is_metalink
+    )
+    found = offer(asked)
+    assert [(part.tier, part.hosts) for part in found.parts] == expected
+    assert found.nearer == nearer
+    assert found.first is expected[0][0]
+
+
+def test_rsync_cannot_have_the_path() -> None:
+    """A host's rsync URL is not listed behind which a name would lose its last blank."""
+    mirror = Mirror(protocols=("rsync", "https"))
+    data = structs.replace(small_data((mirror,), {}), file_details={1: {f"{FILE} ": (DETAIL,)}})
+    catalog = catalog_of(data)
+    query = parse_query(f"path=top/dir/{FILE}%20&protocol=rsync,https".encode(), True)
+    asked = small_situation(catalog)
+    answer = answer_plan(Plan(query, catalog, 5), asked.client, asked.place, None, Random(1), NOW)
+    assert b"https://host1.example" in answer.body
+    assert b"rsync://" not in answer.body

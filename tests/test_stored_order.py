@@ -13,6 +13,7 @@ from mirrorlist.request.query import parse_query
 from snapshot.file.reader import Snapshot
 from tests.factories import export_tables, world
 from tests.in_process import NOW, respond
+from tests.small_worlds import Mirror, small_catalog, small_situation
 
 REPO = "repo=linux-40&arch=x86_64"
 PUBLIC = [1, 2, 3, 4, 5]
@@ -36,6 +37,16 @@ def test_the_stored_order(snapshot: Snapshot, kind: str) -> None:
     found = answer_stored(make_plan(query, Catalog(snapshot), 5), NOW)
     assert found.status == 200
     assert _hosts(found) == PUBLIC
+    # A list's heading names neither a netblock nor a country of the client.
+    if kind == "mirrorlist":
+        assert found.body.startswith(b"# repo = linux-40 arch = x86_64 country = global \n")
+
+
+def test_the_stored_order_of_allowed_countries() -> None:
+    """A host that is for clients of some countries only is not in the stored order."""
+    catalog = small_catalog(Mirror("DE", allowed=("DE",)), Mirror("FR"))
+    found = answer_stored(make_plan(small_situation(catalog).query, catalog, 5), NOW)
+    assert re.findall(rb"host\d", found.body) == [b"host2"]
 
 
 def test_errors_stay_errors(snapshot: Snapshot) -> None:

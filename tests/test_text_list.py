@@ -3,12 +3,19 @@
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from mirrorlist.lists.answer import Answer, answer_plan
 from mirrorlist.lists.plan import make_plan
 from mirrorlist.lists.text import CONTENT_TYPE, render_error
 from tests.in_process import NOW
-from tests.small_worlds import Mirror, small_catalog, small_situation
+from tests.small_worlds import (
+    Mirror,
+    catalog_of,
+    small_catalog,
+    small_data,
+    small_situation,
+)
 
 NEAR = "20.30.40.50"
 NEAR_BLOCK = Mirror(netblocks=("20.0.0.0/8",))
@@ -37,6 +44,12 @@ def _sent(
         pytest.param([Mirror(asns=(64500,))], "", None, "Using ASN 64500 ", id="ASN"),
         pytest.param([GERMAN, FRENCH], "country=fr,de", None,
                      "country = DE country = FR ", id="countries"),
+        pytest.param([FRENCH, Mirror("CA")], "country=de,us", None,
+                     "country = FR country = CA ", id="continents in the order asked for"),
+        pytest.param([Mirror("DE", protocols=("http",)), JAPANESE], "country=de&protocol=https",
+                     "DE", "country = DE country = global protocol = https", id="each once"),
+        pytest.param([Mirror(asns=(64500,), protocols=("http",)), JAPANESE], "protocol=https",
+                     None, "country = global protocol = https", id="ASN of no listed host"),
         pytest.param([GERMAN], "", None, "country = global ", id="global"),
         pytest.param([GERMAN], "protocol=HTTPS,https", "DE",
                      "country = DE protocol = HTTPS,https", id="protocol as asked"),
@@ -54,6 +67,17 @@ def test_heading(mirrors: list[Mirror], query: str, country: str | None, expecte
     minimum = 2 if len(mirrors) == 2 else 1
     body = _sent(mirrors, query, NEAR, country, minimum).body.decode()
     assert body.partition("\n")[0] == f"# path = top/dir {expected}"
+
+
+def test_countries_of_a_continent() -> None:
+    """The heading names the other countries of a continent in the order of their letters."""
+    continents = {"DE": "EU", "FR": "EU", "AT": "EU"}
+    data = replace(small_data((FRENCH, Mirror("AT")), {}), continents=continents)
+    catalog = catalog_of(data)
+    asked = small_situation(catalog, country="DE", minimum=1)
+    plan = make_plan(asked.query, catalog, 1)
+    body = answer_plan(plan, asked.client, asked.place, None, Random(1), NOW).body
+    assert body.startswith(b"# path = top/dir country = AT country = FR \n")
 
 
 NEARER = Mirror("DE", urls=("http://a.example", "ftp://a.example"))
