@@ -279,9 +279,24 @@ def test_contradictions(tmp_path: Path, name: str, data: bytes) -> None:
     """A section that points at what does not exist is refused, in one line that names one."""
     path = write(tmp_path, with_sections(CONTENT, {name: data}))
     with pytest.raises(MalformedSnapshot) as caught:
-        exercise(Snapshot(path))
+        Snapshot(path)
     assert str(caught.value).startswith(f"{path}: malformed: section '")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("directories", struct.pack("<Q2q2I2H2B", 2, *[0] * 8), id="directories"),
+        pytest.param("directory_names", _names(b"elsewhere", b"pub"), id="names"),
+    ],
+)
+def test_one_fewer(tmp_path: Path, name: str, data: bytes) -> None:
+    """As many directories as names: one fewer is refused, even if nothing points at the last."""
+    content = small_content(file_details={}, history=None)
+    path = write(tmp_path, with_sections(content, {name: data}))
+    with pytest.raises(MalformedSnapshot, match="another number of names"):
+        Snapshot(path)
 
 
 def test_few_bytes_that_stand_for_many(tmp_path: Path) -> None:
