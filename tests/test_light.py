@@ -185,6 +185,17 @@ def test_the_client_goes_while_its_request_is_staged(
     assert not connection.state.connections
 
 
+def test_cut_off_while_its_request_is_staged(connection: Connection, counts: Counts) -> None:
+    """Nothing is answered or counted for a connection that gave way, and it counts as ended."""
+    connection.protocol.data_received(LIST)
+    connection.protocol.cut_off()
+    assert connection.protocol.is_cut
+    assert connection.protocol.state is State.ENDED
+    connection.turn()
+    assert connection.wire.written == b""
+    assert counts.totals().requests == {}
+
+
 def test_the_client_closes_its_half(connection: Connection) -> None:
     """What was asked before is answered, then the transport closes itself."""
     connection.protocol.data_received(LIST)

@@ -93,6 +93,13 @@ def test_an_order_is_given_this_many_times() -> None:
     assert runs == [4, 4, 4, 4]
 
 
+def test_a_draw_of_a_region_is_given_this_many_times() -> None:
+    """The choices of a region share each of its draws, as many requests long as `reuse` says."""
+    region, rng = Region([listing(number) for number in range(20)]), Random(1)
+    draws = [region.next(3, rng) for _ in range(9)]
+    assert [len(list(same)) for _, same in groupby(draws, key=id)] == [3, 3, 3]
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
@@ -165,6 +172,18 @@ def ask(catalog: Catalog, orders: Orders, country: str, query: str = "") -> Orde
     situation = small_situation(catalog, query, country=country, minimum=1)
     plan = Plan(situation.query, catalog, 1, is_repeated=True)
     return plan.found(situation.client, situation.place, orders, Random(5))[0]
+
+
+def test_workers_begin_at_different_points() -> None:
+    """The first host of a worker's first order is another one with another random source."""
+    catalog = world()
+    situation = small_situation(catalog, country="US", minimum=1)
+    plan = Plan(situation.query, catalog, 1, is_repeated=True)
+    firsts = {
+        plan.found(situation.client, situation.place, Orders(), Random(seed))[0].first
+        for seed in range(20)
+    }
+    assert firsts == {"https://host4.example/top", "https://host6.example/top"}
 
 
 def test_as_the_rules_say() -> None:
