@@ -269,7 +269,8 @@ def test_all_asked_for_at_once() -> None:
         for kept in keep(orders, [number]):
             orders.next(kept, Random(1))
         assert orders.find(number) is not None
-        assert orders.size <= 40_000
+        # A fifth is for rendered lists, and nothing is rendered here.
+        assert orders.size <= 32_000
 
 
 def test_keys_of_one_choice() -> None:

@@ -188,8 +188,28 @@ def _bandwidth(value: int) -> bytes:
     return msgspec.msgpack.encode([HOSTS[0], msgspec.structs.replace(HOSTS[1], bandwidth=value)])
 
 
+def _host(**changes: Any) -> bytes:
+    return msgspec.msgpack.encode([replace(HOSTS[0], **changes), HOSTS[1]])
+
+
+def _named_category(name: str, topdir: str, *urls: str) -> bytes:
+    return msgspec.msgpack.encode([Category(1, name, topdir, (CategoryHost(0, True, urls),))])
+
+
+def _named_repository(prefix: str, arch: str) -> bytes:
+    return msgspec.msgpack.encode([Repository(prefix, arch, 0, False)])
+
+
 def _range(value: int) -> bytes:
     return struct.pack("<IIII", 1, 0, 0, value)
+
+
+def _range6(value: int) -> bytes:
+    return struct.pack("<III", 0, 1, value) + bytes(16)
+
+
+FALLING = struct.pack("<II4I", 2, 0, 9, 3, 0, 0)
+FALLING6 = struct.pack("<II2I", 0, 2, 0, 0) + (9).to_bytes(16, "big") + (3).to_bytes(16, "big")
 
 
 def _history(moment: tuple[int, int], directories: tuple[int, ...]) -> bytes:
@@ -271,6 +291,25 @@ CONTRADICTIONS = [
     pytest.param("hosts", _bandwidth(1 << 40), id="huge bandwidth"),
     pytest.param("hosts", b"\xdd\0\xff\xff\xff" + bytes(9 << 20), id="more hosts than can be"),
     pytest.param("asn_ranges", struct.pack("<II4I", 2, 0, 9, 3, 1, 1), id="ranges out of order"),
+    pytest.param("netblock_ranges", FALLING, id="ranges of netblocks out of order"),
+    pytest.param("country_ranges", FALLING, id="ranges of countries out of order"),
+    pytest.param("asn_ranges", FALLING6, id="IPv6 ranges out of order"),
+    pytest.param("netblock_ranges", _range6(2), id="chain of an IPv6 range"),
+    pytest.param("country_ranges", _range6(0x440A), id="country of an IPv6 range"),
+    pytest.param("country_ranges", _range(0x14445), id="country of more than two bytes"),
+    pytest.param("hosts", _bandwidth((1 << 31) + 1), id="bandwidth one too large"),
+    pytest.param("hosts", _host(name="a\n"), id="host with a line feed"),
+    pytest.param("hosts", _host(site="a\n"), id="site with a line feed"),
+    pytest.param("hosts", _host(country="D\n"), id="country of a host with a line feed"),
+    pytest.param("hosts", _host(countries_allowed=("D\n",)), id="country allowed with a line feed"),
+    pytest.param("categories", _named_category("a\n", "a"), id="category with a line feed"),
+    pytest.param("categories", _named_category("a", "a\n"), id="topdir with a line feed"),
+    pytest.param("categories", _named_category("a", "a", "a\n"), id="URL with a line feed"),
+    pytest.param("repositories", _named_repository("a\n", "b"), id="prefix with a line feed"),
+    pytest.param("repositories", _named_repository("a", "b\n"), id="arch with a line feed"),
+    pytest.param("redirects", msgspec.msgpack.encode({"a\n": "b"}), id="redirect with a line feed"),
+    pytest.param("redirects", msgspec.msgpack.encode({"a": "b\n"}), id="target with a line feed"),
+    pytest.param("continents", msgspec.msgpack.encode({"DE": "E\n"}), id="continent, line feed"),
 ]
 
 
@@ -322,10 +361,33 @@ def test_billions_of_empty_sets(tmp_path: Path) -> None:
 
 def test_a_time_that_never_is(tmp_path: Path) -> None:
     """A header whose times no date can be made of is refused."""
+    last = 253_402_300_799
     for offset in (24, 32):
-        path = write(tmp_path, patched(CONTENT, offset, "<q", 1 << 40))
-        with pytest.raises(MalformedSnapshot, match="a time that never is"):
-            Snapshot(path)
+        for time in (1 << 40, last + 1, -1):
+            path = write(tmp_path, patched(CONTENT, offset, "<q", time))
+            with pytest.raises(MalformedSnapshot, match="a time that never is"):
+                Snapshot(path)
+        for time in (0, last):
+            Snapshot(write(tmp_path, patched(CONTENT, offset, "<q", time)))
+
+
+@pytest.mark.parametrize("bandwidth", [1, 1 << 31])
+def test_bandwidths(tmp_path: Path, bandwidth: int) -> None:
+    """The least and the largest bandwidth are read."""
+    content = with_sections(CONTENT, {"hosts": _bandwidth(bandwidth)})
+    assert Snapshot(write(tmp_path, content)).hosts[1].bandwidth == bandwidth
+
+
+def test_file_details_beyond_new_directories(tmp_path: Path) -> None:
+    """Details that did not change are verified again if there are fewer directories now."""
+    before = Snapshot(write(tmp_path, CONTENT))
+    fewer = _opened(
+        tmp_path, history=None, directories=small_data().directories[:2], file_details={}
+    )
+    kept = {"file_details": SECTIONS["file_details"]}
+    path = write(tmp_path, with_sections(Path(fewer.path).read_bytes(), kept))
+    with pytest.raises(MalformedSnapshot, match="a directory that does not exist"):
+        Snapshot(path, None, before)
 
 
 def _spoilt(data: bytes) -> Iterator[bytes]:
