@@ -14,7 +14,7 @@ from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, Region, before
 from mirrorlist.lists.listing import PATH, Listing, ListKind, metalink_template, text_template
-from mirrorlist.lists.orders import Orders
+from mirrorlist.lists.orders import Orders, _content
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Tier, geo_offer, offer
 from snapshot.file.model import Host
@@ -286,6 +286,13 @@ def test_keys_of_one_choice() -> None:
     for _ in range(3):
         orders._drop_oldest(may_stay=False)
     assert orders.size == 0
+
+
+def test_the_parts_of_a_choice_are_content() -> None:
+    """The same hosts in other tiers are another choice; within a tier their order is none."""
+    one, two, three = (listing(number) for number in range(3))
+    assert _content([one], [two, three]) != _content([one, two], [three])
+    assert _content([one], [two, three]) == _content([one], [three, two])
 
 
 def test_geo_tiers_alone() -> None:
