@@ -201,7 +201,7 @@ def test_a_refusal_waits_its_turn(kind: MakeProtocol) -> None:
 
 
 def test_a_connection_that_goes_takes_its_requests_along(kind: MakeProtocol) -> None:
-    """When a connection ends, what waited on it is let go, and nothing is parsed any more."""
+    """When a connection ends, what waited on it is let go, and nothing is parsed or written."""
     app = Counting(5)
     connection = Connection(kind, app)
     connection.protocol.data_received(b"GET /x HTTP/1.1\r\n\r\n" * 5000)
@@ -210,6 +210,7 @@ def test_a_connection_that_goes_takes_its_requests_along(kind: MakeProtocol) -> 
     assert not connection.protocol._backlog
     assert not connection.protocol.pipeline
     assert len(app.headers) <= 1
+    assert connection.wire.written == b""
     connection.close()
 
 
