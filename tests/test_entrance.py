@@ -237,6 +237,7 @@ def test_a_stop(run: Run) -> None:
         await reader.readuntil(b"\r\n\r\n")
         (made,) = await world.settle()
         world.entrance.close()
+        assert world.front.is_ending
         made.shutdown()
         assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"#")
         writer.close()

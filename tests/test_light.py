@@ -16,7 +16,7 @@ from mirrorlist.web.light import First, LightConnection
 from mirrorlist.web.limits import ANSWER_SECONDS, HEAD_SECONDS
 from mirrorlist.web.states import UNKNOWN_CLIENT, State
 from mirrorlist.web.sweep import SWEEP_SECONDS
-from tests.connection import KEEP_ALIVE, Connection, Wire, app, light
+from tests.connection import HOST, KEEP_ALIVE, Connection, Wire, app, light
 from tests.factories import export_tables, world
 from tests.in_process import FlushedLog, make_service
 
@@ -149,6 +149,7 @@ def test_light_again(connection: Connection, sent: bytes) -> None:
     connection.send(sent)
     assert is_light(connection)
     assert connection.protocol.state is State.IDLE
+    assert connection.protocol.peer == HOST[0]
     assert connection.protocol.deadline == connection.now + KEEP_ALIVE
     connection.send(LIST)
     assert set(connection.statuses) == {200}

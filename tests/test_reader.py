@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
+from snapshot.file.format import pack
 from snapshot.file.model import Category, CategoryHost, NetblockHosts, Ranges, Report, Repository
 from snapshot.file.nametable import _varint, pack_names
 from snapshot.file.reader import Snapshot
@@ -151,6 +152,13 @@ def test_counts(snapshot: Snapshot) -> None:
         "file_details": 2,
     }
     assert dict(snapshot.section_sizes) == {name: len(data) for name, data in SECTIONS.items()}
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+def test_sealed(tmp_path: Path, key: bytes | None) -> None:
+    """A snapshot says whether it is sealed, with whatever key."""
+    content = bytes(pack(sections_of(CONTENT), READ, READ, key))
+    assert Snapshot(write(tmp_path, content)).sealed is (key is not None)
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:
@@ -336,6 +344,28 @@ def test_one_fewer(tmp_path: Path, name: str, data: bytes) -> None:
     path = write(tmp_path, with_sections(content, {name: data}))
     with pytest.raises(MalformedSnapshot, match="another number of names"):
         Snapshot(path)
+
+
+def test_a_message_that_is_too_long(tmp_path: Path) -> None:
+    """A message over its limit is refused before it is decoded."""
+    path = write(tmp_path, with_sections(CONTENT, {"redirects": bytes((8 << 20) + 1)}))
+    with pytest.raises(MalformedSnapshot, match="more than the limit of 8,388,608"):
+        Snapshot(path)
+
+
+def test_a_field_that_is_nested_too_deep(tmp_path: Path) -> None:
+    """A field that this version does not know is skipped, but not at any depth."""
+    known = msgspec.msgpack.encode(HOSTS[0])
+    assert known[0] == 0x99
+    for depth, is_read in ((5, True), (50_000, False)):
+        nested = b"\x9a" + known[1:] + b"\x91" * depth + b"\xc0"
+        hosts = b"\x92" + nested + msgspec.msgpack.encode(HOSTS[1])
+        path = write(tmp_path, with_sections(CONTENT, {"hosts": hosts}))
+        if is_read:
+            assert Snapshot(path).hosts == HOSTS
+        else:
+            with pytest.raises(MalformedSnapshot, match="section 'hosts'"):
+                Snapshot(path)
 
 
 def test_few_bytes_that_stand_for_many(tmp_path: Path) -> None:
