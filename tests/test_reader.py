@@ -77,7 +77,7 @@ def test_directories_come_back(snapshot: Snapshot) -> None:
     assert [snapshot.directory(index) for index in range(3)] == expected
     assert snapshot.directory_names() == [directory.name for directory in expected]
     assert [snapshot.find_directory(one.name) for one in expected] == [0, 1, 2]
-    for name in ("", "a", "pub/", "pub/4", "pub/40/repodata/", "zzz", "é"):
+    for name in ("", "a", "pub/", "pub/4", "pub/40/repodata/", "zzz", "é", "\ud800"):
         assert snapshot.find_directory(name) is None
 
 
