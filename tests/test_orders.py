@@ -289,7 +289,7 @@ def test_keys_of_one_choice() -> None:
 
 
 def test_the_parts_of_a_choice_are_content() -> None:
-    """The same hosts in other tiers are another choice; within a tier their order is none."""
+    """The same hosts in other tiers are another choice, but not in another order."""
     one, two, three = (listing(number) for number in range(3))
     assert _content([one], [two, three]) != _content([one, two], [three])
     assert _content([one], [two, three]) == _content([one], [three, two])
