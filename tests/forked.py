@@ -1,7 +1,8 @@
 """Processes of the command `mirrorlist` without the second that its imports take.
 
-A template imports all of the code once and forks a process for each run, with that run's arguments,
-environment, folder and output; from there on the process is as any other, to its exit code.
+A template imports all of the code once and forks a process for each start, with that start's
+arguments, environment, folder and output; from there on the process is as any other, to its exit
+code.
 """
 
 import atexit
@@ -13,18 +14,74 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import IO, NoReturn
+from selectors import EVENT_READ, DefaultSelector
+from typing import IO, NoReturn, Protocol
 
 ROOT = Path(__file__).parent.parent
 _REQUEST_BYTES = 1 << 16
 
 
+class Process(Protocol):
+    """A running process, as far as a forked one and subprocess.Popen have the same."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Return its exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its exit code."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+
+
+class Forked:
+    """A process that the template has forked."""
+
+    def __init__(self, news: socket.socket) -> None:
+        """Take the socket on which the template says its number, and at its end its exit code."""
+        self._news = news
+        self._code: int | None = None
+        self.pid = self._told(None)
+
+    def poll(self) -> int | None:
+        """Return its exit code, or None while it runs."""
+        with suppress(BlockingIOError):
+            return self._ended(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its exit code. Raises TimeoutError."""
+        return self._ended(timeout)
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def _ended(self, limit: float | None) -> int:
+        if self._code is None:
+            self._code = self._told(limit)
+            self._news.close()
+        return self._code
+
+    def _told(self, limit: float | None) -> int:
+        self._news.settimeout(limit)
+        told = self._news.recv(_REQUEST_BYTES)
+        assert told, "the template of the command has ended"
+        return int(told)
+
+
 class Template:
-    """A process that has imported the command, and what it is told; one run at a time."""
+    """A process that has imported the command, and what it is told."""
 
     def __init__(self) -> None:
         """Start it; it ends with us."""
@@ -39,6 +96,21 @@ class Template:
                 start_new_session=True,
             )
 
+    def start(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        folder: str | Path,
+        output: tuple[IO[bytes], IO[bytes]],
+    ) -> Forked:
+        """Start a command in a session of its own, with files for its output and its errors."""
+        request = json.dumps([command, environment, str(folder)]).encode()
+        news, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            files = [*(file.fileno() for file in output), other.fileno()]
+            socket.send_fds(self._socket, [request], files)
+        return Forked(news)
+
     def run(
         self,
         command: list[str],
@@ -50,26 +122,18 @@ class Template:
 
         If it takes longer than `limit` seconds it is killed; raises TimeoutError.
         """
-        request = json.dumps([command, environment, os.getcwd()]).encode()
-        socket.send_fds(self._socket, [request], [file.fileno() for file in output])
-        process = self._answer()
+        process = self.start(command, environment, os.getcwd(), output)
         try:
-            return self._answer(limit)
+            return process.wait(limit)
         except BaseException:
-            os.kill(process, signal.SIGKILL)
-            self._answer()
+            process.send_signal(signal.SIGKILL)
+            process.wait()
             raise
 
     def close(self) -> None:
         """End it."""
         self._socket.close()
         self._process.wait()
-
-    def _answer(self, limit: float | None = None) -> int:
-        self._socket.settimeout(limit)
-        answer = self._socket.recv(_REQUEST_BYTES)
-        assert answer, "the template of the command has ended"
-        return int(answer)
 
 
 @cache
@@ -80,25 +144,62 @@ def template() -> Template:
     return made
 
 
-def _fork_each(requests: socket.socket) -> None:
-    """Fork a process for each request; return in that process, or leave it at the last one."""
-    while True:
-        request, files, _, _ = socket.recv_fds(requests, _REQUEST_BYTES, 2)
+class _Children:
+    """The processes that the template has forked, and for each of them who waits for its end."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        """Take the socket from which the requests come."""
+        self._requests = requests
+        self._selector = DefaultSelector()
+        self._selector.register(requests, EVENT_READ)
+
+    def fork_each(self) -> None:
+        """Fork a process for each request; return in that process, or end at the last one."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.data is not None:
+                    self._tell_the_end(key.fd, *key.data)
+                elif self._forked(*socket.recv_fds(self._requests, _REQUEST_BYTES, 3)[:2]):
+                    return
+
+    def _forked(self, request: bytes, files: list[int]) -> bool:
         if not request:
             os._exit(0)
         process = os.fork()
         if not process:
-            requests.close()
-            return _become(files, *json.loads(request))
-        for file in files:
+            self._forget()
+            _become(files, *json.loads(request))
+            return True
+        for file in files[:2]:
             os.close(file)
-        requests.send(b"%d" % process)
-        requests.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+        news = socket.socket(fileno=files[2])
+        news.send(b"%d" % process)
+        self._selector.register(os.pidfd_open(process), EVENT_READ, (process, news))
+        return False
+
+    def _tell_the_end(self, watched: int, process: int, news: socket.socket) -> None:
+        self._selector.unregister(watched)
+        os.close(watched)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        # A test that failed does not wait for the end.
+        with news, suppress(BrokenPipeError, ConnectionResetError):
+            news.send(b"%d" % code)
+
+    def _forget(self) -> None:
+        """In a forked process: close all that is the template's."""
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None:
+                os.close(key.fd)
+                key.data[1].close()
+        self._selector.close()
+        self._requests.close()
 
 
 def _become(files: list[int], command: list[str], environment: dict[str, str], folder: str) -> None:
-    for number, file in enumerate(files, start=1):
+    os.setsid()
+    for number, file in enumerate(files[:2], start=1):
         os.dup2(file, number)
+    for file in files:
         os.close(file)
     os.environ.clear()
     os.environ.update(environment)
@@ -131,7 +232,7 @@ if __name__ == "__main__":
     # Otherwise each process copies all of it when it collects its garbage, which takes longer
     # than the imports.
     gc.freeze()
-    _fork_each(socket.socket(fileno=int(sys.argv[1])))
+    _Children(socket.socket(fileno=int(sys.argv[1]))).fork_each()
     try:
         main()
     except SystemExit as ended:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from tests.forked import Process, template
 
 ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "mirrorlist.cli", "serve")
@@ -34,7 +37,7 @@ class Response:
 class Server:
     """A running server: its supervisor's process, its port, and what it printed."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int
     output: Path
 
@@ -55,24 +58,18 @@ class Server:
 
 @contextmanager
 def serve(
-    snapshot: Path, folder: Path, *options: object, command: Sequence[str] = COMMAND
+    snapshot: Path, folder: Path, *options: object, command: Sequence[str] | None = None
 ) -> Iterator[Server]:
     """Serve a snapshot on a free port of loopback; nothing of it is left after the block.
 
-    Without an admin listener, unless --admin is among the options.
+    Without an admin listener, unless --admin is among the options. The process is forked from one
+    that has imported everything; a `command`, such as COMMAND, is started from nothing.
     """
     apart = () if "--admin" in options else ("--admin", "none")
     output = folder / "serve.out"
+    arguments = ["--snapshot", str(snapshot), "--port", "0", *apart, *map(str, options)]
     with output.open("wb") as file:
-        process = subprocess.Popen(
-            [*command, "--snapshot", str(snapshot), "--port", "0", *apart, *map(str, options)],
-            cwd=ROOT,
-            env={key: os.environ[key] for key in os.environ if not key.startswith("MIRRORLIST_")},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
+        process = _started([*command, *arguments], file) if command else _forked(arguments, file)
     try:
         yield Server(process, _port(process, output), output)
         assert "Traceback" not in output.read_text(), output.read_text()
@@ -128,7 +125,27 @@ def read_to_end(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def _port(process: subprocess.Popen[bytes], output: Path) -> int:
+def _forked(arguments: list[str], output: IO[bytes]) -> Process:
+    return template().start(["mirrorlist", "serve", *arguments], _plain(), ROOT, (output, output))
+
+
+def _started(command: list[str], output: IO[bytes]) -> Process:
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=_plain(),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def _plain() -> dict[str, str]:
+    return {key: os.environ[key] for key in os.environ if not key.startswith("MIRRORLIST_")}
+
+
+def _port(process: Process, output: Path) -> int:
     wait_until(
         f"{' '.join(COMMAND)} listens: {output.read_text()}",
         lambda: process.poll() is not None or bool(_LISTENING.search(output.read_text())),
@@ -139,11 +156,11 @@ def _port(process: subprocess.Popen[bytes], output: Path) -> int:
     return int(found[1])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Process) -> None:
     """End the process group that we started, whatever is left of it."""
     if process.poll() is None:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired, TimeoutError):
             process.wait(STOP_SECONDS)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

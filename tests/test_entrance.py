@@ -24,7 +24,7 @@ from mirrorlist.web.light import LightConnection
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.in_process import make_service
-from tests.live import exchange, request, serve
+from tests.live import exchange, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 TARGET = f"/mirrorlist?path={DIRECTORY}".encode()
@@ -335,4 +335,6 @@ def test_elsewhere(tmp_path: Path) -> None:
     command = (sys.executable, "-c", ELSEWHERE, "serve")
     with serve(tmp_path / "mm.snap", tmp_path, "--workers", 2, command=command) as server:
         assert exchange(server.port, LAST).body.endswith(b"https://host1.example/top/dir/\n")
+        wait_until("it is told", lambda: "no TCP_DEFER_ACCEPT" in server.output.read_text())
+        assert server.end() == 0
         assert server.output.read_text().count("no TCP_DEFER_ACCEPT") == 1

@@ -1,5 +1,6 @@
 """A forked process of the command is as one that was started: its code, its world, its limit."""
 
+import signal
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -8,6 +9,7 @@ import pytest
 from snapshot.file.writer import encode
 from tests.command import COMMAND, PLAIN, run
 from tests.forked import template
+from tests.live import wait_until
 from tests.small_worlds import Mirror, small_data
 
 
@@ -36,3 +38,19 @@ def test_a_run_that_does_not_end(snapshot: Path) -> None:
         with pytest.raises(TimeoutError):
             template().run(serve, PLAIN, (output, errors), 0.1)
         assert template().run([*COMMAND, "inspect", str(snapshot)], PLAIN, (output, errors), 9) == 0
+
+
+def test_two_at_once(snapshot: Path, tmp_path: Path) -> None:
+    """Each of two processes has its own end: a signal's number, or the code of its command."""
+    serve = [*COMMAND, "serve", "--snapshot", str(snapshot), "--port", "0", "--admin", "none"]
+    with (tmp_path / "told").open("wb") as told:
+        first, second = (template().start(serve, PLAIN, "/", (told, told)) for _ in range(2))
+        assert (first.poll(), second.poll()) == (None, None)
+        first.send_signal(signal.SIGKILL)
+        assert first.wait(9) == -signal.SIGKILL
+        assert second.poll() is None
+        listed = [*COMMAND, "inspect", str(snapshot)]
+        assert template().start(listed, PLAIN, "/", (told, told)).wait(9) == 0
+        wait_until("it serves", lambda: "listening" in (tmp_path / "told").read_text())
+        second.send_signal(signal.SIGTERM)
+        assert (second.wait(9), second.poll()) == (0, 0)

@@ -15,7 +15,7 @@ import pytest
 
 from snapshot.file.model import Repository
 from snapshot.file.writer import encode
-from tests.live import ROOT, Server, read_to_end, request, serve, wait_until
+from tests.live import COMMAND, ROOT, Server, read_to_end, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 TARGET = f"/mirrorlist?path={DIRECTORY}"
@@ -196,7 +196,9 @@ def test_start_again_on_the_same_port(snapshot: Path, tmp_path: Path) -> None:
 
 def test_a_worker_loads_no_database(snapshot: Path, tmp_path: Path) -> None:
     """No part of SQLAlchemy or psycopg is mapped in the supervisor or in a worker."""
-    with _running(snapshot, tmp_path) as server:
+    with serve(snapshot, tmp_path, command=COMMAND) as server:
+        wait_until("the worker is there", lambda: len(server.workers()) == 1)
+        assert server.get(TARGET).status == 200
         assert _database_parts(server.process.pid) == set()
         assert _database_parts(*server.workers()) == set()
 
