@@ -86,7 +86,7 @@ def always(size: int) -> Iterator[int]:
 @pytest.mark.parametrize("turns", [0, 2])
 def test_so_many_may_wait(kind: MakeProtocol, size: int, turns: int) -> None:
     """Of thousands of requests 32 are there at a time; all are answered, in their order."""
-    count = 6000 if size == READ_BYTES and not turns else 300
+    count = 2000 if size == READ_BYTES and not turns else 300
     connection = Connection(kind, Counting(turns))
     sent = b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(count))
     most, kept = pour(connection, sent, always(size))
