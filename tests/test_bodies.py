@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mirrorlist.lists import bodies as module
 from mirrorlist.lists.bodies import Bodies, KeptChoice
-from mirrorlist.lists.choice import Choice, Order, Region
+from mirrorlist.lists.choice import Choice, Region, order_of
 from mirrorlist.lists.listing import Filling
 from mirrorlist.lists.orders import Orders
 
@@ -32,7 +32,7 @@ class Lists:
     def again(self, number: int, path: str = "/a/") -> bool:
         """Return whether a list is kept: asking for it renders nothing."""
         before, kept = self.rendered, self.all[number]
-        self.bodies.of(kept, Order([]), _path(path), lambda _: self._render(path))
+        self.bodies.of(kept, order_of([]), _path(path), lambda _: self._render(path))
         return self.rendered == before
 
     def _render(self, path: str) -> bytes:
@@ -61,7 +61,7 @@ def test_a_list_is_of_its_path() -> None:
     first = lists.ask(0, "/a/")
     assert first.startswith(b"/a/")
     assert lists.ask(0, "/b/").startswith(b"/b/")
-    lists.bodies.of(lists.all[0], Order([]), _path("/b/"), lambda _: b"")
+    lists.bodies.of(lists.all[0], order_of([]), _path("/b/"), lambda _: b"")
     assert lists.again(0, "/a/")
     assert not lists.again(0, "/b/")
     assert lists.all[0].body == first

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists.bodies import KeptChoice
-from mirrorlist.lists.choice import Choice, Order, Region, before
+from mirrorlist.lists.choice import Choice, Order, Region, before, order_of
 from mirrorlist.lists.listing import PATH, Listing, ListKind, metalink_template, text_template
 from mirrorlist.lists.orders import Orders, _content
 from mirrorlist.lists.plan import Plan
@@ -118,6 +119,24 @@ def test_parts_stay_in_order(sizes: list[int], seed: int, turn: float) -> None:
         assert hosts == []
 
 
+@pytest.mark.parametrize("count", [256, 257])
+def test_more_hosts_than_a_byte_can_count(count: int) -> None:
+    """Each host of a choice is in its order once, however many hosts there are."""
+    (order,) = drawn(choice([listing(number) for number in range(count)]), 1)
+    assert sorted(one.number for one in order.hosts) == [*range(count)]
+
+
+@pytest.mark.parametrize(("count", "size"), [(1 << 8, 1), (1 << 16, 2), ((1 << 16) + 1, 8)])
+def test_indexes_take_few_bytes(count: int, size: int) -> None:
+    """An index takes as few bytes as the last host needs, and is counted with them."""
+    hosts = [listing(1)] * count
+    region, found = Region(hosts), choice(hosts[:1])
+    assert [*region.compact([0, count - 1])] == [0, count - 1]
+    assert len(bytes(region.compact([0]))) == size
+    more = Choice(region, [(hosts[0],)], b"", False, 0.0)
+    assert more.size - found.size == size * (1 + count) - 2
+
+
 def test_a_choice_of_no_host() -> None:
     """A choice of no host is an empty list of either kind."""
     hosts = drawn(choice(), 2)[1].hosts
@@ -154,7 +173,7 @@ def test_preferences_end_at_one() -> None:
 def test_hosts_that_come_forward(order: list[int], near: list[int]) -> None:
     """Near hosts stand before all others, in their order, and every host stands once."""
     known = {number: listing(number, urls=1 + number % 3) for number in range(12)}
-    drawn_before = Order([known[number] for number in order], Tier.COUNTRY)
+    drawn_before = order_of([known[number] for number in order], Tier.COUNTRY)
     found = before([known[number] for number in near], drawn_before, Tier.ASN)
     expected = [*near, *(number for number in order if number not in near)]
     assert [one.number for one in found.hosts] == expected

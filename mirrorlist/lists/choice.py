@@ -10,6 +10,7 @@ is chosen for each rendering by a sequence that visits the hosts evenly (Weyl's,
 ratio, from a random start): its shares are those of the bandwidths after a few renderings already.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, filterfalse
@@ -24,53 +25,69 @@ from mirrorlist.lists.selection import Tier
 # The fractional parts of the multiples of the golden ratio divide 0 to 1 as evenly as any sequence
 # can, however many there are (multiplicative hashing, Knuth, The Art of Computer Programming 3).
 _GOLDEN = (5**0.5 - 1) / 2
-# Roughly the bytes of a choice, of a host in it, of a region, of a host in that, of an order.
-_CHOICE_BYTES, _CHOSEN_BYTES = 560, 8
-_REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 400, 16, 250
+# Roughly the bytes of a choice, of a region, of a host in that, of an order.
+_CHOICE_BYTES, _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 560, 400, 10, 250
 
 
 class Order(Struct, frozen=True):
-    """An order of hosts, and its first one's tier."""
+    """An order of hosts, those of `known` at `indexes`, and its first one's tier.
 
-    hosts: list[Listing]
+    Thousands of orders are kept, and an index takes a byte or two where a reference takes eight.
+    """
+
+    known: Sequence[Listing]
+    indexes: Sequence[int]
     tier: Tier | None = None
+
+    @property
+    def hosts(self) -> list[Listing]:
+        """The hosts in their order."""
+        return [*map(self.known.__getitem__, self.indexes)]
 
     @property
     def first(self) -> str:
         """The first URL, for a redirect; only for an order that has a host."""
-        return self.hosts[0].urls[0].base
+        return self.known[self.indexes[0]].urls[0].base
+
+
+def order_of(hosts: Sequence[Listing], tier: Tier | None = None) -> Order:
+    """Return the order of hosts that stand in it already."""
+    return Order(hosts, range(len(hosts)), tier)
 
 
 class Region:
-    """Hosts that are drawn together, by bandwidth."""
+    """Hosts that are drawn together, by bandwidth; an index stands for each of them."""
 
-    __slots__ = ("__weakref__", "_hosts", "_left", "_order", "size")
+    __slots__ = ("__weakref__", "_left", "_order", "hosts", "size")
 
     def __init__(self, hosts: Sequence[Listing]) -> None:
         """Take the hosts, in any order."""
-        self._hosts = tuple(hosts)
-        self._order: list[Listing] = []
+        self.hosts = tuple(hosts)
+        self._order: Sequence[int] = ()
         self._left = 0
         self.size = _REGION_BYTES + _DRAWN_BYTES * len(hosts)
 
-    @property
-    def count(self) -> int:
-        """How many hosts there are."""
-        return len(self._hosts)
+    def next(self, reuse: int, rng: Random) -> Sequence[int]:
+        """Return an order of indexes: the last one, or every `reuse` times a new one.
 
-    def next(self, reuse: int, rng: Random) -> list[Listing]:
-        """Return an order: the last one, or every `reuse` times a new one.
-
-        Drawn as `shuffle.weighted` does. A draw costs about 0.4 us a host.
+        Drawn as `shuffle.weighted` does. A draw costs about 0.3 us a host.
         """
         if not self._left:
             # 1.0 - random() is above 0, and so has a logarithm; random() itself may be 0.
             random = rng.random
-            keys = {one: log(1.0 - random()) * one.inverse for one in self._hosts}
-            self._order = sorted(keys, key=keys.__getitem__, reverse=True)
+            keys = [log(1.0 - random()) * one.inverse for one in self.hosts]
+            drawn = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
+            self._order = self.compact(drawn)
             self._left = reuse
         self._left -= 1
         return self._order
+
+    def compact(self, indexes: Sequence[int]) -> Sequence[int]:
+        """Return indexes in as few bytes as the number of hosts allows."""
+        count = len(self.hosts)
+        if count <= 1 << 8:
+            return bytes(indexes)
+        return array("H" if count <= 1 << 16 else "L", indexes)
 
 
 class Choice:
@@ -96,41 +113,50 @@ class Choice:
         """Take the parts in order; `turn` (0 to 1) is where the sequence of first hosts begins."""
         self.said, self.is_global, self.tier, self.nearer = said, is_global, tier, nearer
         self._region = region
+        indexes = {host: index for index, host in enumerate(region.hosts)}
         # The last part needs no list of its own: it has all hosts that these leave.
-        self._firsts = tuple(parts[:-1]) or tuple(parts)
+        firsts = tuple(parts[:-1]) or tuple(parts)
+        self._firsts = tuple(region.compact([indexes[one] for one in part]) for part in firsts)
         self._turn = turn
 
     @property
     def size(self) -> int:
         """About how many bytes it takes with an order, without its region."""
-        hosts = sum(map(len, self._firsts)) + self._region.count
-        return _CHOICE_BYTES + _ORDER_BYTES + _CHOSEN_BYTES * hosts + len(self.said)
+        hosts = self._region.hosts
+        index_bytes = len(bytes(self._region.compact([0])))
+        count = sum(map(len, self._firsts)) + len(hosts)
+        return _CHOICE_BYTES + _ORDER_BYTES + index_bytes * count + len(self.said)
 
     def drawn(self, reuse: int, rng: Random) -> Order:
         """Return a new order."""
-        return Order(self._arranged(reuse, rng), self.tier)
+        indexes = self._region.compact(self._arranged(reuse, rng))
+        return Order(self._region.hosts, indexes, self.tier)
 
-    def _arranged(self, reuse: int, rng: Random) -> list[Listing]:
+    def _arranged(self, reuse: int, rng: Random) -> list[int]:
         if not self._firsts:
             return []
-        # `turn` is a point on the bandwidths laid end to end; the host there is the first. Its
-        # steps are even, so each host is first in proportion to its bandwidth.
-        nearest = self._firsts[0]
-        sums = list(accumulate([one.weight for one in nearest]))
-        self._turn = (self._turn + _GOLDEN) % 1.0
-        first = nearest[min(bisect_right(sums, self._turn * sums[-1]), len(nearest) - 1)]
-        hosts: list[Listing] = []
+        first = self._first_host()
+        indexes: list[int] = []
         rest = self._region.next(reuse, rng)
         for part in map(frozenset, self._firsts):
             # Filtering keeps the region's order within the tier.
-            hosts += filter(part.__contains__, rest)
+            indexes += filter(part.__contains__, rest)
             rest = list(filterfalse(part.__contains__, rest))
-        hosts.remove(first)
-        return [first, *hosts, *rest]
+        indexes.remove(first)
+        return [first, *indexes, *rest]
+
+    def _first_host(self) -> int:
+        """Return the index of the next first host."""
+        # `turn` is a point on the bandwidths laid end to end; the host there is the first. Its
+        # steps are even, so each host is first in proportion to its bandwidth.
+        nearest, hosts = self._firsts[0], self._region.hosts
+        sums = list(accumulate([hosts[index].weight for index in nearest]))
+        self._turn = (self._turn + _GOLDEN) % 1.0
+        return nearest[min(bisect_right(sums, self._turn * sums[-1]), len(nearest) - 1)]
 
 
 def before(near: Sequence[Listing], order: Order, tier: Tier | None = None) -> Order:
     """Return an order with some hosts, the first of them of a tier, before all others."""
     forward = set(near)
     rest = [one for one in order.hosts if one not in forward]
-    return Order([*near, *rest], tier or order.tier)
+    return order_of([*near, *rest], tier or order.tier)

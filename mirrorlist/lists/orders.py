@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import Url
 from mirrorlist.lists.bodies import Bodies, KeptChoice
-from mirrorlist.lists.choice import Choice, Order, Region
+from mirrorlist.lists.choice import Choice, Order, Region, order_of
 from mirrorlist.lists.listing import Listing, ListKind
 from mirrorlist.lists.selection import Offer, Tier, draw
 from snapshot.file.model import Host
@@ -28,7 +28,7 @@ from snapshot.file.model import Host
 DEFAULT_REUSE = 16
 # What one worker keeps. It grows with the hosts: more hosts make lists longer, and make more of
 # them, because more countries have hosts.
-BYTES_A_HOST = 44_000
+BYTES_A_HOST = 39_000
 FEWEST_BYTES = 8 << 20
 # This many sequences of URLs are remembered before old ones are dropped.
 _FEW = 1000
@@ -41,7 +41,7 @@ _CHANCES = 16
 class Orders:
     """All choices and regions of a worker, bounded in bytes.
 
-    A fifth of the bytes is for rendered lists. The rest is for choices by their keys, each choice
+    A third of the bytes is for rendered lists. The rest is for choices by their keys, each choice
     with its order. If there is no room, the oldest key goes, but a key whose choice was asked for
     since it was last looked at gets a second chance (the CLOCK algorithm: Corbató, A paging
     experiment with the Multics system, 1968). So a hit only sets a mark, and all room is in use.
@@ -60,7 +60,7 @@ class Orders:
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
         self._by_urls_bytes = 0
-        self.bodies = Bodies(most_bytes // 5, self._choices.values)
+        self.bodies = Bodies(most_bytes // 3, self._choices.values)
 
     def find(self, key: object) -> KeptChoice | None:
         """Return the choice that is kept by a key."""
@@ -170,7 +170,7 @@ class Orders:
 
 
 def room(hosts: int) -> int:
-    """Return how many bytes to keep with this many hosts: 19 MB with 430."""
+    """Return how many bytes to keep with this many hosts: 17 MB with 430."""
     return max(FEWEST_BYTES, BYTES_A_HOST * hosts)
 
 
@@ -201,6 +201,6 @@ def of_hosts(
 ) -> Order:
     """Return the order of hosts of an offer that a caller has drawn already."""
     if orders is not None:
-        return Order([*orders.listings(hosts, offer, catalog)], offer.first)
+        return order_of(orders.listings(hosts, offer, catalog), offer.first)
     listings = [Listing(offer.urls[one], catalog.hosts[one], 0) for one in hosts]
-    return Order(listings, offer.first)
+    return order_of(listings, offer.first)
