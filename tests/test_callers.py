@@ -78,6 +78,17 @@ def test_a_caller_is_known_again(catalog: Catalog) -> None:
     assert found.find(catalog, GEO, "127.0.0.2", [CLIENT]) is not first
 
 
+def test_clients_of_a_country_share_its_place(catalog: Catalog) -> None:
+    """Clients that GeoIP alone knows have one place object for each country."""
+    geo, found = TableGeo({"198.51.100.1": "DE", "198.51.100.2": "DE"}), Callers(Trust())
+    here, there = (
+        found.find(catalog, geo, PROXY, [address])[1]
+        for address in (b"198.51.100.1", b"198.51.100.2")
+    )
+    assert here is there
+    assert here.country == "DE"
+
+
 def test_a_swap_forgets_all(catalog: Catalog, tmp_path: Path) -> None:
     """After a swap of GeoIP or of the snapshot nobody's place is what it was before."""
     found = Callers(Trust())

@@ -1,5 +1,6 @@
 """Finds the value of an address, such as its ASN: one bisection over sorted ranges."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
@@ -30,9 +31,13 @@ class Edges:
 
     def __init__(self, *tables: Ranges) -> None:
         """Take the tables."""
-        self._edges = {
-            4: _edges([known for one in tables for known in _known(one.starts4, one.values4)]),
-            6: _edges([known for one in tables for known in _known(one.starts6, one.values6)]),
+        edges4 = _edges([known for one in tables for known in _known(one.starts4, one.values4)])
+        edges6 = _edges([known for one in tables for known in _known(one.starts6, one.values6)])
+        # Those of IPv4 are one piece of memory, because a bisection of separate integers waits for
+        # each of them. No address is at the end of the last range, so it can be left out.
+        self._edges: dict[int, Sequence[int]] = {
+            4: array("L", [edge for edge in edges4 if edge < _BEYOND]),
+            6: edges6,
         }
 
     def __contains__(self, address: Address) -> bool:

@@ -1,5 +1,6 @@
 """Where a client is: country, continent and ASN as the answer uses them."""
 
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -46,13 +47,19 @@ def locate(client: Client, catalog: Catalog, geo: CountrySource) -> Place:
     """
     country, source, asn, is_near = None, "netblock_country", None, False
     # Nearly all addresses are known to GeoIP alone: one look instead of four.
-    if catalog.is_known(client.geo) or catalog.is_known(client.near):
+    if catalog.is_known(client.geo) or (
+        client.near is not client.geo and catalog.is_known(client.near)
+    ):
         country, asn, is_near = _known(client, catalog)
     if country is None:
         country, source = geo.country(client.geo), geo.name
     if not country:
-        return Place(UNKNOWN, "none", None, asn, is_near)
-    return Place(country, source, catalog.continents.get(country), asn, is_near)
+        return _place(UNKNOWN, "none", None, asn, is_near)
+    return _place(country, source, catalog.continents.get(country), asn, is_near)
+
+
+# Nearly all clients are in one of a few hundred places, and a new object each costs more.
+_place = lru_cache(1024)(Place)
 
 
 def _known(client: Client, catalog: Catalog) -> tuple[str | None, int | None, bool]:

@@ -104,9 +104,10 @@ class MmdbGeo:
         "`country`, never `registered_country`" (docs/protocol.md#which-hosts-in-which-order): the
         registered one is where the network's owner is.
         """
-        address = address.tunnelled
-        if address.version > self._ip_version:
-            return None
+        if address.version == 6:
+            address = address.tunnelled
+            if address.version > self._ip_version:
+                return None
         try:
             found = self._database.get_path(str(address), self._shape)
         except BaseException as error:
