@@ -192,16 +192,21 @@ def test_medians() -> None:
     [
         pytest.param(run_of(), [], id="nothing measured"),
         pytest.param(
-            run_of(figures("ours-close", 71.5)),
-            [("CPU a request, a connection each", 71.5, "missed by 1.5 us")],
+            run_of(
+                *(figures("ours-close", 75.0), figures("floor-close", 100.0)),
+                figures("theirs-close", 500.0),
+            ),
+            [
+                ("a connection each", 0.75, "missed by 0.05 floors"),
+                ("a connection each, of mirrorlist-server's", 15.0, "missed by 2.5 %"),
+            ],
             id="missed",
         ),
         pytest.param(
-            run_of(figures("ours", 30.0), figures("floor", 11.0), figures("log", 36.0)),
+            run_of(figures("ours", 30.0), figures("floor", 15.0), figures("log", 36.0)),
             [
-                ("CPU a request, keep-alive", 30.0, "met"),
-                ("above this run's floor, keep-alive", 19.0, "met"),
-                ("request log on, keep-alive", 1.2, "missed by 0.1 times"),
+                ("kept connections", 2.0, "met"),
+                ("request log on, keep-alive", 1.2, "missed by 0.15 times"),
             ],
             id="floor and log",
         ),
@@ -211,11 +216,18 @@ def test_medians() -> None:
                 *(figures("ours-2.5", 45.0), figures("floor-2.5", 15.0)),
             ),
             [
-                ("CPU a request, keep-alive", 30.0, "met"),
-                ("above this run's floor, keep-alive", 20.0, "met"),
-                ("above the floor, scale 2.5 against 1", 1.5, "missed by 0.3 times"),
+                ("kept connections", 3.0, "missed by 0.8 floors"),
+                ("above the floor, scale 2.5 against 1, a KB of list", 1.5, "missed by 0.3 times"),
             ],
             id="scales",
+        ),
+        pytest.param(
+            run_of(figures("ours", 30.0), figures("countries", 66.0), figures("theirs", 360.0)),
+            [
+                ("kept connections, of mirrorlist-server's", 8.333333, "missed by 0.0333 %"),
+                ("countries", 2.2, "missed by 0.2 lists"),
+            ],
+            id="in lists",
         ),
         pytest.param(
             run_of(memory=MEMORY), [("PSS, supervisor and two workers", 120.0, "met")], id="memory"
@@ -231,12 +243,12 @@ def test_tables_of_a_bench() -> None:
     """The tables show each case, the other server beside ours, start, memory and goals."""
     found = run_of(
         *(figures("ours", 30.0, 40.0), figures("redirect", 25.0)),
-        *(figures("theirs", 320.0), figures("theirs-redirect", 300.0)),
+        *(figures("theirs", 320.0), figures("theirs-redirect", 300.0), figures("floor", 15.0)),
         memory=MEMORY,
         starts=[Start(200.0, 50.0, 1.0)],
     )
     shown = "\n".join(map(markdown, sheets(found)))
-    cells = "30.0-40.0 | 500 | 1.00 | 9.00 | 20,000 | 40.0-50.0 |"
+    cells = "30.0-40.0 | 2.33 | 9.14 | 500 | 1.00 | 9.00 | 20,000 | 40.0-50.0 |"
     assert f"\n| ours | 35.0 | {cells}\n" in shown
     assert "\n| redirect | 25.0 | 300.0 | 12.0 |\n" in shown
     assert "\n| from exec to the first answer | 250.0 | 250.0-250.0 |\n" in shown

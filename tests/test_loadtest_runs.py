@@ -21,7 +21,18 @@ pytestmark = pytest.mark.system
 
 SCALE = 0.01
 # A case of each kind: it would take twice the time to run them all.
-CASES = ("memory", "start", "ours", "log", "floor-asgi", "floor", "ours-close", "unknown", "path")
+CASES = (
+    "memory",
+    "start",
+    "ours",
+    "log",
+    "floor-asgi",
+    "floor",
+    "floor-bare-close",
+    "ours-close",
+    "unknown",
+    "path",
+)
 SECONDS = 180
 
 

@@ -15,7 +15,10 @@ FLAVOURS: dict[str, tuple[str, ...]] = {
 }
 """Our server's options by how it is told apart; a log's file is the measurement's."""
 
-FLOORS = {FLOOR: "protocol", "floor-asgi": "asgi"}
+BARE = "floor-bare"
+"""The floor without a transport, for a connection each: what Python itself costs."""
+
+FLOORS = {FLOOR: "protocol", "floor-asgi": "asgi", BARE: "bare"}
 """The floor's kinds, for `loadtest.bench.floor`, by how they are told apart."""
 
 MEMORY, START = "memory", "start"
@@ -50,6 +53,7 @@ def all_cases(scales: Sequence[float], with_theirs: bool) -> list[BenchCase]:
         for close in (False, True)
         for flavour in flavours
     ]
+    found.append(BenchCase(f"{BARE}-close", BARE, close=True, scale=first))
     found += [BenchCase(kind, OURS, kind, scale=first) for kind in SLOW]
     if with_theirs:
         found += [BenchCase(f"{THEIRS}-{kind}", THEIRS, kind, scale=first) for kind in SLOW]

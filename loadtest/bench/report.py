@@ -2,16 +2,17 @@
 
 from statistics import median
 
-from loadtest.bench.cases import OURS, THEIRS
-from loadtest.bench.figures import BenchRun
+from loadtest.bench.cases import FLOOR, OURS, SLOW, THEIRS
+from loadtest.bench.figures import BenchRun, CaseFigures
 from loadtest.bench.goals import verdicts
 from loadtest.common.records import record
 from loadtest.common.tables import MEGABYTE, Sheet, goals_sheet, sheet
 
 _NOTE = (
     "CPU is user and system time of the server's whole process tree, divided by the requests;"
-    " medians over interleaved rounds, least and most beside them. PSS counts a shared page by"
-    " its share, with whatever else runs."
+    " medians over interleaved rounds, least and most beside them; `floors` is the cost in that of"
+    " the floor, `theirs, times` that of mirrorlist-server in this one, both of the same run. PSS"
+    " counts a shared page by its share, with whatever else runs."
 )
 
 
@@ -33,6 +34,8 @@ def _costs(run: BenchRun) -> Sheet:
         "case": lambda one: one.case,
         "CPU us": lambda one: f"{one.cpu:.1f}",
         "least-most": lambda one: "-".join(f"{cpu:.1f}" for cpu in one.spread),
+        "floors": lambda one: _times(one, run.find(_floor_of(one.case))),
+        "theirs, times": lambda one: _times(run.find(_theirs_of(one.case)), one),
         "requests/s": lambda one: f"{one.median(lambda load: load.a_second):,.0f}",
         "p50 ms": lambda one: f"{one.median(lambda load: load.p50):.2f}",
         "p99 ms": lambda one: f"{one.median(lambda load: load.p99):.2f}",
@@ -41,6 +44,24 @@ def _costs(run: BenchRun) -> Sheet:
             f"{_mb(one.rounds[0].pss_before)}-{_mb(one.rounds[-1].pss_after)}"
         ),
     })  # fmt: skip
+
+
+def _floor_of(case: str) -> str:
+    """Return the name of the floor for kept connections or new ones, at a case's scale."""
+    _, dash, last = case.rpartition("-")
+    return FLOOR + (dash + last if last in ("close", "2.5") else "")
+
+
+def _theirs_of(case: str) -> str:
+    """Return the case of mirrorlist-server that is most like a case."""
+    if case in SLOW:
+        return f"{THEIRS}-{case}"
+    return f"{THEIRS}-close" if case.endswith("-close") else THEIRS
+
+
+def _times(one: CaseFigures | None, other: CaseFigures | None) -> str:
+    """Return a case's cost in that of another one."""
+    return f"{one.cpu / other.cpu:.2f}" if one and other else ""
 
 
 def _mb(size: int) -> str:

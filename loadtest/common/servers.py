@@ -78,7 +78,7 @@ class Servers:
         return self._start(command, stderr)
 
     def floor(self, kind: str, size: int) -> Server:
-        """Answer fixed bytes as `asgi` or by a `protocol` class."""
+        """Answer fixed bytes as an `asgi` app, by a `protocol` class, or `bare`."""
         return self._start([*_FLOOR, kind, str(size)])
 
     def end(self, pid: int) -> None:
