@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.errors import DataFileError
 from snapshot.file.model import LeftOut, Ranges

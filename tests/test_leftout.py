@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 
 import pytest
 
-from snapshot.export.asn import AsnNetblocks
+from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.assemble import Inputs, make_snapshot
 from snapshot.export.continents import built_in_continents
 from snapshot.export.database import parse_url, read_only

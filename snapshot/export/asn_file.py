@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from snapshot.export.asn import AsnNetblocks, read_asn_netblocks
+from snapshot.export.asn import read_asn_netblocks
+from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.changes import FileState, file_state
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from snapshot.export.addresses import country_ranges, host_netblocks
-from snapshot.export.asn import AsnNetblocks
+from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.content import make_content, usable_directories
 from snapshot.export.countries import Countries, is_own_code
 from snapshot.export.hosts import make_host_table

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import URL
 
-from snapshot.export.asn import AsnNetblocks, check_readable
+from snapshot.export.asn import check_readable
 from snapshot.export.asn_file import AsnFile
+from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.assemble import Inputs, make_snapshot
 from snapshot.export.carried import read_carried
 from snapshot.export.continents import built_in_continents, read_continents

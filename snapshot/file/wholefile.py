@@ -62,16 +62,23 @@ def lines_of(file: BufferedReader, most: int, *, whole: bool = False) -> Iterato
     With `whole`, OSError is raised if the file grows much beyond its size at the start: if a file
     is written faster than it is read, reading would never end.
     """
+    for block in blocks_of(file, most, whole=whole):
+        for line in block.removesuffix(b"\n").split(b"\n"):
+            yield line[:most]
+
+
+def blocks_of(file: BufferedReader, most: int, *, whole: bool = False) -> Iterator[bytes]:
+    """Yield the lines in blocks of about a megabyte, each of whole lines; see `lines_of`."""
     rest, read = b"", 0
     limit = 2 * os.fstat(file.fileno()).st_size + _GROWTH if whole else None
     while chunk := file.read1(1 << 20):
         read += len(chunk)
         if limit is not None and read > limit:
             raise OSError(errno.EFBIG, "it grows while it is read")
-        *lines, rest = (rest + chunk).split(b"\n")
+        block, feed, rest = (rest + chunk).rpartition(b"\n")
         rest = rest[:most]
-        for line in lines:
-            yield line[:most]
+        if feed:
+            yield block + feed
     if rest:
         yield rest
 
