@@ -31,8 +31,8 @@ def watch(
 ) -> None:
     """Export a MirrorManager database whenever something in it has changed.
 
-    Looks at the database four times a second, in read-only transactions; nothing is installed in
-    it. Changed data files, SIGUSR1, SIGHUP, a POST to --hook and --every trigger an export too. A
+    Looks at the database four times a second; nothing is installed in it or written to it.
+    Changed data files, SIGUSR1, SIGHUP, a POST to --hook and --every trigger an export too. A
     snapshot that `export` would refuse is refused, and the old file stays.
 
     \b
