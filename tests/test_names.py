@@ -294,7 +294,8 @@ def test_a_name_with_very_many_addresses(tmp_path: Path, names: list[str]) -> No
 @pytest.mark.usefixtures("names")
 def test_last_known_addresses_that_are_none() -> None:
     """What a file says of a name that nobody answers for may be anything, and ends no export."""
-    nothing: dict[str, Any] = {name: [] for name in Rows._fields} | {"up2date": Carried({}, 0)}
+    nothing: dict[str, Any] = {name: [] for name in Rows._fields}
+    nothing["up2date"] = lambda: Carried({}, 0)
     rows = Rows(**nothing)._replace(netblocks=[NetblockRow(1, 1, "again.example")])
     host = Host(1, "h", "s", "DE", 1, False, 0, (), ())
     host_table = HostTable([host], {1: 0}, [], [], [])

@@ -1,5 +1,7 @@
 """Imports mirrorlist-server's cache file as a snapshot, by the same rules as a database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,8 +16,9 @@ from snapshot.export.source import Progress, Rows
 def import_cache(cache: Path, job: Job, progress: Progress = silent) -> ExportResult:
     """Import a cache file to a snapshot file, as `export` does with a database."""
 
-    def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
-        return read_cache(cache, progress, left_out)
+    @contextmanager
+    def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
+        yield read_cache(cache, progress, left_out)
 
     # HostNetblockCache: "names are resolved already" (docs/mirrormanager.md#the-cache-file).
     job = replace(job, resolve_dns=False)

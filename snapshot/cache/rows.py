@@ -132,6 +132,7 @@ def _rows(cache: Cache, left_out: LeftOutRows) -> Rows:
     arches: dict[str, int] = {}
     asns = _asns(cache)
     maps = cache.maps
+    up2date = _up2date(cache, categories, ids)
     return Rows(
         sites=[SiteRow(_SITE, "", False, True, True)],
         hosts=_hosts(cache, asns),
@@ -147,7 +148,7 @@ def _rows(cache: Cache, left_out: LeftOutRows) -> Rows:
         category_directories=[
             CategoryDirectoryRow(categories.of(name), ids[name]) for name in cache.directories
         ],
-        up2date=_up2date(cache, categories, ids),
+        up2date=lambda: up2date,
         repositories=list(_repositories(cache, ids, arches, left_out)),
         arches=[ArchRow(id, name) for name, id in arches.items()],
         file_details=list(_file_details(cache, ids)),

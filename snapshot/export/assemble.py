@@ -6,11 +6,16 @@ from msgspec import Struct
 
 from snapshot.export.addresses import country_ranges, host_netblocks
 from snapshot.export.asn_netblocks import AsnNetblocks
-from snapshot.export.content import make_content, usable_directories
+from snapshot.export.content import (
+    Content,
+    make_content,
+    make_directories,
+    usable_directories,
+)
 from snapshot.export.countries import Countries, is_own_code
-from snapshot.export.hosts import make_host_table
+from snapshot.export.hosts import HostTable, make_host_table
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import ContinentRow, Rows
+from snapshot.export.source import ContinentRow, DirectoryRow, Rows
 from snapshot.file.model import Host, KnownName, Ranges, Report, SnapshotData
 from snapshot.file.text import stripped, trimmed
 
@@ -30,35 +35,65 @@ class Inputs(Struct, frozen=True):
     origin: str = "database"
 
 
-def make_snapshot(
-    inputs: Inputs, left_out: LeftOutRows, *, allow_wide: bool = False
-) -> SnapshotData:
-    """Apply every rule to the inputs, and report the rows that cannot be used."""
+class Prepared(Struct, frozen=True):
+    """All that is known before the largest table is read."""
+
+    inputs: Inputs
+    usable: list[DirectoryRow]
+    host_table: HostTable
+    content: Content
+    continents: dict[str, str]
+    country_ranges: Ranges
+    asn_ranges: Ranges
+
+
+def prepare(inputs: Inputs, left_out: LeftOutRows, *, allow_wide: bool = False) -> Prepared:
+    """Apply every rule that needs neither the largest table nor a DNS name."""
     rows = inputs.rows
     countries, continents = _countries(rows, inputs.continents, left_out)
     usable = usable_directories(rows, left_out)
     host_table = make_host_table(rows, {row.id: row.name for row in usable}, left_out, countries)
-    content = make_content(rows, usable, host_table, left_out)
-    netblocks = host_netblocks(
-        rows, host_table, left_out, read=inputs.read, known=inputs.known, allow_wide=allow_wide
+    return Prepared(
+        inputs=inputs,
+        usable=usable,
+        host_table=host_table,
+        content=make_content(rows, usable, host_table, left_out),
+        continents=continents | _redirects(rows, countries, left_out),
+        country_ranges=country_ranges(rows, left_out, countries, allow_wide),
+        asn_ranges=_asn_ranges(host_table.hosts, inputs.asn, left_out),
     )
+
+
+def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = False) -> SnapshotData:
+    """Apply the other rules, and report the rows that cannot be used."""
+    inputs, content, host_table = prepared.inputs, prepared.content, prepared.host_table
+    host_sets, directories = make_directories(
+        inputs.rows.up2date(), prepared.usable, content.categories, host_table, left_out
+    )
+    netblocks = host_netblocks(
+        inputs.rows,
+        host_table,
+        left_out,
+        read=inputs.read,
+        known=inputs.known,
+        allow_wide=allow_wide,
+    )
+    counts = inputs.rows.counts()
     return SnapshotData(
         read=inputs.read,
         hosts=host_table.hosts,
         categories=host_table.categories,
-        host_sets=content.host_sets,
-        directories=content.directories,
+        host_sets=host_sets,
+        directories=directories,
         repositories=content.repositories,
         redirects=content.redirects,
         file_details=content.file_details,
-        continents=continents | _redirects(rows, countries, left_out),
+        continents=prepared.continents,
         netblock_chains=netblocks.chains,
         netblock_ranges=netblocks.ranges,
-        country_ranges=country_ranges(rows, left_out, countries, allow_wide),
-        asn_ranges=_asn_ranges(host_table.hosts, inputs.asn, left_out),
-        report=Report(
-            rows.counts(), left_out.sorted(), inputs.origin, left_out.notes, netblocks.names
-        ),
+        country_ranges=prepared.country_ranges,
+        asn_ranges=prepared.asn_ranges,
+        report=Report(counts, left_out.sorted(), inputs.origin, left_out.notes, netblocks.names),
     )
 
 

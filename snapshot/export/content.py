@@ -7,6 +7,7 @@ docs/mirrormanager.md#a-directory-in-several-categories.
 from collections import defaultdict
 from typing import NamedTuple
 
+from snapshot.export.carried import Carried
 from snapshot.export.hosts import HostTable
 from snapshot.export.hostsets import host_bits
 from snapshot.export.leftout import LeftOutRows
@@ -21,10 +22,9 @@ _MAX_INTEGER = (1 << 63) - 1
 
 
 class Content(NamedTuple):
-    """The directories of a snapshot, their host sets, and the things that point at them."""
+    """The category of each directory, by id, and the things that point at directories."""
 
-    host_sets: list[int]
-    directories: list[Directory]
+    categories: dict[int, int]
     repositories: list[Repository]
     redirects: dict[str, str]
     file_details: dict[int, dict[str, tuple[FileDetail, ...]]]
@@ -52,25 +52,27 @@ def usable_directories(rows: Rows, left_out: LeftOutRows) -> list[DirectoryRow]:
 def make_content(
     rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
 ) -> Content:
-    """Apply the rules for directories and everything that points at them."""
+    """Apply the rules for everything but the hosts of directories."""
     index = {row.id: at for at, row in enumerate(usable)}
-    host_sets, directories = _directories(rows, usable, host_table, left_out)
     repositories = _repositories(rows, index, left_out)
     return Content(
-        host_sets=host_sets,
-        directories=directories,
+        categories=_categories(rows, usable, host_table, left_out),
         repositories=repositories,
         redirects=_redirects(rows, repositories, left_out),
         file_details=_file_details(rows, index, left_out),
     )
 
 
-def _directories(
-    rows: Rows, usable: list[DirectoryRow], host_table: HostTable, left_out: LeftOutRows
+def make_directories(
+    up2date: Carried,
+    usable: list[DirectoryRow],
+    categories: dict[int, int],
+    host_table: HostTable,
+    left_out: LeftOutRows,
 ) -> tuple[list[int], list[Directory]]:
-    categories = _categories(rows, usable, host_table, left_out)
-    bits = host_bits(rows.up2date, categories, host_table)
-    _report_unnamed(rows, left_out)
+    """Return the host sets, and the directories that point at them."""
+    bits = host_bits(up2date, categories, host_table)
+    _report_unnamed(up2date, left_out)
     host_sets: dict[int, int] = {}  # bits, and their index in order of first use
     directories = []
     for row in usable:
@@ -84,9 +86,9 @@ def _directories(
     return list(host_sets), directories
 
 
-def _report_unnamed(rows: Rows, left_out: LeftOutRows) -> None:
+def _report_unnamed(up2date: Carried, left_out: LeftOutRows) -> None:
     """Report the rows without a directory, as one row and the number of others."""
-    count, first = rows.up2date.unnamed, rows.up2date.first_unnamed
+    count, first = up2date.unnamed, up2date.first_unnamed
     if count:
         more = f", and {count - 1} more rows" if count > 1 else ""
         left_out.add("host_category_dir", first, f"no directory{more}")

@@ -2,8 +2,9 @@
 
 import os
 import re
+import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,21 @@ def read_only(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
+def cut_off(connection: Connection) -> Callable[[], None]:
+    """Return a function that makes another thread's statement on a connection fail at once."""
+    driver: Any = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        return driver.interrupt
+
+    def shut() -> None:
+        # As if the server had gone. To cancel the statement would take a second connection, which
+        # might wait for a server that cannot be reached.
+        with suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as own:
+            own.shutdown(socket.SHUT_RDWR)
+
+    return shut
+
+
 def _first_line(path: Path) -> str:
     try:
         lines = read_text(path).split("\n")
@@ -164,9 +180,11 @@ def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
         raise no_database_file(path, error) from error
 
     # By default SQLite creates a missing file (https://sqlite.org/uri.html): a mistyped name would
-    # become an empty database. With mode=ro it does not.
+    # become an empty database. With mode=ro it does not. Threads may use it in turns.
     uri = f"file:{quote(os.fsencode(path))}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_seconds)
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=busy_seconds, check_same_thread=False
+    )
 
 
 def no_database_file(path: Path, error: OSError) -> DatabaseError:

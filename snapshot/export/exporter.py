@@ -1,9 +1,8 @@
 """Exports a MirrorManager database: reads rows, applies the rules, publishes a snapshot."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from sqlalchemy import URL
 from snapshot.export.asn import check_readable
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.asn_netblocks import AsnNetblocks
-from snapshot.export.assemble import Inputs, make_snapshot
+from snapshot.export.assemble import Inputs, Prepared, finish, prepare
 from snapshot.export.carried import read_carried
 from snapshot.export.continents import built_in_continents, read_continents
 from snapshot.export.database import database_file, parse_url, read_only
@@ -30,7 +29,7 @@ from snapshot.export.publish import (
     lock,
     publish,
 )
-from snapshot.export.source import Progress, Rows, read_rows
+from snapshot.export.source import Progress, Rows, reading
 from snapshot.file.model import LeftOut, Report
 from snapshot.file.writer import check_output, encode, followed
 
@@ -49,9 +48,9 @@ class TimedPhase(NamedTuple):
 class ExportResult(NamedTuple):
     """What an export did; times are seconds of wall time, `bytes` is the size of the file.
 
-    The first phase reads the ASN file, at the same time as the second one reads the database. `id`
-    and `read` belong to the snapshot in place. `changed` says whether the content is new, `written`
-    whether a file was written.
+    The first phase reads the ASN file, while the second one reads the database and applies most of
+    the rules. `id` and `read` belong to the snapshot in place. `changed` says whether the content
+    is new, `written` whether a file was written.
     """
 
     counts: dict[str, int]
@@ -71,12 +70,13 @@ class ExportResult(NamedTuple):
 class Origin(NamedTuple):
     """Where rows come from: a name, the files that are read, and what reads them.
 
-    `read` returns the time of the read, in seconds since 1970, and the rows.
+    `reading` gives the time of the read, in seconds since 1970, and the rows. The largest table may
+    be read while its block runs, so the block asks for it last.
     """
 
     name: str
     inputs: tuple[Path, ...]
-    read: Callable[[Progress, LeftOutRows], tuple[int, Rows]]
+    reading: Callable[[Progress, LeftOutRows], AbstractContextManager[tuple[int, Rows]]]
 
 
 def export(
@@ -93,9 +93,12 @@ def export(
     url = parse_url(database)
     read_up2date = kept.read if kept else read_carried
 
-    def read(progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:
+    @contextmanager
+    def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
         with read_only(url) as connection:
-            return int(time.time()), read_rows(connection, progress, left_out, read_up2date)
+            now = int(time.time())
+            with reading(connection, progress, left_out, read_up2date) as rows:
+                yield now, rows
 
     result = publish_rows(Origin("database", _files_of(url), read), job, last, progress)
     return result._replace(said=kept.said, differed=kept.differed) if kept else result
@@ -117,8 +120,8 @@ def publish_rows(
     with lock(job.output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
-        inputs = _read(origin, job, continents, progress, left_out, watch)
-        data = make_snapshot(inputs, left_out, allow_wide=job.allow_wide)
+        prepared = _read(origin, job, continents, progress, left_out, watch)
+        data = finish(prepared, left_out, allow_wide=job.allow_wide)
         data = replace(data, history=continue_history(data, last_published(job.output, job.key)))
         watch.lap("applying the rules")
         content = encode(data, key=job.key)
@@ -137,19 +140,16 @@ def _read(
     progress: Progress,
     left_out: LeftOutRows,
     watch: "_Stopwatch",
-) -> Inputs:
-    asn = AsnFile(job.asn) if isinstance(job.asn, Path) else job.asn
-    netblocks = None
-    # In a thread, because Python only waits while the database works.
-    with ThreadPoolExecutor(1) as beside:
-        reading = _begin(beside, asn, left_out) if asn else None
-        read, rows = origin.read(progress, left_out)
-        watch.lap(f"reading the {origin.name}")
-        if reading:
-            netblocks, phase = reading()
-            watch.laps.insert(0, phase)
-    known = known_names(job.output, job.key) if job.resolve_dns else None
-    return Inputs(rows, read, continents, netblocks, known, origin.name)
+) -> Prepared:
+    """Read everything, and apply rules to the rows while the database reads the largest table."""
+    with origin.reading(progress, left_out) as (read, rows):
+        netblocks = _read_asn(job.asn, left_out, watch) if job.asn else None
+        known = known_names(job.output, job.key) if job.resolve_dns else None
+        inputs = Inputs(rows, read, continents, netblocks, known, origin.name)
+        prepared = prepare(inputs, left_out, allow_wide=job.allow_wide)
+        rows.up2date()
+    watch.lap(f"reading the {origin.name}")
+    return prepared
 
 
 def _result(
@@ -213,19 +213,9 @@ class _Stopwatch:
         return self._last - self._start
 
 
-def _begin(
-    beside: ThreadPoolExecutor, asn: AsnFile, left_out: LeftOutRows
-) -> Callable[[], tuple[AsnNetblocks, TimedPhase]]:
-    """Begin to read the ASN file, and return the function that waits for the result."""
-    try:
-        return beside.submit(_read_asn, asn, left_out).result
-    except RuntimeError:
-        # The system refuses a thread: read the file after the database.
-        return partial(_read_asn, asn, left_out)
-
-
-def _read_asn(file: AsnFile, left_out: LeftOutRows) -> tuple[AsnNetblocks, TimedPhase]:
-    watch = _Stopwatch()
-    netblocks = file.read(left_out)
-    watch.lap("reading the ASN file")
-    return netblocks, watch.laps[0]
+def _read_asn(asn: Path | AsnFile, left_out: LeftOutRows, watch: _Stopwatch) -> AsnNetblocks:
+    own = _Stopwatch()
+    netblocks = (AsnFile(asn) if isinstance(asn, Path) else asn).read(left_out)
+    own.lap("reading the ASN file")
+    watch.laps += own.laps
+    return netblocks

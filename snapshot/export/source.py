@@ -1,13 +1,17 @@
 """Reads MirrorManager's rows in bulk: one statement for each table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from types import NoneType
 from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import Connection, Table, inspect
 
 from snapshot.export import schema
+from snapshot.export.beside import beside
 from snapshot.export.carried import Carried, read_carried
+from snapshot.export.database import cut_off
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
@@ -165,7 +169,10 @@ class NetblockCountryRow(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """All rows that an export reads, all of one moment."""
+    """All rows that an export reads, all of one moment.
+
+    `up2date` waits until the largest table is read, and returns what it says.
+    """
 
     sites: list[SiteRow]
     hosts: list[HostRow]
@@ -174,7 +181,7 @@ class Rows(NamedTuple):
     urls: list[UrlRow]
     directories: list[DirectoryRow]
     category_directories: list[CategoryDirectoryRow]
-    up2date: Carried
+    up2date: Callable[[], Carried]
     repositories: list[RepositoryRow]
     arches: list[ArchRow]
     file_details: list[FileDetailRow]
@@ -187,8 +194,8 @@ class Rows(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""
-        counts = {source.table.name: len(getattr(self, source.field)) for source in _SOURCES}
-        counts["host_category_dir"] = self.up2date.rows
+        counts = {source.table.name: len(getattr(self, source.field)) for source in _SMALL}
+        counts[_LARGE.name] = self.up2date().rows
         return dict(sorted(counts.items()))
 
 
@@ -207,11 +214,10 @@ class _ReadTable(NamedTuple):
 # Rows without an `id` column.
 _KEYS: dict[object, set[str]] = {CategoryDirectoryRow: {"category_id", "directory_id"}}
 
-_SOURCES = [
+_LARGE = schema.host_category_dir
+_SMALL = [
     _ReadTable(field, table, row, row._fields)
     for field, table, row in (
-        # First, because meanwhile Python has time to read the ASN file.
-        ("up2date", schema.host_category_dir, Carried),
         ("sites", schema.site, SiteRow),
         ("hosts", schema.host, HostRow),
         ("categories", schema.category, CategoryRow),
@@ -231,7 +237,7 @@ _SOURCES = [
     )
 ]
 
-TABLES = tuple(source.table.name for source in _SOURCES)
+TABLES = (*(str(source.table.name) for source in _SMALL), str(_LARGE.name))
 """The names of the tables that an export reads."""
 
 # "`host_peer_asn` may be missing, because `mirrorlist-server` never reads it."
@@ -239,37 +245,36 @@ TABLES = tuple(source.table.name for source in _SOURCES)
 _OPTIONAL = {"host_peer_asn"}
 
 
-def read_rows(
+@contextmanager
+def reading(
     connection: Connection,
     progress: Progress,
     left_out: LeftOutRows,
     read_up2date: Callable[[Connection], Carried] = read_carried,
-) -> Rows:
+) -> Iterator[Rows]:
     """Read every table once; raises DatabaseError if a table of MirrorManager's is missing.
 
     Rows whose id is not an integer are left out: a copy without constraints may have such rows.
-    `read_up2date` reads the largest table.
+    `read_up2date` reads the largest table, in a thread and while the block runs: the block can
+    apply rules to all other rows meanwhile. The block must not use the connection.
     """
     present = _present_tables(connection)
     read: dict[str, Any] = {}
-    for step, source in enumerate(_SOURCES):
+    for step, source in enumerate(_SMALL):
         name = source.table.name
-        progress(f"reading {name}", step, len(_SOURCES))
-        if source.row is Carried:
-            read[source.field] = read_up2date(connection)
-        else:
-            read[source.field] = _read(connection, source, left_out) if name in present else []
-    progress("applying the rules", len(_SOURCES), len(_SOURCES))
-    return Rows(**read)
+        progress(f"reading {name}", step, len(TABLES))
+        read[source.field] = _read(connection, source, left_out) if name in present else []
+    progress(f"reading {_LARGE.name}", len(_SMALL), len(TABLES))
+    with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
+        yield Rows(**read, up2date=up2date)
+    progress("applying the rules", len(TABLES), len(TABLES))
 
 
 def _present_tables(connection: Connection) -> set[str]:
     inspector = inspect(connection)
     # "A view counts as its table." (docs/mirrormanager.md#views-instead-of-tables)
     present = {*inspector.get_table_names(), *inspector.get_view_names()}
-    missing = [
-        source.table.name for source in _SOURCES if source.table.name not in present | _OPTIONAL
-    ]
+    missing = [name for name in TABLES if name not in present | _OPTIONAL]
     if missing:
         raise DatabaseError(
             "not a MirrorManager database: it has no table"
