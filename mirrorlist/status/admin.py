@@ -4,10 +4,12 @@ starlette finds the page, and uvicorn answers in a thread with an event loop of 
 are functions; they are called in that thread, one at a time.
 """
 
+import asyncio
 import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -94,7 +96,7 @@ class Admin:
         """Close the socket and all connections."""
         self._is_stopping = True
         if self._server:
-            self._server.should_exit = True
+            self._server.end()
             if self._server.started:
                 self._ended.wait(_STOP_SECONDS)
 
@@ -103,7 +105,7 @@ class Admin:
         self._server = server = _AdminServer(self._config(), self._listener)
         # Checked after the server is set, because `stop` sets its flag before it ends the server.
         if self._is_stopping:
-            server.should_exit = True
+            server.end()
         server.run(sockets=[self._listener])
         self._ended.set()
         return True
@@ -121,21 +123,43 @@ class Admin:
 
 
 class _AdminServer(uvicorn.Server):
-    """uvicorn's server, but its end does not wait for clients: pages are made at once."""
+    """uvicorn's server, but its end does not wait for clients: pages are made at once.
+
+    Nor does it wake ten times a second to see whether it shall end, which would cost more than all
+    looks of a watch at its database.
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
         self._listener = listener
+        self._wake: Callable[[], object] = _nothing
+
+    def end(self) -> None:
+        """End from another thread, whether it runs already or not."""
+        self.should_exit = True
+        # RuntimeError: the loop has ended meanwhile.
+        with suppress(RuntimeError):
+            self._wake()
 
     async def main_loop(self) -> None:
         """Answer until it is time to end, then close all connections."""
         # asyncio takes the backlog for the length of the kernel's queue too.
         self._listener.listen(BACKLOG)
+        # The headers of each answer, which uvicorn sets at each tick.
+        await self.on_tick(0)
+        over = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)
         try:
-            await super().main_loop()
+            # Read after `_wake` is set, because `end` sets it before it wakes.
+            if not self.should_exit:
+                await over.wait()
         finally:
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
+
+
+def _nothing() -> None:
+    """Wake no loop, because none runs yet."""
 
 
 def make_app(routes: Routes) -> Starlette:
