@@ -10,6 +10,7 @@ from snapshot.cache.importer import import_cache
 from snapshot.export.exporter import export
 from snapshot.export.history import continue_history
 from snapshot.export.job import Job
+from snapshot.export.opened import Opened
 from snapshot.export.publish import last_published
 from snapshot.file.model import Category, Directory, History, SnapshotData
 from snapshot.file.reader import Snapshot
@@ -142,7 +143,7 @@ def test_a_malformed_one(tmp_path: Path) -> None:
     spoilt = bytes(names).replace(b"40", b"\xff\xff")
     path = tmp_path / "last.snap"
     path.write_bytes(with_sections(content, {"directory_names": spoilt}))
-    last = last_published(path, None)
+    last = last_published(Opened(), path, None)
     assert last is None
     assert continue_history(data(2000), last) == History(2000, 2000, [0, 0])
 
@@ -263,12 +264,12 @@ def test_going_back(tmp_path: Path) -> None:
 def test_which_is_the_last(tmp_path: Path) -> None:
     """The published one, else the first kept one, else the second; and there may be none."""
     path = tmp_path / "mm.snap"
-    assert last_published(path, None) is None
+    assert last_published(Opened(), path, None) is None
     for changed in (1, 2, 3):
         _export(tmp_path, changed)
     for name in ("mm.snap", "mm.snap.1", "mm.snap.2"):
-        found = last_published(path, None)
+        found = last_published(Opened(), path, None)
         assert found is not None
         assert found.path == str(tmp_path / name)
         (tmp_path / name).unlink()
-    assert last_published(path, None) is None
+    assert last_published(Opened(), path, None) is None

@@ -15,6 +15,7 @@ from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import ExportResult, export
 from snapshot.export.job import Job
 from snapshot.export.kept import DIFFERED, FULL_SECONDS, WITHOUT_HASH, KeptDirectories
+from snapshot.export.opened import Opened
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND
@@ -54,7 +55,7 @@ class Pair:
     def __init__(self, folder: Path, url: str, execute: Execute) -> None:
         """Make the first export."""
         self.url, self.execute, self.clock = url, execute, Time()
-        self.kept = KeptDirectories(self.clock)
+        self.kept, self.opened = KeptDirectories(self.clock), Opened()
         self._incremental = Job(folder / "incremental.snap", max_loss=None)
         self._full = Job(folder / "full.snap", max_loss=None)
         self.result = self.same()
@@ -76,6 +77,7 @@ class Pair:
             self._incremental,
             progress=lambda phase, done, total: stop(phase),
             kept=self.kept,
+            opened=self.opened,
         )
 
     def read(self) -> tuple[list[str], object]:

@@ -9,6 +9,7 @@ from snapshot.export.asn_file import AsnFile
 from snapshot.export.exporter import ExportResult, export
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
+from snapshot.export.opened import Opened
 from snapshot.export.publish import Last
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe
@@ -52,7 +53,7 @@ class Watched:
         self.before: Callable[[], object] = lambda: None
         self.during: Callable[[str], object] = lambda phase: None
         self._asn = AsnFile(asn) if asn else None
-        self.kept = KeptDirectories(self._clock)
+        self.kept, self._opened = KeptDirectories(self._clock), Opened()
         files = [asn] if asn else []
         self.probe = probe or make_probe(self.url)
         self.watch = Watch(
@@ -75,6 +76,7 @@ class Watched:
             progress=self._reading,
             last=last,
             kept=self.kept,
+            opened=self._opened,
         )
 
     def _reading(self, phase: str, done: int, total: int) -> None:

@@ -31,6 +31,7 @@ from snapshot.export.database import parse_url
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
+from snapshot.export.opened import Opened
 from snapshot.file.reader import Snapshot
 
 _AGGREGATE = """
@@ -42,7 +43,10 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 class Turn(Struct, frozen=True):
-    """Seconds of one round; `read` is the part of `changed` that reads the database."""
+    """Seconds of one round.
+
+    `read` is the part of `changed` that reads the database, and applies most rules meanwhile.
+    """
 
     aggregate: float
     whole: float
@@ -85,7 +89,7 @@ def table(turns: list[Turn]) -> Sheet:
         ("aggregate", "the aggregate in PostgreSQL"),
         ("whole", "a whole export, process start to exit"),
         ("changed", "a watch's export of one changed host"),
-        ("read", "the same, its reading of the database"),
+        ("read", "the same, until the database is read"),
     ):
         seconds = [getattr(turn, name) for turn in turns]
         ratios = [getattr(turn, name) / turn.aggregate for turn in turns]
@@ -101,11 +105,11 @@ class _Scene:
             *("export", "--database", database, "--output", str(folder / "whole.snap")),
             *("--asn", str(asn)),
         ]
-        self._kept = KeptDirectories()
+        self._kept, self._opened = KeptDirectories(), Opened()
         self._connection = _connect(database)
         self._hosts = [host for (host,) in self._connection.execute(crawled_hosts(DIRECTORIES))]
         gc.disable()
-        export(database, self._job, kept=self._kept)
+        export(database, self._job, kept=self._kept, opened=self._opened)
 
     def turn(self) -> Turn:
         """Do all three once; ends the program if the snapshots differ."""
@@ -115,7 +119,7 @@ class _Scene:
         aggregate = time.perf_counter() - begin
         whole, _, _ = cost(self._whole)
         begin = time.perf_counter()
-        result = export(self._database, self._job, kept=self._kept)
+        result = export(self._database, self._job, kept=self._kept, opened=self._opened)
         changed = time.perf_counter() - begin
         gc.collect()
         if Snapshot(self._folder / "whole.snap").id != result.id:

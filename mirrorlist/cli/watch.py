@@ -75,15 +75,16 @@ def _tell_begin(database: str, files: list[Path], every: float) -> None:
 def _exporter(database: str, job: "Job") -> "Export":
     from snapshot.export.exporter import ExportResult, export
     from snapshot.export.kept import KeptDirectories
+    from snapshot.export.opened import Opened
     from snapshot.export.publish import Last
 
     # Nearly all objects live until the end: garbage collection would add a tenth of the time.
     gc.disable()
-    kept = KeptDirectories()
+    kept, opened = KeptDirectories(), Opened()
 
     def run(last: Last | None) -> ExportResult:
         try:
-            return export(database, job, last, kept=kept)
+            return export(database, job, last, kept=kept, opened=opened)
         finally:
             gc.collect()
 

@@ -20,6 +20,7 @@ from snapshot.export.history import continue_history
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.opened import Opened
 from snapshot.export.publish import (
     Last,
     Publication,
@@ -85,10 +86,12 @@ def export(
     last: Last | None = None,
     progress: Progress = silent,
     kept: KeptDirectories | None = None,
+    opened: Opened | None = None,
 ) -> ExportResult:
     """Export a database to a snapshot file; after a BackendError the old file is unchanged.
 
-    With `kept`, directories that did not change since the last export are not read again.
+    With `kept`, directories that did not change since the last export are not read again; with
+    `opened`, neither is the snapshot that this process published.
     """
     url = parse_url(database)
     read_up2date = kept.read if kept else read_carried
@@ -100,7 +103,8 @@ def export(
             with reading(connection, progress, left_out, read_up2date) as rows:
                 yield now, rows
 
-    result = publish_rows(Origin("database", _files_of(url), read), job, last, progress)
+    origin = Origin("database", _files_of(url), read)
+    result = publish_rows(origin, job, last, progress, opened)
     return result._replace(said=kept.said, differed=kept.differed) if kept else result
 
 
@@ -109,24 +113,26 @@ def publish_rows(
     job: Job,
     last: Last | None = None,
     progress: Progress = silent,
+    opened: Opened | None = None,
 ) -> ExportResult:
     """Read rows, apply every rule and publish the snapshot, as `export` does.
 
     `last` is the snapshot that this process published before, see `publish`.
     """
-    job = replace(job, output=followed(job.output))
+    job, opened = replace(job, output=followed(job.output)), opened or Opened()
     # Files are checked first, so that a mistyped name does not cost a whole read of the database.
     continents = _check(job, origin.inputs)
     with lock(job.output):
         watch = _Stopwatch()
         left_out = LeftOutRows()
-        prepared = _read(origin, job, continents, progress, left_out, watch)
+        prepared = _read(origin, job, continents, progress, left_out, watch, opened)
         data = finish(prepared, left_out, allow_wide=job.allow_wide)
-        data = replace(data, history=continue_history(data, last_published(job.output, job.key)))
+        before = last_published(opened, job.output, job.key)
+        data = replace(data, history=continue_history(data, before))
         watch.lap("applying the rules")
         content = encode(data, key=job.key)
         watch.lap("encoding")
-        published = publish(job, content, last)
+        published = publish(job, content, last, opened)
         # Counted in the file that was written, which is what a server will read.
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
@@ -140,11 +146,12 @@ def _read(
     progress: Progress,
     left_out: LeftOutRows,
     watch: "_Stopwatch",
+    opened: Opened,
 ) -> Prepared:
     """Read everything, and apply rules to the rows while the database reads the largest table."""
     with origin.reading(progress, left_out) as (read, rows):
         netblocks = _read_asn(job.asn, left_out, watch) if job.asn else None
-        known = known_names(job.output, job.key) if job.resolve_dns else None
+        known = known_names(opened, job.output, job.key) if job.resolve_dns else None
         inputs = Inputs(rows, read, continents, netblocks, known, origin.name)
         prepared = prepare(inputs, left_out, allow_wide=job.allow_wide)
         rows.up2date()

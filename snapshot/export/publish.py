@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from snapshot.export.checks import check_publishable
 from snapshot.export.job import Job
+from snapshot.export.opened import Opened
 from snapshot.file.errors import OutputError, SnapshotError
 from snapshot.file.format import HEADER, FileHeader
 from snapshot.file.model import KnownName
@@ -74,19 +75,21 @@ class Publication(NamedTuple):
     written: bool
 
 
-def publish(job: Job, content: bytearray, last: Last | None = None) -> Publication:
+def publish(
+    job: Job, content: bytearray, last: Last | None = None, opened: Opened | None = None
+) -> Publication:
     """Write a snapshot file, check it, and put it in place; returns the snapshot in place.
 
     `last` is what this process published before. If it is the old snapshot, the new one may have an
     earlier time of read: then the clock was set back. After RefusedSnapshot or OutputError the old
     file is unchanged.
     """
-    path = job.output
-    old = _published(path, job.key)
+    path, opened = job.output, opened or Opened()
+    old = opened.open(path, job.key)
     if old is not None and job.refresh and _is_young(old, content, job.refresh):
         return Publication(old, changed=False, written=False)
     with staged(path, content) as written:
-        new = Snapshot(written, job.key)
+        new, inode = Snapshot(written, job.key, old), written.stat().st_ino
         if job.max_loss is not None:
             own = old is not None and last == (old.id, old.read)
             check_publishable(new, old, job.max_loss, own=own)
@@ -96,6 +99,7 @@ def publish(job: Job, content: bytearray, last: Last | None = None) -> Publicati
             check_places(path)
         if old is not None and changed:
             _keep(path)
+    opened.add(path, job.key, inode, new)
     return Publication(new, changed, written=True)
 
 
@@ -105,34 +109,26 @@ def _is_young(old: Snapshot, content: bytearray, refresh: int) -> bool:
     return old.id == new.id.hex() and abs(new.read - old.read) < refresh
 
 
-def last_published(path: Path, key: bytes | None) -> Snapshot | None:
+def last_published(opened: Opened, path: Path, key: bytes | None) -> Snapshot | None:
     """Return the newest snapshot with change times, in place or kept; None if there is none.
 
     Newer files without change times are skipped: a damaged file or an imported cache never gave
     a cursor to a client.
     """
     for place in _places(path):
-        found = _published(place, key)
+        found = opened.open(place, key)
         if found is not None and found.has_change_times:
             return found
     return None
 
 
-def known_names(path: Path, key: bytes | None) -> dict[str, KnownName]:
+def known_names(opened: Opened, path: Path, key: bytes | None) -> dict[str, KnownName]:
     """Return the DNS answers for netblocks' names that the snapshot in place recorded."""
-    found = _published(path, key)
+    found = opened.open(path, key)
     try:
         return found.report.names if found else {}
     except SnapshotError:
         return {}
-
-
-def _published(path: Path, key: bytes | None) -> Snapshot | None:
-    """The snapshot in place; None if there is no file, or if it is not usable."""
-    try:
-        return Snapshot(path, key)
-    except SnapshotError:
-        return None
 
 
 def _places(path: Path) -> list[Path]:

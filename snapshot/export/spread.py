@@ -6,6 +6,7 @@ UPDATE without a WHERE.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from snapshot.export.usable import METADATA, is_web
@@ -77,6 +78,7 @@ def _older(old: Snapshot, new: Snapshot) -> Spread:
     return Spread("directories whose repomd.xml is as new as it was", len(both), lost)
 
 
+@lru_cache(2)
 def _moments(snapshot: Snapshot) -> dict[str, int]:
     """The newest timestamp of each repository's repomd.xml, by the name of its directory."""
     names, found = snapshot.directory_names(), {}
@@ -100,7 +102,8 @@ def _mirrors(old: Snapshot, new: Snapshot) -> Spread:
     return Spread("mirrors of directories, counted at each directory", count, max(0, lost))
 
 
+@lru_cache(2)
 def _carriers(snapshot: Snapshot) -> dict[str, int]:
-    sizes = {None: 0} | {at: len(snapshot.host_set(at)) for at in range(snapshot.host_set_count)}
+    sizes = {None: 0} | {at: snapshot.host_set_size(at) for at in range(snapshot.host_set_count)}
     sets = snapshot.host_sets_of_directories()
     return {name: sizes[at] for name, at in zip(snapshot.directory_names(), sets, strict=True)}

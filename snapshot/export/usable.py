@@ -8,6 +8,7 @@ computed for each pair of category and host set, of which there are few, not for
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence, Set
 from enum import IntFlag
+from functools import lru_cache
 from typing import NamedTuple
 
 from snapshot.export.continents import built_in_continents
@@ -69,6 +70,7 @@ class Loss(NamedTuple):
     now: int
 
 
+@lru_cache(2)
 def usable(snapshot: Snapshot) -> Usable:
     """Return what clients can use of a snapshot, and how well."""
     places = _Places(snapshot)

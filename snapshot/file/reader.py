@@ -214,6 +214,10 @@ class Snapshot:
         # `_indexes` shares one int object an index, which takes a quarter of the memory.
         return tuple(compress(self._indexes, map(int, f"{bits:b}"[::-1])))
 
+    def host_set_size(self, index: int) -> int:
+        """Return the number of hosts of a host set."""
+        return self._guard("host_sets", lambda: self._host_sets[index]).bit_count()
+
     def file_details(self, directory: int) -> dict[str, tuple[FileDetail, ...]]:
         """Return the files of a directory that have details, each newest first."""
         return self._guard("file_details", lambda: self._file_details.get(directory))
