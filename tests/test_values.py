@@ -9,7 +9,7 @@ import pytest
 
 from snapshot.export.exporter import ExportResult, export
 from snapshot.export.job import Job
-from snapshot.export.source import _SOURCES
+from snapshot.export.source import _SMALL
 from snapshot.export.values import as_flag, as_number, as_text, as_time
 from snapshot.file.reader import Snapshot
 from tests.factories import make_database, world
@@ -90,7 +90,7 @@ def _flags() -> list[tuple[str, str]]:
     """Every boolean column of the tables that an export reads."""
     return [
         (source.table.name, column.name)
-        for source in _SOURCES
+        for source in _SMALL
         for column in source.table.columns
         if str(column.type) == "BOOLEAN"
     ]
@@ -119,7 +119,7 @@ def test_all_numbers_as_text(tmp_path: Path, make: Callable[[int], str]) -> None
     """In a copy whose columns have no types, numbers as text give the very same snapshot."""
     expected, _ = _exported(tmp_path)
     shape, commands = make(0).replace("0", "' || {column} || '", 1), []
-    for source in _SOURCES:
+    for source in _SMALL:
         table = source.table
         columns = ", ".join(
             f"'{shape.format(column=one.name)}' AS {one.name}"

@@ -7,7 +7,7 @@ and wrong. An operator who wants its snapshot nevertheless says so with `--force
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from snapshot.export.spread import spreads
+from snapshot.export.spread import measure, spreads
 from snapshot.export.usable import (
     Loss,
     Quality,
@@ -95,6 +95,12 @@ def check_publishable(
         raise RefusedSnapshot(
             f"the new snapshot lost {losses[0]}{more}; {_HINT} or a larger --max-loss"
         )
+
+
+def get_ready(old: Snapshot) -> None:
+    """Count what clients can use of the published snapshot, before there is a new one."""
+    usable(old)
+    measure(old)
 
 
 def _check_first(new: Usable) -> None:

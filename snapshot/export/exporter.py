@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from snapshot.export.asn_file import AsnFile
 from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.assemble import Inputs, Prepared, finish, prepare
 from snapshot.export.carried import read_carried
+from snapshot.export.checks import get_ready
 from snapshot.export.continents import built_in_continents, read_continents
 from snapshot.export.database import database_file, parse_url, read_only
 from snapshot.export.history import continue_history
@@ -31,6 +32,7 @@ from snapshot.export.publish import (
     publish,
 )
 from snapshot.export.source import Progress, Rows, reading
+from snapshot.file.errors import SnapshotError
 from snapshot.file.model import LeftOut, Report
 from snapshot.file.writer import check_output, encode, followed
 
@@ -154,6 +156,10 @@ def _read(
         known = known_names(opened, job.output, job.key) if job.resolve_dns else None
         inputs = Inputs(rows, read, continents, netblocks, known, origin.name)
         prepared = prepare(inputs, left_out, allow_wide=job.allow_wide)
+        old = opened.open(job.output, job.key)
+        if old is not None and job.max_loss is not None:
+            with suppress(SnapshotError):
+                get_ready(old)
         rows.up2date()
     watch.lap(f"reading the {origin.name}")
     return prepared

@@ -5,6 +5,7 @@ clients can read a list, so a URL with a user name or a password is refused too.
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from snapshot.file.text import clean_url
@@ -15,6 +16,8 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\]")
 _MOST_PORT = 0xFFFF
 
 
+# Of a watch, nearly all URLs are those of the export before.
+@lru_cache(1 << 13)
 def host_url(text: object) -> str:
     """Return the normalised URL; a ValueError says why no client could use it.
 

@@ -202,7 +202,7 @@ class Rows(NamedTuple):
 class _ReadTable(NamedTuple):
     field: str
     table: Table
-    row: Callable[..., object]
+    row: type[tuple[Any, ...]]
     fields: tuple[str, ...]
 
     @property
@@ -283,23 +283,44 @@ def _present_tables(connection: Connection) -> set[str]:
     return present
 
 
-def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[object]:
+def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[Any]:
     sql = statement(connection.engine.url.drivername, source.table, source.fields)
+    found = connection.exec_driver_sql(sql).all()
+    if _fit(found, source):
+        # What the function `_make` of a NamedTuple does.
+        return [*map(partial(tuple.__new__, source.row), found)]
+    return _read_singly(found, source, left_out)
+
+
+def _fit(rows: Sequence[Sequence[Any]], source: _ReadTable) -> bool:
+    """Whether all values have the types of their columns, as nearly always: columns are quick."""
+    for name, column in zip(source.fields, zip(*rows, strict=True), strict=False):
+        kind = source.row.__annotations__[name]
+        fit = {int} if name in source.keys else {*get_args(kind), kind, NoneType}
+        if not fit.issuperset(map(type, column)):
+            return False
+    return True
+
+
+def _read_singly(
+    found: Sequence[Sequence[Any]], source: _ReadTable, left_out: LeftOutRows
+) -> list[Any]:
+    """Convert the rows of a table, and report those that cannot be converted."""
     keys = [index for index, name in enumerate(source.fields) if name in source.keys]
     values = _Values(source)
     table = str(source.table.name)
     rows = []
-    for found in connection.exec_driver_sql(sql):
+    for one in found:
         try:
-            row = values.of(found)
+            row = values.of(one)
         except ValueError as error:
-            id = found[keys[0]]
+            id = one[keys[0]]
             left_out.add(table, id if type(id) is int else None, str(error))
             continue
         if all(type(row[index]) is int for index in keys):
             rows.append(source.row(*row))
         else:
-            left_out.add(table, None, f"an id that is no number: {found[0]!r:.40}")
+            left_out.add(table, None, f"an id that is no number: {one[0]!r:.40}")
     return rows
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from snapshot.export.usable import METADATA, is_web
+from snapshot.export.usable import METADATA, is_web, names_of
 from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
 
@@ -34,6 +34,12 @@ def spreads(old: Snapshot, new: Snapshot) -> Iterator[Spread]:
     yield _older(old, new)
     if len(old.hosts) >= _MANY_HOSTS:
         yield _mirrors(old, new)
+
+
+def measure(snapshot: Snapshot) -> None:
+    """Do the costly part of `spreads` for one of the two snapshots."""
+    _moments(snapshot)
+    _carriers(snapshot)
 
 
 def _moved(old: Snapshot, new: Snapshot) -> Spread:
@@ -81,7 +87,7 @@ def _older(old: Snapshot, new: Snapshot) -> Spread:
 @lru_cache(2)
 def _moments(snapshot: Snapshot) -> dict[str, int]:
     """The newest timestamp of each repository's repomd.xml, by the name of its directory."""
-    names, found = snapshot.directory_names(), {}
+    names, found = names_of(snapshot), {}
     for row in snapshot.repositories:
         name = names[row.directory]
         if not name.endswith("/repodata"):
@@ -106,4 +112,4 @@ def _mirrors(old: Snapshot, new: Snapshot) -> Spread:
 def _carriers(snapshot: Snapshot) -> dict[str, int]:
     sizes = {None: 0} | {at: snapshot.host_set_size(at) for at in range(snapshot.host_set_count)}
     sets = snapshot.host_sets_of_directories()
-    return {name: sizes[at] for name, at in zip(snapshot.directory_names(), sets, strict=True)}
+    return {name: sizes[at] for name, at in zip(names_of(snapshot), sets, strict=True)}

@@ -71,6 +71,12 @@ class Loss(NamedTuple):
 
 
 @lru_cache(2)
+def names_of(snapshot: Snapshot) -> list[str]:
+    """Return the names of all directories, decoded once."""
+    return snapshot.directory_names()
+
+
+@lru_cache(2)
 def usable(snapshot: Snapshot) -> Usable:
     """Return what clients can use of a snapshot, and how well."""
     places = _Places(snapshot)
@@ -140,7 +146,7 @@ class _Places:
             pair: self._of_hosts(pair[0], hosts) for pair, hosts in self._carried.items()
         }
         return Things(
-            self._snapshot.directory_names(),
+            names_of(self._snapshot),
             ["" if one is None else self._names[one] for one in self._categories],
             [
                 qualities.get(pair, 0)

@@ -74,6 +74,6 @@ def clean_url(text: object) -> str:
     url = trimmed(refuse_control(text, "URL")).rstrip("/")
     if not _URL.match(url):
         raise ValueError("URL without scheme or host")
-    if any(character.isspace() for character in url):
+    if url.split() != [url]:
         raise ValueError("URL with a blank in it")
     return url

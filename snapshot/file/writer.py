@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -129,18 +130,24 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+@lru_cache(1)
+def _packed_names(names: tuple[str, ...]) -> bytes:
+    """Return the section of names; a watch seldom has other ones than at its last export."""
+    return pack_names([name.encode() for name in names])
+
+
 def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
     # `cursor` and `since` change with each export, so the section is not content.
     history = [("history", sections.pack_history(data.history), False)] if data.history else []
     pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
-    names = [directory.name.encode() for directory in data.directories]
+    names = tuple(directory.name for directory in data.directories)
     return [
         ("asn_ranges", sections.pack_ranges(data.asn_ranges), True),
         ("categories", pack_value(data.categories), True),
         ("continents", pack_value(data.continents), True),
         ("country_ranges", sections.pack_ranges(data.country_ranges), True),
         ("directories", sections.pack_directories(data.directories), True),
-        ("directory_names", pack_names(names), True),
+        ("directory_names", _packed_names(names), True),
         ("file_details", sections.pack_file_details(data.file_details), True),
         ("host_sets", sections.pack_host_sets(data.host_sets, len(data.hosts)), True),
         ("hosts", pack_value(data.hosts), True),
