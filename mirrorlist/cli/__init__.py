@@ -16,22 +16,17 @@ from io import TextIOWrapper
 import click
 
 from mirrorlist import __version__
-from mirrorlist.cli.ask import ask
 from mirrorlist.cli.console import say
-from mirrorlist.cli.demo import demo
-from mirrorlist.cli.diff import diff
 from mirrorlist.cli.environment import warning_of_variables
-from mirrorlist.cli.export import export
 from mirrorlist.cli.failure import guarded
-from mirrorlist.cli.import_cache import import_cache
-from mirrorlist.cli.inspect import inspect
-from mirrorlist.cli.replay import replay
-from mirrorlist.cli.serve import serve
-from mirrorlist.cli.watch import watch
+from mirrorlist.cli.subcommands import Subcommands
 from mirrorlist.process.messages import fill_standard
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Subcommands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="mirrorlist")
 def cli() -> None:
     """Mirror lists and metalinks for dnf, yum and zypper, from a MirrorManager database.
@@ -52,10 +47,6 @@ def cli() -> None:
     Exit codes: 0 done, 2 a wrong option, 3 a snapshot or database that cannot
     be used, 1 anything else (a port in use, a file that cannot be written).
     """
-
-
-for command in (demo, export, watch, import_cache, serve, ask, inspect, diff, replay):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from mirrorlist.cli.console import fail, messages
+from mirrorlist.cli.subcommands import NAMES
 from mirrorlist.cli.unanswered import Unanswered
 from mirrorlist.errors import OperatorError, QueryError
 from snapshot.file.errors import BackendError
@@ -73,9 +74,7 @@ def _command(error: click.UsageError) -> str:
     """Return the command whose help tells more; click does not always say where it was."""
     if error.ctx:
         return error.ctx.command_path
-    from mirrorlist.cli import cli
-
-    return " ".join(["mirrorlist", *[word for word in sys.argv[1:2] if word in cli.commands]])
+    return " ".join(["mirrorlist", *[word for word in sys.argv[1:2] if word in NAMES]])
 
 
 def _file_hint(error: click.UsageError) -> str:
