@@ -1,6 +1,7 @@
 """Which directories each host category has, as SQLite's columns without types may say it."""
 
 import sqlite3
+from array import array
 from contextlib import closing
 from pathlib import Path
 
@@ -79,3 +80,12 @@ def test_equal_sets_are_one_object() -> None:
     assert shared.of_bytes(b"".join(one.to_bytes(8, "big") for one in (2, 3, 1))) is first
     assert Shared([first]).of([1, 2, 3]) is first
     assert (first.itemsize, shared.of([1 << 31]).itemsize) == (4, 8)
+
+
+def test_flags_of_directories() -> None:
+    """The flags are those of the directories asked for, also after others were asked for."""
+    ids = Shared().of([2, 5, 9])
+    for asked in ([1, 2, 3], [9, 5], [1, 2, 3], [], [2]):
+        key = array("q", asked).tobytes()
+        for _ in range(2):
+            assert ids.flags(key, asked) == bytes(one in (2, 5, 9) for one in asked)

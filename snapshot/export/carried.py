@@ -7,14 +7,33 @@ arrive as one value, not as a row each.
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from snapshot.export.values import TRUE, as_number
 
-Directories: TypeAlias = "array[int]"
-"""The ids of a host category's directories, sorted; equal sets are one object."""
+# Python 3.11 does not know `array[int]`.
+if TYPE_CHECKING:
+    _Array = array[int]
+else:
+    _Array = array
+
+
+class Directories(_Array):
+    """The ids of a host category's directories, sorted; equal sets are one object.
+
+    It remembers which of the directories of a category it has, because a watch asks for the same
+    at its next export.
+    """
+
+    _found: tuple[bytes, bytes] | None = None
+
+    def flags(self, asked: bytes, directories: Iterable[int]) -> bytes:
+        """Return the flags of directories, which `asked` has as eight bytes each."""
+        if self._found is None or self._found[0] != asked:
+            self._found = asked, bytes(map({*self}.__contains__, directories))
+        return self._found[1]
 
 
 class Carried(NamedTuple):
@@ -122,7 +141,7 @@ def _sorted(ids: Iterable[int]) -> Directories:
     ordered = sorted(ids)
     # Four bytes an id, as in the database's INTEGER; eight in a database that was widened.
     fits = not ordered or (ordered[0] >= -(1 << 31) and ordered[-1] < 1 << 31)
-    return array("i" if fits else "q", ordered)
+    return Directories("i" if fits else "q", ordered)
 
 
 def _read_sqlite(connection: Connection) -> Carried:

@@ -1,5 +1,6 @@
 """Finds the hosts that may be offered for each directory, as sets of bits."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -47,7 +48,8 @@ def _columns(
     The table has a row of flags for each set and a column for each directory. Whole subtrees have
     the same hosts, so a column is parsed once.
     """
-    table = b"".join(bytes(map({*ids}.__contains__, directories)) for ids, _ in sets)
+    asked = array("q", directories).tobytes()
+    table = b"".join(ids.flags(asked, directories) for ids, _ in sets)
     bits = [hosts for _, hosts in sets]
     parsed: dict[bytes, int] = {}
     found = []
