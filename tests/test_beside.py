@@ -32,6 +32,21 @@ def test_the_result() -> None:
         assert (result(), result()) == (0, 0)
 
 
+def test_the_system_refuses_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work for which there is no thread is done once, when its result is asked for."""
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    done: list[int] = []
+    with beside(lambda: done.append(1), lambda: None) as wait:
+        assert done == []
+        wait()
+        wait()
+    assert done == [1]
+
+
 def test_an_error_of_the_work() -> None:
     """An error of the work is raised where the result is asked for, and nothing is stopped."""
     nothing: dict[str, str] = {}

@@ -16,7 +16,7 @@ def beside(work: Callable[[], T], stop: Callable[[], None]) -> Iterator[Callable
     That function raises what the work raised. If the block raises before the work has ended, `stop`
     is called, which must make the work end soon. The work has always ended when the block is over.
     """
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="largest table") as pool:
         try:
             future = pool.submit(work)
         except RuntimeError:
