@@ -121,10 +121,17 @@ class Connection:
         """Who gets what comes now."""
         return self.wire.protocol
 
-    def turn(self, times: int = 6) -> None:
-        """Let the loop do what is due."""
-        for _ in range(times):
-            self.loop.run_until_complete(asyncio.sleep(0))
+    def turn(self, times: int = 18) -> None:
+        """Let the loop do what is due and what comes of it, in this many rounds at most."""
+        self.loop.run_until_complete(self._rounds(times))
+
+    async def _rounds(self, most: int) -> None:
+        ready = self.loop._ready  # type: ignore[attr-defined]
+        for _ in range(most):
+            # What is due now, timers too, has its place behind this coroutine.
+            if not ready:
+                return
+            await asyncio.sleep(0)
 
     def send(self, data: bytes) -> None:
         """Send, unless it has ended or reads nothing."""
