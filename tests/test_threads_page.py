@@ -1,9 +1,8 @@
 """Every thread and process of the code has its row in docs/operations.md."""
 
 import ast
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.live import ROOT
 
@@ -20,6 +19,7 @@ _UNNAMED = {
 _MAKER = "mirrorlist/process/threads.py"
 
 
+@cache
 def starts() -> list[tuple[str, str | None]]:
     """Each place that begins a thread or a pool of them, and the name that it gives."""
     found = []
@@ -60,12 +60,13 @@ def test_all_are_found() -> None:
     assert {"lifeline", "refresher", "request log", "admin", "watch", "hours"} <= found
 
 
-@pytest.mark.parametrize(("module", "name"), starts(), ids=str)
-def test_has_a_row(module: str, name: str | None) -> None:
+def test_each_has_a_row() -> None:
     """What ends a thread, who notices and where it shows stands under its name."""
-    known = name or _UNNAMED.get(module)
-    assert known, f"{module}: a thread without a name"
-    assert known in rows(), f"{module}: no row for the thread {known!r}"
+    table = rows()
+    for module, name in starts():
+        known = name or _UNNAMED.get(module)
+        assert known, f"{module}: a thread without a name"
+        assert known in table, f"{module}: no row for the thread {known!r}"
 
 
 def test_only_one_place_makes_threads() -> None:
