@@ -1,5 +1,6 @@
 """The container: what is refused and by which name, what is read all the same, what counts."""
 
+import os
 import random
 import struct
 from pathlib import Path
@@ -105,23 +106,24 @@ def test_cut_short(tmp_path: Path, length: int) -> None:
 
 def test_every_shorter_file_is_refused(tmp_path: Path) -> None:
     """There is no length at which the beginning of a file passes for the whole."""
-    path = tmp_path / "mm.snap"
-    for length in range(1, len(CONTENT)):
-        path.write_bytes(CONTENT[:length])
+    path = write(tmp_path, CONTENT)
+    for length in range(len(CONTENT) - 1, 0, -1):
+        os.truncate(path, length)
         with pytest.raises(errors.TruncatedSnapshot):
             open_container(path)
 
 
 def test_every_flipped_byte_is_refused(tmp_path: Path) -> None:
     """Whichever byte of the file changes, in one bit or in all, the file is refused."""
-    path = tmp_path / "mm.snap"
-    for place in range(len(CONTENT)):
-        for flip in (1 << place % 8, 0xFF):
-            path.write_bytes(
-                CONTENT[:place] + bytes([CONTENT[place] ^ flip]) + CONTENT[place + 1 :]
-            )
-            with pytest.raises(errors.SnapshotError):
-                open_container(path)
+    path = write(tmp_path, CONTENT)
+    with path.open("r+b", buffering=0) as file:
+        for place, byte in enumerate(CONTENT):
+            for flip in (1 << place % 8, 0xFF):
+                os.pwrite(file.fileno(), bytes([byte ^ flip]), place)
+                with pytest.raises(errors.SnapshotError):
+                    open_container(path)
+            os.pwrite(file.fileno(), bytes([byte]), place)
+    open_container(path)
 
 
 @pytest.mark.parametrize(

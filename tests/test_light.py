@@ -16,6 +16,7 @@ from mirrorlist.web.light import First, LightConnection
 from mirrorlist.web.limits import ANSWER_SECONDS, HEAD_SECONDS
 from mirrorlist.web.states import UNKNOWN_CLIENT, State
 from mirrorlist.web.sweep import SWEEP_SECONDS
+from snapshot.file.reader import Snapshot
 from tests.connection import HOST, KEEP_ALIVE, Connection, Wire, app, light
 from tests.factories import export_tables, world
 from tests.in_process import FlushedLog, make_service
@@ -34,10 +35,16 @@ def counts() -> Counts:
     return Counts(1)
 
 
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The small world."""
+    return export_tables(tmp_path_factory.mktemp("light"), world())[0]
+
+
 @pytest.fixture
-def service(tmp_path: Path, counts: Counts) -> Service:
+def service(snapshot: Snapshot, tmp_path: Path, counts: Counts) -> Service:
     """A service of the small world that counts and logs."""
-    service = make_service(export_tables(tmp_path, world())[0])
+    service = make_service(snapshot)
     service.slot = counts.claim()
     service.log = FlushedLog(str(tmp_path / "requests.log"))
     return service
