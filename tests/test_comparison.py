@@ -22,9 +22,9 @@ from tests.comparison import data, golden, network
 from tests.comparison.piles import Pile
 from tests.comparison.requests import requests
 from tests.comparison.rules import NOT_COMPARED, RULES
-from tests.comparison.sources import Asked, InProcess
+from tests.comparison.sources import Asked, InProcess, MemoryLog
 from tests.comparison.table import table, unexplained
-from tests.in_process import NOW, FlushedLog, LoadedStore
+from tests.in_process import NOW, LoadedStore
 
 ROOT = Path(__file__).parent.parent
 APPS = 61
@@ -57,9 +57,9 @@ def of_cache(tmp_path_factory: pytest.TempPathFactory) -> Asked:
 
 
 def _asked(folder: Path, snapshot: Snapshot, geoip: Path) -> Asked:
-    store, geo, log = LoadedStore(snapshot), MmdbGeo(geoip), FlushedLog(str(folder / "log"))
+    store, geo, log = LoadedStore(snapshot), MmdbGeo(geoip), MemoryLog(folder / "log")
     apps = [App(_Drawn(seed, store, geo, Trust(), lambda: NOW, log=log)) for seed in range(APPS)]
-    return Asked(InProcess(apps, folder / "log"))
+    return Asked(InProcess(apps, log))
 
 
 class _Drawn(Service):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from mirrorlist.lists.answer import LogEntry
+from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.replay.meaning import Meaning, SeenAnswer
 from mirrorlist.replay.request import Request
 from mirrorlist.web.app import App
@@ -95,13 +97,32 @@ class OverHttp:
         )
 
 
+class MemoryLog(AccessLog):
+    """A request log whose lines wait for the one who asks, and never come into the file."""
+
+    def __init__(self, path: Path) -> None:
+        """Take a path where a file may be."""
+        super().__init__(str(path))
+        self._lines_since: list[str] = []
+
+    def write(self, entry: LogEntry, now: float) -> None:
+        """Keep an entry's line."""
+        self._lines_since.append(self._make_line(entry, now))
+
+    def news(self) -> str:
+        """Return what was written since the last look, without the dates."""
+        news = _DATE.sub("", "".join(self._lines_since))
+        self._lines_since.clear()
+        return news
+
+
 class InProcess:
     """Apps that draw from a sequence of their own each, asked in turn."""
 
-    def __init__(self, apps: Sequence[App], log: Path) -> None:
+    def __init__(self, apps: Sequence[App], log: MemoryLog) -> None:
         """Take the apps and the request log that all of them write."""
         self._apps = apps
-        self._log = RequestLog(log)
+        self._log = log
         self._asked: dict[Request, int] = defaultdict(int)
 
     def ask(self, request: Request) -> SeenAnswer:
