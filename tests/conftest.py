@@ -8,13 +8,15 @@ from typing import TypeVar
 import pytest
 
 from tests.clients.matrix import Matrix
+from tests.examples import use_fewer
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the cells of the client matrix, here and in each worker process."""
+    """Collect the cells of the client matrix, and choose how many random examples there are."""
     config.pluginmanager.register(Matrix(config))
+    use_fewer()
     gc.disable()
 
 

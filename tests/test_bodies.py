@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.lists import bodies as module
@@ -10,6 +10,7 @@ from mirrorlist.lists.bodies import Bodies, KeptChoice
 from mirrorlist.lists.choice import Choice, Region, order_of
 from mirrorlist.lists.listing import Filling
 from mirrorlist.lists.orders import Orders
+from tests.examples import examples
 
 
 class Lists:
@@ -146,7 +147,7 @@ def test_weights_that_grow_too_heavy_are_lowered() -> None:
     assert abs(after[2] / after[1] - before[2] / before[1]) < 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     asked=st.lists(
         st.tuples(st.integers(0, 7), st.sampled_from(["/a/", "/b/"]), st.integers(1, 5000)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from snapshot.export.history import continue_history
 from snapshot.file.model import Category, Directory
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
+from tests.examples import examples
 from tests.snapshots import small_data
 
 NAMES = ("top", "top/a", "top/a/x", "top/b", "top/b/y", "top/c")
@@ -234,7 +235,7 @@ OPERATIONS: dict[str, Callable[[World, str], object]] = {
 steps = st.tuples(st.sampled_from(sorted(OPERATIONS)), st.sampled_from(NAMES), st.integers(0, 2))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(steps, min_size=5, max_size=40))
 def test_nothing_is_lost(history: list[tuple[str, str, int]]) -> None:
     """After whatever happened, one more scan, export and poll gives each mirror the whole tree."""

@@ -1,7 +1,7 @@
 """The metalink document: its form, escaping, preferences, and errors as comments."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from mirrorlist.request.client import Trust
 from mirrorlist.request.query import Query, echo
 from snapshot.file.model import FileDetail
 from tests.contract_world import GERMAN, NOBODY
+from tests.examples import examples
 from tests.in_process import answered
 from tests.metalink_document import Version, assert_preferences_fall, read_metalink
 from tests.small_worlds import DIRECTORY, Mirror, catalog_of, small_data
@@ -130,7 +131,7 @@ DIGESTS = st.just(b"") | st.binary(min_size=16, max_size=16)
 FILES = XML_TEXT.filter(lambda text: "/" not in text and 0 < len(text.encode()) <= MOST_NAME_BYTES)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(FILES, XML_TEXT, XML_TEXT, st.integers(0, 1 << 62), DIGESTS)
 def test_any_text_is_well_formed(
     file: str, country: str, path: str, number: int, digest: bytes

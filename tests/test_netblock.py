@@ -5,10 +5,11 @@ from functools import reduce
 from ipaddress import ip_address, ip_network
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.export.netblock import Netblock, flatten, make_ranges, parse_netblock
+from tests.examples import examples
 
 WIDTHS = {4: 32, 6: 128}
 Path = tuple[int, ...]
@@ -99,7 +100,7 @@ def _windows(draw: st.DrawFn) -> dict[Netblock, int]:
     return named
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(_windows())
 def test_flattened_like_brute_force(named: dict[Netblock, int]) -> None:
     """At each edge of each netblock, flattened ranges say what a walk over all of them says."""
@@ -112,7 +113,7 @@ def test_flattened_like_brute_force(named: dict[Netblock, int]) -> None:
             assert _find(ranges, address) == _oracle(named, address)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(_windows())
 def test_flattened_is_least(named: dict[Netblock, int]) -> None:
     """Ranges rise, and no two neighbours have the same value, nothing included."""

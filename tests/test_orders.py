@@ -7,7 +7,7 @@ from itertools import groupby
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.catalog.catalog import Catalog
@@ -19,6 +19,7 @@ from mirrorlist.lists.orders import Orders, _content
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Tier, geo_offer, offer
 from snapshot.file.model import Host
+from tests.examples import examples
 from tests.small_worlds import Mirror, small_catalog, small_situation
 
 
@@ -101,7 +102,7 @@ def test_a_draw_of_a_region_is_given_this_many_times() -> None:
     assert [len(list(same)) for _, same in groupby(draws, key=id)] == [3, 3, 3]
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=4),
     seed=st.integers(0, 99),
@@ -165,7 +166,7 @@ def test_preferences_end_at_one() -> None:
     assert found == [*range(100, 0, -1), 1, 1, 1]
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(
     order=st.permutations(range(8)),
     near=st.lists(st.integers(0, 11), unique=True, max_size=5),

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery
 from mirrorlist.rsync import pathglob
 from mirrorlist.rsync.charset import parse_set
 from mirrorlist.rsync.pathglob import PathGlobs
+from tests.examples import examples
 
 NAMES = ["", "releases", "releases/44", "releases/44/os", "releases/44/os/x86_64", "updates/44"]
 BELOW_44 = NAMES[2:5]
@@ -65,7 +66,7 @@ globs = st.lists(
 ).map("/".join)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(globs, max_size=4), st.lists(paths, max_size=6))
 def test_as_the_definition_says(asked: list[str], names: list[str]) -> None:
     """Several globs read at once, over names in any order, match what each matches by itself."""
@@ -76,7 +77,7 @@ def test_as_the_definition_says(asked: list[str], names: list[str]) -> None:
     assert [together.matches(name) for name in names] == expected
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.text("ab-]![^\\&~|*?", max_size=8), st.text("ab-]![^\\&~|", min_size=1, max_size=4))
 def test_a_component_is_one_of_fnmatch(glob: str, name: str) -> None:
     """Within a component the rules are those of fnmatch, sets and all their oddities included."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.limits import MOST_WAITING
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from tests.connection import Connection, light
+from tests.examples import examples
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 
@@ -117,7 +118,7 @@ def test_lists_take_turns_with_other_connections(kind: MakeProtocol) -> None:
     connection.close()
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.integers(0, 2**32), st.lists(st.sampled_from("lapc"), min_size=1, max_size=120))
 def test_whatever_the_pieces(seed: int, asked: list[str]) -> None:
     """However bytes are split, the same requests are answered in the same order."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.lists.place import locate
@@ -19,6 +19,7 @@ from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from mirrorlist.workers.refresh import Refresher, look_at_files
 from snapshot.file.writer import encode
+from tests.examples import examples
 from tests.in_process import NOW, TableGeo
 from tests.mmdb import write_countries
 from tests.published import put, world
@@ -291,7 +292,7 @@ mirrors = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(worlds=st.lists(mirrors, min_size=2, max_size=5))
 def test_answers_are_those_of_the_new_one(
     tmp_path_factory: pytest.TempPathFactory, worlds: list[list[Mirror]]
@@ -310,7 +311,7 @@ def test_answers_are_those_of_the_new_one(
     assert worker.swaps == len(worlds)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(worlds=st.lists(mirrors, min_size=2, max_size=5))
 def test_kept_orders_are_of_the_new_one(
     tmp_path_factory: pytest.TempPathFactory, worlds: list[list[Mirror]]

@@ -3,13 +3,14 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, MAX_PATH_BYTES
 from mirrorlist.rsync.query import FilterQuery, asked_form, parse_filter_query
 from snapshot.file.model import Category
+from tests.examples import examples
 
 CATEGORIES = [
     Category(id, name, "pub", ()) for id, name in enumerate(["Linux", "Linux EPEL", "C++", "Ä"])
@@ -132,7 +133,7 @@ def test_asked_form() -> None:
     assert asked_form(b"since=x&form=filest") == "classic"
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.binary(max_size=60) | st.text("categories=Linux&since0%").map(str.encode))
 def test_whatever_is_sent(raw: bytes) -> None:
     """Any bytes give a query or a mistake, nothing else."""

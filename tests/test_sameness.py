@@ -5,13 +5,14 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.service import Service
 from mirrorlist.web.app import App
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from tests.connection import Connection, Wire, app, light
+from tests.examples import examples
 from tests.factories import export_tables, world
 from tests.in_process import make_service
 
@@ -126,7 +127,7 @@ def _chunks(data: bytes, sizes: list[int]) -> Iterator[bytes]:
         at = end
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8),
     odd=st.lists(st.tuples(st.floats(0, 1), st.sampled_from(ODD)), max_size=2),

@@ -4,16 +4,17 @@ import struct
 from contextlib import nullcontext
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.file import sections
 from snapshot.file.model import Directory, FileDetail, History, Ranges
 from snapshot.file.nametable import MAX_NAME_BYTES, Names, pack_names
+from tests.examples import examples
 
 # What a view may raise; the reader turns these into MalformedSnapshot.
 MALFORMED = (ValueError, TypeError, IndexError, struct.error)
-quick = settings(max_examples=100, deadline=None)
+quick = examples(100)
 
 U32, I64 = (1 << 32) - 1, (1 << 63) - 1
 names = st.lists(
@@ -151,7 +152,7 @@ details = st.lists(
 files = st.dictionaries(st.text(max_size=5), details, max_size=2)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.dictionaries(st.integers(0, U32), files, max_size=4))
 def test_file_details_round_trip(expected: dict[int, dict[str, tuple[FileDetail, ...]]]) -> None:
     """File details come back for each directory that has some; the others have none."""

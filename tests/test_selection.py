@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -18,6 +18,7 @@ from mirrorlist.lists.explain import explain
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Situation, Tier, offer
 from mirrorlist.request.query import parse_query
+from tests.examples import examples
 from tests.in_process import NOW
 from tests.situations import ASNS, listable, situations, usable
 from tests.small_worlds import (
@@ -108,7 +109,7 @@ def sent(situation: Situation, seed: int) -> list[Sent]:
     return [Sent(host.id - 1, host.tier, host.urls) for host in told.hosts]
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(situations(), st.integers())
 def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """In any world the hosts are those of the table, each in its first tier, tier after tier."""
@@ -127,7 +128,7 @@ def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], see
     assert place == len(chosen), "hosts beyond the last tier"
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(situations(), st.integers())
 def test_invariants(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """No host twice, tiers in order, URLs of the host itself, private ones in near tiers only."""
@@ -148,7 +149,7 @@ def test_invariants(world: tuple[list[Mirror], Situation], seed: int) -> None:
         assert mirrors[one.host].offerable
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(situations(), st.integers())
 def test_what_the_heading_says(world: tuple[list[Mirror], Situation], seed: int) -> None:
     """What is said to have been used was used: the ASN, the countries, the global tier."""

@@ -4,7 +4,7 @@ import re
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from mirrorlist.lists.answer import Answer, answer_plan, answer_stored
 from mirrorlist.lists.explain import explain
@@ -12,6 +12,7 @@ from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.plan import Plan, make_plan
 from mirrorlist.lists.selection import Situation, Tier
 from snapshot.file.reasons import Reason
+from tests.examples import examples
 from tests.in_process import NOW
 from tests.situations import listable, situations, usable
 from tests.small_worlds import Mirror, small_catalog, small_situation
@@ -47,7 +48,7 @@ def _could_be_shown(mirrors: list[Mirror], situation: Situation, country: str) -
     }
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(situations())
 def test_nobody_is_sent_away(world: tuple[list[Mirror], Situation]) -> None:
     """If any public host could be shown there is a list or a redirect; else a reason with 404."""
@@ -69,7 +70,7 @@ def test_nobody_is_sent_away(world: tuple[list[Mirror], Situation]) -> None:
     assert stored.status in ((200, 302) if _hosts(stored) else (404,))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(situations())
 def test_reasons_count_what_is_shown(world: tuple[list[Mirror], Situation]) -> None:
     """The hosts explained are those answered, and what is said of enough and found is true."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.errors import GeoipError, OptionError
@@ -22,6 +22,7 @@ from snapshot.file.reader import Snapshot
 from snapshot.file.seal import read_key
 from snapshot.file.wholefile import lines_of, open_regular, read_regular
 from tests.command import assert_refused, run
+from tests.examples import examples
 from tests.factories import make_database, world
 
 
@@ -201,7 +202,7 @@ def test_any_bytes(
     """Whatever bytes a file has, it is read or refused in one line that names it."""
     path = tmp_path_factory.mktemp("bytes") / "x"
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(st.binary(max_size=300) | st.sampled_from(NASTY))
     def attempt(content: bytes) -> None:
         path.write_bytes(content)
