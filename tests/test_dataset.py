@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from loadtest.common.sizes import sizes
-from loadtest.dataset.data_files import ASN_FILE, ASN_LINES, GEOIP_FILE, LOG_FILE, check_room
+from loadtest.dataset.data_files import (
+    ASN_FILE,
+    ASN_LINES,
+    CONTINENT_FILE,
+    GEOIP_FILE,
+    LOG_FILE,
+    check_room,
+    log_lines,
+    write_geoip,
+)
 from loadtest.dataset.dataset import Dataset
 from loadtest.dataset.tree import all_subtrees
 from loadtest.dataset.workload import ClientRequest
@@ -37,10 +46,18 @@ def dataset(scale: float, seed: int = 1) -> Dataset:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All data files."""
+    """All data files; the longest takes a second."""
     folder = tmp_path_factory.mktemp("data")
     dataset(SMALL).write_files(folder, LINES, QUIET)
     return folder
+
+
+@pytest.fixture(scope="module")
+def geoip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The GeoIP file alone."""
+    path = tmp_path_factory.mktemp("geoip") / GEOIP_FILE
+    write_geoip(path, dataset(SMALL).internet)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +179,9 @@ def test_asn_file_is_as_long_as_the_real_one(folder: Path) -> None:
     assert left_out.sorted() == ()
 
 
-def test_geoip_file_knows_the_clients(folder: Path, requests: list[ClientRequest]) -> None:
+def test_geoip_file_knows_the_clients(geoip: Path, requests: list[ClientRequest]) -> None:
     """GeoIP knows each client's country, unless it is in the block that nobody has."""
-    geo = MmdbGeo(folder / GEOIP_FILE)
+    geo = MmdbGeo(geoip)
     assert "GeoLite2-Country" in geo.name
     for request in requests:
         address = parse_address(request.address)
@@ -173,15 +190,26 @@ def test_geoip_file_knows_the_clients(folder: Path, requests: list[ClientRequest
         assert geo.country(address) == (None if nowhere else request.country)
 
 
-def test_log_is_in_mirrormanagers_format(folder: Path, requests: list[ClientRequest]) -> None:
+def test_log_is_in_mirrormanagers_format(requests: list[ClientRequest]) -> None:
     """The log has one line for each request, as MirrorManager's statistics read it."""
-    lines = (folder / LOG_FILE).read_text().splitlines()
+    lines = list(islice(log_lines(1, dataset(SMALL).workload), LINES))
     form = "IP: {0.address}; DATE: 2026-11-01; COUNTRY: {0.country}; REPO: {0.repo}; ARCH: {0.arch}"
     assert lines == [form.format(request) for request in requests]
     assert re.fullmatch(
         r"IP: [0-9a-f.:]+; DATE: \d{4}-\d\d-\d\d; COUNTRY: ([A-Z]{2}|N/A); REPO: \S+; ARCH: \w+",
         lines[0],
     )
+
+
+@pytest.mark.system
+def test_all_files_are_written(folder: Path, geoip: Path) -> None:
+    """Beside the ASN file are the GeoIP file, the continents, and a log of this many requests."""
+    assert {path.name for path in folder.iterdir()} == {
+        *(ASN_FILE, GEOIP_FILE, CONTINENT_FILE, LOG_FILE)
+    }
+    lines = list(islice(log_lines(1, dataset(SMALL).workload), LINES))
+    assert (folder / LOG_FILE).read_text().splitlines() == lines
+    assert (folder / GEOIP_FILE).stat().st_size == geoip.stat().st_size
 
 
 def test_files_that_are_there_stay(tmp_path: Path) -> None:

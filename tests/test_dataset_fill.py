@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import create_engine, insert
 
 from loadtest.dataset.__main__ import main
 from loadtest.dataset.coverage import DirRow
 from loadtest.dataset.dataset import Dataset, fill
 from snapshot.demo.tables import create_tables
-from snapshot.export import schema
 from snapshot.file.errors import BackendError, DatabaseError
 from tests.dataset_rows import QUIET, SMALL, all_rows, fill_small, opened
+from tests.factories import make_database
 from tests.postgresql import PASSWORD, Server, engine, run_server
 
 
@@ -41,21 +40,13 @@ def _definitions(path: Path) -> list[tuple[str, str]]:
 
 def _one_site(path: Path) -> str:
     """A SQLite database of MirrorManager's with a single row."""
-    url = f"sqlite:///{path}"
-    database = create_engine(url)
-    create_tables(database)
-    with database.begin() as connection:
-        connection.execute(insert(schema.site), {"name": "Mine", "created_by": "me"})
-    database.dispose()
-    return url
+    return make_database(path, {"site": [{"name": "Mine", "created_by": "me"}]})
 
 
 def test_sqlite_has_all_definitions(tmp_path: Path) -> None:
     """A filled SQLite database has each table and index that an empty one has."""
     fill_small(f"sqlite:///{tmp_path / 'filled'}")
-    database = create_engine(f"sqlite:///{tmp_path / 'empty'}")
-    create_tables(database)
-    database.dispose()
+    make_database(tmp_path / "empty", {})
     assert _definitions(tmp_path / "filled") == _definitions(tmp_path / "empty")
 
 
