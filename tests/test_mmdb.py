@@ -118,18 +118,19 @@ def test_what_is_damaged(
     assert str(error.value).startswith(f"{path}: {DAMAGED}")
 
 
-def _large(path: Path) -> bytes:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file with a large tree."""
     networks = {f"80.{n}.{m}.0/24": {"n": n} for n in range(0, 40, 2) for m in range(0, 60, 3)}
-    return write_mmdb(path, networks, "x").read_bytes()
+    return write_mmdb(tmp_path_factory.mktemp("large") / "x.mmdb", networks, "x").read_bytes()
 
 
-def test_a_sample_of_a_large_tree(tmp_path: Path) -> None:
+def test_a_sample_of_a_large_tree(large: bytes) -> None:
     """Of a large tree a number of ends that has a limit is looked at, left and right ones."""
-    data = _large(tmp_path / "x.mmdb")
-    whole, sample = Mmdb(data), Mmdb(data, 200)
+    whole, sample = Mmdb(large), Mmdb(large, 200)
     assert len(sample.records) < len(whole.records)
     assert {*sample.records} < {*whole.records}
-    assert Mmdb(data, 1 << 20).records == whole.records
+    assert Mmdb(large, 1 << 20).records == whole.records
 
 
 @pytest.mark.parametrize(
@@ -141,10 +142,10 @@ def test_a_sample_of_a_large_tree(tmp_path: Path) -> None:
     ],
 )
 def test_a_sample_finds_damage(
-    tmp_path: Path, fill: Callable[[bytes, int], bytes], says: str
+    large: bytes, fill: Callable[[bytes, int], bytes], says: str
 ) -> None:
     """A damaged part of a large tree is found by a sample, a number that is too large by itself."""
-    data = bytearray(_large(tmp_path / "x.mmdb"))
+    data = bytearray(large)
     new = fill(bytes(data), 1800)
     data[1800 : 1800 + len(new)] = new
     with pytest.raises(DamagedMmdb, match=says):
