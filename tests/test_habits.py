@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -41,6 +42,12 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def _parsed(source: str) -> ast.Module:
+    """A module, parsed once for all habits: nobody may change it."""
+    return ast.parse(source)
+
+
 def _public(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Named]]:
     """The public functions and classes of a module or class, with their dotted names."""
     for node in body:
@@ -64,7 +71,7 @@ def _imported(nodes: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:
 def _too_long(source: str) -> list[str]:
     """What is longer than a file or a function may be."""
     found = [f"file: {lines} lines" for lines in [len(source.splitlines())] if lines > FILE_LINES]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, Function) and node.end_lineno is not None:
             lines = node.end_lineno - node.lineno + 1
             found += [f"{node.name}: {lines} lines"] * (lines > FUNCTION_LINES)
@@ -73,13 +80,15 @@ def _too_long(source: str) -> list[str]:
 
 def _undocumented(source: str) -> list[str]:
     """The public names of a module, itself included, that have no sentence as a docstring."""
-    module = ast.parse(source)
+    module = _parsed(source)
     documented = [("module", module), *_public(module.body)]
     return [name for name, node in documented if "." not in (ast.get_docstring(node) or "")]
 
 
 def _backend_imports(source: str, *, in_commands: bool) -> set[str]:
     """The backend's modules that a server module imports, beyond the room of the file."""
+    if "snapshot" not in source:
+        return set()
     module = _at_run_time(source)
     imported = _imported(module.body if in_commands else ast.walk(module))
     found = {name for name in imported if name.split(".")[0] == "snapshot"}
@@ -94,7 +103,7 @@ class _Loaded(ast.NodeTransformer):
 
 
 def _at_run_time(source: str) -> ast.Module:
-    return ast.fix_missing_locations(cast("ast.Module", _Loaded().visit(ast.parse(source))))
+    return cast("ast.Module", _Loaded().visit(ast.parse(source)))
 
 
 def _test_imports(source: str) -> list[str]:
@@ -105,8 +114,9 @@ def _test_imports(source: str) -> list[str]:
 
 def _made_classes(source: str) -> list[str]:
     """The calls of `type` that make a class while the program runs."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    made = [one for one in calls if ast.unparse(one.func) == "type" and len(one.args) > 1]
+    calls = [node for node in ast.walk(_parsed(source)) if isinstance(node, ast.Call)]
+    called = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == "type"]
+    made = [one for one in called if len(one.args) > 1]
     return [f"line {one.lineno}: a class made at run time" for one in made]
 
 
@@ -248,7 +258,7 @@ def test_each_dependency_is_used() -> None:
     """The product's dependencies are the packages that it imports, and no others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[\[<>=]", one)[0].lower() for one in project["dependencies"]}
-    sources = [ast.parse(path.read_text()) for path in _files("mirrorlist", "snapshot")]
+    sources = [_parsed(path.read_text()) for path in _files("mirrorlist", "snapshot")]
     imported = {name.split(".")[0] for one in sources for name in _imported(ast.walk(one))}
     others = {name.replace("_", "-").lower() for name in imported | LOADED_BY_NAME}
     others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}

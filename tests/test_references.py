@@ -59,6 +59,8 @@ def wrong_names(text: str, folder: Path, root: Path) -> Iterator[str]:
 
     A page is looked for beside the file that names it, in the root, and in docs/.
     """
+    if ".md" not in text:
+        return
     for name, anchor in _PAGE.findall(_NO_NAME.sub("", text)):
         places = [place / name for place in (folder, root, root / "docs")]
         why = _leads_nowhere(next((page for page in places if page.is_file()), None), anchor)
