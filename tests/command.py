@@ -22,6 +22,11 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     return (_started if is_for_python else _forked)(command, {**PLAIN, **environment})
 
 
+def run_program(text: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program that uses our modules, forked from a process that has them all."""
+    return _forked(["-c", text], PLAIN)
+
+
 def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     """Run a subcommand in this process; return its exit code."""
     monkeypatch.setattr("sys.argv", ["mirrorlist", *map(str, words)])

@@ -2,7 +2,7 @@
 
 A template imports all of the code once and forks a process for each start, with that start's
 arguments, environment, folder and output; from there on the process is as any other, to its exit
-code.
+code. With `-c` and a Python program as its words, a process runs that program.
 """
 
 import atexit
@@ -234,7 +234,11 @@ if __name__ == "__main__":
     gc.freeze()
     _Children(socket.socket(fileno=int(sys.argv[1]))).fork_each()
     try:
-        main()
+        if sys.argv[0] == "-c":
+            exec(sys.argv[1], {"__name__": "__main__"})
+        else:
+            main()
+        _end(0)
     except SystemExit as ended:
         if isinstance(ended.code, int):
             _end(ended.code)

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.command import run_program
+
 # Raises the signal while an object is being cleared away, then waits for ever.
 DROPPED = """
 import signal, threading, weakref
@@ -30,10 +32,8 @@ finally:
 )
 def test_a_signal(program: str) -> None:
     """The exit code is the one that was asked for, what was begun is undone, nothing is said."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
-    assert done.returncode == 7
-    assert done.stdout == b"undone\n"
-    assert done.stderr == b""
+    done = run_program(program)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "undone\n", "")
 
 
 INTERRUPTED = """
@@ -71,8 +71,8 @@ def test_other_dropped_exceptions_are_still_told() -> None:
     program = DROPPED.replace("signal.raise_signal(signal.SIGTERM)", "1 / 0").replace(
         "threading.Event().wait()", "signal.raise_signal(15)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
-    assert b"ZeroDivisionError" in done.stderr
+    done = run_program(program)
+    assert "ZeroDivisionError" in done.stderr
     assert done.returncode == 7
 
 

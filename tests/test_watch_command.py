@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from mirrorlist.errors import OptionError
 from mirrorlist.status.watch_hook import parse_hook
 from mirrorlist.status.watch_state import ask_watch
 from tests.clients.server import find_free_port
-from tests.command import COMMAND, SECONDS, assert_refused, run
+from tests.command import PLAIN, SECONDS, assert_refused, run
 from tests.factories import make_database, world
+from tests.forked import template
 from tests.live import exchange, request, wait_until
 
 HOOK = "/changed"
@@ -30,12 +30,9 @@ class Running:
         self.options = ["--database", make_database(folder / "mm.sqlite", world())]
         self.options += ["--output", str(self.output)]
         with self._printed.open("wb") as printed:
-            self.process = subprocess.Popen(
-                [*COMMAND, "watch", *self.options, "--admin", address],
-                env={"PATH": "/usr/bin:/bin", "MIRRORLIST_HOOK": f"http://{address}{HOOK}"},
-                stdout=printed,
-                stderr=printed,
-            )
+            command = ["mirrorlist", "watch", *self.options, "--admin", address]
+            environment = {"PATH": "/usr/bin:/bin", "MIRRORLIST_HOOK": f"http://{address}{HOOK}"}
+            self.process = template().start(command, environment, folder, (printed, printed))
         self.wait_for("start: published")
 
     def wait_for(self, text: str) -> None:
@@ -59,7 +56,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """A running watch."""
     running = Running(tmp_path)
     yield running
-    running.process.kill()
+    running.process.send_signal(signal.SIGKILL)
     running.process.wait()
 
 
@@ -127,18 +124,19 @@ def test_a_wrong_address_of_the_admin_listener(tmp_path: Path) -> None:
 
 def test_a_mistyped_database(tmp_path: Path) -> None:
     """It is told once, and that nothing is published, as nothing was."""
-    usual = ["watch", "--database", f"sqlite:///{tmp_path}/nofile"]
-    usual += ["--output", str(tmp_path / "mm.snap")]
-    with subprocess.Popen(
-        [*COMMAND, *usual, "--admin", "none"],
-        env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.PIPE, text=True,
-    ) as watch:  # fmt: skip
-        assert watch.stderr is not None
-        lines = [watch.stderr.readline() for _ in range(2)]
+    command = ["mirrorlist", "watch", "--database", f"sqlite:///{tmp_path}/nofile"]
+    command += ["--output", str(tmp_path / "mm.snap"), "--admin", "none"]
+    told = tmp_path / "told"
+    with told.open("wb") as file:
+        watch = template().start(command, PLAIN, tmp_path, (file, file))
+    try:
+        wait_until("it is told", lambda: told.read_text().count("\n") > 1, SECONDS)
+    finally:
         watch.send_signal(signal.SIGTERM)
-        assert "watching sqlite:///" in lines[0]
-        assert "nofile: no such database file; nothing is published yet" in lines[1]
-        assert watch.stderr.read() == ""
+        watch.wait(SECONDS)
+    first, second = told.read_text().splitlines()
+    assert "watching sqlite:///" in first
+    assert "nofile: no such database file; nothing is published yet" in second
 
 
 def test_waiting_for_a_snapshot(tmp_path: Path) -> None:
