@@ -23,7 +23,7 @@ test: dev ## all tests; as root on Debian, with the programs they need
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 quick: dev ## the plain tests alone: nothing is installed by apt, and Python is all they need
-	$(BIN)/pytest -m "not system" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not system" -n 3 --dist loadfile $(ARGS)
 
 check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check
