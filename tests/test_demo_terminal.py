@@ -26,6 +26,12 @@ from tests.live import exchange, request, wait_until
 pytestmark = pytest.mark.system
 
 
+def _as_from_a_shell() -> None:
+    """Take the terminal; a run of the tests under nohup ignores SIGHUP, and so would the demo."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A demo in a terminal of some columns; `text` is what it printed, line feeds as printed."""
 
@@ -43,7 +49,7 @@ class Terminal:
             env={**PLAIN, "TERM": "xterm"},
             stdin=theirs, stdout=theirs, stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_from_a_shell,
         )  # fmt: skip
         os.close(theirs)
         self.text = ""

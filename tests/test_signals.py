@@ -155,9 +155,11 @@ def test_signals_while_it_starts(process: str, tmp_path: Path) -> None:
 
 
 IN_A_TERMINAL = """
-import os, pty, sys
+import os, pty, signal, sys
 process, terminal = pty.fork()
 if not process:
+    # A run of the tests under nohup ignores SIGHUP, and so would the demo.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.execv(sys.executable, [sys.executable, "-m", "mirrorlist.cli", *sys.argv[1:]])
 said = b""
 while b"Ctrl-C" not in said:
