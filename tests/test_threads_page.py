@@ -12,7 +12,6 @@ _STARTS = {"start", "go_on", "Thread", "ThreadPoolExecutor"}
 _UNNAMED = {
     "mirrorlist/process/jobs.py": "rsyncFilter",
     "snapshot/export/addresses.py": "DNS names",
-    "snapshot/export/exporter.py": "ASN file",
     "mirrorlist/replay/run.py": "requests",
 }
 # The one place where threads are made for all others.
