@@ -14,6 +14,8 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import OperationalError
 
+from snapshot.demo.tables import create_tables
+from tests.factories import Tables, fill
 from tests.system import need_program
 
 USER, PASSWORD = "mm", "s3cret"
@@ -88,6 +90,14 @@ class Server:
         """Create an empty database and return its URL."""
         self.execute(f"CREATE DATABASE {database} TEMPLATE template0 {options}")
         return self.url(database)
+
+    def create_filled(self, database: str, tables: Tables, options: str = "") -> str:
+        """Create a database with MirrorManager's tables and these rows, and return its URL."""
+        url = self.create(database, options)
+        with engine(url) as empty:
+            create_tables(empty)
+            fill(empty, tables)
+        return url
 
     def execute(self, *commands: str, database: str = "postgres") -> None:
         """Execute SQL in a database, each command on its own."""

@@ -9,12 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from snapshot.demo.tables import create_tables
 from snapshot.export.beside import beside
 from tests.command import COMMAND, PLAIN, SECONDS
-from tests.factories import fill, world
+from tests.factories import world
 from tests.live import wait_until
-from tests.postgresql import Server, engine, run_server
+from tests.postgresql import Server, run_server
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
@@ -77,9 +76,7 @@ def test_an_error_after_the_work() -> None:
 def server() -> Iterator[Server]:
     """A PostgreSQL server with the small world."""
     with run_server() as server:
-        with engine(server.create("mm")) as empty:
-            create_tables(empty)
-            fill(empty, world())
+        server.create_filled("mm", world())
         yield server
 
 

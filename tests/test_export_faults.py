@@ -18,13 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.demo.tables import create_tables
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import SnapshotError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run
-from tests.factories import edited, fill, make_database, world
+from tests.factories import edited, make_database, world
 from tests.postgresql import Server, engine, run_server
 from tests.system import ROOT
 
@@ -334,10 +333,7 @@ def restart(server: Server) -> None:
 def test_the_database_goes_away(site: Site, server: Server, break_it: Break) -> None:
     """A database that restarts or goes away in the middle: exit code 3, the old file stays."""
     name = break_it.__name__
-    url = server.create(f"mm_{name}")
-    with engine(url) as empty:
-        create_tables(empty)
-        fill(empty, NEW)
+    url = server.create_filled(f"mm_{name}", NEW)
     before = site.files
     site.databases["new"] = url
     with engine(url) as other, other.connect() as connection:

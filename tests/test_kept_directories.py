@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from snapshot.demo.tables import create_tables
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import ExportResult, export
 from snapshot.export.job import Job
@@ -19,8 +18,8 @@ from snapshot.export.opened import Opened
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND
-from tests.factories import fill, make_database, world
-from tests.postgresql import Server, engine, run_server
+from tests.factories import make_database, world
+from tests.postgresql import Server, run_server
 from tests.random_rows import CHANGES, Changes
 from tests.statements import statements
 from tests.watched import Watched
@@ -115,9 +114,7 @@ def test_random_changes_of_sqlite(tmp_path: Path, seed: int) -> None:
 def server() -> Iterator[Server]:
     """A PostgreSQL server with a filled database, which each test copies."""
     with run_server() as server:
-        with engine(server.create("filled")) as empty:
-            create_tables(empty)
-            fill(empty, world())
+        server.create_filled("filled", world())
         yield server
 
 

@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from snapshot.demo import build_demo, demo_asn_lines, fill_demo
-from snapshot.demo.tables import create_tables
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
@@ -15,7 +14,7 @@ from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from snapshot.watch.postgresql import PostgresqlProbe
 from tests.command import assert_refused, run
-from tests.factories import Row, Tables, edited, export_tables, fill, world
+from tests.factories import Row, Tables, edited, export_tables, world
 from tests.postgresql import PASSWORD, Server, engine, run_server
 from tests.snapshots import sections_of
 from tests.statements import statements
@@ -39,11 +38,7 @@ def make_database(server: Server) -> Iterator[MakeDatabase]:
 
     def make(tables: Tables, options: str = "") -> str:
         names.append(f"mm{len(names)}")
-        url = server.create(names[-1], options)
-        with engine(url) as empty:
-            create_tables(empty)
-            fill(empty, tables)
-        return url
+        return server.create_filled(names[-1], tables, options)
 
     yield make
     server.execute(*(f"DROP DATABASE {name} WITH (FORCE)" for name in names))

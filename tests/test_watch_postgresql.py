@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from snapshot.demo.tables import create_tables
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Look, LookResult, judge
 from snapshot.watch.loop import UNSURE, Done, Failed, Recovered
 from snapshot.watch.postgresql import PostgresqlProbe
 from tests.command import COMMAND, SECONDS
-from tests.factories import fill, world
+from tests.factories import world
 from tests.live import wait_until
 from tests.postgresql import PASSWORD, Server, engine, run_server
 from tests.watched import EVERY, Watched
@@ -35,9 +34,7 @@ def server() -> Iterator[Server]:
         server.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{PASSWORD}'")
         server.create("elsewhere")
         server.execute("CREATE TABLE another (id INTEGER)", database="elsewhere")
-        with engine(server.create("filled")) as empty:
-            create_tables(empty)
-            fill(empty, world())
+        server.create_filled("filled", world())
         server.execute(
             "CREATE TABLE another (id INTEGER)",
             f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}",
