@@ -37,5 +37,5 @@ class Store:
             raise MalformedSnapshot(
                 f"{os.fspath(self.path)}: malformed: it cannot be compiled: {error!r}"
             ) from error
-        try_out(catalog)
+        try_out(catalog, before)
         return catalog

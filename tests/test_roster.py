@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.request.address import parse_address
 from mirrorlist.request.client import Trust
 from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from snapshot.file.errors import ForeignSnapshot, TruncatedSnapshot
-from snapshot.file.model import Directory, SnapshotData
+from snapshot.file.model import Directory, Repository, SnapshotData
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import encode
 from tests.in_process import NOW, TableGeo
@@ -91,6 +92,49 @@ def test_the_roster_is_kept(
     store = _store(tmp_path)
     _write(tmp_path, change(small_data(MIRRORS, {})))
     assert (store.load().roster is store.catalog.roster) is is_kept
+
+
+def _near(data: SnapshotData) -> SnapshotData:
+    """A host has another netblock."""
+    near = Mirror(netblocks=("198.51.100.0/24",))
+    return small_data((near, *MIRRORS[1:]), {})
+
+
+def _asn(data: SnapshotData) -> SnapshotData:
+    return small_data(MIRRORS, {"198.51.100.0/24": 64500})
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        pytest.param(_less, True, id="who has a directory"),
+        pytest.param(_near, False, id="a netblock"),
+        pytest.param(_asn, False, id="an ASN"),
+    ],
+)
+def test_what_is_known_of_addresses_is_kept(
+    tmp_path: Path, change: Callable[[SnapshotData], SnapshotData], is_kept: bool
+) -> None:
+    """Where the tables know something is put together again only if one of them changed."""
+    store, address = _store(tmp_path), parse_address("198.51.100.7")
+    assert address is not None
+    assert not store.catalog.is_known(address)
+    _write(tmp_path, change(small_data(MIRRORS, {})))
+    new = store.load()
+    assert (new._edges is store.catalog._edges) is is_kept
+    assert new.is_known(address) is not is_kept
+
+
+def test_names_to_suggest_are_kept(tmp_path: Path) -> None:
+    """The index of repositories' names is made again if one is renamed or redirected, only then."""
+    store = _store(tmp_path)
+    _write(tmp_path, _less(small_data(MIRRORS, {})))
+    assert store.load()._closest is store.catalog._closest
+    row = Repository("new-1", "x86_64", 1, False)
+    _write(tmp_path, msgspec.structs.replace(small_data(MIRRORS, {}), repositories=[row]))
+    assert store.load().closest("new-2", "x86_64") == [("new-1", "x86_64")]
+    _write(tmp_path, msgspec.structs.replace(small_data(MIRRORS, {}), redirects={"a": "b"}))
+    assert store.load()._closest is not store.catalog._closest
 
 
 def test_equal_host_sets_are_one(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Catalog:
     def __init__(self, snapshot: Snapshot, before: "Catalog | None" = None) -> None:
         """Compile a snapshot; raises MalformedSnapshot if it contradicts itself.
 
-        `before` is the catalog in use until now: a roster that did not change is taken from it.
+        `before` is the catalog in use until now: what did not change is taken from it.
         """
         self.snapshot = snapshot
         self.id = snapshot.id
@@ -59,11 +59,15 @@ class Catalog:
         self._chains = snapshot.netblock_chains
         self._country_ranges = RangeTable(snapshot.country_ranges)
         self._asns = RangeTable(snapshot.asn_ranges)
-        self._edges = Edges(snapshot.netblock_ranges, snapshot.country_ranges, snapshot.asn_ranges)
+        self._edges = _edges(snapshot, before)
         self._arches: dict[str, list[str]] = defaultdict(list)
         for prefix, arch in filter(self._is_askable, self.repositories):
             self._arches[prefix].append(arch)
-        self._closest = ClosestNames(self._arches.keys() - self.disabled)
+        self._closest: ClosestNames = (
+            before._closest
+            if before and _is_same(snapshot, before, "repositories", "redirects")
+            else ClosestNames(self._arches.keys() - self.disabled)
+        )
 
     def _is_askable(self, repository: tuple[str, str]) -> bool:
         """Return whether a query with these names gets a list, so that they can be suggested."""
@@ -139,3 +143,15 @@ def _size(host_set: int, carriers: Carriers) -> int:
 
 def _roster(snapshot: Snapshot, before: Roster | None) -> Roster:
     return before if before is not None and before.is_of(snapshot) else Roster(snapshot)
+
+
+def _edges(snapshot: Snapshot, before: Catalog | None) -> Edges:
+    names = "netblock_ranges", "country_ranges", "asn_ranges"
+    if before is not None and _is_same(snapshot, before, *names):
+        return before._edges
+    return Edges(*[getattr(snapshot, name) for name in names])
+
+
+def _is_same(snapshot: Snapshot, before: Catalog, *names: str) -> bool:
+    """Return whether parts of a snapshot are those of the one before: it takes unchanged ones."""
+    return all(getattr(snapshot, name) is getattr(before.snapshot, name) for name in names)

@@ -11,7 +11,7 @@ bytes; what was not asked for recently goes first.
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import count
 from random import Random
@@ -34,8 +34,28 @@ FEWEST_BYTES = 8 << 20
 _FEW = 1000
 # Roughly the memory of a key.
 _KEY_BYTES = 140
+# Roughly the memory of a table of a kind of list, and of each host in it.
+_TABLE_BYTES, _ENTRY_BYTES = 500, 100
 # How many keys get a second chance when one is added: the work for a new key has a limit.
 _CHANCES = 16
+
+
+class _Table(dict[int, Listing]):
+    """What one kind of list says of each host by its index, found when it is first asked for."""
+
+    def __init__(
+        self,
+        urls: Mapping[int, Sequence[Url]],
+        hosts: Sequence[Host],
+        find: Callable[[Sequence[Url], Host], Listing],
+    ) -> None:
+        """Take the URLs of the hosts, and what finds the listing of a host with its URLs."""
+        self.urls = urls
+        self._hosts, self._find = hosts, find
+
+    def __missing__(self, host: int) -> Listing:
+        found = self[host] = self._find(self.urls[host], self._hosts[host])
+        return found
 
 
 class Orders:
@@ -58,6 +78,7 @@ class Orders:
         self._regions: WeakValueDictionary[bytes, Region] = WeakValueDictionary()
         self._choices: WeakValueDictionary[bytes, KeptChoice] = WeakValueDictionary()
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
+        self._tables: dict[int, _Table] = {}
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
         self._by_urls_bytes = 0
         self.bodies = Bodies(most_bytes // 3, self._choices.values)
@@ -97,18 +118,13 @@ class Orders:
 
     def listings(self, hosts: Sequence[int], offer: Offer, catalog: Catalog) -> tuple[Listing, ...]:
         """Return what lists say of hosts: one object a host, until a snapshot says otherwise."""
-        known = self._by_urls
-        found = []
-        for host in hosts:
-            urls = offer.urls[host]
-            # A catalog has one object with a host's URLs for each kind of list, so its identity is
-            # the cheapest key. The object is kept beside it: no other one can get its id meanwhile.
-            seen = known.get(id(urls))
-            if seen is not None and seen[0] is urls:
-                found.append(seen[1])
-            else:
-                found.append(self._remember(urls, catalog.hosts[host]))
-        return tuple(found)
+        urls = offer.urls
+        # A catalog has one object with the URLs of a kind of list, so its identity is the cheapest
+        # key. The table keeps that object: no other one can get its id meanwhile.
+        table = self._tables.get(id(urls))
+        if table is None or table.urls is not urls:
+            table = self._new_table(urls, catalog.hosts)
+        return tuple(map(table.__getitem__, hosts))
 
     @property
     def size(self) -> int:
@@ -147,18 +163,34 @@ class Orders:
             found = self._regions[content] = Region(hosts)
         return found
 
-    def _remember(self, urls: Sequence[Url], host: Host) -> Listing:
+    def _new_table(self, urls: Mapping[int, Sequence[Url]], hosts: Sequence[Host]) -> _Table:
+        # A table takes memory for the hosts that are asked for, but clients can invent kinds.
+        self._by_urls_bytes += _TABLE_BYTES
+        self._forget_if_full(0)
+        table = self._tables[id(urls)] = _Table(urls, hosts, self._find)
+        return table
+
+    def _find(self, urls: Sequence[Url], host: Host) -> Listing:
+        """Return what a list says of a host with URLs that no table has yet."""
+        seen = self._by_urls.get(id(urls))
+        if seen is not None and seen[0] is urls:
+            self._by_urls_bytes += _ENTRY_BYTES
+            return seen[1]
         listing = self._listing(urls, host)
-        size = listing.size
+        size = listing.size + _ENTRY_BYTES
+        self._forget_if_full(size)
+        self._by_urls[id(urls)] = urls, listing
+        self._by_urls_bytes += size
+        return listing
+
+    def _forget_if_full(self, size: int) -> None:
         # Most of these are then URLs of a snapshot that is gone, or of lists that clients no longer
         # ask for. Those in use are remembered again at once.
         is_full = self._by_urls_bytes + size > self._most_bytes // 4
         if is_full or len(self._by_urls) > 4 * len(self._listings) + _FEW:
+            self._tables.clear()
             self._by_urls.clear()
             self._by_urls_bytes = 0
-        self._by_urls[id(urls)] = urls, listing
-        self._by_urls_bytes += size
-        return listing
 
     def _listing(self, urls: Sequence[Url], host: Host) -> Listing:
         # All that a `Listing` renders or draws by: two hosts that agree in it are one.

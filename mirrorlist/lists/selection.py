@@ -145,6 +145,7 @@ class _Progress(Struct):
 
     found: dict[Tier, Groups]
     usable: Mapping[int, Sequence[Url]]
+    counted: tuple[int, int] | None = None
 
     def hosts(self, tier: Tier) -> Iterable[int]:
         """Return the hosts of a tier, group by group; nothing for a tier that was not consulted."""
@@ -152,7 +153,8 @@ class _Progress(Struct):
 
     def has(self, *tiers: Tier) -> bool:
         """Return whether any of the tiers has a usable host."""
-        return any(host in self.usable for tier in tiers for host in self.hosts(tier))
+        groups = chain.from_iterable([self.found.get(tier, ()) for tier in tiers])
+        return any(not self.usable.keys().isdisjoint(hosts) for _, hosts in groups)
 
     def asked_found(self) -> bool:
         """Return whether country= found a host, in its countries or on their continents."""
@@ -162,10 +164,13 @@ class _Progress(Struct):
 
     def nearer(self) -> int:
         """Return how many usable hosts are in the tiers before the global one."""
-        # A set, because a host may be in the netblock tier and in its country's.
         nearer = [groups for tier, groups in self.found.items() if tier is not Tier.GLOBAL]
-        hosts = set[int]().union(*[hosts for groups in nearer for _, hosts in groups])
-        return len(self.usable.keys() & hosts)
+        # Asked for twice: by the global tier's row, and at the end.
+        if self.counted is None or self.counted[0] != len(nearer):
+            # A set, because a host may be in the netblock tier and in its country's.
+            hosts = set[int]().union(*[hosts for groups in nearer for _, hosts in groups])
+            self.counted = len(nearer), len(self.usable.keys() & hosts)
+        return self.counted[1]
 
 
 class _Step(Struct, frozen=True):

@@ -11,22 +11,34 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.errors import QueryError
 from mirrorlist.lists.answer import DEFAULT_MINIMUM, answer_plan
 from mirrorlist.lists.explain import explain, plan_any
+from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE
-from mirrorlist.lists.plan import make_plan
+from mirrorlist.lists.plan import Plan, make_plan
+from mirrorlist.lists.selection import offer
 from mirrorlist.request.client import NO_CLIENT
 from mirrorlist.request.query import Query
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
 
 
-def try_out(catalog: Catalog) -> None:
-    """Raise MalformedSnapshot if a list cannot be made: a few milliseconds a category."""
+def try_out(catalog: Catalog, before: Catalog | None = None) -> None:
+    """Raise MalformedSnapshot if a list cannot be made: a few milliseconds a category.
+
+    What is said of hosts is not made again if `before`, which was tried out, has the same roster.
+    """
+    is_new = before is None or catalog.roster is not before.roster
+    # One for all lists, so that each host is rendered once.
+    orders = Orders(1)
     try:
         for prefix, arch in _repositories(catalog):
             for is_metalink in (True, False):
                 query = Query(repo=prefix, arch=arch, metalink=is_metalink)
                 plan = make_plan(query, catalog, DEFAULT_MINIMUM)
-                answer_plan(plan, NO_CLIENT, NOWHERE, None, Random(0), catalog.read)
-            _explain(query, catalog)
+                if is_new:
+                    answer_plan(plan, NO_CLIENT, NOWHERE, orders, Random(0), catalog.read)
+                elif isinstance(plan, Plan):
+                    offer(plan.situation(NO_CLIENT, NOWHERE))
+            if is_new:
+                _explain(query, catalog)
     except SnapshotError:
         raise
     except Exception as error:

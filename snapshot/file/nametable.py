@@ -64,6 +64,10 @@ class Names:
         block = self._block(number, self._per_block)
         return number * self._per_block + block.index(name) if name in block else None
 
+    def take_over(self, before: "Names") -> None:
+        """Take what was decoded of equal names."""
+        self._firsts = before._firsts
+
     @cached_property
     def _firsts(self) -> list[bytes]:
         return [self._block(number, 1)[0] for number in range(len(self._offsets))]
