@@ -15,7 +15,7 @@ from mirrorlist.records.growth import Growth
 from mirrorlist.status.admin_process import run_admin
 from mirrorlist.web.listener import listen
 from mirrorlist.workers.run import make_check
-from tests.live import exchange, request
+from tests.live import exchange, request, wait_until
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,7 @@ def test_lines_that_the_admin_process_lost() -> None:
     assert exchange(port, request(b"/health/live")).body == b"OK\n"
     # Means nothing to it, and it says so.
     os.kill(process, signal.SIGUSR1)
+    wait_until("the line is lost", lambda: lost(counts) == 1)
     # The end of the lifeline.
     os.close(writer)
     assert os.waitpid(process, 0)[1] == 0
