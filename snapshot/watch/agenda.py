@@ -4,7 +4,7 @@ This module uses no clock and no database: times are arguments, in seconds of a 
 """
 
 # Programs commit in several steps, so an export waits until there was no change for this long.
-QUIET_SECONDS = 0.25
+QUIET_SECONDS = 0.1
 # An export waits no longer than this for changes to end.
 GATHER_SECONDS = 1.0
 # A transaction that no table's counter shows mostly concerns other tables or databases. Exports for
