@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirrorlist.cli.settings_file import read_file
 from mirrorlist.errors import GeoipError, OptionError
 from mirrorlist.request.geo import MmdbGeo
-from mirrorlist.settings import read_file
 from snapshot.cache.rows import read_cache
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.export.continents import read_continents

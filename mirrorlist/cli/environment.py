@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from mirrorlist.settings import PREFIX, SETTINGS, with_nearest
+from mirrorlist.cli.settings_file import with_nearest
+from mirrorlist.settings import PREFIX, SETTINGS
 
 KNOWN = (f"{PREFIX}CONFIG", *(setting.variable for setting in SETTINGS))
 # Kubernetes sets a dozen for a service called mirrorlist.

@@ -8,10 +8,11 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from mirrorlist.cli.settings_file import read_file
 from mirrorlist.cli.values import FilePath, Number, OneOf, Switch, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.request.commas import elements
-from mirrorlist.settings import PREFIX, SETTINGS, Setting, SettingKind, read_file
+from mirrorlist.settings import PREFIX, SETTINGS, Setting, SettingKind
 from snapshot.file.errors import OutputError
 
 # Where the context keeps the settings file.
