@@ -322,6 +322,15 @@ SETTINGS = (
         least=0,
     ),
     Setting(
+        "drain",
+        SettingKind.SECONDS,
+        "After SIGTERM, seconds in which /health/ready answers 503 and everything else is still"
+        " answered, so that a load balancer goes elsewhere first. A second SIGTERM ends them.",
+        ("serve",),
+        default=0,
+        least=0,
+    ),
+    Setting(
         "directory",
         SettingKind.DIRECTORY,
         "Where the demo keeps its database, data files and snapshot.",

@@ -78,6 +78,8 @@ _PROCESS = _COUNTRIES + len(COUNTRIES)
 _BEAT = _PROCESS + 1
 _NOTICE = _BEAT + 1
 _CELLS = _NOTICE + NOTICE_CELLS
+# The values of the common cell, which is 0 at first.
+_DRAINING, _ENDING = 1, 2
 # The cell for a list's status and first tier, to which that of its endpoint is added.
 _LIST_OF = {
     (status, tier): at * len(TIERS) + index
@@ -121,7 +123,7 @@ class Slot:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server has begun to end."""
+        """Whether load balancers are to go elsewhere: the server drains, or ends."""
         return bool(self._common[0])
 
     def add_list(self, endpoint: int, status: int, tier: Tier | None, country: str) -> None:
@@ -173,7 +175,7 @@ class Counts:
         self._claimed = processes
         # Two more than are claimed: for the supervisor and for the admin process.
         self._slots = processes + 2
-        # One more cell behind the slots says whether the server ends.
+        # One more cell behind the slots says whether the server drains or ends.
         size = (self._slots * _CELLS + 1) * CELL_BYTES
         # A file without a name, because locks on a file end with the process that holds them.
         self._file = os.memfd_create("mirrorlist-counts", os.MFD_CLOEXEC)
@@ -223,13 +225,22 @@ class Counts:
         return {slot[_PROCESS]: slot[_BEAT] / 1000 for slot in slots if slot[_PROCESS]}
 
     def drain(self) -> None:
-        """Let all processes know that the server has begun to end."""
-        self._cells[self._slots * _CELLS] = 1
+        """Let all processes know that load balancers are to go elsewhere."""
+        self._cells[self._slots * _CELLS] = _DRAINING
+
+    def end(self) -> None:
+        """Let all processes know that the server ends now."""
+        self._cells[self._slots * _CELLS] = _ENDING
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server has begun to end."""
+        """Whether load balancers are to go elsewhere: the server drains, or ends."""
         return bool(self._cells[self._slots * _CELLS])
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server ends, after a drain if there was one."""
+        return self._cells[self._slots * _CELLS] == _ENDING
 
     def notices(self) -> list[bytes]:
         """Return the notice of each process; those of dead processes are among them."""

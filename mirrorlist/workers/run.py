@@ -21,7 +21,7 @@ from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
-from mirrorlist.workers.supervisor import LOOK_SECONDS, Supervisor, Work
+from mirrorlist.workers.supervisor import LOOK_SECONDS, Drain, Supervisor, Work
 
 
 class Hooks(Struct, frozen=True):
@@ -54,7 +54,17 @@ def run_server(
     _tell_begin(at, settings.workers, service, say)
     hooks.listening(at[0])
     fast, proxied = settings.door == "fast", settings.proxy_protocol
-    worker: Work = partial(work, service, listeners, counts, files, say, fast=fast, proxied=proxied)
+    worker: Work = partial(
+        work,
+        service,
+        listeners,
+        counts,
+        files,
+        say,
+        fast=fast,
+        proxied=proxied,
+        drains=settings.drain > 0,
+    )
     admin_work: Work | None = None
     if admin:
         page = f"http://{shown_of(admin)}/status"
@@ -87,7 +97,7 @@ def _supervisor(
     worker, admin = works
 
     def stopping() -> None:
-        counts.drain()
+        counts.end()
         for listener in listeners:
             listener.close()
 
@@ -101,6 +111,7 @@ def _supervisor(
         hung=make_check(counts),
         ends=hooks.ends,
         over=hooks.over,
+        drain=Drain(settings.drain, counts.drain),
     )
 
 

@@ -34,4 +34,5 @@ class ServeSettings(Struct, frozen=True):
     seed: int | None = None
     wait: float = 0
     stale: float = DEFAULT_STALE
+    drain: float = 0
     snapshot_key: Path | None = None

@@ -5,14 +5,16 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from types import FrameType
 from typing import cast
 
 import uvicorn
 
 from mirrorlist.process.messages import Say, lost_lines
+from mirrorlist.process.signals import STOP
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import ENDPOINTS, Count, Counts, Level, Slot
@@ -28,6 +30,7 @@ from mirrorlist.web.fast import FastProtocol
 from mirrorlist.web.front import Front
 from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from mirrorlist.web.proxied import ProxiedFastProtocol, ProxiedProtocol
+from mirrorlist.web.stalled import cut_off_stalled
 from mirrorlist.workers.refresh import Files, Refresher
 
 _OTHER = ENDPOINTS.index("other")
@@ -59,6 +62,7 @@ def work(
     *,
     fast: bool = True,
     proxied: bool = False,
+    drains: bool = False,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
@@ -66,13 +70,16 @@ def work(
     into use; one worker says so for all. `lifeline` is the reading end of a pipe that the
     supervisor holds open: it ends when the supervisor is killed, and then no worker stays behind
     with the port. With `fast` lists are answered by FastProtocol, without it by the app. With
-    `proxied` trusted proxies begin their connections with a PROXY header.
+    `proxied` trusted proxies begin their connections with a PROXY header. With `drains` SIGTERM
+    and SIGINT count only once the supervisor ends the server: a service manager and Ctrl-C signal
+    all processes at the beginning of a drain.
     """
+    if drains:
+        _wait_for_the_end(counts)
     service.reseed()
     slot = service.slot = counts.claim()
     report = WorkerReport(slot, service.store.catalog, service.geo, service.clock())
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
-    threads.start("lifeline", partial(_end_with, lifeline))
     # One worker says what all of them do.
     say_once = say if slot.number == 0 else _silent
     policy = _policy(slot)
@@ -88,6 +95,9 @@ def work(
     start_refresh(Refresher(service, files, say_once, report), threads)
     housekeeping = Housekeeping(slot, service.log, threads)
     server = _WorkerServer(config, service.log, housekeeping, threads)
+    if drains:
+        server.may_end = lambda: counts.is_ending
+    threads.start("lifeline", partial(_end_with, lifeline, server))
     if front:
         server.enter_by(front, say_once)
     server.run(sockets=[*listeners])
@@ -112,6 +122,12 @@ class _WorkerServer(uvicorn.Server):
         self._next_beat = 0.0
         self._front: Front | None = None
         self._say: Say = _silent
+        self.may_end: Callable[[], bool] = lambda: True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end at a signal, if it is time for that."""
+        if self.may_end():
+            super().handle_exit(sig, frame)
 
     def enter_by(self, front: Front, say: Say) -> None:
         """Let a front make the connections; to be called before the server runs."""
@@ -141,8 +157,10 @@ class _WorkerServer(uvicorn.Server):
             self._say(_NO_ENTRANCE)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish the answers under way."""
+        """Finish the answers under way, but wait for no client that takes nothing."""
+        cutting = asyncio.create_task(cut_off_stalled(self.server_state.connections))
         await super().shutdown(sockets)
+        cutting.cancel()
         if self._log:
             self._log.close()
         self._housekeeping.step(time.monotonic())
@@ -215,15 +233,21 @@ def start_refresh(refresher: Refresher, threads: Threads) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
+def _wait_for_the_end(counts: Counts) -> None:
+    """Pass over signals that come before uvicorn has handlers for them, until the server ends."""
+    for number in STOP:
+        signal.signal(number, lambda number, frame: os._exit(0) if counts.is_ending else None)
+
+
 def _silent(text: str) -> None:
     """Say nothing, because another worker says it for all."""
 
 
-def _end_with(lifeline: int) -> None:
+def _end_with(lifeline: int, server: _WorkerServer) -> None:
     # Even an error here ends the worker: it must not stay behind with the port.
     with suppress(OSError):
         os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    server.should_exit = True
     time.sleep(GRACEFUL_SECONDS + _LAST_SECONDS)
     # The event loop hangs, and the supervisor, which would kill this worker, is gone.
     os._exit(1)

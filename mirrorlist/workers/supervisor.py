@@ -7,13 +7,14 @@ fork or a line on standard error, it does not end, but pauses and tries again.
 
 import ctypes
 import gc
+import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from mirrorlist.errors import StartError
 from mirrorlist.process.messages import Say, print_trouble, safely
@@ -25,6 +26,8 @@ _HANDLED = {*STOP, *PASSED_ON, *UNKNOWN, signal.SIGCHLD}
 _SHORT_LIFE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.5
 _KILL_AFTER_SECONDS = GRACEFUL_SECONDS + 5
+# After a second signal: enough to write the request log, not to wait for a client.
+_HURRY_SECONDS = 0.5
 # A process that even SIGKILL does not end hangs in the kernel, for example on a disk that is gone.
 _MOST_KILLS = 2
 _LAST_SECONDS = 2.0
@@ -36,6 +39,17 @@ LOOK_SECONDS = 5.0
 
 Work = Callable[[int], None]
 Hung = Callable[[], Iterable[int]]
+
+
+class Drain(NamedTuple):
+    """For how many seconds a server still answers after SIGTERM, and what tells that it does."""
+
+    seconds: float = 0
+    begin: Callable[[], object] = lambda: None
+
+
+NO_DRAIN = Drain()
+"""A server that ends at the first signal."""
 
 
 class Supervisor:
@@ -53,6 +67,7 @@ class Supervisor:
         hung: Hung = tuple,
         ends: frozenset[signal.Signals] = STOP,
         over: Callable[[], bool] = lambda: False,
+        drain: Drain = NO_DRAIN,
     ) -> None:
         """Take the work of a worker, which is called with the lifeline's reading end.
 
@@ -60,7 +75,8 @@ class Supervisor:
         would wait. `admin` is the work of the admin process, which is killed when all workers have
         ended. `refused` counts forks that the system refused. `ends` are the signals that end the
         server. Two functions are asked every few seconds: `hung` for workers that have not answered
-        for too long, and `over` whether to end without a signal.
+        for too long, and `over` whether to end without a signal. `drain` comes between SIGTERM and
+        the end.
         """
         self._work = work
         self._admin = admin
@@ -68,6 +84,7 @@ class Supervisor:
         self._stopping = stopping
         self._say = safely(say)
         self._refused, self._hung, self._ends, self._over = refused, hung, ends, over
+        self._drain = drain
         self._is_refused = False
         self._born: dict[int, float] = {}
         self._born_admin: dict[int, float] = {}
@@ -79,6 +96,7 @@ class Supervisor:
     def run(self) -> None:
         """Fork, then wait until SIGTERM or SIGINT; returns when every worker has ended.
 
+        After SIGTERM it first drains; SIGINT is the Ctrl-C of a person, who waits for the end.
         SIGUSR2 and SIGHUP go to each worker, where they are blocked at first.
         """
         gc.collect()
@@ -91,19 +109,36 @@ class Supervisor:
         # Blocked before the first fork: a signal in between would be lost, or end this process.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         self._fill()
-        while (number := self._wait()) not in self._ends and not self._over():
+        is_cut_short = self._go_on() == signal.SIGTERM and self._drains()
+        self._stop(_HURRY_SECONDS if is_cut_short else _KILL_AFTER_SECONDS)
+
+    def _go_on(self, until: float = math.inf) -> int:
+        """Return the signal that ends this, or 0 if it ends without one, such as by its time."""
+        while time.monotonic() < until:
+            number = self._wait(until)
+            if number in self._ends or self._over():
+                return number
             if number in UNKNOWN:
                 self._say(explained("serve", number))
             elif number in PASSED_ON:
                 self._signal(signal.Signals(number))
             self._replace()
             self._end_hung()
-        self._stop()
+        return 0
 
-    def _wait(self) -> int:
+    def _drains(self) -> bool:
+        """Go on for the seconds of the drain; returns whether another signal has ended them."""
+        if not self._drain.seconds:
+            return False
+        self._drain.begin()
+        self._say(f"draining for {self._drain.seconds:g} s: /health/ready answers 503 from now on")
+        return bool(self._go_on(time.monotonic() + self._drain.seconds))
+
+    def _wait(self, until: float) -> int:
         # A missing worker is forked after the pause, if no signal comes before.
         complete = len(self._born) == self._workers and (self._born_admin or not self._admin)
-        arrived = signal.sigtimedwait(_HANDLED, LOOK_SECONDS if complete else _PAUSE_SECONDS)
+        seconds = min(LOOK_SECONDS if complete else _PAUSE_SECONDS, until - time.monotonic())
+        arrived = signal.sigtimedwait(_HANDLED, max(0.0, seconds))
         return arrived.si_signo if arrived else 0
 
     def _fill(self) -> None:
@@ -190,10 +225,10 @@ class Supervisor:
             # There is no child at all: other code has waited for them.
             return next(iter({**self._born, **self._born_admin}))
 
-    def _stop(self) -> None:
+    def _stop(self, seconds: float) -> None:
         self._stopping()
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + _KILL_AFTER_SECONDS
+        deadline = time.monotonic() + seconds
         self._reap()
         kills = 0
         while self._born and kills <= _MOST_KILLS:
