@@ -126,10 +126,19 @@ SETTINGS = (
         most=100,
     ),
     Setting(
+        "require",
+        SettingKind.TEXT,
+        "A query, 'repo=epel-9&arch=x86_64' or path=DIRECTORY, for which the new snapshot must have"
+        " a public host; without one it is refused. May be given several times.",
+        ("export", "import-cache", "watch"),
+        repeatable=True,
+        metavar="QUERY",
+    ),
+    Setting(
         "force",
         SettingKind.SWITCH,
         "Publish the snapshot even if it is empty, is older than the published one, has lost too"
-        " much, or replaces a file that is not a snapshot.",
+        " much, lacks what --require names, or replaces a file that is not a snapshot.",
         ("export", "import-cache"),
         default=False,
     ),

@@ -18,7 +18,7 @@ OUTPUT = Path("mm.snap")
 def options(**given: object) -> JobOptions:
     """Return the options of an export as click gives them, with some of another value."""
     values = {
-        setting.name: setting.default
+        setting.name: () if setting.repeatable else setting.default
         for setting in SETTINGS
         if "export" in setting.commands and setting.name in JobOptions.__struct_fields__
     }
@@ -52,6 +52,7 @@ def test_a_job(tmp_path: Path) -> None:
         allow_wide_netblocks=True,
         max_loss=7,
         snapshot_key=secret,
+        require=("repo=epel-9&arch=x86_64", "path=/pub//epel/"),
     )
     job = given.job(refresh=300)
     assert isinstance(job.asn, AsnFile)
@@ -59,6 +60,10 @@ def test_a_job(tmp_path: Path) -> None:
     assert (job.resolve_dns, job.allow_wide, job.max_loss, job.refresh) == (False, True, 7, 300)
     assert job.key is not None
     assert not job.foreign
+    assert [(one.path, one.repo, one.arch) for one in job.required] == [
+        (None, "epel-9", "x86_64"),
+        ("pub/epel", "", ""),
+    ]
     forced = options(force=True).job()
     assert forced.max_loss is None
     assert forced.foreign

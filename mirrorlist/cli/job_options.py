@@ -22,6 +22,7 @@ class JobOptions(Struct, frozen=True, kw_only=True):
     country_continent: Path | None
     allow_wide_netblocks: bool
     max_loss: int
+    require: tuple[str, ...]
     snapshot_key: Path | None
     dns: bool = True
     force: bool = False
@@ -29,6 +30,7 @@ class JobOptions(Struct, frozen=True, kw_only=True):
     def job(self, refresh: int | None = None) -> "Job":
         """Return what is to be exported, for `refresh` see `Job`; raises a BackendError."""
         # Imported here: a worker must never load a database driver.
+        from mirrorlist.cli.required import parse_required
         from snapshot.export.asn_file import AsnFile
         from snapshot.export.job import Job
 
@@ -42,4 +44,5 @@ class JobOptions(Struct, frozen=True, kw_only=True):
             max_loss=None if self.force else self.max_loss,
             refresh=refresh,
             foreign=self.force,
+            required=tuple(parse_required(one) for one in self.require),
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.export.asn_file import AsnFile
+from snapshot.export.required import Required
 from snapshot.file.difference import DEFAULT_MAX_LOSS
 
 
@@ -16,7 +17,7 @@ class Job(Struct, frozen=True):
     snapshot. `max_loss` is how much of the published snapshot may be lost, in percent; None
     switches all checks off. With `refresh`, a published snapshot of the same content stays until
     its read is this many seconds old. With `foreign`, a file that is not a snapshot may be
-    replaced.
+    replaced. For each query in `required` the new snapshot must have a host.
     """
 
     output: Path
@@ -28,6 +29,7 @@ class Job(Struct, frozen=True):
     max_loss: int | None = DEFAULT_MAX_LOSS
     refresh: int | None = None
     foreign: bool = False
+    required: tuple[Required, ...] = ()
 
     @property
     def data_files(self) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from snapshot.export.checks import check_publishable
 from snapshot.export.job import Job
 from snapshot.export.opened import Opened
+from snapshot.export.required import check_required
 from snapshot.file.errors import OutputError, SnapshotError
 from snapshot.file.format import HEADER, FileHeader
 from snapshot.file.model import KnownName
@@ -87,12 +88,14 @@ def publish(
     path, opened = job.output, opened or Opened()
     old = opened.open(path, job.key)
     if old is not None and job.refresh and _is_young(old, content, job.refresh):
+        check_required(old, job.required)
         return Publication(old, changed=False, written=False)
     with staged(path, content) as written:
         new, inode = Snapshot(written, job.key, old), written.stat().st_ino
         if job.max_loss is not None:
             own = old is not None and last == (old.id, old.read)
             check_publishable(new, old, job.max_loss, own=own)
+            check_required(new, job.required)
         changed = old is None or old.id != new.id
         # Checked again just before the replacement: another file may have been put there.
         if not job.foreign:

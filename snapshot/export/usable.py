@@ -113,7 +113,9 @@ class _Places:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         known = snapshot.continents.keys() | built_in_continents().keys()
-        listed = {index: host for index, host in enumerate(snapshot.hosts) if _listed(host, known)}
+        listed = {
+            index: host for index, host in enumerate(snapshot.hosts) if is_listed(host, known)
+        }
         everywhere = {index for index, host in listed.items() if not host.countries_allowed}
         web = [
             {host.host for host in category.hosts if any(map(is_web, host.urls))}
@@ -184,7 +186,7 @@ class _Places:
         )
 
 
-def _listed(host: Host, countries: set[str]) -> bool:
+def is_listed(host: Host, countries: set[str]) -> bool:
     """Whether strangers from at least one existing country may be offered a host."""
     barred = host.countries_allowed and countries.isdisjoint(host.countries_allowed)
     return not (host.inactive or host.private or barred)
