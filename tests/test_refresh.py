@@ -72,6 +72,22 @@ def worker(tmp_path: Path) -> Worker:
     return Worker(tmp_path)
 
 
+def test_a_file_that_is_mounted_alone(worker: Worker, tmp_path: Path) -> None:
+    """If the path goes on showing a file that was replaced, one warning says so."""
+    # A link to a descriptor shows a file without a name, as a mount of a single file does.
+    with worker.path.open("rb") as mounted:
+        worker.path.rename(tmp_path / "elsewhere")
+        worker.path.symlink_to(f"/proc/{os.getpid()}/fd/{mounted.fileno()}")
+        worker.refresher.look()
+        assert worker.said == []
+        (tmp_path / "elsewhere").unlink()
+        for _ in range(3):
+            worker.refresher.look()
+    assert len(worker.said) == 1
+    assert "mm.snap was replaced, but this server still sees the old file" in worker.said[0]
+    assert worker.refused == 0
+
+
 def test_nothing_new(worker: Worker) -> None:
     """A file that is as it was is not read again, and nothing is said."""
     before = worker.service.store.catalog

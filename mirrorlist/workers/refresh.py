@@ -24,7 +24,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.worker_state import ServedFile, WorkerReport
 from mirrorlist.request.geo import MmdbGeo
 from mirrorlist.service import Service
-from snapshot.file.changes import FileState, file_state
+from snapshot.file.changes import FileState, file_state, is_nameless
 from snapshot.file.errors import SnapshotError
 
 LOOK_SECONDS = 2.0
@@ -77,6 +77,7 @@ class Refresher:
         return any(soon)
 
     def _look_at(self, file: "_Watched") -> bool:
+        self._warn_of_lost(file)
         now = file_state(file.path)
         # If the file is gone, the last one stays in use.
         if now is None or now == file.seen:
@@ -104,6 +105,15 @@ class Refresher:
                 self._report.settled(file.source)
         file.seen, file.failed, file.refused = now, None, None
         return False
+
+    def _warn_of_lost(self, file: "_Watched") -> None:
+        """Say once that a file has no name any more: its replacement will never be seen."""
+        is_lost, file.is_lost = file.is_lost, is_nameless(file.path)
+        if file.is_lost and not is_lost:
+            self._say(
+                f"warning: {file.path} was replaced, but this server still sees the old file: it is"
+                " mounted alone; mount its folder instead"
+            )
 
     def _load_snapshot(self) -> str | None:
         store = self._service.store
@@ -189,6 +199,7 @@ class _Watched:
         self.seen = seen
         self.load = load
         self.failed: FileState | None = None
+        self.is_lost = False
         # The state and the reason of the last refusal, while the file is tried again.
         self.refused: tuple[FileState | None, str] | None = None
 

@@ -69,5 +69,13 @@ def file_state(file: Path) -> FileState | None:
     return FileState(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def is_nameless(file: Path) -> bool:
+    """Return whether a file was removed or replaced, and is still here, as a mount of its own."""
+    try:
+        return file.stat().st_nlink == 0
+    except OSError:
+        return False
+
+
 def _look(files: Sequence[Path]) -> list[FileState | None]:
     return [file_state(file) for file in files]
