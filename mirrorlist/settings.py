@@ -182,6 +182,23 @@ SETTINGS = (
         metavar="URL",
     ),
     Setting(
+        "push",
+        SettingKind.TEXT,
+        "A shell command to run after each publication, such as an rsync to other servers;"
+        " $SNAPSHOT is the file. One run at a time; a run that fails is repeated until one"
+        " succeeds.",
+        ("watch",),
+        metavar="COMMAND",
+    ),
+    Setting(
+        "push_timeout",
+        SettingKind.SECONDS,
+        "Seconds after which a run of --push is ended, and counts as failed.",
+        ("watch",),
+        default=120,
+        least=1,
+    ),
+    Setting(
         "admin",
         SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"

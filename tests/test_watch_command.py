@@ -29,6 +29,7 @@ class Running:
         address = f"127.0.0.1:{self.port}"
         self.options = ["--database", make_database(folder / "mm.sqlite", world())]
         self.options += ["--output", str(self.output)]
+        self.options += ["--push", f"cat $SNAPSHOT > {folder / 'pushed'}"]
         with self._printed.open("wb") as printed:
             command = ["mirrorlist", "watch", *self.options, "--admin", address]
             environment = {"PATH": "/usr/bin:/bin", "MIRRORLIST_HOOK": f"http://{address}{HOOK}"}
@@ -82,6 +83,10 @@ def test_from_the_start_to_the_end(running: Running) -> None:
     state = ask_watch("127.0.0.1", running.port)
     assert state is not None
     assert state.changes.seen == 2
+    assert "mirrorlist_watch_pushes_total 1.0" in running.get("/metrics")[1]
+    assert json.loads(running.get("/status")[1])["push"]["succeeded"] == 1
+    pushed = running.output.with_name("pushed")
+    assert pushed.read_bytes() == running.output.read_bytes()
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(SECONDS) == 0
     assert not list(running.output.parent.glob(".mm.snap*"))

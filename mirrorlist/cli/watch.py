@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from contextlib import closing, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 @click.command(short_help="Stay, and export the database whenever it has changed.")
 @options("watch")
 def watch(
-    database: str, every: float, stale: float, hook: str | None, admin: str | None, **given: Any
+    database: str,
+    every: float,
+    stale: float,
+    hook: str | None,
+    push: str | None,
+    push_timeout: float,
+    admin: str | None,
+    **given: Any,
 ) -> None:
     """Export a MirrorManager database whenever something in it has changed.
 
@@ -50,8 +58,9 @@ def watch(
     from snapshot.export.exporter import check_files
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
-    from snapshot.watch.loop import Duty, Watch
+    from snapshot.watch.loop import Duty, Said, Watch
     from snapshot.watch.probes import make_probe
+    from snapshot.watch.push import Push, Pusher
 
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
@@ -59,8 +68,17 @@ def watch(
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, duty, tell, triggers, each_step=threads.again)
+        pusher = None
+        if push:
+            order = Push(push, push_timeout, job.output)
+            pusher = Pusher(order, loop.progress.push, lambda text: tell(Said(text)))
+            loop.published = pusher.published
+            threads.go_on("push", pusher.step)
         shown = pages(loop.progress, stale, threads)
-        with shown_on(admin, shown, hooked, triggers, threads, say):
+        with (
+            closing(pusher) if pusher else nullcontext(),
+            shown_on(admin, shown, hooked, triggers, threads, say),
+        ):
             _tell_begin(probe.shown(), files, every)
             loop.run()
 

@@ -97,6 +97,32 @@ _PLAIN = (
         lambda at: at.progress.read or 0,
     ),
     _gauge("snapshot_bytes", "Size of the published snapshot.", lambda at: at.progress.bytes),
+    _counter("pushes", "Runs of --push that succeeded.", lambda at: at.progress.push.succeeded),
+    _counter(
+        "pushes_failed",
+        "Runs of --push that failed or took too long.",
+        lambda at: at.progress.push.failed,
+    ),
+    _gauge(
+        "push_backlog",
+        "Publications that no successful run of --push has taken yet.",
+        lambda at: at.progress.push.backlog,
+    ),
+    _gauge(
+        "push_backlog_seconds",
+        "Age of the oldest publication that no successful run of --push has taken yet.",
+        lambda at: at.progress.push.waiting(at.now),
+    ),
+    _gauge(
+        "last_push_seconds",
+        "Seconds that the last successful run of --push took.",
+        lambda at: at.progress.push.last_seconds,
+    ),
+    _gauge(
+        "last_push_timestamp_seconds",
+        "When the last successful run of --push ended; 0 before the first.",
+        lambda at: at.progress.push.success_at or 0,
+    ),
     _counter(
         "errors_survived",
         "Internal errors; the watch went on.",

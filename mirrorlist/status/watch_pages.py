@@ -18,11 +18,18 @@ from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
-from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
+from mirrorlist.status.watch_state import (
+    Changes,
+    Exports,
+    LastError,
+    Published,
+    PushState,
+    WatchState,
+)
 from mirrorlist.web.listener import host_and_port, listen
 
 if TYPE_CHECKING:
-    from snapshot.watch.progress import Progress
+    from snapshot.watch.progress import Progress, Pushes
 
 
 def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
@@ -139,6 +146,20 @@ def watch_state_of(progress: "Progress", stale: float) -> WatchState:
             progress.success_at,
         ),
         error=LastError(progress.error, progress.error_at),
+        push=_push_state(progress.push, now),
+    )
+
+
+def _push_state(push: "Pushes", now: float) -> PushState:
+    return PushState(
+        push.succeeded,
+        push.failed,
+        push.backlog,
+        round(push.waiting(now), 1),
+        round(push.last_seconds, 3),
+        push.success_at,
+        push.error,
+        push.error_at,
     )
 
 

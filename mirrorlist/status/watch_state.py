@@ -67,6 +67,27 @@ class LastError(Struct, frozen=True):
     """The time of the error."""
 
 
+class PushState(Struct, frozen=True):
+    """Runs of `--push` since the start; times in seconds since 1970."""
+
+    succeeded: int = 0
+    """Runs that succeeded."""
+    failed: int = 0
+    """Runs that failed or took too long."""
+    backlog: int = 0
+    """Publications that no successful run has taken yet."""
+    waiting_seconds: float = 0.0
+    """The age of the oldest publication in the backlog."""
+    last_seconds: float = 0.0
+    """The seconds that the last successful run took."""
+    last_success: float | None = None
+    """The time when the last successful run ended."""
+    error: str | None = None
+    """How the last failed run ended."""
+    error_at: float | None = None
+    """The time when the last failed run ended."""
+
+
 class WatchState(Struct, frozen=True):
     """The state of a watch."""
 
@@ -78,6 +99,7 @@ class WatchState(Struct, frozen=True):
     changes: Changes
     exports: Exports
     error: LastError
+    push: PushState = PushState()
 
 
 def ask_watch(host: str, port: int, seconds: float = ASK_SECONDS) -> WatchState | None:

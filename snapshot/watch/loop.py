@@ -51,7 +51,7 @@ class Missed(NamedTuple):
 
 
 class Said(NamedTuple):
-    """Something to know about how an export read the database."""
+    """Something to know about an export or a push."""
 
     text: str
 
@@ -87,9 +87,12 @@ class Watch:
     ) -> None:
         """Take what looks at the database and what is to be done.
 
-        `tell` receives each event. `each_step` is called at least every few seconds.
+        `tell` receives each event. `each_step` is called at least every few seconds, What is set
+        as `published` is called after the first export, because a watch before may have ended too
+        early, and whenever a file was written.
         """
         self._each_step = each_step
+        self.published: Callable[[], object] = lambda: None
         self._clock = clock
         now = clock()
         self._triggers = triggers
@@ -255,6 +258,8 @@ class Watch:
         self._told.clear()
         progress.processed, progress.waiting_since = taken, None
         progress.exports += 1
+        if result.written or progress.exports == 1:
+            self.published()
         if result.written:
             self._last = Last(result.id, result.read)
             progress.published += 1

@@ -1,6 +1,44 @@
 """The counts of a watch since its start, for people, health checks and metrics."""
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+
+class Pushes(Struct):
+    """The counts of `--push`, written by its thread and by the loop; times as in `Progress`."""
+
+    wanted: int = 0
+    done: int = 0
+    waiting_since: float | None = None
+    succeeded: int = 0
+    failed: int = 0
+    last_seconds: float = 0.0
+    success_at: float | None = None
+    error: str | None = None
+    error_at: float | None = None
+
+    @property
+    def backlog(self) -> int:
+        """How many publications no successful push has taken yet."""
+        return self.wanted - self.done
+
+    def waiting(self, now: float) -> float:
+        """Return for how many seconds the oldest publication has waited; 0 if none waits."""
+        since = self.waiting_since
+        return 0.0 if since is None else max(0.0, now - since)
+
+    def see(self, now: float) -> None:
+        """Count a publication."""
+        self.wanted += 1
+        if self.waiting_since is None:
+            self.waiting_since = now
+
+    def succeed(self, taken: int, began: float, now: float, wall: float) -> None:
+        """Count a push of the first `taken` publications; `wall` is in seconds since 1970."""
+        self.succeeded += 1
+        self.done = taken
+        # A publication during the push waits since the push began, or less.
+        self.waiting_since = began if self.backlog else None
+        self.last_seconds, self.success_at = now - began, wall
 
 
 class Progress(Struct):
@@ -33,6 +71,7 @@ class Progress(Struct):
     id: str | None = None
     read: int | None = None
     bytes: int = 0
+    push: Pushes = field(default_factory=Pushes)
 
     @property
     def backlog(self) -> int:

@@ -1,0 +1,132 @@
+"""`watch --push`: a command after each publication, never two at a time, until one succeeds."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snapshot.watch import push
+from snapshot.watch.progress import Pushes
+from snapshot.watch.push import Push, Pusher
+from tests.live import wait_until
+
+
+class Pushing:
+    """A pusher with its thread, and what it said."""
+
+    def __init__(self, folder: Path, command: str, seconds: float = 20) -> None:
+        """Begin; the command runs in the folder."""
+        self.folder, self.progress = folder, Pushes()
+        self.said: list[str] = []
+        order = Push(f"cd {folder}; {command}", seconds, folder / "mm.snap")
+        self.pusher = Pusher(order, self.progress, self.said.append)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.pusher.step():
+            pass
+
+    def lines(self, name: str = "runs") -> list[str]:
+        """Return the lines that the command has written into a file."""
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def close(self) -> None:
+        """End it, and wait for its thread."""
+        self.pusher.close()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses after failures are short."""
+    monkeypatch.setattr(push, "FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(push, "LAST_PAUSE_SECONDS", 0.05)
+
+
+@pytest.fixture
+def open_ones() -> Iterator[list[Pushing]]:
+    """The pushers of a test, which are closed after it."""
+    found: list[Pushing] = []
+    yield found
+    for one in found:
+        one.close()
+
+
+def begin(tmp_path: Path, found: list[Pushing], command: str, seconds: float = 20) -> Pushing:
+    """Begin to push."""
+    found.append(Pushing(tmp_path, command, seconds))
+    return found[-1]
+
+
+def test_a_publication_is_pushed(tmp_path: Path, open_ones: list[Pushing]) -> None:
+    """The command runs once for a publication, with the file's path, and not before."""
+    one = begin(tmp_path, open_ones, 'echo "$SNAPSHOT" >> runs')
+    assert one.lines() == []
+    one.pusher.published()
+    wait_until("it is pushed", lambda: one.progress.succeeded == 1)
+    assert one.lines() == [str(tmp_path / "mm.snap")]
+    assert (one.progress.backlog, one.progress.waiting(time.monotonic())) == (0, 0)
+    assert (one.progress.failed, one.said) == (0, [])
+
+
+def test_a_failure_is_repeated(tmp_path: Path, open_ones: list[Pushing]) -> None:
+    """A run that fails is repeated until one succeeds; the same failure is said once."""
+    one = begin(tmp_path, open_ones, "echo x >> runs; test $(wc -l < runs) -ge 4 || exit 12")
+    one.pusher.published()
+    wait_until("it fails", lambda: one.progress.failed >= 1)
+    assert one.progress.backlog == 1
+    assert one.progress.waiting(time.monotonic()) > 0
+    wait_until("it is pushed", lambda: one.progress.succeeded == 1)
+    assert (one.progress.failed, one.progress.backlog) == (3, 0)
+    assert one.progress.error == "it ended with 12"
+    assert one.said == [
+        "the push failed: it ended with 12; trying again",
+        "the push works again",
+    ]
+
+
+def test_never_two_at_a_time(tmp_path: Path, open_ones: list[Pushing]) -> None:
+    """Publications during a run are pushed together by the next run."""
+    command = "echo begin >> runs; while ! test -e go; do sleep 0.02; done; echo end >> runs"
+    one = begin(tmp_path, open_ones, command)
+    one.pusher.published()
+    wait_until("a run has begun", lambda: one.lines() == ["begin"])
+    for _ in range(3):
+        one.pusher.published()
+    assert one.progress.backlog == 4
+    (tmp_path / "go").touch()
+    wait_until("all are pushed", lambda: one.progress.succeeded == 2)
+    assert one.lines() == ["begin", "end"] * 2
+    assert one.progress.backlog == 0
+
+
+def test_a_run_that_hangs(tmp_path: Path, open_ones: list[Pushing]) -> None:
+    """A run that takes too long is ended with all of its processes, and counts as failed."""
+    one = begin(tmp_path, open_ones, "sleep 60 & echo $! >> runs; wait", seconds=0.2)
+    one.pusher.published()
+    wait_until("it fails", lambda: one.progress.failed >= 1)
+    assert one.progress.error == "it took longer than 0.2 s"
+    wait_until("its process is gone", lambda: not runs(int(one.lines()[0])))
+
+
+def test_the_end(tmp_path: Path) -> None:
+    """The end of a watch ends a run under way with all of its processes."""
+    one = Pushing(tmp_path, "sleep 60 & echo $! >> runs; wait")
+    one.pusher.published()
+    wait_until("a run has begun", lambda: one.lines() != [])
+    one.close()
+    wait_until("its process is gone", lambda: not runs(int(one.lines()[0])))
+    assert one.said == []
+
+
+def runs(process: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
