@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.command import run_program
+from tests.factories import make_database, world
 
 # Raises the signal while an object is being cleared away, then waits for ever.
 DROPPED = """
@@ -93,3 +95,26 @@ def test_no_file_can_be_opened() -> None:
     assert done.stderr.startswith("mirrorlist: error: ")
     assert done.stderr.endswith(": Too many open files\n")
     assert done.stderr.count("\n") == 1
+
+
+TOLD_TO_REOPEN = """
+import os, signal, sys
+import mirrorlist.cli.begin
+def told(event, arguments):
+    if event == "sqlite3.connect":
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print("told")
+sys.addaudithook(told)
+from mirrorlist.cli import main
+main()
+"""
+
+
+def test_sigusr1_during_an_export(tmp_path: Path) -> None:
+    """An export that gets SIGUSR1 goes on, and publishes its snapshot."""
+    database, snapshot = make_database(tmp_path / "mm.sqlite", world()), tmp_path / "mm.snap"
+    words = ["export", "--database", database, "--output", str(snapshot)]
+    text = f"import sys; sys.argv = ['mirrorlist', *{words!r}]\n{TOLD_TO_REOPEN}"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout[:5]) == (0, b"told\n"), done.stderr
+    assert snapshot.exists()

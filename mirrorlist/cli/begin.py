@@ -1,7 +1,8 @@
 """Handles signals during the first moment of a command, before it has loaded its modules.
 
 For a command that keeps running, importing this module blocks SIGHUP, SIGUSR1 and SIGUSR2; the
-command unblocks them once it can handle them. Ctrl-C ends any command at once, without a message,
+command unblocks them once it can handle them. SIGUSR1 ends no command: many programs take it for
+"open the log again", so scripts send it around. Ctrl-C ends any command at once, without a message,
 until `begun()` is called.
 """
 
@@ -22,6 +23,10 @@ def _end_at_once(*_: object) -> None:
 _is_program = os.path.basename(sys.argv[0]) in ("mirrorlist", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
+
+if _is_program:
+    # Unlike an ignored signal, a handler is not inherited by programs that a command starts.
+    signal.signal(signal.SIGUSR1, lambda number, frame: None)
 
 from mirrorlist.process.signals import hold  # noqa: E402
 
