@@ -110,7 +110,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
         " to more than a /8 (IPv6 /12).",
-        ("export", "import-cache", "watch"),
+        ("export", "import-cache", "watch", "mirrorlist-server"),
         default=False,
     ),
     Setting(
@@ -119,7 +119,7 @@ SETTINGS = (
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
         " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
         " that lacks more, or a whole category, is refused. 100 switches the check off.",
-        ("export", "import-cache", "watch"),
+        ("export", "import-cache", "watch", "mirrorlist-server"),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
         least=0,
@@ -203,7 +203,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"
         f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free.",
-        ("watch", "serve", "demo"),
+        ("watch", "serve", "demo", "mirrorlist-server"),
         metavar="[HOST:]PORT",
     ),
     Setting(
@@ -238,7 +238,7 @@ SETTINGS = (
         "workers",
         SettingKind.INTEGER,
         "How many processes answer requests.",
-        ("serve", "demo"),
+        ("serve", "demo", "mirrorlist-server"),
         default=1,
         least=1,
         most=1024,
@@ -269,7 +269,7 @@ SETTINGS = (
         "log_format",
         SettingKind.CHOICE,
         "The form of the request log's lines: classic, as MirrorManager writes them, or json.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         default="classic",
         choices=("classic", "json"),
     ),
@@ -277,7 +277,7 @@ SETTINGS = (
         "log_addresses",
         SettingKind.CHOICE,
         "Clients' addresses in the request log: full, cut to the /24 or /48, or none.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         default="full",
         choices=("full", "cut", "none"),
     ),
@@ -295,7 +295,7 @@ SETTINGS = (
         SettingKind.INTEGER,
         "How many requests share one drawn order of hosts, on average; 0 or 1 draws a new order"
         " for each.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         default=DEFAULT_REUSE,
         least=0,
         most=1000,
@@ -321,7 +321,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "A network whose X-Forwarded-For is believed, or none to believe no peer; may be given"
         f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         repeatable=True,
         metavar="CIDR",
     ),
@@ -330,7 +330,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Connections of trusted proxies begin with a PROXY header (version 1 or 2) that names the"
         " client, such as haproxy's send-proxy-v2 writes. A connection without it is refused.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         default=False,
     ),
     Setting(

@@ -20,7 +20,8 @@ def _end_at_once(*_: object) -> None:
 # os._exit is safe here, because nothing has begun that needs undoing; an exception would be printed
 # as a traceback. A program that only imports this module keeps its handler, and an ignored SIGINT
 # stays ignored (as under nohup).
-_is_program = os.path.basename(sys.argv[0]) in ("mirrorlist", "-m")
+_program = os.path.basename(sys.argv[0])
+_is_program = _program in ("mirrorlist", "mirrorlist-server", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
 
@@ -39,5 +40,5 @@ def begun() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-if sys.argv[1:] and sys.argv[1] in _STAYING:
+if _program == "mirrorlist-server" or (sys.argv[1:] and sys.argv[1] in _STAYING):
     hold()

@@ -50,7 +50,7 @@ def import_cache(cache: Path, watch: bool, json: bool, **given: Any) -> None:
     mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
     """
     job = JobOptions(**given).job()
-    run_import = _importer()
+    run_import = load_importer()
     files = [cache, *job.data_files]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
     asked = _begin(files, watch)
@@ -102,7 +102,8 @@ def _survive(error: Exception, asked: Flag) -> None:
     asked.set()
 
 
-def _importer() -> "Import":
+def load_importer() -> "Import":
+    """Return the import of a cache file; raises OptionError without the protobuf library."""
     # Imported here: a worker must never load the modules that make snapshots.
     try:
         from snapshot.cache.importer import import_cache as run_import

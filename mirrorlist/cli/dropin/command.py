@@ -1,0 +1,153 @@
+"""`mirrorlist-server`: MirrorManager's cache file, netblocks and GeoIP, served by this server."""
+
+# Imported first: loading the other modules takes a while, and a signal may come meanwhile.
+from mirrorlist.cli.begin import begun
+
+# isort: split
+
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mirrorlist.cli.console import fail, say
+from mirrorlist.cli.dropin.flags import flags
+from mirrorlist.cli.dropin.folder import snapshot_path
+from mirrorlist.cli.dropin.importer import Importer
+from mirrorlist.cli.environment import warning_of_variables
+from mirrorlist.cli.exposure import warning_of_default_trust
+from mirrorlist.cli.failure import guarded
+from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.options import options
+from mirrorlist.errors import OperatorError, OptionError
+from mirrorlist.process.messages import fill_standard, stay
+from mirrorlist.process.signals import hold
+from mirrorlist.settings import NOWHERE
+from mirrorlist.web.listener import listen_all, without_brackets
+from mirrorlist.workers.serve_settings import ServeSettings
+
+if TYPE_CHECKING:
+    import socket
+
+_NAME = "mirrorlist-server"
+# A Rust program that cannot go on ends with this code: an address that is none, a port in use.
+_PANIC = 101
+_CANNOT_BE_USED = 3
+# A cache that is made each quarter of an hour and copied each hour is often older than 900 s.
+_STALE_SECONDS = 7200
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+@click.command(
+    _NAME,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "allow_extra_args": True,
+    },
+)
+@flags
+@options(_NAME)
+def server(**given: Any) -> None:
+    """Answer /metalink and /mirrorlist, in the place of MirrorManager's mirrorlist-server.
+
+    The flags with a short form or an underscore, and --listen, --port, --cccsv and --geoip, are
+    those of that server, with its defaults. A changed cache, netblocks, CSV or GeoIP file is taken
+    into use without a restart; a bad file is refused. docs/drop-in.md says more.
+    """
+    stay()
+    hold()
+    job = _options(given)
+    settings = _settings(job.output, given)
+    importer = Importer(given["cache"], job)
+    told = importer.begin()
+    # Imported here, while the other process imports the cache.
+    from mirrorlist.workers.load import load_service
+    from mirrorlist.workers.run import Hooks, run_server
+
+    if code := importer.wait(told):
+        raise SystemExit(_code(code))
+    try:
+        loaded = load_service(settings, say)
+        importer.listeners = listeners = _listen(given["listen"], given["port"])
+        # The supervisor asks `over` at intervals, which is when the other process is looked after.
+        run_server(settings, loaded, listeners, say, Hooks(_announce, over=importer.look_after))
+    finally:
+        importer.end()
+
+
+def main() -> None:
+    """Run the command and exit with the code that mirrorlist-server exits with."""
+    fill_standard()
+    if warning := warning_of_variables(os.environ):
+        say(warning)
+    sys.exit(_code(guarded(_run)))
+
+
+def _run() -> object:
+    begun()
+    try:
+        return server.main(prog_name=_NAME, standalone_mode=False)
+    except (click.NoSuchOption, click.BadOptionUsage) as error:
+        # mirrorlist-server prints its usage and ends with 0, as if that had been asked for.
+        click.echo(server.get_help(click.Context(server, info_name=_NAME)))
+        fail(error.format_message(), 0)
+        return 0
+
+
+def _code(code: int) -> int:
+    return 1 if code == _CANNOT_BE_USED else code
+
+
+def _options(given: dict[str, Any]) -> JobOptions:
+    files = [given[name].absolute() for name in ("cache", "global_netblocks", "cccsv")]
+    return JobOptions(
+        output=snapshot_path(*files, given["listen"], given["port"]),
+        asn=files[1],
+        country_continent=files[2],
+        allow_wide_netblocks=given["allow_wide_netblocks"],
+        max_loss=given["max_loss"],
+        require=(),
+        snapshot_key=None,
+    )
+
+
+def _settings(snapshot: Path, given: dict[str, Any]) -> ServeSettings:
+    named = {name: given[name] for name in ServeSettings.__struct_fields__ if name in given}
+    named["admin"] = named["admin"] or NOWHERE
+    if _is_loopback(given["listen"]):
+        # Who connects there is a proxy, and the last address that it names is the client, also a
+        # private one: so it is in mirrorlist-server.
+        named["trusted_proxy"] = named["trusted_proxy"] or _LOOPBACK
+    elif warning := warning_of_default_trust((given["listen"],), named["trusted_proxy"]):
+        say(warning)
+    return ServeSettings(
+        snapshot=snapshot, host=(given["listen"],), stale=_STALE_SECONDS, **named
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(without_brackets(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> "list[socket.socket]":
+    try:
+        try:
+            ip_address(without_brackets(host))
+        except ValueError:
+            raise OptionError(f"--listen {host}: not an IP address") from None
+        if port > 0xFFFF:
+            raise OptionError(f"--port {port}: not a port")
+        return listen_all((host,), port, "--listen or --port")
+    except OperatorError as error:
+        raise SystemExit(fail(str(error), _PANIC)) from error
+
+
+def _announce(address: str) -> None:
+    click.echo(f"Listening on http://{address}")
