@@ -222,6 +222,7 @@ if __name__ == "__main__":
     import mirrorlist
     import snapshot
     from mirrorlist.cli import main
+    from mirrorlist.cli.dropin.command import main as dropin
 
     # What a command imports when it runs, such as a database's driver, takes a second.
     for package in (mirrorlist, snapshot):
@@ -237,7 +238,7 @@ if __name__ == "__main__":
         if sys.argv[0] == "-c":
             exec(sys.argv[1], {"__name__": "__main__"})
         else:
-            main()
+            (dropin if sys.argv[0] == "mirrorlist-server" else main)()
         _end(0)
     except SystemExit as ended:
         if isinstance(ended.code, int):

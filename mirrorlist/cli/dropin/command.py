@@ -7,6 +7,7 @@ from mirrorlist.cli.begin import begun
 
 import os
 import sys
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
-from mirrorlist.errors import OperatorError, OptionError
+from mirrorlist.errors import GeoipError, OperatorError, OptionError
 from mirrorlist.process.messages import fill_standard, stay
 from mirrorlist.process.signals import hold
 from mirrorlist.settings import NOWHERE
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     import socket
 
 _NAME = "mirrorlist-server"
-# A Rust program that cannot go on ends with this code: an address that is none, a port in use.
+# A Rust program that cannot go on ends with this code: a wrong address, a port in use.
 _PANIC = 101
-_CANNOT_BE_USED = 3
+# A file that cannot be used, which is 2 or 3 in the command `mirrorlist`.
+_REFUSED = 1
 # A cache that is made each quarter of an hour and copied each hour is often older than 900 s.
 _STALE_SECONDS = 7200
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -68,13 +70,14 @@ def server(**given: Any) -> None:
     from mirrorlist.workers.load import load_service
     from mirrorlist.workers.run import Hooks, run_server
 
-    if code := importer.wait(told):
-        raise SystemExit(_code(code))
+    if not importer.wait(told):
+        raise SystemExit(_REFUSED)
     try:
         loaded = load_service(settings, say)
         importer.listeners = listeners = _listen(given["listen"], given["port"])
         # The supervisor asks `over` at intervals, which is when the other process is looked after.
-        run_server(settings, loaded, listeners, say, Hooks(_announce, over=importer.look_after))
+        hooks = Hooks(partial(_announce, settings), over=importer.look_after)
+        run_server(settings, loaded, listeners, say, hooks)
     finally:
         importer.end()
 
@@ -84,7 +87,8 @@ def main() -> None:
     fill_standard()
     if warning := warning_of_variables(os.environ):
         say(warning)
-    sys.exit(_code(guarded(_run)))
+    code = guarded(_run)
+    sys.exit(_REFUSED if code == GeoipError.exit_code else code)
 
 
 def _run() -> object:
@@ -96,10 +100,6 @@ def _run() -> object:
         click.echo(server.get_help(click.Context(server, info_name=_NAME)))
         fail(error.format_message(), 0)
         return 0
-
-
-def _code(code: int) -> int:
-    return 1 if code == _CANNOT_BE_USED else code
 
 
 def _options(given: dict[str, Any]) -> JobOptions:
@@ -122,11 +122,7 @@ def _settings(snapshot: Path, given: dict[str, Any]) -> ServeSettings:
         # Who connects there is a proxy, and the last address that it names is the client, also a
         # private one: so it is in mirrorlist-server.
         named["trusted_proxy"] = named["trusted_proxy"] or _LOOPBACK
-    elif warning := warning_of_default_trust((given["listen"],), named["trusted_proxy"]):
-        say(warning)
-    return ServeSettings(
-        snapshot=snapshot, host=(given["listen"],), stale=_STALE_SECONDS, **named
-    )
+    return ServeSettings(snapshot=snapshot, host=(given["listen"],), stale=_STALE_SECONDS, **named)
 
 
 def _is_loopback(host: str) -> bool:
@@ -149,5 +145,7 @@ def _listen(host: str, port: int) -> "list[socket.socket]":
         raise SystemExit(fail(str(error), _PANIC)) from error
 
 
-def _announce(address: str) -> None:
+def _announce(settings: ServeSettings, address: str) -> None:
+    if warning := warning_of_default_trust(settings.host, settings.trusted_proxy):
+        say(warning)
     click.echo(f"Listening on http://{address}")

@@ -60,12 +60,10 @@ class Importer:
         os.close(writing)
         return reading
 
-    def wait(self, reading: int) -> int:
-        """Wait until the snapshot is there; returns 0, or the code of the process that failed."""
+    def wait(self, reading: int) -> bool:
+        """Return whether the snapshot is there, as soon as that is known."""
         with os.fdopen(reading, "rb", 0) as told:
-            if told.read(1):
-                return 0
-        return os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1]) or 1
+            return told.read(1) == _READY
 
     def look_after(self) -> bool:
         """Start another process if it has died; to be called at intervals. Returns False."""
@@ -127,7 +125,7 @@ class _Keeper:
         sources = self._digest([self._cache, *job.data_files])
         if sources and self._recorded() == [sources, self._digest([job.output])]:
             return
-        result = load_importer()(self._cache, job)
+        result = load_importer()(self._cache, job, lambda phase, done, total: None)
         if result.left_out:
             say(
                 f"left out of {self._cache} and the files beside it: {len(result.left_out)} entries"
