@@ -202,7 +202,8 @@ SETTINGS = (
         "admin",
         SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free.",
+        f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free;"
+        " mirrorlist-server has none.",
         ("watch", "serve", "demo", "mirrorlist-server"),
         metavar="[HOST:]PORT",
     ),
@@ -320,7 +321,8 @@ SETTINGS = (
         "trusted_proxy",
         SettingKind.TEXT,
         "A network whose X-Forwarded-For is believed, or none to believe no peer; may be given"
-        f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}.",
+        f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}."
+        " A mirrorlist-server on loopback believes loopback alone.",
         ("serve", "mirrorlist-server"),
         repeatable=True,
         metavar="CIDR",
