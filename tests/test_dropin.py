@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.cli.dropin.folder import snapshot_path
+from mirrorlist.cli.dropin.importer import Importer
+from mirrorlist.cli.job_options import JobOptions
+from snapshot.export.job import Job
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
 from tests.dropin import DropIn, Serving
@@ -257,6 +260,32 @@ def test_the_importer_is_replaced(dropin: DropIn) -> None:
         os.kill(server.process.pid, signal.SIGKILL)
         for child in children:
             wait_until("its end", partial(_has_ended, child))
+
+
+class _Killed(JobOptions, frozen=True, kw_only=True):
+    """Options in whose use the process is killed."""
+
+    def job(self, refresh: int | None = None) -> Job:
+        """Kill this process."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError(refresh)
+
+
+def test_an_import_that_is_killed(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """If the first import is killed, the end says so; nothing is left to be ended."""
+    options = _Killed(
+        output=tmp_path / "mm.snap",
+        asn=None,
+        country_continent=None,
+        allow_wide_netblocks=False,
+        max_loss=30,
+        require=(),
+        snapshot_key=None,
+    )
+    importer = Importer(tmp_path / "cache", options)
+    assert not importer.wait(importer.begin())
+    assert "was ended by SIGKILL" in capfd.readouterr().err
+    importer.end()
 
 
 def _has_ended(process: int) -> bool:

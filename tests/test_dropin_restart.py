@@ -4,6 +4,7 @@ Configuration and script do what those of Fedora's role do, in our own words: ha
 asks for a metalink, tries nothing twice, and closes each connection.
 """
 
+import csv
 import re
 import shutil
 import signal
@@ -41,8 +42,8 @@ listen mirrorlist
     bind 127.0.0.1:{port}
     balance roundrobin
     option httpchk GET {metalink}
-    server mirrorlist1 127.0.0.1:{one} check inter 200ms rise 1 fall 2
-    server mirrorlist2 127.0.0.1:{two} check inter 200ms rise 1 fall 2
+    server mirrorlist1 127.0.0.1:{one} check inter 1s rise 1 fall 3
+    server mirrorlist2 127.0.0.1:{two} check inter 1s rise 1 fall 3
 """
 LINE = re.compile(r"IP: \S+; DATE: \d{4}-\d\d-\d\d; COUNTRY: \S+; REPO: linux-40; ARCH: x86_64")
 
@@ -77,6 +78,8 @@ class Site:
     def restart(self, number: int) -> None:
         """Drain, restart and wait, as the script does."""
         self.tell(f"disable server mirrorlist/mirrorlist{number}")
+        # A request that haproxy has given to the server is not given to the other one.
+        wait_until("it is drained", lambda: self._current(number) == 0)
         context, server = self._running[number - 1]
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) == 0
@@ -98,6 +101,12 @@ class Site:
         self._over.set()
         self._client.join()
 
+    def _current(self, number: int) -> int:
+        """Return how many requests haproxy has under way at a server."""
+        heading, *rows = csv.reader(self.tell("show stat").lstrip("# ").splitlines())
+        place = heading.index("scur")
+        return next(int(row[place]) for row in rows if row[1:2] == [f"mirrorlist{number}"])
+
     def _start(self, number: int) -> tuple[AbstractContextManager[Serving], Serving]:
         context = self.files[number - 1].serving("--port", self._ports[number - 1], often=True)
         server = self._stack.enter_context(context)
@@ -114,7 +123,7 @@ class Site:
             )
         )
         with (self._folder / "haproxy.log").open("wb") as log:
-            command = [program, "-db", "-f", configuration]
+            command = [str(program), "-db", "-f", str(configuration)]
             process = self._stack.enter_context(subprocess.Popen(command, stdout=log, stderr=log))
         self._stack.callback(process.terminate)
         wait_until("haproxy", (self._folder / "admin").exists)

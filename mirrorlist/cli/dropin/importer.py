@@ -63,7 +63,14 @@ class Importer:
     def wait(self, reading: int) -> bool:
         """Return whether the snapshot is there, as soon as that is known."""
         with os.fdopen(reading, "rb", 0) as told:
-            return told.read(1) == _READY
+            if told.read(1) == _READY:
+                return True
+        code = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        self._process = 0
+        if code < 0:
+            # It could not say anything itself: the system had no memory left, for example.
+            say(f"error: the import of {self._cache} was ended by {signal.Signals(-code).name}")
+        return False
 
     def look_after(self) -> bool:
         """Start another process if it has died; to be called at intervals. Returns False."""
@@ -75,6 +82,8 @@ class Importer:
 
     def end(self) -> None:
         """End the process."""
+        if self._has_ended():
+            return
         with suppress(OSError):
             os.kill(self._process, signal.SIGKILL)
             os.waitpid(self._process, 0)
@@ -89,16 +98,22 @@ class Importer:
         with suppress(OSError):
             os.write(writing, _READY)
         os.close(writing)
+        _give_back()
         for _ in seen:
             keeper.take()
-            gc.collect()
+            _give_back()
 
     def _has_ended(self) -> bool:
-        try:
-            return os.waitpid(self._process, os.WNOHANG)[0] != 0
-        except ChildProcessError:
-            # The supervisor has waited for it.
-            return True
+        # Its number is forgotten at its end, because another process may get it.
+        if self._process:
+            try:
+                ended = os.waitpid(self._process, os.WNOHANG)[0] != 0
+            except ChildProcessError:
+                # The supervisor has waited for it.
+                ended = True
+            if ended:
+                self._process = 0
+        return not self._process
 
 
 class _Keeper:
@@ -152,6 +167,14 @@ class _Keeper:
         except OSError:
             return ""
         return whole.hexdigest()
+
+
+def _give_back() -> None:
+    """Give unused memory back to the system: a third of what an import has taken."""
+    gc.collect()
+    # Of the GNU C library alone.
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _become(importer: Importer, writing: int) -> NoReturn:
