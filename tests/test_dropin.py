@@ -104,7 +104,7 @@ def test_a_port_in_use(dropin: DropIn) -> None:
 
 def test_wrong_numbers(dropin: DropIn) -> None:
     """A number that cannot be read is the default, which is said on standard output."""
-    done = dropin.run("-m", "-3", "--port", "x", "--listen", "nowhere")
+    done = dropin.run("-m", "-3", "--port", "80x", "--listen", "nowhere")
     assert done.stdout.splitlines() == [
         "Error parsing port. Defaulting to 3000",
         "Error parsing minimum number of mirrors. Defaulting to 5",
