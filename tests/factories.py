@@ -13,8 +13,9 @@ from sqlalchemy import Engine, StaticPool, Table, create_engine
 
 from snapshot.demo.tables import create_tables
 from snapshot.export import schema
-from snapshot.export.exporter import ExportResult, export
+from snapshot.export.exporter import export
 from snapshot.export.job import Job
+from snapshot.export.pipeline import ExportResult
 from snapshot.file.reader import Snapshot
 
 Row = dict[str, Any]

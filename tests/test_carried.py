@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export.carried import Shared, read_carried
+from snapshot.export.carried import read_carried
 from snapshot.export.database import parse_url, read_only
+from snapshot.export.directories import Shared
 
 
 def _read(path: Path, *rows: tuple[object, ...]) -> tuple[dict[int, list[int]], int, int, object]:

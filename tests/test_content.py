@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from snapshot.export.exporter import ExportResult
+from snapshot.export.pipeline import ExportResult
 from snapshot.file.model import Directory, FileDetail, LeftOut, Repository
 from snapshot.file.reader import Snapshot
 from tests.factories import (

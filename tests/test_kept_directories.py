@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Engine, event
 
 from snapshot.export.database import parse_url, read_only
-from snapshot.export.exporter import ExportResult, export
+from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.kept import DIFFERED, FULL_SECONDS, WITHOUT_HASH, KeptDirectories
 from snapshot.export.opened import Opened
+from snapshot.export.pipeline import ExportResult
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND

@@ -11,7 +11,8 @@ from snapshot.export.assemble import Inputs, finish, prepare
 from snapshot.export.continents import built_in_continents
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import Rows, reading
+from snapshot.export.rows import Rows
+from snapshot.export.source import reading
 from snapshot.file.model import LeftOut, SnapshotData
 from snapshot.file.writer import encode
 from tests.factories import Row, edited, export_tables, host, make_database

@@ -11,7 +11,7 @@ import pytest
 
 from snapshot.export import names as module
 from snapshot.export.addresses import host_netblocks
-from snapshot.export.carried import Carried
+from snapshot.export.directories import Carried
 from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.names import (
@@ -21,7 +21,7 @@ from snapshot.export.names import (
     Pool,
     resolve,
 )
-from snapshot.export.source import NetblockRow, Rows
+from snapshot.export.rows import NetblockRow, Rows
 from snapshot.file.model import Host, KnownName, LeftOut
 from tests.factories import edited, export_tables, world
 from tests.ranges import chain, netblocks

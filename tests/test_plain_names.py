@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from snapshot.export.content import usable_directories
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import DirectoryRow, Rows
+from snapshot.export.rows import DirectoryRow, Rows
 
 NAMES = st.lists(
     st.one_of(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export.exporter import ExportResult, export
+from snapshot.export.exporter import export
 from snapshot.export.job import Job
+from snapshot.export.pipeline import ExportResult
 from snapshot.export.source import _SMALL
 from snapshot.export.values import as_flag, as_number, as_text, as_time
 from snapshot.file.reader import Snapshot

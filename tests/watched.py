@@ -6,10 +6,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from snapshot.export.asn_file import AsnFile
-from snapshot.export.exporter import ExportResult, export
+from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
 from snapshot.export.opened import Opened
+from snapshot.export.pipeline import ExportResult
 from snapshot.export.publish import Last
 from snapshot.file.reader import Snapshot
 from snapshot.watch.look import Probe

@@ -15,8 +15,8 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Exported, LeftOutRow, Phase
 
 if TYPE_CHECKING:
-    from snapshot.export.exporter import ExportResult
     from snapshot.export.job import Job
+    from snapshot.export.pipeline import ExportResult
 
 
 @click.command(short_help="Write a snapshot of a MirrorManager database.")

@@ -23,9 +23,9 @@ from snapshot.file.changes import changes, mounted
 from snapshot.file.errors import BackendError
 
 if TYPE_CHECKING:
-    from snapshot.export.exporter import ExportResult
     from snapshot.export.job import Job
-    from snapshot.export.source import Progress
+    from snapshot.export.pipeline import ExportResult
+    from snapshot.export.rows import Progress
 
     Import = Callable[[Path, Job, Progress], ExportResult]
 

@@ -91,9 +91,10 @@ def _tell_begin(database: str, files: list[Path], every: float) -> None:
 
 
 def _exporter(database: str, job: "Job") -> "Export":
-    from snapshot.export.exporter import ExportResult, export
+    from snapshot.export.exporter import export
     from snapshot.export.kept import KeptDirectories
     from snapshot.export.opened import Opened
+    from snapshot.export.pipeline import ExportResult
     from snapshot.export.publish import Last
 
     # Nearly all objects live until the end: garbage collection would add a tenth of the time.

@@ -7,10 +7,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from snapshot.cache.rows import read_cache
-from snapshot.export.exporter import ExportResult, Origin, publish_rows, silent
 from snapshot.export.job import Job
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import Progress, Rows
+from snapshot.export.pipeline import ExportResult, Origin, publish_rows, silent
+from snapshot.export.rows import Progress, Rows
 
 
 def import_cache(cache: Path, job: Job, progress: Progress = silent) -> ExportResult:

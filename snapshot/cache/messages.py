@@ -34,11 +34,11 @@ _MESSAGES = {
     ],
     "File": [("filename", 1, _TEXT, _ONE), ("details", 2, _TEXT, _MANY)],
     "FilesOfDirectory": [("directory", 1, _TEXT, _ONE), ("files", 2, _TEXT, _MANY)],
+    # The fields in which directories with the same hosts differ.
+    "NamesOfDirectory": [("directory", 1, _TEXT, _ONE), ("subpath", 3, _TEXT, _ONE)],
     # `public` is called Global there. Fields that are never filled or not needed are not declared.
     "HostsOfDirectory": [
-        ("directory", 1, _TEXT, _ONE),
         ("public", 2, _NUMBER, _MANY),
-        ("subpath", 3, _TEXT, _ONE),
         ("urls_of_hosts", 6, _TEXT, _MANY),
     ],
 }
@@ -63,3 +63,13 @@ _CLASSES = _classes()
 def parse(message: str, data: bytes) -> Any:
     """Return a message of that name; raises google.protobuf.message.DecodeError."""
     return _CLASSES[message].FromString(data)
+
+
+def parse_names(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the name and the subpath of a directory with hosts, and the other fields unparsed."""
+    found = parse("NamesOfDirectory", data)
+    directory, subpath = found.directory, found.subpath
+    found.ClearField("directory")
+    found.ClearField("subpath")
+    # The library keeps fields that are not declared, and writes them in the order of their coming.
+    return directory, subpath, found.SerializeToString()

@@ -14,10 +14,10 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from snapshot.cache.fields import fields
-from snapshot.cache.messages import parse
-from snapshot.export.carried import Carried, Shared
+from snapshot.cache.messages import parse, parse_names
+from snapshot.export.directories import Carried, Shared
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import (
+from snapshot.export.rows import (
     ArchRow,
     CategoryDirectoryRow,
     CategoryRow,
@@ -78,13 +78,14 @@ class Cache:
         self.carriers: list[Urls] = []
         self.public: set[int] = set()
         self._places: dict[bytes, int] = {}
+        self._hosts: dict[bytes, tuple[int, tuple[int, ...]]] = {}
 
     def take(self, number: int, value: bytes | int) -> None:
         """Take one field of the file; raises DecodeError; an unknown field is skipped."""
         if isinstance(value, int):
             self.time = value if number == _TIME else self.time
         elif number == _HOSTS_OF_DIRECTORY:
-            self._take_directory(parse("HostsOfDirectory", value))
+            self._take_directory(*parse_names(value))
         elif number == _FILES_OF_DIRECTORY:
             self.files.append(parse("FilesOfDirectory", value))
         elif number in _MAPS:
@@ -92,15 +93,23 @@ class Cache:
             entry = parse(message, value)
             self.maps[name].append((entry.key, entry.value))
 
-    def _take_directory(self, found: Any) -> None:
+    def _take_directory(self, name: bytes, subpath: bytes, hosts: bytes) -> None:
         # Whole subtrees have the same hosts, so each list is parsed once.
-        digest = hashlib.blake2b(b"".join(found.urls_of_hosts), digest_size=16).digest()
+        digest = hashlib.blake2b(hosts, digest_size=16).digest()
         index = self._places.setdefault(digest, len(self.carriers))
         if index == len(self.carriers):
-            entries = (parse("NumberToNumbers", one) for one in found.urls_of_hosts)
-            self.carriers.append({one.key: tuple(one.value) for one in entries})
+            found = parse("HostsOfDirectory", hosts)
+            self.carriers.append(dict(map(self._urls_of_host, found.urls_of_hosts)))
             self.public.update(found.public)
-        self.directories[_text(found.directory)] = _text(found.subpath), index
+        self.directories[_text(name)] = _text(subpath), index
+
+    def _urls_of_host(self, data: bytes) -> tuple[int, tuple[int, ...]]:
+        """Return a host and its URLs; a host has the same ones in nearly all lists."""
+        known = self._hosts.get(data)
+        if known is None:
+            entry = parse("NumberToNumbers", data)
+            known = self._hosts[data] = entry.key, tuple(entry.value)
+        return known
 
 
 def read_cache(path: Path, progress: Progress, left_out: LeftOutRows) -> tuple[int, Rows]:

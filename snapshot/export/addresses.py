@@ -15,7 +15,7 @@ from snapshot.export.hosts import HostTable
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.names import MOST_ADDRESSES, MOST_NAMES, Resolved, resolve
 from snapshot.export.netblock import Netblock, flatten_both, make_ranges, parse_netblock
-from snapshot.export.source import Rows
+from snapshot.export.rows import Rows
 from snapshot.file.model import KnownName, NetblockHosts, Ranges
 from snapshot.file.text import trimmed
 

@@ -5,48 +5,13 @@
 arrive as one value, not as a row each.
 """
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from snapshot.export.directories import Carried, Directories, Shared
 from snapshot.export.values import TRUE, as_number
-
-# Python 3.11 does not know `array[int]`.
-if TYPE_CHECKING:
-    _Array = array[int]
-else:
-    _Array = array
-
-
-class Directories(_Array):
-    """The ids of a host category's directories, sorted; equal sets are one object.
-
-    It remembers which of the directories of a category it has, because a watch asks for the same
-    at its next export.
-    """
-
-    _found: tuple[bytes, bytes] | None = None
-
-    def flags(self, asked: bytes, directories: Iterable[int]) -> bytes:
-        """Return the flags of directories, which `asked` has as eight bytes each."""
-        if self._found is None or self._found[0] != asked:
-            self._found = asked, bytes(map({*self}.__contains__, directories))
-        return self._found[1]
-
-
-class Carried(NamedTuple):
-    """The rows of host_category_dir that are up to date: sorted directory ids by host category.
-
-    `rows` counts all of them. `unnamed` of them have no directory, and `first_unnamed` is the
-    lowest id of these.
-    """
-
-    directories: Mapping[int, Directories]
-    rows: int
-    unnamed: int = 0
-    first_unnamed: int | None = None
 
 
 class Group(NamedTuple):
@@ -111,37 +76,6 @@ def carried(groups: Iterable[Group], sets: Mapping[Any, Directories]) -> Carried
         first += [group.first_unnamed] if type(group.first_unnamed) is int else []
     by_id = {id: ids for id, ids in sets.items() if id is not None}
     return Carried(by_id, rows, unnamed, min(first, default=None))
-
-
-class Shared:
-    """Makes sets of directories, equal ones as one object: the hosts of a subtree often agree."""
-
-    def __init__(self, known: Iterable[Directories] = ()) -> None:
-        """Take sets that are there already."""
-        self._known: dict[bytes, Directories] = {one.tobytes(): one for one in known}
-
-    def of(self, ids: Sequence[int]) -> Directories:
-        """Return the set of these ids."""
-        made = _sorted(ids)
-        return self._known.setdefault(made.tobytes(), made)
-
-    def of_bytes(self, data: bytes) -> Directories:
-        """Return the set of what SETS gave."""
-        ids = array("q", data)
-        # The network's order of bytes is the other one than that of all usual machines.
-        if not _IS_BIG_ENDIAN:
-            ids.byteswap()
-        return self.of(ids)
-
-
-_IS_BIG_ENDIAN = array("H", [1]).tobytes() == b"\0\1"
-
-
-def _sorted(ids: Iterable[int]) -> Directories:
-    ordered = sorted(ids)
-    # Four bytes an id, as in the database's INTEGER; eight in a database that was widened.
-    fits = not ordered or (ordered[0] >= -(1 << 31) and ordered[-1] < 1 << 31)
-    return Directories("i" if fits else "q", ordered)
 
 
 def _read_sqlite(connection: Connection) -> Carried:

@@ -7,11 +7,11 @@ docs/mirrormanager.md#a-directory-in-several-categories.
 from collections import defaultdict
 from typing import NamedTuple
 
-from snapshot.export.carried import Carried
+from snapshot.export.directories import Carried
 from snapshot.export.hosts import HostTable
 from snapshot.export.hostsets import host_bits
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import DirectoryRow, FileDetailRow, Rows
+from snapshot.export.rows import DirectoryRow, FileDetailRow, Rows
 from snapshot.file.model import Directory, FileDetail, Repository
 from snapshot.file.nametable import MAX_NAME_BYTES
 from snapshot.file.redirects import odd_redirects

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from snapshot.export.countries import Countries
 from snapshot.export.hosturl import host_url
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.source import HostRow, Rows, SiteRow
+from snapshot.export.rows import HostRow, Rows, SiteRow
 from snapshot.file.model import Category, CategoryHost, Host, Inactive
 from snapshot.file.text import printable, stripped, trimmed
 

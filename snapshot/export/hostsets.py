@@ -7,7 +7,7 @@ from functools import reduce
 from itertools import compress
 from operator import or_
 
-from snapshot.export.carried import Carried, Directories
+from snapshot.export.directories import Carried, Directories
 from snapshot.export.hosts import HostTable
 
 

@@ -14,18 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from snapshot.export.carried import (
-    ALL,
-    BINARY,
-    GROUPS,
-    SETS,
-    Carried,
-    Directories,
-    Group,
-    Shared,
-    carried,
-    read_carried,
-)
+from snapshot.export.carried import ALL, BINARY, GROUPS, SETS, Group, carried, read_carried
+from snapshot.export.directories import Carried, Directories, Shared
 
 FULL_SECONDS = 1800.0
 """Everything is read at least this often, to see whether the kept directories are right."""

@@ -10,193 +10,14 @@ from sqlalchemy import Connection, Table, inspect
 
 from snapshot.export import schema
 from snapshot.export.beside import beside
-from snapshot.export.carried import Carried, read_carried
+from snapshot.export.carried import read_carried
 from snapshot.export.database import cut_off
+from snapshot.export.directories import Carried
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
 from snapshot.file.errors import DatabaseError
-
-# Is called with how far the read is: a phase's name, steps done, steps in all.
-Progress = Callable[[str, int, int], None]
-
-
-class HostRow(NamedTuple):
-    """A host; site_id may be NULL in old databases."""
-
-    id: int
-    name: str
-    site_id: int | None
-    admin_active: bool
-    user_active: bool
-    country: str | None
-    bandwidth_int: int | None
-    private: bool
-    asn: int | None
-    asn_clients: bool
-
-
-class SiteRow(NamedTuple):
-    """A site with the flags that hold for all its hosts."""
-
-    id: int
-    name: str
-    private: bool
-    admin_active: bool
-    user_active: bool
-
-
-class CategoryRow(NamedTuple):
-    """A category and the directory that is its topdir."""
-
-    id: int
-    name: str
-    topdir_id: int | None
-
-
-class HostCategoryRow(NamedTuple):
-    """A host carrying a category."""
-
-    id: int
-    host_id: int | None
-    category_id: int | None
-    always_up2date: bool
-
-
-class UrlRow(NamedTuple):
-    """A public or private URL of a host category."""
-
-    id: int
-    host_category_id: int
-    url: str | None
-    private: bool
-
-
-class DirectoryRow(NamedTuple):
-    """A directory; ctime in seconds since 1970, UTC."""
-
-    id: int
-    name: str
-    readable: bool
-    ctime: int | None
-
-
-class CategoryDirectoryRow(NamedTuple):
-    """A directory being in a category."""
-
-    category_id: int
-    directory_id: int
-
-
-class RepositoryRow(NamedTuple):
-    """A repository; clients can ask for it only if it has prefix, version, arch and directory."""
-
-    id: int
-    prefix: str | None
-    version_id: int | None
-    arch_id: int | None
-    directory_id: int | None
-    disabled: bool
-
-
-class ArchRow(NamedTuple):
-    """An arch's name."""
-
-    id: int
-    name: str
-
-
-class FileDetailRow(NamedTuple):
-    """One version of a file; hashes are hexadecimal text."""
-
-    id: int
-    directory_id: int
-    filename: str
-    timestamp: int | None
-    size: int | None
-    md5: str | None
-    sha1: str | None
-    sha256: str | None
-    sha512: str | None
-
-
-class NetblockRow(NamedTuple):
-    """Free text that should name a network, an address or a DNS name."""
-
-    id: int
-    host_id: int | None
-    netblock: str | None
-
-
-class CountryAllowedRow(NamedTuple):
-    """A country whose clients may be offered a host."""
-
-    id: int
-    host_id: int | None
-    country: str
-
-
-class PeerAsnRow(NamedTuple):
-    """A further ASN that a host serves."""
-
-    id: int
-    host_id: int | None
-    asn: int
-
-
-class RedirectRow(NamedTuple):
-    """A prefix that stands for another."""
-
-    id: int
-    from_repo: str
-    to_repo: str | None
-
-
-class ContinentRow(NamedTuple):
-    """A country that counts for another continent."""
-
-    id: int
-    country: str
-    continent: str
-
-
-class NetblockCountryRow(NamedTuple):
-    """A network whose clients count for a country, whatever GeoIP says."""
-
-    id: int
-    netblock: str
-    country: str
-
-
-class Rows(NamedTuple):
-    """All rows that an export reads, all of one moment.
-
-    `up2date` waits until the largest table is read, and returns what it says.
-    """
-
-    sites: list[SiteRow]
-    hosts: list[HostRow]
-    categories: list[CategoryRow]
-    host_categories: list[HostCategoryRow]
-    urls: list[UrlRow]
-    directories: list[DirectoryRow]
-    category_directories: list[CategoryDirectoryRow]
-    up2date: Callable[[], Carried]
-    repositories: list[RepositoryRow]
-    arches: list[ArchRow]
-    file_details: list[FileDetailRow]
-    netblocks: list[NetblockRow]
-    countries_allowed: list[CountryAllowedRow]
-    peer_asns: list[PeerAsnRow]
-    redirects: list[RedirectRow]
-    continents: list[ContinentRow]
-    netblock_countries: list[NetblockCountryRow]
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of rows read, by table."""
-        counts = {source.table.name: len(getattr(self, source.field)) for source in _SMALL}
-        counts[_LARGE.name] = self.up2date().rows
-        return dict(sorted(counts.items()))
 
 
 class _ReadTable(NamedTuple):
@@ -214,31 +35,10 @@ class _ReadTable(NamedTuple):
 # Rows without an `id` column.
 _KEYS: dict[object, set[str]] = {CategoryDirectoryRow: {"category_id", "directory_id"}}
 
-_LARGE = schema.host_category_dir
 _SMALL = [
-    _ReadTable(field, table, row, row._fields)
-    for field, table, row in (
-        ("sites", schema.site, SiteRow),
-        ("hosts", schema.host, HostRow),
-        ("categories", schema.category, CategoryRow),
-        ("host_categories", schema.host_category, HostCategoryRow),
-        ("urls", schema.host_category_url, UrlRow),
-        ("directories", schema.directory, DirectoryRow),
-        ("category_directories", schema.category_directory, CategoryDirectoryRow),
-        ("repositories", schema.repository, RepositoryRow),
-        ("arches", schema.arch, ArchRow),
-        ("file_details", schema.file_detail, FileDetailRow),
-        ("netblocks", schema.host_netblock, NetblockRow),
-        ("countries_allowed", schema.host_country_allowed, CountryAllowedRow),
-        ("peer_asns", schema.host_peer_asn, PeerAsnRow),
-        ("redirects", schema.repository_redirect, RedirectRow),
-        ("continents", schema.country_continent_redirect, ContinentRow),
-        ("netblock_countries", schema.netblock_country, NetblockCountryRow),
-    )
+    _ReadTable(field, schema.metadata.tables[table], row, tuple(row.__annotations__))
+    for field, (table, row) in SMALL.items()
 ]
-
-TABLES = (*(str(source.table.name) for source in _SMALL), str(_LARGE.name))
-"""The names of the tables that an export reads."""
 
 # "`host_peer_asn` may be missing, because `mirrorlist-server` never reads it."
 # (docs/mirrormanager.md#views-instead-of-tables)
@@ -264,7 +64,7 @@ def reading(
         name = source.table.name
         progress(f"reading {name}", step, len(TABLES))
         read[source.field] = _read(connection, source, left_out) if name in present else []
-    progress(f"reading {_LARGE.name}", len(_SMALL), len(TABLES))
+    progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from snapshot.export.exporter import ExportResult
+from snapshot.export.pipeline import ExportResult
 from snapshot.export.publish import Last
 from snapshot.file.errors import BackendError, DatabaseError, OutputError
 from snapshot.watch.agenda import Agenda

@@ -19,7 +19,7 @@ from psycopg.pq import ExecStatus
 
 from snapshot.export.database import display, explain, parse_url
 from snapshot.export.postgresql import connect
-from snapshot.export.source import TABLES
+from snapshot.export.rows import TABLES
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -124,8 +124,13 @@ class _Keeper:
         self._record = job.output.with_suffix(".made")
 
     def take_first(self) -> None:
+        # Imported here: a worker must never load the modules that make snapshots.
+        from snapshot.export.asn_ahead import AsnFileAhead
+
+        asn = AsnFileAhead(self._job.data_files[0])
+        self._job = replace(self._job, asn=asn)
         # As after a restart of mirrorlist-server, each cache that can be read is taken.
-        self._make(replace(self._job, max_loss=None, foreign=True))
+        self._make(replace(self._job, max_loss=None, foreign=True), asn.begin)
 
     def take(self) -> None:
         try:
@@ -136,10 +141,11 @@ class _Keeper:
             print_trouble()
             say(f"error: {error!r}; what is served stays; waiting for another change")
 
-    def _make(self, job: "Job") -> None:
+    def _make(self, job: "Job", begin: Callable[[], None] = lambda: None) -> None:
         sources = self._digest([self._cache, *job.data_files])
         if sources and self._recorded() == [sources, self._digest([job.output])]:
             return
+        begin()
         result = load_importer()(self._cache, job, lambda phase, done, total: None)
         if result.left_out:
             say(
