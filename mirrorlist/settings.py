@@ -24,6 +24,11 @@ NOWHERE = "none"
 """The value that switches an address off."""
 
 
+GENERATOR = "generate-mirrorlist-cache"
+DROP_INS = ("mirrorlist-server", GENERATOR)
+"""The programs of MirrorManager's whose names and flags two commands have."""
+
+
 class SettingKind(Enum):
     """What kind of value a setting has."""
 
@@ -110,7 +115,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
         " to more than a /8 (IPv6 /12).",
-        ("export", "import-cache", "watch", "mirrorlist-server"),
+        ("export", "import-cache", "watch", *DROP_INS),
         default=False,
     ),
     Setting(
@@ -119,7 +124,7 @@ SETTINGS = (
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
         " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
         " that lacks more, or a whole category, is refused. 100 switches the check off.",
-        ("export", "import-cache", "watch", "mirrorlist-server"),
+        ("export", "import-cache", "watch", *DROP_INS),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
         least=0,
@@ -130,7 +135,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "A query, 'repo=epel-9&arch=x86_64' or path=DIRECTORY, for which the new snapshot must have"
         " a public host; without one it is refused. May be given several times.",
-        ("export", "import-cache", "watch"),
+        ("export", "import-cache", "watch", GENERATOR),
         repeatable=True,
         metavar="QUERY",
     ),
@@ -139,7 +144,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Publish the snapshot even if it is empty, is older than the published one, has lost too"
         " much, lacks what --require names, or replaces a file that is not a snapshot.",
-        ("export", "import-cache"),
+        ("export", "import-cache", GENERATOR),
         default=False,
     ),
     Setting(

@@ -222,7 +222,8 @@ if __name__ == "__main__":
     import mirrorlist
     import snapshot
     from mirrorlist.cli import main
-    from mirrorlist.cli.dropin.command import main as dropin
+    from mirrorlist.cli.dropin.command import main as server
+    from mirrorlist.cli.dropin.generator import main as generator
 
     # What a command imports when it runs, such as a database's driver, takes a second.
     for package in (mirrorlist, snapshot):
@@ -238,7 +239,8 @@ if __name__ == "__main__":
         if sys.argv[0] == "-c":
             exec(sys.argv[1], {"__name__": "__main__"})
         else:
-            (dropin if sys.argv[0] == "mirrorlist-server" else main)()
+            programs = {"mirrorlist-server": server, "generate-mirrorlist-cache": generator}
+            programs.get(sys.argv[0], main)()
         _end(0)
     except SystemExit as ended:
         if isinstance(ended.code, int):

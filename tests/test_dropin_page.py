@@ -1,21 +1,24 @@
-"""docs/drop-in.md: its flags are those of the command, and its tests are there."""
+"""docs/drop-in.md: its flags are those of the commands, and its tests are there."""
 
 import re
 
 import click
+import pytest
 
 from mirrorlist.cli.dropin.command import server
+from mirrorlist.cli.dropin.generator import generator
 from tests.pages import ROOT, hold
 
 PAGE = "docs/drop-in.md"
 
 
-def test_the_page_is_the_help() -> None:
-    """The page shows what `mirrorlist-server --help` prints on 80 columns."""
+@pytest.mark.parametrize(("part", "command"), [("flags", server), ("generator", generator)])
+def test_the_page_is_the_help(part: str, command: click.Command) -> None:
+    """The page shows what each command prints with --help on 80 columns."""
     context = click.Context(
-        server, info_name="mirrorlist-server", terminal_width=78, **server.context_settings
+        command, info_name=command.name, terminal_width=78, **command.context_settings
     )
-    hold(PAGE, "flags", ["", "```text", *server.get_help(context).splitlines(), "```", ""])
+    hold(PAGE, part, ["", "```text", *command.get_help(context).splitlines(), "```", ""])
 
 
 def test_the_tests_are_there() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.cache.fields import MAX_FIELD_BYTES, MAX_FILE_BYTES
+from snapshot.cache.fields import MAX_FIELD_BYTES, MAX_FILE_BYTES, fields
 from snapshot.cache.importer import import_cache
 from snapshot.cache.rows import _Lists
 from snapshot.export.job import Job
@@ -57,6 +57,14 @@ def test_the_world(tmp_path: Path) -> None:
     assert snapshot.report.left_out == ()
     detail = FileDetail(5, 9, b"", b"", b"\x2c" * 32, b"")
     assert snapshot.file_details(2) == {"repomd.xml": (detail,)}
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100, len(RECORDED)])
+def test_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """In blocks of any size, the same fields are read."""
+    expected = list(fields(golden.CACHE))
+    monkeypatch.setattr("snapshot.cache.fields._BLOCK_BYTES", size)
+    assert list(fields(golden.CACHE)) == expected
 
 
 def test_answers(tmp_path: Path) -> None:

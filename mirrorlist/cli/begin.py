@@ -21,7 +21,7 @@ def _end_at_once(*_: object) -> None:
 # as a traceback. A program that only imports this module keeps its handler, and an ignored SIGINT
 # stays ignored (as under nohup).
 _program = os.path.basename(sys.argv[0])
-_is_program = _program in ("mirrorlist", "mirrorlist-server", "-m")
+_is_program = _program in ("mirrorlist", "mirrorlist-server", "generate-mirrorlist-cache", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
 

@@ -21,15 +21,18 @@ _CONFIG = "mirrorlist.config"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def options(command: str) -> Callable[[F], F]:
-    """Return a decorator that gives a function the options of a subcommand."""
+def options(command: str, *, toml: bool = True) -> Callable[[F], F]:
+    """Return a decorator that gives a function the options of a subcommand.
+
+    Without `toml`, the command has a --config of its own.
+    """
 
     def decorate(function: F) -> F:
         function = _apart(command, function)
         for setting in reversed(SETTINGS):
             if command in setting.commands:
                 function = _option(setting)(function)
-        return _config_option(function)
+        return _config_option(function) if toml else function
 
     return decorate
 

@@ -1,5 +1,6 @@
-"""Reads the cache file of MirrorManager's mirrorlist-server; needs the extra `protobuf`.
+"""Reads and writes the cache file of MirrorManager's mirrorlist-server; needs the extra `protobuf`.
 
-It turns the file into rows of MirrorManager's tables. A rule about a row never lives here, nor any
-code that writes a snapshot: both are in `snapshot.export`, for a database and a cache alike.
+A file that is read becomes rows of MirrorManager's tables, and one that is written is made of what
+a snapshot says. A rule about a row never lives here, nor any code that writes a snapshot: both are
+in `snapshot.export`, for a database and a cache alike.
 """

@@ -1,4 +1,4 @@
-"""The protobuf messages in mirrorlist-server's cache file, with the fields that are read.
+"""The protobuf messages in mirrorlist-server's cache file, with the fields that are used.
 
 Numbers and types of the fields are those of docs/mirrormanager.md#the-cache-file. Text fields are
 declared as bytes, so that a name that is not UTF-8 costs one row and not the whole file.
@@ -13,6 +13,22 @@ from google.protobuf.message_factory import GetMessageClass
 _F = FieldDescriptorProto
 _TEXT, _NUMBER, _SIZE, _FLAG = _F.TYPE_BYTES, _F.TYPE_INT64, _F.TYPE_UINT64, _F.TYPE_BOOL
 _ONE, _MANY = _F.LABEL_OPTIONAL, _F.LABEL_REPEATED
+
+TIME, HOSTS_OF_DIRECTORY, FILES_OF_DIRECTORY = 1, 16, 5
+MAPS = {
+    2: ("netblock_countries", "TextToText"),
+    4: ("urls", "NumberToText"),
+    6: ("disabled", "TextToFlag"),
+    7: ("continents", "TextToText"),
+    8: ("redirects", "TextToText"),
+    9: ("repositories", "TextToText"),
+    10: ("asns", "NumberToNumbers"),
+    12: ("countries", "NumberToText"),
+    13: ("bandwidths", "NumberToNumber"),
+    14: ("countries_allowed", "NumberToTexts"),
+    15: ("netblocks", "TextToNumbers"),
+}
+"""Field number in the file: our name for the map, and the message of each entry."""
 
 # Message, then its fields: name, number, type, label. Messages within messages are declared as
 # bytes too: many are equal, and equal ones need to be parsed only once.
@@ -39,7 +55,15 @@ _MESSAGES = {
     # `public` is called Global there. Fields that are never filled or not needed are not declared.
     "HostsOfDirectory": [
         ("public", 2, _NUMBER, _MANY),
+        ("by_country", 4, _TEXT, _MANY),
         ("urls_of_hosts", 6, _TEXT, _MANY),
+    ],
+    # The whole file, for writing.
+    "Cache": [
+        ("time", TIME, _SIZE, _ONE),
+        ("files", FILES_OF_DIRECTORY, _TEXT, _MANY),
+        ("directories", HOSTS_OF_DIRECTORY, _TEXT, _MANY),
+        *((name, number, _TEXT, _MANY) for number, (name, _) in MAPS.items()),
     ],
 }
 
@@ -63,6 +87,12 @@ _CLASSES = _classes()
 def parse(message: str, data: bytes) -> Any:
     """Return a message of that name; raises google.protobuf.message.DecodeError."""
     return _CLASSES[message].FromString(data)
+
+
+def make(message: str, **fields: Any) -> bytes:
+    """Return the bytes of a message of that name with these fields."""
+    data: bytes = _CLASSES[message](**fields).SerializeToString()
+    return data
 
 
 def parse_names(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -14,7 +14,14 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from snapshot.cache.fields import fields
-from snapshot.cache.messages import parse, parse_names
+from snapshot.cache.messages import (
+    FILES_OF_DIRECTORY,
+    HOSTS_OF_DIRECTORY,
+    MAPS,
+    TIME,
+    parse,
+    parse_names,
+)
 from snapshot.export.directories import Carried, Shared
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.rows import (
@@ -39,21 +46,6 @@ from snapshot.export.rows import (
 )
 from snapshot.file.errors import CacheError
 
-_TIME, _HOSTS_OF_DIRECTORY, _FILES_OF_DIRECTORY = 1, 16, 5
-# Field number in the file: our name for the map, and the message of each entry.
-_MAPS = {
-    2: ("netblock_countries", "TextToText"),
-    4: ("urls", "NumberToText"),
-    6: ("disabled", "TextToFlag"),
-    7: ("continents", "TextToText"),
-    8: ("redirects", "TextToText"),
-    9: ("repositories", "TextToText"),
-    10: ("asns", "NumberToNumbers"),
-    12: ("countries", "NumberToText"),
-    13: ("bandwidths", "NumberToNumber"),
-    14: ("countries_allowed", "NumberToTexts"),
-    15: ("netblocks", "TextToNumbers"),
-}
 _SITE = _VERSION = 1
 # The progress bar moves once for this many fields.
 _FIELDS_A_STEP = 256
@@ -72,7 +64,7 @@ class Cache:
     def __init__(self) -> None:
         """Start with nothing read."""
         self.time = 0
-        self.maps: dict[str, list[tuple[Any, Any]]] = {name: [] for name, _ in _MAPS.values()}
+        self.maps: dict[str, list[tuple[Any, Any]]] = {name: [] for name, _ in MAPS.values()}
         self.files: list[Any] = []
         self.directories: dict[str, tuple[str, int]] = {}
         self.carriers: list[Urls] = []
@@ -83,13 +75,13 @@ class Cache:
     def take(self, number: int, value: bytes | int) -> None:
         """Take one field of the file; raises DecodeError; an unknown field is skipped."""
         if isinstance(value, int):
-            self.time = value if number == _TIME else self.time
-        elif number == _HOSTS_OF_DIRECTORY:
+            self.time = value if number == TIME else self.time
+        elif number == HOSTS_OF_DIRECTORY:
             self._take_directory(*parse_names(value))
-        elif number == _FILES_OF_DIRECTORY:
+        elif number == FILES_OF_DIRECTORY:
             self.files.append(parse("FilesOfDirectory", value))
-        elif number in _MAPS:
-            name, message = _MAPS[number]
+        elif number in MAPS:
+            name, message = MAPS[number]
             entry = parse(message, value)
             self.maps[name].append((entry.key, entry.value))
 

@@ -36,13 +36,17 @@ class Inputs(Struct, frozen=True):
 
 
 class Prepared(Struct, frozen=True):
-    """All that is known before the largest table is read."""
+    """All that is known before the largest table is read.
+
+    `redirected` are the continents that the database gives to countries; `continents` has them too.
+    """
 
     inputs: Inputs
     usable: list[DirectoryRow]
     host_table: HostTable
     content: Content
     continents: dict[str, str]
+    redirected: dict[str, str]
     country_ranges: Ranges
     asn_ranges: Ranges
 
@@ -52,13 +56,15 @@ def prepare(inputs: Inputs, left_out: LeftOutRows, *, allow_wide: bool = False) 
     rows = inputs.rows
     countries, continents = _countries(rows, inputs.continents, left_out)
     usable = usable_directories(rows, left_out)
+    redirected = _redirects(rows, countries, left_out)
     host_table = make_host_table(rows, {row.id: row.name for row in usable}, left_out, countries)
     return Prepared(
         inputs=inputs,
         usable=usable,
         host_table=host_table,
         content=make_content(rows, usable, host_table, left_out),
-        continents=continents | _redirects(rows, countries, left_out),
+        continents=continents | redirected,
+        redirected=redirected,
         country_ranges=country_ranges(rows, left_out, countries, allow_wide),
         asn_ranges=_asn_ranges(host_table.hosts, inputs.asn, left_out),
     )

@@ -1,15 +1,16 @@
 """Exports a MirrorManager database: reads rows, applies the rules, publishes a snapshot."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 from snapshot.export.carried import read_carried
 from snapshot.export.database import database_file, parse_url, read_only
+from snapshot.export.directories import Carried
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
 from snapshot.export.leftout import LeftOutRows
@@ -34,8 +35,16 @@ def export(
     With `kept`, directories that did not change since the last export are not read again; with
     `opened`, neither is the snapshot that this process published.
     """
+    origin = origin_of(database, kept.read if kept else read_carried)
+    result = publish_rows(origin, job, last, progress, opened)
+    return result._replace(said=kept.said, differed=kept.differed) if kept else result
+
+
+def origin_of(
+    database: str, read_up2date: Callable[[Connection], Carried] = read_carried
+) -> Origin:
+    """Return a database as an origin of rows; raises DatabaseURLError."""
     url = parse_url(database)
-    read_up2date = kept.read if kept else read_carried
 
     @contextmanager
     def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
@@ -44,9 +53,7 @@ def export(
             with reading(connection, progress, left_out, read_up2date) as rows:
                 yield now, rows
 
-    origin = Origin("database", _files_of(url), read)
-    result = publish_rows(origin, job, last, progress, opened)
-    return result._replace(said=kept.said, differed=kept.differed) if kept else result
+    return Origin("database", _files_of(url), read)
 
 
 def check_files(database: str, job: Job) -> None:

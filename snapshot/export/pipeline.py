@@ -96,9 +96,9 @@ def publish_rows(
     # Files are checked first, so that a mistyped name does not cost a whole read of the database.
     continents = check(job, origin.inputs)
     with lock(job.output):
-        watch = _Stopwatch()
+        watch = Stopwatch()
         left_out = LeftOutRows()
-        prepared = _read(origin, job, continents, progress, left_out, watch, opened)
+        prepared = read(origin, job, continents, progress, left_out, watch, opened)
         data = finish(prepared, left_out, allow_wide=job.allow_wide)
         before = last_published(opened, job.output, job.key)
         data = replace(data, history=continue_history(data, before))
@@ -112,13 +112,13 @@ def publish_rows(
         return _result(published, counts, data.report, len(content), watch)
 
 
-def _read(
+def read(
     origin: Origin,
     job: Job,
     continents: dict[str, str],
     progress: Progress,
     left_out: LeftOutRows,
-    watch: "_Stopwatch",
+    watch: "Stopwatch",
     opened: Opened,
 ) -> Prepared:
     """Read everything, and apply rules to the rows while the database reads the largest table."""
@@ -141,7 +141,7 @@ def _result(
     counts: dict[str, int],
     report: Report,
     size: int,
-    watch: "_Stopwatch",
+    watch: "Stopwatch",
 ) -> ExportResult:
     return ExportResult(
         counts=counts,
@@ -168,7 +168,7 @@ def check(job: Job, inputs: tuple[Path, ...]) -> dict[str, str]:
     return read_continents(file) if file else built_in_continents()
 
 
-class _Stopwatch:
+class Stopwatch:
     """Measures wall time, phase by phase."""
 
     def __init__(self) -> None:
@@ -187,8 +187,8 @@ class _Stopwatch:
         return self._last - self._start
 
 
-def _read_asn(asn: Path | AsnFile, left_out: LeftOutRows, watch: _Stopwatch) -> AsnNetblocks:
-    own = _Stopwatch()
+def _read_asn(asn: Path | AsnFile, left_out: LeftOutRows, watch: Stopwatch) -> AsnNetblocks:
+    own = Stopwatch()
     netblocks = (AsnFile(asn) if isinstance(asn, Path) else asn).read(left_out)
     own.lap("reading the ASN file")
     watch.laps += own.laps

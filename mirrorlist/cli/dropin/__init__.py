@@ -1,5 +1,6 @@
-"""The command `mirrorlist-server`: what MirrorManager's server of that name is told, done by ours.
+"""The commands with the names and flags of MirrorManager's two programs, done by ours.
 
-It only puts together what exists: the import of a cache file, in a process of its own, and the
-server. docs/drop-in.md says what is equal and what is not.
+They only put together what exists. `mirrorlist-server` imports a cache file, in a process of its
+own, and serves; `generate-mirrorlist-cache` exports, and writes a cache file. docs/drop-in.md says
+what is equal and what is not.
 """

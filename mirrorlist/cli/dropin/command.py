@@ -18,6 +18,7 @@ from mirrorlist.cli.console import fail, say
 from mirrorlist.cli.dropin.flags import flags
 from mirrorlist.cli.dropin.folder import snapshot_path
 from mirrorlist.cli.dropin.importer import Importer
+from mirrorlist.cli.dropin.usage import run
 from mirrorlist.cli.environment import warning_of_variables
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.failure import guarded
@@ -93,13 +94,7 @@ def main() -> None:
 
 def _run() -> object:
     begun()
-    try:
-        return server.main(prog_name=_NAME, standalone_mode=False)
-    except (click.NoSuchOption, click.BadOptionUsage) as error:
-        # mirrorlist-server prints its usage and ends with 0, as if that had been asked for.
-        click.echo(server.get_help(click.Context(server, info_name=_NAME)))
-        fail(error.format_message(), 0)
-        return 0
+    return run(server)
 
 
 def _options(given: dict[str, Any]) -> JobOptions:

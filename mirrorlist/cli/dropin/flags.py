@@ -1,4 +1,4 @@
-"""The flags of mirrorlist-server, with its names, its defaults and its lenient numbers."""
+"""The flags of MirrorManager's two programs, with their names, defaults and lenient numbers."""
 
 import re
 from collections.abc import Callable
@@ -40,6 +40,35 @@ class Lenient(click.ParamType[int]):
 def flags(function: F) -> F:
     """Give a function the flags; a flag that is given twice has its last value."""
     for option in reversed(_flags()):
+        function = option(function)
+    return function
+
+
+def generator_flags(function: F) -> F:
+    """Give a function the flags of generate-mirrorlist-cache; the last of several values counts."""
+    for option in (
+        click.option(
+            "--peer-asns",
+            is_flag=True,
+            help="Write the further ASNs of hosts (host_peer_asn) too, which MirrorManager's"
+            " program leaves out.",
+        ),
+        click.option("-d", "--debug", is_flag=True, help="Say each step, and each row left out."),
+        _file(
+            "-c",
+            "--config",
+            metavar="CONFIG",
+            default="/etc/mirrormanager/generate-mirrorlist-cache.cfg",
+            help="A file with the line DB_URL=postgresql://USER@HOST/NAME.",
+        ),
+        _file(
+            "-o",
+            "--outfile",
+            metavar="CACHE",
+            default=f"{_DATA}/mirrorlist_cache.proto",
+            help="The cache file to write.",
+        ),
+    ):
         function = option(function)
     return function
 
@@ -99,4 +128,5 @@ def _number(*names: str, what: str, default: int, **kwargs: Any) -> Callable[[F]
 
 def _file(*names: str, default: str, **kwargs: Any) -> Callable[[F], F]:
     kind = FilePath(stream="--log" in names)
-    return _flag(*names, type=kind, default=Path(default), metavar="FILE", **kwargs)
+    kwargs.setdefault("metavar", "FILE")
+    return _flag(*names, type=kind, default=Path(default), **kwargs)
