@@ -1,0 +1,1 @@
+"""The fronts of contrib/: haproxy, nginx and Caddy with TLS before two real servers."""
