@@ -15,6 +15,7 @@ import pytest
 
 from mirrorlist.process.signals import HELD, IGNORED, MEANINGS, Flag, explained
 from tests.cache_file import write_cache
+from tests.command import run_program
 from tests.factories import export_tables, make_database, world
 from tests.live import ROOT, wait_until
 
@@ -70,23 +71,30 @@ def command_of(process: str, folder: Path) -> tuple[list[object], str]:
 @contextmanager
 def started(process: str, folder: Path) -> Iterator[tuple[Running, str]]:
     """Start what has a process, in a session without a terminal."""
-    arguments, ready = command_of(process, folder)
+    words, ready = command_of(process, folder)
+    with running(words, folder) as found:
+        yield found, ready
+
+
+@contextmanager
+def running(words: list[object], folder: Path, place: Path = ROOT) -> Iterator[Running]:
+    """Start the command with some words, in a session without a terminal."""
     said = folder / "said"
     with said.open("wb") as file:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "mirrorlist.cli", *map(str, arguments)],
-            cwd=ROOT,
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mirrorlist.cli", *map(str, words)],
+            cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
     try:
-        yield Running(running, said), ready
+        yield Running(process, said)
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def target(process: str, running: Running) -> int:
@@ -104,12 +112,17 @@ def target(process: str, running: Running) -> int:
     return pid
 
 
-def held(pid: int) -> set[Signals]:
+def held(pid: int, kind: str = "SigBlk") -> set[Signals]:
     """Return the signals that a process holds back."""
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"SigBlk:\s+(\w+)", status)
+    found = re.search(kind + r":\s+(\w+)", status)
     bits = int(found[1], 16) if found else 0
     return {one for one in Signals if bits >> (one - 1) & 1}
+
+
+def catches(pid: int, number: Signals) -> bool:
+    """Return whether a process has a handler for a signal."""
+    return number in held(pid, "SigCgt")
 
 
 @pytest.mark.system
@@ -152,6 +165,91 @@ def test_signals_while_it_starts(process: str, tmp_path: Path) -> None:
         for number in HELD:
             os.kill(pid, number)
         running.wait_for(ready)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_once(number: Signals, tmp_path: Path) -> None:
+    """A signal that comes with the line `listening` ends the server in order; SIGTERM drains."""
+    export_tables(tmp_path, world())
+    options = ["--snapshot", str(tmp_path / "mm.snap"), "--port", "0", "--admin", "none"]
+    options += ["--drain", "0.1"]
+    program = f"""
+import os, sys
+from mirrorlist.cli import main
+from mirrorlist.workers import run
+tell = run._tell_begin
+def and_signal(*given):
+    tell(*given)
+    os.kill(os.getpid(), {int(number)})
+run._tell_begin = and_signal
+sys.argv = ["mirrorlist", "serve", *{options}]
+main()
+"""
+    done = run_program(program)
+    assert done.returncode == 0, done.stderr
+    assert "listening on" in done.stderr
+    assert ("draining for 0.1 s" in done.stderr) == (number is signal.SIGTERM)
+    assert done.stderr.endswith("stopped\n")
+
+
+@pytest.mark.system
+def test_the_end_of_a_start(tmp_path: Path) -> None:
+    """SIGTERM ends a server that waits for its snapshot with 0, and it says nothing more."""
+    snapshot = tmp_path / "not there"
+    words: list[object] = ["serve", "--snapshot", snapshot, "--wait", 60]
+    with running(words, tmp_path) as one:
+        one.wait_for("is not there yet")
+        assert catches(one.process.pid, signal.SIGTERM)
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(SECONDS) == 0
+        assert len(one.said.splitlines()) == 1
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        pytest.param(["--version"], 0, id="version"),
+        pytest.param(["inspect", "mm.snap"], 0, id="inspect"),
+        pytest.param(["diff", "mm.snap", "gone.snap"], 3, id="a failure"),
+        pytest.param(["ask", "--snapshot", "mm.snap", "repo=linux-40&arch=x86_64"], 0, id="ask"),
+        pytest.param(
+            ["export", "--database", "sqlite:///mm.sqlite", "--output", "new.snap"], 0, id="export"
+        ),
+        pytest.param(["import-cache", "cache.proto", "--output", "new.snap"], 0, id="import-cache"),
+    ],
+)
+def test_usr1_without_a_break(words: list[object], code: int, tmp_path: Path) -> None:
+    """A command gets SIGUSR1 thousands of times, from its first moment to its last: it does what
+    it would have done.
+    """
+    export_tables(tmp_path, world())
+    make_database(tmp_path / "mm.sqlite", world())
+    write_cache(tmp_path / "cache.proto")
+    with running(words, tmp_path, tmp_path) as one:
+        pid = one.process.pid
+        wait_until("it has a handler", lambda: catches(pid, signal.SIGUSR1), SECONDS, look=0)
+        while one.process.poll() is None:
+            os.kill(pid, signal.SIGUSR1)
+        assert one.process.returncode == code, one.said
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("process", ["serve", "watch", "import-cache --watch"])
+def test_usr1_at_the_end(process: str, tmp_path: Path) -> None:
+    """Neither a process that stays nor its children are killed by SIGUSR1 while they end."""
+    with started(process, tmp_path) as (one, ready):
+        one.wait_for(ready)
+        if process == "serve":
+            wait_until("worker and admin process", lambda: len(one.children()) == 2, SECONDS)
+        all_of_it = [one.process.pid, *one.children()]
+        one.process.send_signal(signal.SIGTERM)
+        while one.process.poll() is None:
+            for pid in all_of_it:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGUSR1)
+        assert one.process.returncode == 0, one.said
+        assert "unexpectedly" not in one.said
 
 
 IN_A_TERMINAL = """

@@ -1,11 +1,13 @@
 """Handles signals during the first moment of a command, before it has loaded its modules.
 
 For a command that keeps running, importing this module blocks SIGHUP, SIGUSR1 and SIGUSR2; the
-command unblocks them once it can handle them. SIGUSR1 ends no command: many programs take it for
-"open the log again", so scripts send it around. Ctrl-C ends any command at once, without a message,
-until `begun()` is called.
+command unblocks them once it can handle them. SIGUSR1 ends no command, also not in its last moment:
+many programs take it for "open the log again", so scripts send it around. Ctrl-C ends any command
+at once, without a message, until `begun()` is called. SIGTERM ends a server or a watch that has not
+begun at once, with 0.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -15,6 +17,16 @@ _INTERRUPTED = 130
 
 def _end_at_once(*_: object) -> None:
     os._exit(_INTERRUPTED)
+
+
+def _not_begun(*_: object) -> None:
+    os._exit(0)
+
+
+def _ignore_held() -> None:
+    # When Python ends, signals that have a handler end the process again; ignored ones do not.
+    for number in HELD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 # os._exit is safe here, because nothing has begun that needs undoing; an exception would be printed
@@ -28,10 +40,13 @@ if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if _is_program:
     # Unlike an ignored signal, a handler is not inherited by programs that a command starts.
     signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    atexit.register(_ignore_held)
 
-from mirrorlist.process.signals import hold  # noqa: E402
+from mirrorlist.process.signals import HELD, hold  # noqa: E402
 
 _STAYING = ("serve", "demo", "watch", "import-cache")
+# An import of a cache that is cut short has failed, unless it is a watch, which says so itself.
+_SERVING = ("serve", "demo", "watch")
 
 
 def begun() -> None:
@@ -40,5 +55,9 @@ def begun() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-if _program == "mirrorlist-server" or (sys.argv[1:] and sys.argv[1] in _STAYING):
+_command = _program if _program == "mirrorlist-server" else "".join(sys.argv[1:2])
+if _command in ("mirrorlist-server", *_STAYING):
     hold()
+if _is_program and _command in ("mirrorlist-server", *_SERVING):
+    # The first process of a container has no default action: without a handler it would be lost.
+    signal.signal(signal.SIGTERM, _not_begun)

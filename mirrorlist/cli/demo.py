@@ -123,6 +123,8 @@ def _in_child(work: Callable[[], None]) -> int:
     sys.stderr.flush()
     process = os.fork()
     if not process:
+        # Ended halfway, it must not end with 0.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         code = guarded(work)
         sys.stdout.flush()
         sys.stderr.flush()

@@ -21,7 +21,7 @@ from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
-from mirrorlist.workers.supervisor import LOOK_SECONDS, Drain, Supervisor, Work
+from mirrorlist.workers.supervisor import LOOK_SECONDS, Drain, Supervisor, Work, hold_signals
 
 
 class Hooks(Struct, frozen=True):
@@ -47,6 +47,8 @@ def run_server(
 ) -> None:
     """Print the addresses, and supervise workers on sockets that listen until told to stop."""
     service, files = loaded
+    # From its first line on, the server obeys signals as one that runs.
+    hold_signals()
     watch = _watch_at(settings)
     counts = Counts(settings.workers)
     admin = open_admin(settings.admin, ADMIN_OF_SERVER, say)

@@ -41,6 +41,18 @@ Work = Callable[[int], None]
 Hung = Callable[[], Iterable[int]]
 
 
+def hold_signals() -> None:
+    """Hold back all signals that a supervisor waits for, until it does.
+
+    To be called before anybody can know that the server is there: otherwise a signal at once would
+    end this process as if it had not begun.
+    """
+    # The parent process may ignore SIGCHLD, and a child inherits that: then this process would
+    # not learn of a worker's end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+
+
 class Drain(NamedTuple):
     """For how many seconds a server still answers after SIGTERM, and what tells that it does."""
 
@@ -103,11 +115,8 @@ class Supervisor:
         # All that is loaded now lives until the end. The collector would write into its pages, and
         # each worker would get a copy of them.
         gc.freeze()
-        # The parent process may ignore SIGCHLD, and a child inherits that: then this process would
-        # not learn of a worker's end.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # Blocked before the first fork: a signal in between would be lost, or end this process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        # Before the first fork: a signal in between would be lost, or end this process.
+        hold_signals()
         self._fill()
         is_cut_short = self._go_on() == signal.SIGTERM and self._drains()
         self._stop(_HURRY_SECONDS if is_cut_short else _KILL_AFTER_SECONDS)
