@@ -191,15 +191,15 @@ SETTINGS = (
         SettingKind.TEXT,
         "A shell command to run after each publication, such as an rsync to other servers;"
         " $SNAPSHOT is the file. One run at a time; a run that fails is repeated until one"
-        " succeeds.",
-        ("watch",),
+        " succeeds. Of import-cache only with --watch.",
+        ("import-cache", "watch"),
         metavar="COMMAND",
     ),
     Setting(
         "push_timeout",
         SettingKind.SECONDS,
         "Seconds after which a run of --push is ended, and counts as failed.",
-        ("watch",),
+        ("import-cache", "watch"),
         default=120,
         least=1,
     ),

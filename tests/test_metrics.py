@@ -165,7 +165,7 @@ def test_alerts(rule: dict[str, object]) -> None:
     assert isinstance(annotations, dict)
     assert list(annotations) == ["summary", "do"]
     expression = str(rule["expr"])
-    known = {row.name for row in METRICS} | {f"{METRICS[1].name}_bucket"}
+    known = {row.name for row in (*METRICS, *WATCH_METRICS)} | {f"{METRICS[1].name}_bucket"}
     found = set(re.findall(r"\bmirrorlist_\w+", expression))
     assert found <= known
     assert found or expression.startswith("up{")

@@ -1,5 +1,7 @@
 """`watch --push`: a command after each publication, never two at a time, until one succeeds."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,10 @@ import pytest
 from snapshot.watch import push
 from snapshot.watch.progress import Pushes
 from snapshot.watch.push import Push, Pusher
+from tests.cache_file import write_cache
+from tests.command import PLAIN, assert_refused, run
+from tests.factories import make_database, world
+from tests.forked import Process, template
 from tests.live import wait_until
 
 
@@ -122,6 +128,83 @@ def test_the_end(tmp_path: Path) -> None:
     one.close()
     wait_until("its process is gone", lambda: not runs(int(one.lines()[0])))
     assert one.said == []
+
+
+WATCHES = [
+    pytest.param("watch", id="watch"),
+    pytest.param("import-cache", id="import-cache"),
+]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("command", WATCHES)
+def test_a_killed_watch(command: str, tmp_path: Path) -> None:
+    """Of a watch that is killed, no process of its run stays, not even one that heeds no signal;
+    and the run of the next watch is alone.
+    """
+    # A process of a run's process; then what still runs of the run before.
+    command_line = "trap '' TERM; sh -c 'echo $$ >> runs; exec sleep 60' & wait"
+    is_there = 'grep -qs "State:.[^XZ]" /proc/$one/status'
+    beside = f'for one in $(cat runs); do {is_there} && echo "$one" >> beside; done; '
+    first = start_watch(command, tmp_path, command_line)
+    wait_until("a run has begun", lambda: lines_of(tmp_path / "runs") != [], 20)
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    second = start_watch(command, tmp_path, beside + command_line)
+    wait_until("the next run has begun", lambda: len(lines_of(tmp_path / "runs")) == 2, 20)
+    second.send_signal(signal.SIGTERM)
+    second.wait(10)
+    assert lines_of(tmp_path / "beside") == []
+    processes = [int(line) for line in lines_of(tmp_path / "runs")]
+    wait_until("its processes are gone", lambda: not any(map(runs, processes)))
+
+
+def test_no_watch(tmp_path: Path) -> None:
+    """An import that does not stay refuses --push."""
+    words = ("import-cache", write_cache(tmp_path / "cache"), "--output", tmp_path / "mm.snap")
+    assert_refused(run(*words, "--push", "true"), 2, "--push: only with --watch")
+    assert not (tmp_path / "mm.snap").exists()
+
+
+def start_watch(command: str, folder: Path, push: str) -> Process:
+    """Start a watch that pushes."""
+    cache, snapshot = folder / "cache", folder / "mm.snap"
+    words = ["import-cache", str(cache), "--watch"]
+    if command == "watch":
+        database = folder / "mm.sqlite"
+        url = f"sqlite:///{database}" if database.exists() else make_database(database, world())
+        words = ["watch", "--database", url, "--admin", "none"]
+    else:
+        write_cache(cache)
+    words = ["mirrorlist", *words, "--output", str(snapshot), "--push", push]
+    with (folder / "printed").open("ab") as printed:
+        return template().start(words, PLAIN, folder, (printed, printed))
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file that may not be there."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_nothing_is_left(tmp_path: Path, open_ones: list[Pushing]) -> None:
+    """After a run nothing of it is left: no process, and no pipe."""
+    one = begin(tmp_path, open_ones, "exit 3")
+    before = len(os.listdir("/proc/self/fd"))
+    one.pusher.published()
+    wait_until("it fails", lambda: one.progress.failed >= 3)
+    assert one.progress.error == "it ended with 3"
+    one.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert not [name for name in os.listdir("/proc") if name.isdigit() and is_child(int(name))]
+
+
+def is_child(process: int) -> bool:
+    """Return whether a process is a shell that this one has started."""
+    try:
+        name, _, rest = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    except OSError:
+        return False
+    return name.endswith("(sh") and int(rest.split()[1]) == os.getpid()
 
 
 def runs(process: int) -> bool:

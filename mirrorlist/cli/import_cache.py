@@ -3,7 +3,8 @@
 import gc
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,12 @@ from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.export import report
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
+from mirrorlist.cli.pushing import pushing
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from mirrorlist.process.messages import print_trouble, stay
 from mirrorlist.process.signals import Flag, do_now, release
+from mirrorlist.process.threads import Threads
 from snapshot.file.changes import changes, mounted
 from snapshot.file.errors import BackendError
 
@@ -37,7 +40,9 @@ _PAUSE_SECONDS = 5.0
 @click.command("import-cache", short_help="Write a snapshot of a mirrorlist-server's cache file.")
 @click.argument("cache", type=FilePath())
 @options("import-cache")
-def import_cache(cache: Path, watch: bool, json: bool, **given: Any) -> None:
+def import_cache(
+    cache: Path, watch: bool, json: bool, push: str | None, push_timeout: float, **given: Any
+) -> None:
     """Write a snapshot of the cache file of MirrorManager's mirrorlist-server.
 
     Answers are the same as from the database that CACHE was made of, except for the data that a
@@ -49,6 +54,8 @@ def import_cache(cache: Path, watch: bool, json: bool, **given: Any) -> None:
     \b
     mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
     """
+    if push and not watch:
+        raise OptionError("--push: only with --watch; else write the command behind this one")
     job = JobOptions(**given).job()
     run_import = load_importer()
     files = [cache, *job.data_files]
@@ -59,26 +66,50 @@ def import_cache(cache: Path, watch: bool, json: bool, **given: Any) -> None:
     if not watch:
         _import(run_import, cache, job, json)
         return
-    for _ in changes(files, asked=asked.is_set):
-        asked.clear()
-        _try_import(partial(_import, run_import, cache, job, json), asked)
-        gc.collect()
+    run = partial(_import, run_import, cache, job, json)
+    with _pushing(push, push_timeout, job.output) as (threads, published):
+        imports = 0
+        for _ in changes(files, asked=asked.is_set):
+            asked.clear()
+            if result := _try_import(run, asked):
+                imports += 1
+                # After the first import too: a watch before may have ended too early.
+                if result.written or imports == 1:
+                    published()
+            threads.again()
+            gc.collect()
 
 
-def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> None:
+def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> "ExportResult":
     with progress_bar() as steps:
         result = run_import(cache, job, steps)
     report(result, job.output, json)
+    return result
 
 
-def _try_import(run: Callable[[], None], asked: Flag) -> None:
+def _try_import(run: "Callable[[], ExportResult]", asked: Flag) -> "ExportResult | None":
     """Import; a failure is printed, and the watch goes on."""
     try:
-        run()
+        return run()
     except BackendError as error:
         say(f"error: {error}; what was published stays; waiting for another change")
     except Exception as error:
         _survive(error, asked)
+    return None
+
+
+@contextmanager
+def _pushing(
+    command: str | None, seconds: float, output: Path
+) -> Iterator[tuple[Threads, Callable[[], object]]]:
+    """Give the threads, and the function to call after each publication."""
+    from snapshot.watch.progress import Pushes
+    from snapshot.watch.push import Push
+
+    threads = Threads(say)
+    order = Push(command, seconds, output) if command else None
+    with pushing(order, Pushes(), threads, say) as published:
+        yield threads, published
 
 
 def _begin(files: Sequence[Path], watch: bool) -> Flag:

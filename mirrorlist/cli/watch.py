@@ -2,7 +2,6 @@
 
 import gc
 import signal
-from contextlib import closing, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
+from mirrorlist.cli.pushing import pushing
 from mirrorlist.cli.watch_events import EventPrinter
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
@@ -60,7 +60,7 @@ def watch(
     from snapshot.file.writer import followed
     from snapshot.watch.loop import Duty, Said, Watch
     from snapshot.watch.probes import make_probe
-    from snapshot.watch.push import Push, Pusher
+    from snapshot.watch.push import Push
 
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
@@ -68,17 +68,13 @@ def watch(
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, duty, tell, triggers, each_step=threads.again)
-        pusher = None
-        if push:
-            order = Push(push, push_timeout, job.output)
-            pusher = Pusher(order, loop.progress.push, lambda text: tell(Said(text)))
-            loop.published = pusher.published
-            threads.go_on("push", pusher.step)
+        order = Push(push, push_timeout, job.output) if push else None
         shown = pages(loop.progress, stale, threads)
         with (
-            closing(pusher) if pusher else nullcontext(),
+            pushing(order, loop.progress.push, threads, lambda text: tell(Said(text))) as published,
             shown_on(admin, shown, hooked, triggers, threads, say),
         ):
+            loop.published = published
             _tell_begin(probe.shown(), files, every)
             loop.run()
 

@@ -2,7 +2,8 @@
 
 One run at a time, in a thread of its own: a publication during a run is pushed by the next run,
 together with all others since. A run that fails or takes too long is repeated, with pauses that
-grow, until a run succeeds.
+grow, until a run succeeds. A run ends with its watch, even if the watch is killed: the run of the
+next watch must not find it still writing.
 """
 
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, cast
 
 from msgspec import Struct
 
@@ -21,6 +23,19 @@ from snapshot.watch.progress import Pushes
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1.0, 60.0
 # From SIGTERM to SIGKILL.
 _END_SECONDS = 2.0
+# A run's first shell runs the command in a second one, and beside it waits for the end of its own
+# input: a pipe that the watch alone holds open. At the watch's end it kills all of the run. (With
+# prctl(2), PR_SET_PDEATHSIG, only the shell would be ended, and not the rsync that it has started.)
+_RUN = """\
+exec 3<&0 </dev/null
+{ read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 &
+exec 3<&-
+/bin/sh -c "$1"
+code=$?
+kill $!
+wait
+exit $code
+"""
 
 
 class Push(Struct, frozen=True):
@@ -79,11 +94,12 @@ class Pusher:
                 if self._is_over:
                     return "the watch ends"
                 self._process = process = self._start()
-            try:
-                code = process.wait(self._push.seconds)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                return f"it took longer than {self._push.seconds:g} s"
+            with cast(IO[bytes], process.stdin):
+                try:
+                    code = process.wait(self._push.seconds)
+                except subprocess.TimeoutExpired:
+                    _end(process)
+                    return f"it took longer than {self._push.seconds:g} s"
         except OSError as error:
             return f"it cannot be started: {error.strerror}"
         finally:
@@ -94,9 +110,9 @@ class Pusher:
         # Its output goes where the watch's messages go. A session of its own, so that all of its
         # processes can be ended together.
         return subprocess.Popen(
-            ["/bin/sh", "-c", self._push.command],
+            ["/bin/sh", "-c", _RUN, "push", self._push.command],
             env={**os.environ, "SNAPSHOT": str(self._push.file)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=2,
             start_new_session=True,
         )
