@@ -106,7 +106,8 @@ def certificate() -> tuple[str, str]:
         return cert.read_text(), key.read_text()
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write the certificate and its key into a folder, alone and together."""
     found = dict(zip(("cert.pem", "key.pem"), certificate(), strict=True))
     found["both.pem"] = "".join(found.values())
     for name, text in found.items():
@@ -128,7 +129,7 @@ def started(
     program = need_program(kind.program, kind.package)
     ports = {name: find_free_port() for name in ("https", "http", "plain")}
     ports.update(zip(("one", "two"), servers, strict=True))
-    _write_certificate(folder)
+    write_certificate(folder)
     placed = {"folder": str(folder), **{name: str(port) for name, port in ports.items()}}
     (folder / kind.file.name).write_text(changed(kind, edit, placed))
     if kind.main:

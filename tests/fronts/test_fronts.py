@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.fronts.conftest import LIST, TRUSTED, Pair, by
-from tests.fronts.front import Connection, Front, changed, line_on, started, switched_on
+from tests.fronts.front import (
+    Connection,
+    Front,
+    changed,
+    line_on,
+    started,
+    switched_on,
+    write_certificate,
+)
 from tests.fronts.kinds import CADDY, HAPROXY, KINDS, NGINX, Kind
 from tests.live import exchange, request, serve, wait_until
 from tests.system import need_program
@@ -113,6 +121,39 @@ def test_caddy_has_no_limits(tmp_path: Path, pair: Pair) -> None:
     assert "rate_limit is not a registered directive" in done.stderr
     with started(CADDY, tmp_path, pair.ports) as front, Connection(front) as client:
         assert {client.get(EXPLAIN).status for _ in range(2 * ALLOWED)} == {200}
+
+
+def test_the_whole_file(tmp_path: Path) -> None:
+    """Haproxy accepts its file with no more than another certificate, also what tests leave out."""
+    program = need_program(HAPROXY.program, HAPROXY.package)
+    write_certificate(tmp_path)
+    text = HAPROXY.file.read_text().replace("/etc/haproxy/mirrors.pem", f"{tmp_path}/both.pem")
+    (tmp_path / "haproxy.cfg").write_text(text)
+    command = [str(program), "-c", "-f", str(tmp_path / "haproxy.cfg")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_what_caddy_would_limit(tmp_path: Path, pair: Pair) -> None:
+    """Its limits would be for the right paths in every spelling, and what is refused has a body
+    that transfers nothing; an error of Caddy's stands for that of the plugin.
+    """
+
+    def edit(text: str) -> str:
+        return text.replace("\thandle_errors", "\terror @dear 429\n\thandle_errors")
+
+    with started(CADDY, tmp_path, pair.ports, edit) as front, Connection(front) as client:
+        for target in (
+            EXPLAIN,
+            "/x/%65xplain",
+            FILTER,
+            FILTER.replace("?", "/?"),
+            "/rsync%46ilter",
+        ):
+            refused = client.get(target)
+            assert (refused.status, refused.body.splitlines()[1:]) == (429, ["- *"])
+        assert client.get(LIST).status == 200
 
 
 PORTS = {"http": "1", "https": "2"}
