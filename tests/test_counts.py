@@ -222,6 +222,15 @@ def test_a_level_ends_with_its_process(counts: Counts) -> None:
             assert level() == 10
 
 
+def test_turns(counts: Counts) -> None:
+    """A process that only claimed its slot has not turned yet; each beat of its loop is a turn."""
+    slot = counts.claim()
+    assert counts.turns() == 0
+    slot.beat(1.0)
+    slot.beat(2.0)
+    assert counts.turns() == 2
+
+
 def test_one_process_too_many(counts: Counts) -> None:
     """A process for which there is no slot counts for itself, and spoils nobody's counts."""
     with processes(counts, 3, swap) as made:

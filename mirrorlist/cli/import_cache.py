@@ -4,7 +4,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,12 @@ from mirrorlist.cli.console import progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.export import report
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.cli.pushing import pushing
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
+from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import print_trouble, stay
 from mirrorlist.process.signals import Flag, do_now, release
 from mirrorlist.process.threads import Threads
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from snapshot.export.job import Job
     from snapshot.export.pipeline import ExportResult
     from snapshot.export.rows import Progress
+    from snapshot.watch.progress import Progress as Imports
+    from snapshot.watch.progress import Pushes
 
     Import = Callable[[Path, Job, Progress], ExportResult]
 
@@ -60,24 +64,35 @@ def import_cache(
     run_import = load_importer()
     files = [cache, *job.data_files]
     end_on([signal.SIGTERM], 0 if watch else 128 + signal.SIGTERM)
-    asked = _begin(files, watch)
+    manager = manager_of() if watch else Manager()
+    asked = _begin(files, watch, manager)
     # Nearly all objects live until the end: garbage collection would be lost time.
     gc.disable()
     if not watch:
         _import(run_import, cache, job, json)
         return
-    run = partial(_import, run_import, cache, job, json)
-    with _pushing(push, push_timeout, job.output) as (threads, published):
-        imports = 0
-        for _ in changes(files, asked=asked.is_set):
+    from mirrorlist.status.told import watch_state
+    from snapshot.watch.progress import Progress as Imports
+
+    run, imports = partial(_import, run_import, cache, job, json), Imports(time.monotonic())
+    manager.begin(watch_state(imports))
+    pushes = _pushing(push, push_timeout, job.output, imports.push)
+    with pushes as (threads, published), closing(manager):
+        for _ in changes(files, asked=partial(_turn, asked, manager)):
             asked.clear()
-            if result := _try_import(run, asked):
-                imports += 1
-                # After the first import too: a watch before may have ended too early.
-                if result.written or imports == 1:
-                    published()
+            result = _try_import(run, asked, imports)
+            # After the first import too: a watch before may have ended too early.
+            if result and (result.written or imports.exports == 1):
+                published()
             threads.again()
+            manager.look()
             gc.collect()
+
+
+def _turn(asked: Flag, manager: Manager) -> bool:
+    """Return whether a signal asks for an import now."""
+    manager.look()
+    return asked.is_set()
 
 
 def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> "ExportResult":
@@ -87,39 +102,51 @@ def _import(run_import: "Import", cache: Path, job: "Job", json: bool) -> "Expor
     return result
 
 
-def _try_import(run: "Callable[[], ExportResult]", asked: Flag) -> "ExportResult | None":
+def _try_import(
+    run: "Callable[[], ExportResult]", asked: Flag, imports: "Imports"
+) -> "ExportResult | None":
     """Import; a failure is printed, and the watch goes on."""
     try:
-        return run()
+        result = run()
     except BackendError as error:
+        imports.fail(error, time.time())
         say(f"error: {error}; what was published stays; waiting for another change")
     except Exception as error:
+        imports.fail(error, time.time())
         _survive(error, asked)
+    else:
+        imports.succeed(result, time.monotonic(), time.time())
+        return result
     return None
 
 
 @contextmanager
 def _pushing(
-    command: str | None, seconds: float, output: Path
+    command: str | None, seconds: float, output: Path, progress: "Pushes"
 ) -> Iterator[tuple[Threads, Callable[[], object]]]:
     """Give the threads, and the function to call after each publication."""
-    from snapshot.watch.progress import Pushes
     from snapshot.watch.push import Push
 
     threads = Threads(say)
     order = Push(command, seconds, output) if command else None
-    with pushing(order, Pushes(), threads, say) as published:
+    with pushing(order, progress, threads, say) as published:
         yield threads, published
 
 
-def _begin(files: Sequence[Path], watch: bool) -> Flag:
+def _begin(files: Sequence[Path], watch: bool, manager: Manager) -> Flag:
     """Return the flag that a signal sets to ask for an import now."""
     asked = Flag()
     if not watch:
         release()
         return asked
+
+    def ask(signal_name: str) -> None:
+        if signal_name == "SIGHUP":
+            manager.reloading()
+        asked.set()
+
     stay()
-    do_now("import-cache --watch", lambda _: asked.set(), say)
+    do_now("import-cache --watch", ask, say)
     for file in mounted(files):
         say(f"{file} is mounted alone: its replacement will not be seen; mount its folder")
     return asked

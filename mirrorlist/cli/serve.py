@@ -6,10 +6,14 @@ import click
 
 from mirrorlist.cli.console import say
 from mirrorlist.cli.exposure import warning_of_default_trust
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import hold
 from mirrorlist.workers.serve_settings import ServeSettings
+
+# More than any snapshot takes to load.
+_LOAD_SECONDS = 60
 
 
 @click.command(short_help="Answer /metalink and /mirrorlist from a snapshot.")
@@ -28,7 +32,7 @@ def serve(**given: Any) -> None:
     """
     stay()
     hold()
-    settings = ServeSettings(**given)
+    settings, manager = ServeSettings(**given), manager_of()
     # Imported here so that `--help` does not wait for uvicorn.
     from mirrorlist.web.listener import listen_all
     from mirrorlist.workers.load import load_service
@@ -38,6 +42,8 @@ def serve(**given: Any) -> None:
         if warning := warning_of_default_trust(settings.host, settings.trusted_proxy):
             say(warning)
 
+    if settings.wait:
+        manager.starting(f"waiting for {settings.snapshot}", settings.wait + _LOAD_SECONDS)
     loaded = load_service(settings, say)
     listeners = listen_all(settings.host, settings.port)
-    run_server(settings, loaded, listeners, say, Hooks(listening))
+    run_server(settings, loaded, listeners, say, Hooks(listening, manager=manager))

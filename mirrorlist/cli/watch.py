@@ -2,6 +2,8 @@
 
 import gc
 import signal
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -11,9 +13,11 @@ import click
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.cli.pushing import pushing
 from mirrorlist.cli.watch_events import EventPrinter
+from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
@@ -49,11 +53,13 @@ def watch(
     """
     stay()
     triggers: SimpleQueue[str] = SimpleQueue()
+    manager = manager_of()
     end_on([signal.SIGTERM, signal.SIGINT], 0)
-    do_now("watch", triggers.put, say)
+    do_now("watch", partial(_ask, triggers, manager), say)
     job = JobOptions(**given).job(refresh=max(1, int(every)))
     hooked = parse_hook(hook) if hook else None
     # Imported here: a worker must never load a database driver.
+    from mirrorlist.status.told import watch_state
     from mirrorlist.status.watch_pages import pages, shown_on
     from snapshot.export.exporter import check_files
     from snapshot.export.publish import only_watch
@@ -67,16 +73,30 @@ def watch(
     duty, tell = Duty(_exporter(database, job), files, every), EventPrinter(every, job.output).tell
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
-        loop = Watch(probe, duty, tell, triggers, each_step=threads.again)
+        loop = Watch(probe, duty, tell, triggers, each_step=partial(_turn, threads, manager))
+        manager.begin(watch_state(loop.progress))
         order = Push(push, push_timeout, job.output) if push else None
         shown = pages(loop.progress, stale, threads)
         with (
             pushing(order, loop.progress.push, threads, lambda text: tell(Said(text))) as published,
             shown_on(admin, shown, hooked, triggers, threads, say),
+            # Told first when the end begins.
+            closing(manager),
         ):
             loop.published = published
             _tell_begin(probe.shown(), files, every)
             loop.run()
+
+
+def _turn(threads: Threads, manager: Manager) -> None:
+    threads.again()
+    manager.look()
+
+
+def _ask(triggers: "SimpleQueue[str]", manager: Manager, signal_name: str) -> None:
+    if signal_name == "SIGHUP":
+        manager.reloading()
+    triggers.put(signal_name)
 
 
 def _tell_begin(database: str, files: list[Path], every: float) -> None:

@@ -73,10 +73,11 @@ _NANOSECONDS = _TIMES + len(BOUNDS) + 1
 _COUNTS = _NANOSECONDS + 1
 _LEVELS = _COUNTS + len(Count)
 _COUNTRIES = _LEVELS + len(Level)
-# Not added up: the process id, its last beat, and its notice.
+# Not added up: the process id, its last beat, how many beats there were, and its notice.
 _PROCESS = _COUNTRIES + len(COUNTRIES)
 _BEAT = _PROCESS + 1
-_NOTICE = _BEAT + 1
+_TURNS = _BEAT + 1
+_NOTICE = _TURNS + 1
 _CELLS = _NOTICE + NOTICE_CELLS
 # The values of the common cell, which is 0 at first.
 _DRAINING, _ENDING = 1, 2
@@ -158,13 +159,15 @@ class Slot:
         self._cells[_LEVELS + level] = value
 
     def begin(self, process: int, now: float) -> None:
-        """Write the process's id and its first beat."""
+        """Write the process's id and its first beat, which is not one of its loop."""
         self._cells[_PROCESS] = process
         self.beat(now)
+        self._cells[_TURNS] = 0
 
     def beat(self, now: float) -> None:
         """Write that this process still answers; `now` is in seconds of the monotonic clock."""
         self._cells[_BEAT] = int(now * 1000)
+        self._cells[_TURNS] += 1
 
 
 class Counts:
@@ -223,6 +226,10 @@ class Counts:
         """
         slots = (self._cells[at * _CELLS : (at + 1) * _CELLS] for at in range(self._claimed))
         return {slot[_PROCESS]: slot[_BEAT] / 1000 for slot in slots if slot[_PROCESS]}
+
+    def turns(self) -> int:
+        """Return how often the loops of the processes in the slots have beaten; 0 before any."""
+        return sum(self._cells[at * _CELLS + _TURNS] for at in range(self._claimed))
 
     def drain(self) -> None:
         """Let all processes know that load balancers are to go elsewhere."""

@@ -5,8 +5,9 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import STOP
 from mirrorlist.process.wording import duration
@@ -17,6 +18,7 @@ from mirrorlist.service import Service
 from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
 from mirrorlist.status.admin_process import run_admin
+from mirrorlist.status.told import server_state
 from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
@@ -29,13 +31,14 @@ class Hooks(Struct, frozen=True):
 
     `listening` is called with the first address and port once all are bound; `ends` are the signals
     that end the server; `over` returns whether it shall end without a signal. `tells_status` says
-    that the public port names the status page.
+    that the public port names the status page. `manager` is told the server's state.
     """
 
     listening: Callable[[str], None] = lambda address: None
     ends: frozenset[signal.Signals] = STOP
     over: Callable[[], bool] = lambda: False
     tells_status: bool = False
+    manager: Manager = field(default_factory=Manager)
 
 
 def run_server(
@@ -76,6 +79,7 @@ def run_server(
         admin_work = _without(
             listeners, partial(run_admin, admin, counts, service.stale, watch, say)
         )
+    hooks.manager.begin(server_state(counts, settings.workers))
     _supervisor(settings, (worker, admin_work), listeners, counts, say, hooks).run()
     say("stopped")
 
@@ -114,6 +118,7 @@ def _supervisor(
         ends=hooks.ends,
         over=hooks.over,
         drain=Drain(settings.drain, counts.drain),
+        manager=hooks.manager,
     )
 
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from mirrorlist.errors import StartError
+from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import Say, print_trouble, safely
 from mirrorlist.process.signals import PASSED_ON, STOP, UNKNOWN, explained, pass_over
 from mirrorlist.workers.server import GRACEFUL_SECONDS
@@ -31,6 +32,7 @@ _HURRY_SECONDS = 0.5
 # A process that even SIGKILL does not end hangs in the kernel, for example on a disk that is gone.
 _MOST_KILLS = 2
 _LAST_SECONDS = 2.0
+_MOST_END_SECONDS = (1 + _MOST_KILLS) * _KILL_AFTER_SECONDS + _LAST_SECONDS
 _GLANCE_SECONDS = 0.01
 # Linux only: prctl(2) with this option asks for a signal at the parent's end.
 _PR_SET_PDEATHSIG = 1
@@ -63,6 +65,9 @@ class Drain(NamedTuple):
 NO_DRAIN = Drain()
 """A server that ends at the first signal."""
 
+NO_MANAGER = Manager()
+"""A server that nobody asks for its state."""
+
 
 class Supervisor:
     """Keeps a number of worker processes running until it is told to stop."""
@@ -80,6 +85,7 @@ class Supervisor:
         ends: frozenset[signal.Signals] = STOP,
         over: Callable[[], bool] = lambda: False,
         drain: Drain = NO_DRAIN,
+        manager: Manager = NO_MANAGER,
     ) -> None:
         """Take the work of a worker, which is called with the lifeline's reading end.
 
@@ -88,7 +94,7 @@ class Supervisor:
         ended. `refused` counts forks that the system refused. `ends` are the signals that end the
         server. Two functions are asked every few seconds: `hung` for workers that have not answered
         for too long, and `over` whether to end without a signal. `drain` comes between SIGTERM and
-        the end.
+        the end. `manager` is told by this process alone, never by a worker.
         """
         self._work = work
         self._admin = admin
@@ -96,7 +102,7 @@ class Supervisor:
         self._stopping = stopping
         self._say = safely(say)
         self._refused, self._hung, self._ends, self._over = refused, hung, ends, over
-        self._drain = drain
+        self._drain, self._manager = drain, manager
         self._is_refused = False
         self._born: dict[int, float] = {}
         self._born_admin: dict[int, float] = {}
@@ -130,9 +136,12 @@ class Supervisor:
             if number in UNKNOWN:
                 self._say(explained("serve", number))
             elif number in PASSED_ON:
+                if number == signal.SIGHUP:
+                    self._manager.reloading()
                 self._signal(signal.Signals(number))
             self._replace()
             self._end_hung()
+            self._manager.look()
         return 0
 
     def _drains(self) -> bool:
@@ -140,13 +149,16 @@ class Supervisor:
         if not self._drain.seconds:
             return False
         self._drain.begin()
-        self._say(f"draining for {self._drain.seconds:g} s: /health/ready answers 503 from now on")
+        text = f"draining for {self._drain.seconds:g} s: /health/ready answers 503 from now on"
+        self._manager.stopping(text, self._drain.seconds + _MOST_END_SECONDS)
+        self._say(text)
         return bool(self._go_on(time.monotonic() + self._drain.seconds))
 
     def _wait(self, until: float) -> int:
         # A missing worker is forked after the pause, if no signal comes before.
         complete = len(self._born) == self._workers and (self._born_admin or not self._admin)
-        seconds = min(LOOK_SECONDS if complete else _PAUSE_SECONDS, until - time.monotonic())
+        pause = min(LOOK_SECONDS if complete else _PAUSE_SECONDS, self._manager.pause)
+        seconds = min(pause, until - time.monotonic())
         arrived = signal.sigtimedwait(_HANDLED, max(0.0, seconds))
         return arrived.si_signo if arrived else 0
 
@@ -235,6 +247,7 @@ class Supervisor:
             return next(iter({**self._born, **self._born_admin}))
 
     def _stop(self, seconds: float) -> None:
+        self._manager.stopping("ending, after the answers under way", _MOST_END_SECONDS)
         self._stopping()
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + seconds

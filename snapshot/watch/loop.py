@@ -257,7 +257,7 @@ class Watch:
         self._surprised = result.changed and not reasons and progress.exports > 0
         self._told.clear()
         progress.processed, progress.waiting_since = taken, None
-        progress.exports += 1
+        progress.succeed(result, now, time.time())
         if result.written or progress.exports == 1:
             self.published()
         if result.written:
@@ -268,8 +268,4 @@ class Watch:
         progress.differed += result.differed
         if result.said:
             self._tell(Said(result.said))
-        progress.last_seconds = result.seconds
-        progress.all_seconds += result.seconds
-        progress.success_since, progress.success_at = now, time.time()
-        progress.id, progress.read, progress.bytes = result.id, result.read, result.bytes
         self._tell(Done(reasons, result))

@@ -1,6 +1,11 @@
 """The counts of a watch since its start, for people, health checks and metrics."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from snapshot.export.pipeline import ExportResult
 
 
 class Pushes(Struct):
@@ -70,6 +75,7 @@ class Progress(Struct):
     error_at: float | None = None
     id: str | None = None
     read: int | None = None
+    hosts: int = 0
     bytes: int = 0
     push: Pushes = field(default_factory=Pushes)
 
@@ -86,6 +92,20 @@ class Progress(Struct):
     def waiting(self, now: float) -> float:
         """Return for how many seconds the oldest change has waited; 0 if none waits."""
         return 0.0 if self.waiting_since is None else max(0.0, now - self.waiting_since)
+
+    def succeed(self, result: "ExportResult", now: float, wall: float) -> None:
+        """Count an export or import that ended well; `wall` is in seconds since 1970."""
+        self.exports += 1
+        self.last_seconds = result.seconds
+        self.all_seconds += result.seconds
+        self.success_since, self.success_at = now, wall
+        self.id, self.read, self.bytes = result.id, result.read, result.bytes
+        self.hosts = result.counts["hosts"]
+
+    def fail(self, error: Exception, wall: float) -> None:
+        """Count an export or import that failed."""
+        self.failed += 1
+        self.error, self.error_at = str(error) or repr(error), wall
 
     def since_success(self, now: float) -> float:
         """Return the seconds since the last successful export, or since the start."""

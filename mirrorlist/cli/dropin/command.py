@@ -23,6 +23,7 @@ from mirrorlist.cli.environment import warning_of_variables
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.errors import GeoipError, OperatorError, OptionError
 from mirrorlist.process.messages import fill_standard, stay
@@ -63,7 +64,7 @@ def server(**given: Any) -> None:
     """
     stay()
     hold()
-    job = _options(given)
+    job, manager = _options(given), manager_of()
     settings = _settings(job.output, given)
     importer = Importer(given["cache"], job)
     told = importer.begin()
@@ -77,7 +78,8 @@ def server(**given: Any) -> None:
         loaded = load_service(settings, say)
         importer.listeners = listeners = _listen(given["listen"], given["port"])
         # The supervisor asks `over` at intervals, which is when the other process is looked after.
-        hooks = Hooks(partial(_announce, settings), over=importer.look_after)
+        announce = partial(_announce, settings)
+        hooks = Hooks(announce, over=importer.look_after, manager=manager)
         run_server(settings, loaded, listeners, say, hooks)
     finally:
         importer.end()
