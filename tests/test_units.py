@@ -1,0 +1,221 @@
+"""The units of contrib/systemd and contrib/mirror-sync: hardened, and run by a real systemd."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirrorlist.settings import SETTINGS
+from tests.booted import Booted, booted
+from tests.cache_file import write_cache
+from tests.factories import make_database, world
+from tests.live import ROOT, wait_until
+from tests.system import need_program
+
+FOLDER = ROOT / "contrib" / "systemd"
+UNITS = [*sorted(FOLDER.glob("*.service")), ROOT / "contrib/mirror-sync/mirror-sync@.service"]
+PAGE = (FOLDER / "README.md").read_text()
+# systemd-analyze security: 10 is a service that may do everything.
+MOST_EXPOSURE = 1.5
+OURS = UNITS[:-1]
+SECONDS = 30.0
+LIST = "/mirrorlist?repo=linux-40&arch=x86_64"
+
+
+def exposure(unit: Path) -> float:
+    """Return the exposure of a unit, as systemd judges it."""
+    analyze = need_program("systemd-analyze", "systemd")
+    done = subprocess.run(
+        [analyze, "security", "--offline=true", "--no-pager", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"exposure level for \S+ ([\d.]+)", done.stdout)
+    assert found, done.stderr
+    return float(found[1])
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_exposure(unit: Path) -> None:
+    """No unit is more exposed than 1.5, and the pages say how much it is."""
+    found = exposure(unit)
+    assert found <= MOST_EXPOSURE
+    page = (unit.parent / "README.md").read_text()
+    assert re.search(rf"`{re.escape(unit.name)}`[^\n]* {found} ", page), found
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("unit", OURS, ids=lambda unit: unit.name)
+def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
+    """Systemd finds nothing to say about a unit, if its program is there."""
+    analyze = need_program("systemd-analyze", "systemd")
+    copy = tmp_path / unit.name
+    without_manual = re.sub(r"^Documentation=.*\n", "", unit.read_text(), flags=re.MULTILINE)
+    copy.write_text(without_manual.replace("/usr/bin/mirrorlist", "/bin/true"))
+    done = subprocess.run([analyze, "verify", copy], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", OURS, ids=lambda unit: unit.name)
+def test_settings_exist(unit: Path) -> None:
+    """What a unit sets is a setting, and the command that it runs has it."""
+    text = unit.read_text()
+    (command,) = re.findall(r"^ExecStart=/usr/bin/mirrorlist ([\w-]+)", text, re.MULTILINE)
+    known = {one.variable for one in SETTINGS if command in one.commands}
+    named = re.findall(r"^Environment=(\w+)=", text, re.MULTILINE)
+    assert {name for name in named if name != "CACHE"} <= known
+    assert named
+
+
+def test_the_page_has_settings() -> None:
+    """What the page writes into files of settings are settings."""
+    known = {one.variable for one in SETTINGS} | {"CACHE"}
+    named = re.findall(r"^ *([A-Z][A-Z_]+)=", PAGE, re.MULTILINE)
+    assert set(named) <= known
+    assert "MIRRORLIST_PORT" in named
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """A booted systemd with the units, a database, a cache, and the settings of two servers."""
+    work = tmp_path_factory.mktemp("units")
+    work.chmod(0o755)
+    make_database(work / "mm.sqlite", world())
+    write_cache(work / "cache.proto")
+    with booted(work) as machine:
+        machine.write("/etc/mirrorlist/database", "sqlite:////run/work/mm.sqlite", "mirrorlist")
+        for number in (1, 2):
+            machine.write(
+                f"/etc/mirrorlist/{number}.env",
+                f"MIRRORLIST_PORT=1808{number}\nMIRRORLIST_ADMIN=127.0.0.1:1809{number}\n",
+            )
+        yield machine
+
+
+@pytest.mark.system
+def test_the_units_run(machine: Booted) -> None:
+    """A watch and two servers are ready when `systemctl start` returns; they answer, and log for
+    their group alone. None can do more than it needs.
+    """
+    machine.start("mirrorlist-watch")
+    machine.start("mirrorlist@1", "mirrorlist@2")
+    for port in (18081, 18082):
+        assert "http" in machine.get(port, LIST)
+    status = machine.show("mirrorlist@1", "StatusText")
+    assert re.fullmatch(r"snapshot \w+, \d+ s old, 9 hosts; 1 of 1 workers answer", status)
+    assert machine.show("mirrorlist-watch", "StatusText").endswith(" old, 9 hosts")
+    wait_until(
+        "a line in the log",
+        lambda: "REPO: linux-40" in machine.run("cat", "/var/log/mirrorlist/1.log"),
+        SECONDS,
+    )
+    mode = machine.run("stat", "-c", "%a %U", "/var/log/mirrorlist/1.log").split()
+    assert mode == ["640", "mirrorlist"]
+    for unit in ("mirrorlist@1", "mirrorlist-watch"):
+        rights = machine.run("cat", f"/proc/{machine.show(unit, 'MainPID')}/status")
+        for line in ("CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
+            assert line in rights
+
+
+@pytest.mark.system
+def test_reload_and_restart(machine: Booted) -> None:
+    """A reload is over soon, and keeps the process; a server that is stopped ends in order."""
+    machine.start("mirrorlist-watch", "mirrorlist@1", "mirrorlist@2")
+    before = machine.show("mirrorlist@1", "MainPID")
+    machine.run("systemctl", "reload", "mirrorlist@1", "mirrorlist-watch")
+    assert machine.show("mirrorlist@1", "MainPID") == before
+    machine.run("systemctl", "stop", "mirrorlist@2")
+    assert machine.show("mirrorlist@2", "Result") == "success"
+    assert "http" in machine.get(18081, LIST)
+
+
+@pytest.mark.system
+def test_the_watchdog(machine: Booted) -> None:
+    """A supervisor that hangs is replaced, with its workers, and the new one answers."""
+    machine.run("mkdir", "-p", "/run/units/mirrorlist@1.service.d")
+    machine.write("/run/units/mirrorlist@1.service.d/watchdog.conf", "[Service]\nWatchdogSec=2\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.start("mirrorlist-watch")
+    machine.run("systemctl", "restart", "mirrorlist@1")
+    before = machine.show("mirrorlist@1", "MainPID")
+    machine.run("kill", "-STOP", before)
+    wait_until(
+        "another supervisor",
+        lambda: (
+            machine.show("mirrorlist@1", "MainPID") not in ("0", before)
+            and machine.show("mirrorlist@1", "ActiveState") == "active"
+        ),
+        SECONDS,
+        0.2,
+    )
+    assert "http" in machine.get(18081, LIST)
+    assert machine.show("mirrorlist@1", "NRestarts") == "1"
+
+
+@pytest.mark.system
+def test_wrong_settings(machine: Booted) -> None:
+    """A wrong option ends the unit with one line, and it is not started again."""
+    machine.write("/etc/mirrorlist/3.env", "MIRRORLIST_PORT=door\n")
+    machine.run("systemctl", "start", "mirrorlist@3", may_fail=True)
+    assert machine.show("mirrorlist@3", "ActiveState") == "failed"
+    assert machine.show("mirrorlist@3", "NRestarts") == "0"
+    assert "MIRRORLIST_PORT" in machine.said
+
+
+@pytest.mark.system
+def test_the_import(machine: Booted) -> None:
+    """The import takes the place of the watch, and is ready with the snapshot of the cache."""
+    machine.start("mirrorlist-watch")
+    settings = "CACHE=/run/work/cache.proto\nMIRRORLIST_OUTPUT=/var/lib/mirrorlist/cache.snap\n"
+    machine.write("/etc/mirrorlist/import.env", settings)
+    machine.start("mirrorlist-import")
+    assert machine.show("mirrorlist-watch", "ActiveState") == "inactive"
+    assert machine.show("mirrorlist-import", "StatusText").startswith("snapshot ")
+    assert machine.run("stat", "-c", "%a %U", "/var/lib/mirrorlist/cache.snap").split() == [
+        "644",
+        "mirrorlist",
+    ]
+
+
+# As the page of mirror-sync says, but on this machine.
+MIRROR = """
+server = http://127.0.0.1:18081
+categories = Linux
+stripprefix = pub/linux
+upstream = rsync://127.0.0.1/linux/
+destination = /srv/mirror/linux
+state = /var/lib/mirror-sync/linux
+log = /var/lib/mirror-sync/linux.log
+check = no
+"""
+ORIGIN = """
+[linux]
+path = /srv/origin
+"""
+
+
+@pytest.mark.system
+def test_mirror_sync(machine: Booted) -> None:
+    """mirror-sync fills a mirror from an rsync daemon, with upstream's modes, and nothing else."""
+    need_program("rsync", "rsync")
+    machine.start("mirrorlist-watch", "mirrorlist@1")
+    origin = "/srv/origin/40/x86_64/os/repodata"
+    machine.run("mkdir", "-p", origin, "/etc/mirror-sync", "/srv/mirror/linux")
+    machine.run("chown", "-R", "mirror", "/srv/mirror/linux")
+    machine.write(f"{origin}/repomd.xml", "<repomd/>")
+    machine.run("chmod", "-R", "a+rX", "/srv/origin")
+    machine.run("chmod", "2775", origin)
+    machine.write("/etc/rsyncd.conf", ORIGIN)
+    machine.write("/etc/mirror-sync/linux.conf", MIRROR, "mirror")
+    machine.run("rsync", "--daemon", "--address=127.0.0.1")
+    machine.start("mirror-sync@linux")
+    assert machine.show("mirror-sync@linux", "Result") == "success", machine.said
+    copy = origin.replace("origin", "mirror/linux")
+    assert machine.run("cat", f"{copy}/repomd.xml") == "<repomd/>"
+    assert machine.run("stat", "-c", "%a %U", copy).split() == ["2775", "mirror"]
+    machine.start("mirror-sync@linux")
+    assert "nothing changed" in machine.run("cat", "/var/lib/mirror-sync/linux.log")
