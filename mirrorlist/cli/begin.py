@@ -42,7 +42,12 @@ if _is_program:
     signal.signal(signal.SIGUSR1, lambda number, frame: None)
     atexit.register(_ignore_held)
 
+from mirrorlist.cli.missing import say_missing  # noqa: E402
 from mirrorlist.process.signals import HELD, hold  # noqa: E402
+
+if _is_program:
+    # For what is imported before `guarded` takes care of errors.
+    sys.excepthook = say_missing
 
 _STAYING = ("serve", "demo", "watch", "import-cache")
 # An import of a cache that is cut short has failed, unless it is a watch, which says so itself.
@@ -51,6 +56,7 @@ _SERVING = ("serve", "demo", "watch")
 
 def begun() -> None:
     """Let Ctrl-C raise KeyboardInterrupt again, because from now on there is work to undo."""
+    sys.excepthook = sys.__excepthook__
     if signal.getsignal(signal.SIGINT) is _end_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

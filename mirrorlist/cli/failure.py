@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from mirrorlist.cli.console import fail, messages
+from mirrorlist.cli.missing import EXIT_CODE, missing_line
 from mirrorlist.cli.subcommands import NAMES
 from mirrorlist.cli.unanswered import Unanswered
 from mirrorlist.errors import OperatorError, QueryError
@@ -49,6 +50,8 @@ def guarded(work: Callable[[], object]) -> int:
         # The reader of the output ended first, for example `head`: that is not a failure.
         _close_output()
         return 0
+    except ImportError as error:
+        return fail(missing_line(error), EXIT_CODE)
     except OSError as error:
         _close_output()
         # An error without a file name comes from writing the output.

@@ -7,9 +7,8 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from string import ascii_uppercase
+from types import ModuleType
 from typing import Protocol, cast
-
-import maxminddb_rust
 
 from mirrorlist.errors import GeoipError
 from mirrorlist.request.address import Address
@@ -49,6 +48,10 @@ class NoGeo:
     name = "none"
     built = None
 
+    def __init__(self, reason: str = "") -> None:
+        """Take the reason for which there is no source."""
+        self.reason = reason
+
     def country(self, address: Address) -> str | None:
         """Return None."""
         return None
@@ -60,7 +63,9 @@ class RegistryGeo:
     built = None
 
     def __init__(self) -> None:
-        """Load the package; raises ImportError on machines for which there is no build of it."""
+        """Load the package; raises ImportError on machines for which there is no build of it, and
+        AttributeError for one of its old releases.
+        """
         module = importlib.import_module("iptocc")
         self._country_code = cast(Callable[[str], str | None], module.country_code)
         self.name = f"iptocc {version('iptocc')} (built in)"
@@ -75,6 +80,7 @@ class MmdbGeo:
 
     def __init__(self, path: Path) -> None:
         """Read and check a file; raises GeoipError that names it and says why."""
+        reader = _reader(path)
         try:
             # Read once, into memory: lookups then use the bytes that were checked, even if the
             # file changes later.
@@ -82,7 +88,7 @@ class MmdbGeo:
             metadata, self._shape = _checked(Mmdb(data, _ENDS_LOOKED_AT), path)
             # A damaged file can crash the process in the reader that is written in C, but not in
             # this one, in Rust. It also decodes the country alone and not the whole record.
-            self._database = maxminddb_rust.open_database(BytesIO(data), maxminddb_rust.MODE_FD)
+            self._database = reader.open_database(BytesIO(data), reader.MODE_FD)
         except GeoipError:
             raise
         except OSError as error:
@@ -124,8 +130,20 @@ def open_geo(path: Path | None) -> Geo:
         return MmdbGeo(path)
     try:
         return RegistryGeo()
-    except ImportError:
-        return NoGeo()
+    except (ImportError, AttributeError) as error:
+        return NoGeo(f"iptocc cannot be loaded ({error}): without --geoip no client has a country")
+
+
+def _reader(path: Path) -> ModuleType:
+    # Without --geoip nothing needs it.
+    try:
+        import maxminddb_rust
+    except ImportError as error:
+        raise GeoipError(
+            f"{path}: cannot be used for GeoIP: maxminddb-rust cannot be loaded ({error}); without"
+            " --geoip the built-in data are used"
+        ) from error
+    return maxminddb_rust
 
 
 def _let_pass(error: BaseException) -> None:

@@ -183,6 +183,10 @@ def _endpoint(routes: Routes, path: str) -> Callable[[Request], Awaitable[Respon
             page = routes.get((method, f"{path}.html"), page)
         try:
             return _response(page())
+        except ImportError as error:
+            # A library that only this page needs is missing.
+            _log.error("%s %s: %s", request.method, path, error)
+            return _response(Reply(500, f"This page cannot be made: {error}.\n".encode()))
         except Exception:
             _log.exception("%s %s", request.method, path)
             return _response(Reply(500, b"This page has an error.\n"))

@@ -10,7 +10,7 @@ from mirrorlist.process.messages import Say
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.logline import make_line_maker
 from mirrorlist.request.client import DEFAULT_TRUSTED, Trust
-from mirrorlist.request.geo import open_geo
+from mirrorlist.request.geo import NoGeo, open_geo
 from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store
 from mirrorlist.workers.refresh import Files, look_at_files
@@ -38,6 +38,8 @@ def load_service(settings: ServeSettings, say: Say) -> Loaded:
     trust, log = _trust(settings), _open_log(settings)
     files = look_at_files(settings.snapshot, settings.geoip)
     store, geo = Store(settings.snapshot, key), open_geo(settings.geoip)
+    if isinstance(geo, NoGeo):
+        say(f"warning: {geo.reason}")
     tuning = Tuning(settings.minimum, settings.reuse, settings.seed, settings.stale)
     return Loaded(Service(store, geo, trust, time.time, tuning, log), files)
 

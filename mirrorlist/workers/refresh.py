@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
-from watchfiles import watch
 
 from mirrorlist.errors import GeoipError
 from mirrorlist.process.messages import Say, print_trouble, safely
@@ -153,6 +152,9 @@ class Refresher:
         """Return when a file has changed or `wake` was called; compare the files every 2 s."""
         folders = {file.path.parent for file in self._watched}
         try:
+            # Imported already, before the fork (`wheels`), unless it cannot be.
+            from watchfiles import watch
+
             told = watch(
                 *folders,
                 watch_filter=None,
@@ -169,7 +171,7 @@ class Refresher:
                 if any(file_state(file.path) != file.seen for file in self._watched):
                     return
         # The system has no more watches, or the folder is not there at the moment.
-        except (OSError, RuntimeError):
+        except (ImportError, OSError, RuntimeError):
             self._woken.wait(LOOK_SECONDS)
             self._service.forget()
 

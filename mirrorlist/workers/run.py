@@ -24,6 +24,7 @@ from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
 from mirrorlist.workers.supervisor import LOOK_SECONDS, Drain, Supervisor, Work, hold_signals
+from mirrorlist.workers.wheels import event_loop
 
 
 class Hooks(Struct, frozen=True):
@@ -69,6 +70,7 @@ def run_server(
         fast=fast,
         proxied=proxied,
         drains=settings.drain > 0,
+        loop=event_loop(say),
     )
     admin_work: Work | None = None
     if admin:

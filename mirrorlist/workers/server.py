@@ -63,6 +63,7 @@ def work(
     fast: bool = True,
     proxied: bool = False,
     drains: bool = False,
+    loop: str = "uvloop",
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
@@ -72,7 +73,7 @@ def work(
     with the port. With `fast` lists are answered by FastProtocol, without it by the app. With
     `proxied` trusted proxies begin their connections with a PROXY header. With `drains` SIGTERM
     and SIGINT count only once the supervisor ends the server: a service manager and Ctrl-C signal
-    all processes at the beginning of a drain.
+    all processes at the beginning of a drain. `loop` is uvicorn's name of an event loop.
     """
     if drains:
         _wait_for_the_end(counts)
@@ -87,7 +88,7 @@ def work(
     config = make_config(
         App(service),
         front or _protocol(service, policy, fast, proxied),
-        loop="uvloop",
+        loop=loop,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )

@@ -1,0 +1,29 @@
+"""The compiled packages that a server can go without, and what it costs.
+
+They are loaded before the workers are forked: a worker that cannot load one would die, and the next
+one too.
+"""
+
+import importlib
+
+from mirrorlist.process.messages import Say
+
+_OPTIONAL = {
+    "uvloop": "asyncio's own event loop is used, which takes more CPU",
+    "watchfiles": "a new snapshot is seen up to 2 s later",
+}
+
+
+def event_loop(say: Say) -> str:
+    """Load the packages, and say which are missing; return the name of uvicorn's event loop."""
+    there = [_is_there(name, cost, say) for name, cost in _OPTIONAL.items()]
+    return "uvloop" if there[0] else "asyncio"
+
+
+def _is_there(name: str, cost: str, say: Say) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        say(f"warning: {name} cannot be loaded ({error}): {cost}")
+        return False
+    return True
