@@ -1,7 +1,6 @@
 """Collects the rows that could not be used, so that one bad row never stops an export."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from snapshot.file.model import LeftOut
 
@@ -31,14 +30,35 @@ class LeftOutRows:
         self._rows += others._rows
         self._notes += others._notes
 
-    @contextmanager
-    def row(self, table: str, id: int | None) -> Iterator[None]:
-        """Turn a ValueError or TypeError raised for a row into a report of that row."""
-        try:
-            yield
-        except (ValueError, TypeError, OverflowError) as error:
-            self.add(table, id, str(error))
+    def row(self, table: str, id: int | None) -> "_Row":
+        """Turn a ValueError or TypeError that its block raises into a report of the row."""
+        return _Row(self, table, id)
 
     def sorted(self) -> tuple[LeftOut, ...]:
         """Return all reports, sorted by table, id and reason."""
         return tuple(sorted(self._rows, key=lambda row: (row.table, row.id or 0, row.reason)))
+
+
+class _Row:
+    """The block in which a row is read.
+
+    Not by contextlib: its `__exit__` is in a cycle with the error, and from Python 3.12 on such a
+    cycle keeps all frames of an export, and so all rows, until a collection.
+    """
+
+    def __init__(self, left_out: LeftOutRows, table: str, id: int | None) -> None:
+        self._left_out, self._table, self._id = left_out, table, id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, (ValueError, TypeError, OverflowError)):
+            return False
+        self._left_out.add(self._table, self._id, str(error))
+        return True
