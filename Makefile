@@ -1,4 +1,5 @@
 .PHONY: help install dev demo test quick check fix docs mutants hostile bench loadtest soak lock clean
+.PHONY: wheelhouse deb rpm
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
@@ -7,7 +8,7 @@ ARGS :=
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 install: .venv/installed ## .venv with the locked dependencies and the mirrorlist command
 	@echo "ready: $(BIN)/mirrorlist"
@@ -57,8 +58,17 @@ soak: dev ## five minutes of faults at random while clients ask, with a table at
 lock: dev ## write new lock files: make lock ARGS=--upgrade
 	@scripts/lock $(ARGS)
 
+wheelhouse: install ## the packages of requirements.lock in wheelhouse/, each by its hash; ARGS goes to pip download
+	@scripts/wheelhouse $(ARGS)
+
+deb: install ## a Debian package in dist/, of wheelhouse/ and without network; ARGS goes to dpkg-buildpackage
+	@scripts/package deb $(ARGS)
+
+rpm: install ## an RPM in dist/, likewise; ARGS goes to rpmbuild
+	@scripts/package rpm $(ARGS)
+
 clean: ## remove .venv and caches
-	rm -rf .venv .*_cache .cache .hypothesis dist
+	rm -rf .venv .*_cache .cache .hypothesis dist wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Tests that hold what stands in docs/, and write it with UPDATE_DOCS=1.
