@@ -1,5 +1,5 @@
 .PHONY: help install dev demo test quick check fix docs mutants hostile bench loadtest soak lock clean
-.PHONY: wheelhouse deb rpm
+.PHONY: wheelhouse deb rpm package-test
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
@@ -67,12 +67,18 @@ deb: install ## a Debian package in dist/, of wheelhouse/ and without network; A
 rpm: install ## an RPM in dist/, likewise; ARGS goes to rpmbuild
 	@scripts/package rpm $(ARGS)
 
+package-test: dev ## both packages built, installed, upgraded and removed in clean roots; as root on Debian 12
+	@scripts/apt-install $(PACKAGE_TOOLS)
+	$(BIN)/pytest tests/packages/installed.py $(ARGS)
+
 clean: ## remove .venv and caches
 	rm -rf .venv .*_cache .cache .hypothesis dist wheelhouse
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Tests that hold what stands in docs/, and write it with UPDATE_DOCS=1.
 DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_json_page.py tests/test_metrics.py
+# What builds packages, makes a clean root and installs into it, beside scripts/system-packages.
+PACKAGE_TOOLS := createrepo-c debhelper dnf fakeroot iproute2 mmdebstrap python3-venv rpm
 PROJECT := pyproject.toml mirrorlist/__init__.py
 
 .venv/installed: requirements.lock $(PROJECT)
