@@ -70,6 +70,20 @@ def test_where_a_value_stands(tmp_path: Path) -> None:
     assert_refused(done, 2, "no such setting: prot (perhaps port?)")
 
 
+def test_a_variable_that_ends_with_a_line(folder: Path, tmp_path: Path) -> None:
+    """The line end that `echo` writes into a secret is not a part of the variable's value."""
+    (tmp_path / "key").write_text("k" * 32 + "\n")
+    variables = {
+        "MIRRORLIST_DATABASE": f"sqlite:///{folder}/mm.sqlite\n",
+        "MIRRORLIST_SNAPSHOT_KEY": f"{tmp_path}/key\r\n",
+        "MIRRORLIST_OUTPUT": f"{tmp_path}/mm.snap\n",
+        "MIRRORLIST_MAX_LOSS": "20\n",
+    }
+    done = run("export", **variables)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["key", "mm.snap"]
+
+
 def test_a_word_of_some(tmp_path: Path) -> None:
     """Another word than those there are is refused with its name, wherever it stands."""
     done = run("serve", "--snapshot", "x", MIRRORLIST_LOG_ADDRESSES="half")

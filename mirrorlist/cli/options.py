@@ -37,6 +37,14 @@ def options(command: str, *, toml: bool = True) -> Callable[[F], F]:
     return decorate
 
 
+class _Option(click.Option):
+    """An option whose variable may end with a line feed, as `echo` writes one into a secret."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the variable's value without line ends at its end, or None."""
+        return (super().resolve_envvar_value(ctx) or "").rstrip("\r\n") or None
+
+
 def _option(setting: Setting) -> Callable[[F], F]:
     name = setting.flag
     if setting.kind is SettingKind.SWITCH and setting.default:
@@ -49,6 +57,7 @@ def _option(setting: Setting) -> Callable[[F], F]:
     return click.option(
         name,
         setting.name,
+        cls=_Option,
         type=_type(setting),
         is_flag=setting.kind is SettingKind.SWITCH,
         required=setting.required,
@@ -133,6 +142,7 @@ def _is_same(one: Path, other: Path) -> bool:
 def _config_option(function: F) -> F:
     return click.option(
         "--config",
+        cls=_Option,
         type=FilePath(),
         envvar=PREFIX + "CONFIG",
         metavar="FILE",
