@@ -40,6 +40,7 @@ def cli() -> None:
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap
     What changed?    mirrorlist diff mm.snap.1 mm.snap
+    Is it healthy?   mirrorlist health
 
     \b
     Every option can also stand in the environment (--trusted-proxy is

@@ -9,7 +9,18 @@ from typing import Any
 
 import click
 
-NAMES = ("demo", "export", "watch", "import-cache", "serve", "ask", "inspect", "diff", "replay")
+NAMES = (
+    "demo",
+    "export",
+    "watch",
+    "import-cache",
+    "serve",
+    "ask",
+    "inspect",
+    "diff",
+    "replay",
+    "health",
+)
 """The subcommands; each is a function in a module of its name."""
 
 

@@ -1,0 +1,90 @@
+"""Finds the process of a server or a watch that runs here, and reads its command and options.
+
+The options come from the process's own command line. Environment and settings file are read as
+this process sees them: in a container, and under one unit, they are the same.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import Struct
+
+from mirrorlist.cli.subcommands import Subcommands
+from mirrorlist.errors import OperatorError
+
+PROC = Path("/proc")
+ASKED = ("serve", "demo", "watch")
+"""The subcommands that stay and answer on an address."""
+DROP_IN = "mirrorlist-server"
+
+_MODULE = "mirrorlist.cli"
+
+
+class Running(Struct, frozen=True):
+    """A process, its subcommand (or `mirrorlist-server`) and the values of its options."""
+
+    pid: int
+    command: str
+    options: Mapping[str, Any]
+
+
+def running(pid: int | None, group: Subcommands, proc: Path = PROC) -> Running:
+    """Return the process of a number, or the one that runs here; raises OperatorError."""
+    found = dict(_all(proc))
+    if pid is None:
+        found = {one: words for one, words in found.items() if _parent(proc, one) not in found}
+    elif pid not in found:
+        raise OperatorError(f"process {pid} is not a mirrorlist that answers; see --help")
+    if len(found) > 1 and pid is None:
+        listed = ", ".join(f"{one} ({words[0]})" for one, words in sorted(found.items()))
+        raise OperatorError(f"several run here: {listed}; choose one with --pid, or give its URL")
+    if not found:
+        raise OperatorError(f"none of {', '.join(ASKED)} runs here; give the URL to ask")
+    chosen = pid if pid is not None else min(found)
+    name, *words = found[chosen]
+    return Running(chosen, name, _options(group, name, words))
+
+
+def _all(proc: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield each process that answers, with its subcommand and the words behind it."""
+    for folder in proc.glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            # It has ended, or it is another user's.
+            continue
+        words = _command(line.decode("utf-8", "surrogateescape").split("\0")[:-1])
+        if words:
+            yield int(folder.name), words
+
+
+def _command(words: list[str]) -> list[str]:
+    """Return the subcommand and what follows it, or an empty list for another program."""
+    for at, word in enumerate(words[:3]):
+        program = word.rpartition("/")[2]
+        if program == DROP_IN:
+            return [DROP_IN, *words[at + 1 :]]
+        if program in ("mirrorlist", _MODULE) and words[at + 1 : at + 2]:
+            return words[at + 1 :] if words[at + 1] in ASKED else []
+    return []
+
+
+def _parent(proc: Path, pid: int) -> int:
+    """Return the parent of a process; a worker has its supervisor's command line."""
+    try:
+        # The name of the program, in brackets, may have blanks.
+        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _options(group: Subcommands, name: str, words: list[str]) -> dict[str, Any]:
+    command: click.Command | None
+    if name == DROP_IN:
+        from mirrorlist.cli.dropin.command import server as command
+    else:
+        command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return command.make_context(name, words).params
