@@ -1,9 +1,12 @@
 .PHONY: help install dev demo test quick check fix docs mutants hostile bench loadtest soak lock clean
-.PHONY: wheelhouse deb rpm package-test
+.PHONY: wheelhouse deb rpm package-test image sbom container-test
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What a target passes on: make demo ARGS="--port 3333", make test ARGS="-k metalink"
 ARGS :=
+# The Python of the base of the image, and the release of the tool that makes its SBOM.
+PYTHON_OF_IMAGE := 3.11
+CYCLONEDX := 7.5.0
 # Python keeps what it compiled: pytest rewrites 250 test files otherwise, in each of its processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -70,6 +73,21 @@ rpm: install ## an RPM in dist/, likewise; ARGS goes to rpmbuild
 package-test: dev ## both packages built, installed, upgraded and removed in clean roots; as root on Debian 12
 	@scripts/apt-install $(PACKAGE_TOOLS)
 	$(BIN)/pytest tests/packages/installed.py $(ARGS)
+
+image: install ## the container image localhost/mirrorlist, by podman; ARGS goes to podman build
+	@scripts/wheelhouse --python-version $(PYTHON_OF_IMAGE)
+	podman build --format docker --network none --tag localhost/mirrorlist \
+	    --build-arg VERSION=$$($(BIN)/mirrorlist --version | sed 's/.* //') \
+	    --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(ARGS) .
+
+sbom: dev ## the packages of requirements.lock as dist/sbom.json, in CycloneDX form
+	@mkdir -p dist
+	$(BIN)/uv tool run --from cyclonedx-bom==$(CYCLONEDX) cyclonedx-py requirements requirements.lock \
+	    --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
+
+container-test: dev ## the image behind haproxy, without root, with dnf; ARGS=--full for 60 swaps
+	@scripts/system-packages
+	$(BIN)/pytest tests/container $(ARGS)
 
 clean: ## remove .venv and caches
 	rm -rf .venv .*_cache .cache .hypothesis dist wheelhouse
