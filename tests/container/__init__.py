@@ -1,0 +1,1 @@
+"""The image and a site of its containers, in podman without root."""
