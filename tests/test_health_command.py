@@ -51,6 +51,7 @@ def pages(proc: Path, pid: int | None = None) -> list[str]:
         ),
         (["serve", *SNAPSHOT, "--port", "0"], ["127.0.0.1:3001/health/ready"]),
         (["serve", *SNAPSHOT, "--proxy-protocol"], ["127.0.0.1:3001/health/ready"]),
+        (["import-cache", "a", "--watch", "--output", "y"], []),
         (["demo", "--port", "82"], ["127.0.0.1:82/health/ready"]),
         (["watch", "--database", "x", "--output", "y"], ["127.0.0.1:3002/health/fresh"]),
         (
@@ -109,13 +110,15 @@ def test_one_of_several(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"30 \(serve\), 40 \(watch\); choose one with --pid"):
         pages(tmp_path)
     assert pages(tmp_path, 40) == ["127.0.0.1:3002/health/fresh"]
-    with pytest.raises(OperatorError, match="process 41 is not a mirrorlist that answers"):
+    with pytest.raises(OperatorError, match="process 41 is not a mirrorlist that stays"):
         pages(tmp_path, 41)
 
 
 def test_none_runs(tmp_path: Path) -> None:
     """Where nothing runs, the error says what to give."""
-    with pytest.raises(OperatorError, match="serve, demo, watch runs here; give the URL to ask"):
+    with pytest.raises(
+        OperatorError, match="serve, demo, watch, import-cache runs here; give the URL to ask"
+    ):
         pages(tmp_path)
 
 

@@ -32,7 +32,8 @@ def health(context: click.Context, urls: tuple[str, ...], pid: int | None) -> No
 
     Follows the process's own options. A `serve`, `demo` or `mirrorlist-server` is asked for
     /health/ready on its port, and on its --admin address if it was given; a `watch` for
-    /health/fresh on its --admin address. With a URL, that page is asked for instead.
+    /health/fresh on its --admin address. An `import-cache --watch` answers nowhere, so it is
+    healthy while it runs. With a URL, that page is asked for instead.
 
     Prints one line. Exit codes: 0 healthy; 1 unhealthy, no answer, or nothing runs here; 2 a
     wrong option. It needs no curl, and finds the process of a container by itself.
@@ -49,11 +50,16 @@ def health(context: click.Context, urls: tuple[str, ...], pid: int | None) -> No
         urls = pages_of(running(pid, group))
     for url in urls:
         _ask(url)
-    click.echo(f"healthy: {', '.join(urls)}")
+    click.echo(f"healthy: {', '.join(urls) or 'the import runs; it has no address to ask'}")
 
 
 def pages_of(process: Running) -> tuple[str, ...]:
-    """Return the URLs that say whether a process is healthy; raises OperatorError."""
+    """Return the URLs that say whether a process is healthy; raises OperatorError.
+
+    An import has none: it answers on no address.
+    """
+    if process.command == "import-cache":
+        return ()
     if process.command == "watch":
         return (_admin(process.options, ADMIN_OF_WATCH, "/health/fresh"),)
     options = process.options

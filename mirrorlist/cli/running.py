@@ -15,8 +15,8 @@ from mirrorlist.cli.subcommands import Subcommands
 from mirrorlist.errors import OperatorError
 
 PROC = Path("/proc")
-ASKED = ("serve", "demo", "watch")
-"""The subcommands that stay and answer on an address."""
+STAYING = ("serve", "demo", "watch", "import-cache")
+"""The subcommands that can stay."""
 DROP_IN = "mirrorlist-server"
 
 _MODULE = "mirrorlist.cli"
@@ -36,12 +36,12 @@ def running(pid: int | None, group: Subcommands, proc: Path = PROC) -> Running:
     if pid is None:
         found = {one: words for one, words in found.items() if _parent(proc, one) not in found}
     elif pid not in found:
-        raise OperatorError(f"process {pid} is not a mirrorlist that answers; see --help")
+        raise OperatorError(f"process {pid} is not a mirrorlist that stays; see --help")
     if len(found) > 1 and pid is None:
         listed = ", ".join(f"{one} ({words[0]})" for one, words in sorted(found.items()))
         raise OperatorError(f"several run here: {listed}; choose one with --pid, or give its URL")
     if not found:
-        raise OperatorError(f"none of {', '.join(ASKED)} runs here; give the URL to ask")
+        raise OperatorError(f"none of {', '.join(STAYING)} runs here; give the URL to ask")
     chosen = pid if pid is not None else min(found)
     name, *words = found[chosen]
     return Running(chosen, name, _options(group, name, words))
@@ -67,7 +67,7 @@ def _command(words: list[str]) -> list[str]:
         if program == DROP_IN:
             return [DROP_IN, *words[at + 1 :]]
         if program in ("mirrorlist", _MODULE) and words[at + 1 : at + 2]:
-            return words[at + 1 :] if words[at + 1] in ASKED else []
+            return words[at + 1 :] if words[at + 1] in STAYING else []
     return []
 
 
