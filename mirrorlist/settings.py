@@ -359,7 +359,7 @@ SETTINGS = (
         SettingKind.SECONDS,
         "After SIGTERM, seconds in which /health/ready answers 503 and everything else is still"
         " answered, so that a load balancer goes elsewhere first. A second SIGTERM ends them.",
-        ("serve",),
+        ("serve", "mirrorlist-server"),
         default=0,
         least=0,
     ),

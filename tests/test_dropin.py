@@ -1,7 +1,6 @@
 """`mirrorlist-server`: each behaviour of MirrorManager's server that a site may rely on.
 
-Seen at mirrorlist-server 3.1.0 by running it with the same command lines; docs/drop-in.md has the
-list.
+docs/drop-in.md has the list, and says which of them were seen at mirrorlist-server 3.1.0.
 """
 
 import os
@@ -104,10 +103,10 @@ def test_a_port_in_use(dropin: DropIn) -> None:
 
 def test_wrong_numbers(dropin: DropIn) -> None:
     """A number that cannot be read is the default, which is said on standard output."""
-    done = dropin.run("-m", "-3", "--port", "80x", "--listen", "nowhere")
+    done = dropin.run("--port", "80x", "-m", "-3", "--listen", "nowhere")
     assert done.stdout.splitlines() == [
-        "Error parsing port. Defaulting to 3000",
         "Error parsing minimum number of mirrors. Defaulting to 5",
+        "Error parsing port. Defaulting to 3000",
     ]
     assert done.returncode == 101
 
@@ -132,6 +131,11 @@ def test_the_log(dropin: DropIn) -> None:
     assert first == before
     form = r"IP: 198\.51\.100\.7; DATE: \d{4}-\d\d-\d\d; COUNTRY: FR; REPO: linux-40; ARCH: x86_64"
     assert re.fullmatch(form, line)
+    # As MirrorManager's statistics split it: "at its blanks, and takes the fields 3, 5, 7 and 9"
+    # (docs/mirrormanager.md#statistics).
+    fields = line.split()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", fields[3][:10])
+    assert (fields[5][:2], fields[7].rstrip(";"), fields[9]) == ("FR", "linux-40", "x86_64")
     assert body.startswith("# repo = linux-40 arch = x86_64 country = FR ")
 
 
@@ -174,6 +178,15 @@ def test_signals_of_scripts(one: Serving, number: signal.Signals) -> None:
     one.process.send_signal(number)
     assert one.get(QUERY).status == 200
     assert one.process.poll() is None
+
+
+def test_drain(dropin: DropIn) -> None:
+    """With --drain, which only ours has, a balancer that asks /health/ready is told first."""
+    with dropin.serving("--drain", "0.3") as server:
+        server.process.send_signal(signal.SIGTERM)
+        wait_until("it is not ready", lambda: server.get("/health/ready").status == 503)
+        assert server.get(QUERY).status == 200
+        assert server.process.wait(10) == 0
 
 
 def test_one_port(one: Serving) -> None:

@@ -81,6 +81,8 @@ def _flags() -> list[Callable[[F], F]]:
             "--minimum",
             "-m",
             what="minimum number of mirrors",
+            # So its line comes first, as that of mirrorlist-server does.
+            is_eager=True,
             default=DEFAULT_MINIMUM,
             help="If the nearer tiers give fewer hosts than this, the global tier is added.",
         ),
