@@ -150,6 +150,25 @@ def test_a_connection_that_asks_once(run: Run) -> None:
     run(test)
 
 
+def test_those_that_wait_at_the_end(run: Run) -> None:
+    """Who has connected and asked before the end gets an answer, however many they are."""
+
+    async def test(world: World) -> None:
+        listener = world.entrance._listener
+        clients = [socket.socket(listener.family) for _ in range(40)]
+        for client in clients:
+            client.connect(listener.getsockname())
+            client.sendall(LAST)
+        world.entrance.close()
+        listener.close()
+        await world.settle()
+        for client in clients:
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
+            client.close()
+
+    run(test)
+
+
 def test_a_connection_that_stays(run: Run) -> None:
     """It is a light connection that waits for its next request as long as any."""
 

@@ -26,6 +26,8 @@ PAUSE_SECONDS = 0.1
 
 # Accepted in one turn of the loop, so that kept connections have their turn too.
 _MOST_AT_ONCE = 32
+# At the end, this many times as many: more than a socket's queue holds.
+_MOST_TURNS = 128
 # More than any request that is recognised; the connection reads the rest of others.
 _READ_BYTES = 16 * 1024
 _NOT_NOW = (BlockingIOError, InterruptedError)
@@ -39,6 +41,7 @@ class Entrance:
         self._listener = listener
         self._front = front
         self._adopted: set[asyncio.Task[None]] = set()
+        self._is_closed = False
         listener.setblocking(False)
         # A Unix socket has no such option, and needs none.
         with suppress(OSError):
@@ -46,7 +49,16 @@ class Entrance:
         self._open()
 
     def close(self) -> None:
-        """Accept nothing more."""
+        """Accept nothing more, but for those who have connected already.
+
+        The kernel resets the others once the socket is closed. A balancer that has sent its request
+        by then takes that for an answer that failed, and tries no other server.
+        """
+        if self._is_closed:
+            return
+        for _ in range(_MOST_TURNS):
+            if not self._accept():
+                break
         self._is_closed = self._front.is_ending = True
         self._front.loop.remove_reader(self._listener)
 
@@ -56,24 +68,25 @@ class Entrance:
             await asyncio.wait(self._adopted)
 
     def _open(self) -> None:
-        self._is_closed = False
         self._front.loop.add_reader(self._listener, self._accept)
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Accept some connections; returns whether others may wait."""
         for _ in range(_MOST_AT_ONCE):
             try:
                 client, address = self._listener.accept()
             except (*_NOT_NOW, ConnectionAbortedError):
-                return
+                return False
             except OSError:
                 self._pause()
-                return
+                return False
             try:
                 self._receive(client, address)
             except Exception:
                 # An error in one connection must not reach the others.
                 print_trouble()
                 client.close()
+        return True
 
     def _pause(self) -> None:
         """Wait until those that give way have ended: no descriptor is left."""
