@@ -42,7 +42,8 @@ class AsnFileAhead(AsnFile):
             found = pipe.read()
         os.waitpid(self.process, 0)
         self.process = 0
-        # Without a result the file is read here, which says what is wrong with it.
+        # Without a result the file is read here, which says what is wrong with it. A pickle is safe
+        # here, because nobody but the process that was forked above can write to this pipe.
         with suppress(EOFError, pickle.UnpicklingError):
             self._state, self._netblocks, self._left_out = pickle.loads(found)
 
