@@ -13,6 +13,7 @@ import pytest
 
 from tests.packages.kinds import NEXT, Built, Deb, Rpm
 from tests.packages.root import Root, clean_root
+from tests.system import ROOT
 
 pytestmark = pytest.mark.system
 
@@ -21,6 +22,24 @@ LOGS = "/var/log/mirrorlist"
 PORT = 3000
 TARGET = "/mirrorlist?repo=rawhide&arch=x86_64&ip=85.214.132.117"
 SERVE = ("mirrorlist", "serve", "--snapshot", f"{STATE}/demo/demo.snap", "--log", f"{LOGS}/1.log")
+
+UNITS = list((ROOT / "contrib" / "systemd").glob("*.service"))
+SERVERS = {1: 18081, 2: 18082}
+# Asks one server, and the other if that is away, as a balancer does; both away is a loss.
+_ASK = """
+get() {
+    exec 3<>"/dev/tcp/127.0.0.1/$2" || return 1
+    printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$1" >&3
+    read -r line <&3 && [[ $line == *" 200 "* ]]
+}
+asked=0
+: >/tmp/lost
+until [ -e /tmp/enough ]; do
+    (get "$1" "$2") 2>/dev/null || (get "$1" "$3") 2>/dev/null || date >>/tmp/lost
+    asked=$((asked + 1))
+done
+echo "$asked" >/tmp/asked
+"""
 
 
 @pytest.fixture(scope="module", params=[Deb, Rpm], ids=["deb", "rpm"])
@@ -173,6 +192,37 @@ def test_an_upgrade_keeps_what_is_there(kind: Deb | Rpm, built: Built, fresh: Ro
         assert fresh.run("mirrorlist", "--version") == f"mirrorlist, version {NEXT}\n"
     fresh.start(*SERVE, "--port", 3200, "--admin", "none", user="mirrorlist")
     assert fresh.get(3200, TARGET).startswith("# repo = rawhide")
+
+
+def test_services_go_on(kind: Deb | Rpm, built: Built, tmp_path: Path) -> None:
+    """Under a systemd, an upgrade restarts one server after the other; a removal stops both."""
+    if not UNITS:
+        pytest.skip("no units in contrib/systemd")
+    with clean_root(tmp_path / "layer", boot=True) as root:
+        kind.install(root, built.old)
+        for number, port in SERVERS.items():
+            settings = f"MIRRORLIST_PORT={port}\nMIRRORLIST_ADMIN=none\nMIRRORLIST_DRAIN=1\n"
+            root.write(f"/etc/mirrorlist/{number}.env", settings)
+        demo(root)
+        root.run("cp", "-p", f"{STATE}/demo/demo.snap", f"{STATE}/mm.snap")
+        services = [f"mirrorlist@{number}" for number in SERVERS]
+        root.run("systemctl", "enable", "--now", *services)
+        before = [root.run("systemctl", "show", "--property=MainPID", unit) for unit in services]
+        root.write("/tmp/ask", _ASK)
+        root.start("bash", "/tmp/ask", TARGET, *SERVERS.values(), user="root")
+
+        kind.install(root, built.new)
+
+        root.run("touch", "/tmp/enough")
+        asked = int(root.in_time(lambda: root.read("/tmp/asked")))
+        assert (asked > 20, root.read("/tmp/lost")) == (True, "")
+        after = [root.run("systemctl", "show", "--property=MainPID", unit) for unit in services]
+        assert not set(before) & set(after)
+        for port in SERVERS.values():
+            assert root.get(port, TARGET).startswith("# repo = rawhide")
+        kind.remove(root)
+        listening = root.host("ss", "-Hltn")
+        assert not [port for port in SERVERS.values() if f":{port} " in listening]
 
 
 def test_a_removal_leaves_logs_and_state(kind: Deb | Rpm, fresh: Root) -> None:
