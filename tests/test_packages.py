@@ -110,7 +110,9 @@ def test_the_spec_is_read(settings: tuple[str, ...], abi: str, uid: str) -> None
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of both packages below a root, made without network from a wheelhouse."""
     need_program("unshare", "util-linux")
-    subprocess.run([ROOT / "scripts" / "wheelhouse"], check=True)
+    version = told(SYSTEM_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+    words = ("--python-version", version.strip())
+    subprocess.run([ROOT / "scripts" / "wheelhouse", *words], check=True)
     root = tmp_path_factory.mktemp("packages")
     stage = CONTRIB / "packaging" / "stage"
     environment = os.environ | {"PYTHON": SYSTEM_PYTHON, "PACKAGE_UID": "441"}

@@ -7,6 +7,7 @@ this machine's dnf and rpm install; no Fedora was there to try.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,13 @@ def demo(root: Root) -> None:
     """Start a demo, as the packages' user, and return once it answers."""
     root.start("mirrorlist", "demo", "--directory", f"{STATE}/demo", user="mirrorlist")
     root.get(PORT, "/health/ready")
+
+
+def ask_and_log(root: Root) -> None:
+    """Ask both servers, and return once each has written a line into the log of its name."""
+    for number, port in SERVERS.items():
+        root.get(port, TARGET)
+        root.in_time(partial(root.run, "test", "-s", f"{LOGS}/{number}.log"))
 
 
 def test_depends(kind: Deb | Rpm, built: Built) -> None:
@@ -195,7 +203,7 @@ def test_an_upgrade_keeps_what_is_there(kind: Deb | Rpm, built: Built, fresh: Ro
 
 
 def test_services_go_on(kind: Deb | Rpm, built: Built, tmp_path: Path) -> None:
-    """Under a systemd, an upgrade restarts one server after the other; a removal stops both."""
+    """Under a systemd, servers follow a rotation, an upgrade restarts one after the other."""
     if not UNITS:
         pytest.skip("no units in contrib/systemd")
     with clean_root(tmp_path / "layer", boot=True) as root:
@@ -207,6 +215,9 @@ def test_services_go_on(kind: Deb | Rpm, built: Built, tmp_path: Path) -> None:
         root.run("cp", "-p", f"{STATE}/demo/demo.snap", f"{STATE}/mm.snap")
         services = [f"mirrorlist@{number}" for number in SERVERS]
         root.run("systemctl", "enable", "--now", *services)
+        ask_and_log(root)
+        root.run("logrotate", "--force", "/etc/logrotate.d/mirrorlist")
+        ask_and_log(root)
         before = [root.run("systemctl", "show", "--property=MainPID", unit) for unit in services]
         root.write("/tmp/ask", _ASK)
         root.start("bash", "/tmp/ask", TARGET, *SERVERS.values(), user="root")
@@ -221,6 +232,7 @@ def test_services_go_on(kind: Deb | Rpm, built: Built, tmp_path: Path) -> None:
         for port in SERVERS.values():
             assert root.get(port, TARGET).startswith("# repo = rawhide")
         kind.remove(root)
+        # A removal stops both.
         listening = root.host("ss", "-Hltn")
         assert not [port for port in SERVERS.values() if f":{port} " in listening]
 
