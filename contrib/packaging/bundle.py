@@ -34,7 +34,8 @@ class Builder:
         self._python = folder / "venv" / "bin" / "python"
         self._wheelhouse = wheelhouse
         _make(folder / "venv", with_pip=True)
-        self._pip("install", *self._offline(), "--require-hashes", "--requirement", LOCK)
+        words = ("--no-compile", "--require-hashes", "--requirement", LOCK)
+        self._pip("install", *self._offline(), *words)
 
     def install(self, target: Path) -> None:
         """Install the project, and what it needs when it runs, into another environment."""
