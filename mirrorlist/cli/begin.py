@@ -4,7 +4,7 @@ For a command that keeps running, importing this module blocks SIGHUP, SIGUSR1 a
 command unblocks them once it can handle them. SIGUSR1 ends no command, also not in its last moment:
 many programs take it for "open the log again", so scripts send it around. Ctrl-C ends any command
 at once, without a message, until `begun()` is called. SIGTERM ends a server or a watch that has not
-begun at once, with 0.
+begun at once, with 0, and any other command that is the first process of a container with 143.
 """
 
 import atexit
@@ -13,6 +13,12 @@ import signal
 import sys
 
 _INTERRUPTED = 130
+# What a shell says of a process that SIGTERM ended.
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def _terminate(*_: object) -> None:
+    os._exit(_TERMINATED)
 
 
 def _end_at_once(*_: object) -> None:
@@ -36,6 +42,11 @@ _program = os.path.basename(sys.argv[0])
 _is_program = _program in ("mirrorlist", "mirrorlist-server", "generate-mirrorlist-cache", "-m")
 if _is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_at_once)
+
+if _is_program and os.getpid() == 1 and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    # The kernel does not end the first process of a container by a signal that it does not handle:
+    # `podman stop` would wait in vain while a command loads.
+    signal.signal(signal.SIGTERM, _terminate)
 
 if _is_program:
     # Unlike an ignored signal, a handler is not inherited by programs that a command starts.
@@ -65,5 +76,5 @@ _command = _program if _program == "mirrorlist-server" else "".join(sys.argv[1:2
 if _command in ("mirrorlist-server", *_STAYING):
     hold()
 if _is_program and _command in ("mirrorlist-server", *_SERVING):
-    # The first process of a container has no default action: without a handler it would be lost.
+    # systemd counts 143 as a failure, but nothing failed.
     signal.signal(signal.SIGTERM, _not_begun)

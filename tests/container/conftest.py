@@ -8,7 +8,7 @@ from tests.clients.database import write_database
 from tests.clients.mirrors import Condition, Mirror, run_mirror
 from tests.clients.packages import Repositories, build_repositories
 from tests.container.podman import Podman, build, rootless
-from tests.container.site import Site, run_site
+from tests.container.site import DRAIN_SECONDS, LONG_DRAIN_SECONDS, Site, run_site
 from tests.system import need_program
 
 
@@ -48,10 +48,12 @@ def mirror(repositories: Repositories) -> Iterator[Mirror]:
 
 
 @pytest.fixture(scope="session")
-def site(podman: Podman, repositories: Repositories, mirror: Mirror) -> Iterator[Site]:
+def site(
+    podman: Podman, repositories: Repositories, mirror: Mirror, is_full: bool
+) -> Iterator[Site]:
     """A site whose database has a mirror that is dead and one that is well."""
     database = podman.folder("database") / "mm.sqlite"
     urls = [["http://127.0.0.1:9/fedora"], [mirror.tree_url]]
     write_database(database, urls, [repositories.new], client="127.0.0.1")
-    with run_site(podman, database) as site:
+    with run_site(podman, database, LONG_DRAIN_SECONDS if is_full else DRAIN_SECONDS) as site:
         yield site

@@ -69,8 +69,10 @@ class _Client:
 
     async def _try(self, target: bytes) -> None:
         connection = self._kept or await asyncio.open_connection("127.0.0.1", self._port)
-        await _exchange(*connection, target)
+        is_kept = await _exchange(*connection, target)
         self._kept = connection
+        if not is_kept:
+            self.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,14 +99,17 @@ async def _client(at: int, stop: asyncio.Event, port: int, seen: Seen) -> None:
     client.close()
 
 
-async def _exchange(reader: StreamReader, writer: StreamWriter, target: bytes) -> None:
-    """Send a request on a connection; raises ValueError unless the answer is a list."""
+async def _exchange(reader: StreamReader, writer: StreamWriter, target: bytes) -> bool:
+    """Send a request, and return whether the connection is kept; raises ValueError unless the
+    answer is a list.
+    """
     writer.write(b"GET %b HTTP/1.1\r\nHost: test\r\n\r\n" % target)
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     body = await reader.readexactly(length)
     if not head.startswith(b"http/1.1 200 ") or b"http://" not in body:
         raise ValueError(head.partition(b"\r\n")[0].decode())
+    return b"\r\nconnection: close\r\n" not in head
 
 
 async def main(port: int) -> None:

@@ -13,9 +13,10 @@ from tempfile import mkdtemp
 import pytest
 
 from tests.live import ROOT
-from tests.system import need_program
+from tests.system import SYSTEM_PYTHON, need_program
 
-USER = "mirrorlist-test"
+# With the number of the process that made the user behind it.
+USER = "ml-test-"
 IMAGE = "localhost/mirrorlist"
 BASE = "localhost/base-of-tests"
 SECONDS = 240.0
@@ -74,7 +75,7 @@ class Podman:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
             "HOME": str(self.home),
             "XDG_RUNTIME_DIR": str(self.home / "runtime"),
             "CONTAINERS_CONF": str(self.home / "containers.conf"),
@@ -116,18 +117,27 @@ def _user(home: Path) -> Iterator[tuple[int, int]]:
             pytest.skip("/etc/subuid has no range for this user")
         yield os.geteuid(), os.getegid()
         return
-    # One that an interrupted run left.
-    subprocess.run(["userdel", USER], capture_output=True, check=False)
-    subprocess.run(
-        ["useradd", "--no-create-home", "--home-dir", str(home), "--no-log-init", USER], check=True
-    )
+    for entry in pwd.getpwall():
+        # An interrupted run left the user.
+        if (
+            entry.pw_name.startswith(USER)
+            and not Path("/proc", entry.pw_name[len(USER) :]).exists()
+        ):
+            _remove(entry.pw_name)
+    name = f"{USER}{os.getpid()}"
+    options = ("--no-create-home", "--home-dir", str(home), "--no-log-init")
+    subprocess.run(["useradd", *options, name], check=True)
     try:
-        entry = pwd.getpwnam(USER)
+        entry = pwd.getpwnam(name)
         yield entry.pw_uid, entry.pw_gid
     finally:
         # podman keeps a process of the user, which holds its user namespace.
         _end_pause(home)
-        subprocess.run(["userdel", "--force", USER], capture_output=True, check=False)
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
 
 
 def _end_pause(home: Path) -> None:
@@ -141,7 +151,14 @@ def build(podman: Podman) -> None:
     base = podman.home / "base.tar"
     subprocess.run([ROOT / "scripts" / "base-image", base], check=True)
     podman.run("import", podman.own(base), BASE)
-    subprocess.run([ROOT / "scripts" / "wheelhouse"], check=True)
+    # The base has the distribution's Python, which need not be that of .venv.
+    version = subprocess.run(
+        [SYSTEM_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    subprocess.run([ROOT / "scripts" / "wheelhouse", "--python-version", version], check=True)
     context = podman.folder("context")
     for name in COPIED:
         shutil.copytree(ROOT / name, context / name, ignore=shutil.ignore_patterns("__pycache__"))

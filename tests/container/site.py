@@ -21,8 +21,9 @@ from tests.system import need_program
 
 HARDENED = ("--read-only", "--cap-drop=all", "--security-opt=no-new-privileges")
 OWN_USER = "--userns=keep-id:uid=441,gid=441"
-DRAIN_SECONDS = 2
-# A request whose server ends before it answers is sent to the other one.
+# Longer than a proxy needs to see that a server drains: that of `listen plain` needs 3 s.
+DRAIN_SECONDS, LONG_DRAIN_SECONDS = 2, 5
+# In `listen mirrorlist` a request whose server ends before it answers is sent to the other one.
 CONFIGURATION = """
 global
     stats socket {folder}/admin.sock mode 600 level admin
@@ -34,16 +35,23 @@ defaults
     option http-keep-alive
     option redispatch 1
     retries 3
-    retry-on conn-failure empty-response response-timeout 503
-    http-reuse always
+    default-server check inter 250ms rise 1 fall 2
 listen mirrorlist
     bind 127.0.0.1:{port}
+    retry-on conn-failure empty-response response-timeout 503
+    http-reuse always
     http-request del-header X-Forwarded-For
     option forwardfor
     option httpchk GET /health/ready
-    default-server check inter 250ms rise 1 fall 2
     server one 127.0.0.1:{one}
     server two 127.0.0.1:{two}
+# As proxies of Fedora do it: nothing is tried twice, but a connection that is refused.
+listen plain
+    bind 127.0.0.1:{plain}
+    option httpclose
+    option httpchk GET /health/ready
+    server one 127.0.0.1:{one} check inter 1s rise 1 fall 3
+    server two 127.0.0.1:{two} check inter 1s rise 1 fall 3
 """
 
 
@@ -92,10 +100,11 @@ class Container:
 
 @dataclass(frozen=True)
 class Site:
-    """The containers, their folders and the proxy's port."""
+    """The containers, their folders and the proxy's ports, the second without retries."""
 
     podman: Podman
     port: int
+    plain_port: int
     servers: tuple[Container, Container]
     watch: Container
     database: Path
@@ -139,18 +148,18 @@ def asked(port: int) -> Iterator[Seen]:
 
 
 @contextmanager
-def run_site(podman: Podman, database: Path) -> Iterator[Site]:
+def run_site(podman: Podman, database: Path, drain: int) -> Iterator[Site]:
     """Run a watch of a database, two servers and haproxy until the block ends."""
     program = need_program("haproxy", "haproxy")
     published, log = podman.folder("published"), podman.folder("log")
     one, two = (Container(podman, f"server-{at}", *_ports()) for at in (1, 2))
     watch = Container(podman, "watch", *_ports())
-    site = Site(podman, find_free_port(), (one, two), watch, database, published / "mm.snap", log)
+    site = Site(podman, *_ports(), (one, two), watch, database, published / "mm.snap", log)
     with ExitStack() as stack:
         _run_watch(site)
         wait_until("the first snapshot", site.snapshot.exists, 30)
         for server in site.servers:
-            _run_server(site, server)
+            _run_server(site, server, drain)
         stack.enter_context(_haproxy(program, site))
         for server in site.servers:
             wait_until(f"{server.name} is ready", server.is_ready, 30)
@@ -171,13 +180,13 @@ def _run_watch(site: Site) -> None:
     )
 
 
-def _run_server(site: Site, server: Container) -> None:
+def _run_server(site: Site, server: Container, drain: int) -> None:
     site.podman.run(
         *("run", "--detach", "--name", server.name, *HARDENED, OWN_USER),
         *("--volume", f"{site.snapshot.parent}:/var/lib/mirrorlist:ro"),
         *("--volume", f"{site.log}:/var/log/mirrorlist", "--stop-timeout", 30),
         *(IMAGE, "serve", "--snapshot", "mm.snap", "--port", server.port),
-        *("--host", "127.0.0.1", "--trusted-proxy", "127.0.0.1", "--drain", DRAIN_SECONDS),
+        *("--host", "127.0.0.1", "--trusted-proxy", "127.0.0.1", "--drain", drain),
         *("--admin", f"127.0.0.1:{server.admin}"),
         *("--log", f"/var/log/mirrorlist/{server.name}.log"),
     )
@@ -187,7 +196,8 @@ def _run_server(site: Site, server: Container) -> None:
 def _haproxy(program: Path, site: Site) -> Iterator[None]:
     folder = site.podman.home
     one, two = site.servers
-    text = CONFIGURATION.format(folder=folder, port=site.port, one=one.port, two=two.port)
+    ports = {"port": site.port, "plain": site.plain_port, "one": one.port, "two": two.port}
+    text = CONFIGURATION.format(folder=folder, **ports)
     (folder / "haproxy.cfg").write_text(text)
     with (folder / "haproxy.log").open("wb") as log:
         command = [str(program), "-db", "-f", str(folder / "haproxy.cfg")]

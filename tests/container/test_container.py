@@ -70,6 +70,16 @@ def test_it_serves_nothing_made_up(podman: Podman) -> None:
     assert "--snapshot is missing (or MIRRORLIST_SNAPSHOT in the environment)" in done.stderr
 
 
+def test_it_ends_before_it_serves(podman: Podman) -> None:
+    """A server that waits for its snapshot, as the first process of a container, ends at once."""
+    podman.run("run", "-d", "--name", "waiting", IMAGE, "serve", "--snapshot=none", "--wait=600")
+    wait_until("it waits", lambda: "waiting 600 s" in podman.run("logs", "waiting").stderr, 60)
+    begun = time.monotonic()
+    podman.run("stop", "--time", "100", "waiting")
+    assert time.monotonic() - begun < 90
+    assert podman.run("wait", "waiting").stdout == "0\n"
+
+
 def test_the_first_command(site: Site) -> None:
     """A mounted log folder is written, by the user who started the container, without powers."""
     server = site.servers[0]
@@ -156,6 +166,24 @@ def test_rolling_restart(site: Site, under_load: Load, is_full: bool, signal: st
         for server in site.servers * (3 if is_full else 1):
             assert server.end(signal) == 0
             server.start()
+
+
+def test_a_proxy_that_tries_nothing_twice(
+    site: Site, is_full: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a drain, not even a proxy without retries loses a request; without one it may."""
+    if not is_full:
+        return
+    for signal in ("TERM", "INT"):
+        with asked(site.plain_port) as seen:
+            for server in site.servers * 3:
+                assert server.end(signal) == 0
+                server.start()
+                # Until the proxy has seen that it is back.
+                time.sleep(2)
+        with capsys.disabled():
+            print(f"\nno retries, restarts by SIG{signal}: {seen.told()}")  # noqa: T201
+        assert signal == "INT" or not seen.failures
 
 
 def test_kill(site: Site, under_load: Load, is_full: bool) -> None:
