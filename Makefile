@@ -1,4 +1,4 @@
-.PHONY: help install dev demo test quick check fix docs mutants hostile bench loadtest soak lock clean
+.PHONY: help install dev demo test quick newer lowest check fix docs mutants hostile bench loadtest soak lock clean
 .PHONY: wheelhouse deb rpm package-test image sbom container-test
 .DEFAULT_GOAL := help
 BIN := .venv/bin
@@ -28,6 +28,12 @@ test: dev ## all tests; as root on Debian, with the programs they need
 
 quick: dev ## the plain tests alone: nothing is installed by apt, and Python is all they need
 	$(BIN)/pytest -m "not system" -n 3 --dist loadfile $(ARGS)
+
+newer: dev ## the plain tests on a newer Python than that of .venv
+	@scripts/test-newer -m "not system" -n 2 --dist loadfile $(ARGS)
+
+lowest: dev ## the plain tests with the lowest versions that pyproject.toml allows
+	@scripts/test-lowest -m "not system" -n 2 --dist loadfile $(ARGS)
 
 check: dev ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check
