@@ -81,7 +81,7 @@ def test_a_server_goes_on(library: str, door: str, hide: Hide, tmp_path: Path) -
         assert server.get(LIST).status == 200
         before = server.workers()
         export_tables(tmp_path, {**world(), "host_category_url": []})
-        wait_until("the new snapshot", lambda: "is in use" in server.output.read_text(), 10)
+        wait_until("the new snapshot", lambda: "is in use" in server.output.read_text(), 30)
         assert server.get("/health/ready").status == 200
         assert server.workers() == before
         assert server.end() == 0
