@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import ROOT, wait_until
-from tests.system import need_program
+from tests.system import need_power, need_program
 
 SYSTEMD = Path("/lib/systemd/systemd")
 SECONDS = 20.0
@@ -62,9 +62,10 @@ def booted(work: Path) -> Iterator[Booted]:
     """Boot in the block; what `work` has is in /run/work. Skips the test where that cannot be."""
     for program, package in (("unshare", "util-linux"), ("curl", "curl"), ("ip", "iproute2")):
         need_program(program, package)
-    _need(SYSTEMD.exists(), "no systemd (Debian package systemd)")
-    _need(os.getuid() == 0, "only root can boot a systemd")
-    _need(sys.base_prefix == "/usr", f"{sys.base_prefix} is not for other users, as /usr is")
+    if not SYSTEMD.exists():
+        pytest.skip("no systemd (Debian package systemd)")
+    need_power(os.getuid() == 0, "only root can boot a systemd")
+    need_power(sys.base_prefix == "/usr", f"{sys.base_prefix} is not for other users, as /usr is")
     group = _control_group()
     try:
         with _starting(group, work) as (started, log):
@@ -107,19 +108,21 @@ def _up(started: "subprocess.Popen[bytes]", log: Path) -> Booted:
         wait_until(
             "it runs", lambda: started.poll() is not None or state() == "running", SECONDS, 0.05
         )
-    _need(state() == "running", f"no systemd can be booted here: {log.read_text()[-200:].strip()}")
+    need_power(
+        state() == "running", f"no systemd can be booted here: {log.read_text()[-200:].strip()}"
+    )
     return Booted(_children(started.pid)[0])
 
 
 def _control_group() -> Path:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     found = [mount[1] for mount in mounts if mount[2] == "cgroup2"]
-    _need(bool(found), "no control groups of version 2")
+    need_power(bool(found), "no control groups of version 2")
     group = Path(found[0]) / f"mirrorlist-test-{os.getpid()}"
     try:
         group.mkdir()
     except OSError as error:
-        pytest.skip(f"no control group can be made: {error.strerror}")
+        need_power(False, f"no control group can be made: {error.strerror}")
     return group
 
 
@@ -141,8 +144,3 @@ def _children(process: int) -> list[int]:
     except OSError:
         return []
     return [int(child) for child in children.split()]
-
-
-def _need(holds: bool, reason: str) -> None:
-    if not holds:
-        pytest.skip(reason)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.clients.matrix import Matrix
 from tests.examples import use_fewer
+from tests.system import CANNOT
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -29,10 +30,15 @@ def pytest_collection_finish() -> None:
 def _all_must_run(report: Report) -> Report:
     """The report, with a skip turned into a failure when REQUIRE_ALL is 1, as in CI."""
     expected_failure = hasattr(report, "wasxfail")
-    if report.skipped and not expected_failure and os.environ.get("REQUIRE_ALL") == "1":
+    must_run = os.environ.get("REQUIRE_ALL") == "1"
+    if report.skipped and not expected_failure and must_run and not _cannot_run(report):
         report.outcome = "failed"
         report.longrepr = f"not run, but REQUIRE_ALL=1: {_reason(report)}"
     return report
+
+
+def _cannot_run(report: Report) -> bool:
+    return _reason(report).startswith(CANNOT)
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

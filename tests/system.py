@@ -19,6 +19,19 @@ _DNF_PLUGINS = Path(".cache/dnf-plugins/usr/lib/python3/dist-packages")
 _ELSEWHERE = ["/usr/sbin", "/sbin", *sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True)]
 
 
+CANNOT = "this machine cannot do it: "
+"""How the reason of a skip begins that is not a failure where all tests must run."""
+
+
+def need_power(holds: bool, why_not: str) -> None:
+    """Skip the test or fixture that asks for it where the machine has no such power.
+
+    Other than a missing program, no installation helps: the kernel or its owner does not allow it.
+    """
+    if not holds:
+        pytest.skip(f"{CANNOT}{why_not}")
+
+
 def find_program(program: str) -> Path | None:
     """The path of a program, also where only administrators look, or None."""
     found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *_ELSEWHERE]))

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.system import ROOT
+from tests.system import ROOT, need_power
 
 # What new releases of Python have broken, or may: garbage and frames, event loops, processes and
 # signals, the command line, types that msgspec reads, SQLite. `make newer` runs all plain tests.
@@ -23,8 +23,8 @@ def test_a_part_of_the_tests() -> None:
     found = subprocess.run(
         [ROOT / "scripts" / "newer-python"], capture_output=True, text=True, check=False
     )
-    if found.returncode:
-        pytest.skip(found.stderr.strip().splitlines()[-1])
+    why_not = (found.stderr.strip().splitlines() or ["no newer Python"])[-1]
+    need_power(found.returncode == 0, why_not)
     files = [f"tests/test_{name}.py" for name in PART.split()]
     done = subprocess.run(
         [ROOT / "scripts" / "test-newer", "-m", "not system", "-q", *files],

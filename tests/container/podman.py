@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-import pytest
-
 from tests.live import ROOT
-from tests.system import SYSTEM_PYTHON, need_program
+from tests.system import SYSTEM_PYTHON, need_power, need_program
 
 # With the number of the process that made the user behind it.
 USER = "ml-test-"
@@ -100,6 +98,8 @@ def rootless() -> Iterator[Podman]:
                 '[storage]\ndriver = "overlay"\n'
             )
             try:
+                tried = podman.run("unshare", "true", check=False)
+                need_power(tried.returncode == 0, f"podman without root: {tried.stderr[-300:]}")
                 yield podman
             finally:
                 podman.run("rm", "--all", "--force", "--time", "0", check=False)
@@ -114,7 +114,7 @@ def _user(home: Path) -> Iterator[tuple[int, int]]:
     """Give the ids of a user who is not root: who runs the tests, or one made for them."""
     if os.geteuid() != 0:
         if pwd.getpwuid(os.geteuid()).pw_name not in Path("/etc/subuid").read_text():
-            pytest.skip("/etc/subuid has no range for this user")
+            need_power(False, "/etc/subuid has no range for this user")
         yield os.geteuid(), os.getegid()
         return
     for entry in pwd.getpwall():
