@@ -137,19 +137,21 @@ def clean_root(folder: Path, *, boot: bool = False) -> Iterator[Root]:
     words = ["sh", "-c", _HOLDER, "sh", str(_base()), str(folder), "boot" if boot else "hold"]
     holder = subprocess.Popen([*enter, *command, *words], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
-    with holder:
-        try:
-            assert holder.stdout.readline() == "ready\n"
-            root = Root(holder, folder / "root", boot=boot)
-            if boot:
-                # It is an error until all has started.
-                root.in_time(lambda: root.run("systemctl", "is-system-running"))
-            yield root
-        finally:
-            holder.kill()
-    for process in root.started:
-        process.wait()
-    _remove(group)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        assert holder.stdout.readline() == "ready\n"
+        root = Root(holder, folder / "root", boot=boot)
+        started = root.started
+        if boot:
+            # It is an error until all has started.
+            root.in_time(lambda: root.run("systemctl", "is-system-running"))
+        yield root
+    finally:
+        holder.kill()
+        holder.communicate()
+        for process in started:
+            process.wait()
+        _remove(group)
 
 
 def _control_groups() -> Path:
