@@ -81,10 +81,12 @@ def _parent(proc: Path, pid: int) -> int:
 
 
 def _options(group: Subcommands, name: str, words: list[str]) -> dict[str, Any]:
-    command: click.Command | None
     if name == DROP_IN:
-        from mirrorlist.cli.dropin.command import server as command
-    else:
-        command = group.get_command(click.Context(group), name)
+        from mirrorlist.cli.dropin.command import server
+
+        return server.make_context(name, words).params
+    # With the group's settings: click keeps the help option of a command's first context.
+    parent = click.Context(group, info_name="mirrorlist", **group.context_settings)
+    command = group.get_command(parent, name)
     assert command is not None
-    return command.make_context(name, words).params
+    return command.make_context(name, words, parent=parent).params

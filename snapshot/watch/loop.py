@@ -87,7 +87,7 @@ class Watch:
     ) -> None:
         """Take what looks at the database and what is to be done.
 
-        `tell` receives each event. `each_step` is called at least every few seconds, What is set
+        `tell` receives each event. `each_step` is called at least every few seconds. What is set
         as `published` is called after the first export, because a watch before may have ended too
         early, and whenever a file was written.
         """
