@@ -231,8 +231,12 @@ def test_services_go_on(kind: Deb | Rpm, built: Built, tmp_path: Path) -> None:
         assert not set(before) & set(after)
         for port in SERVERS.values():
             assert root.get(port, TARGET).startswith("# repo = rawhide")
+        root.write("/etc/mirrorlist/database", f"sqlite:///{STATE}/demo/demo.sqlite")
+        root.run("systemctl", "start", "mirrorlist-watch")
         kind.remove(root)
-        # A removal stops both.
+        # A removal stops all of them.
+        active = ("systemctl", "list-units", "--plain", "--no-legend", "--state=active")
+        assert root.run(*active, "mirrorlist*.service") == ""
         listening = root.host("ss", "-Hltn")
         assert not [port for port in SERVERS.values() if f":{port} " in listening]
 
