@@ -15,7 +15,7 @@ _HAPROXY = {
     "[::]:80 v4v6": "127.0.0.1:{http}",
     "127.0.0.1:10002": "127.0.0.1:{plain}",
     "/etc/haproxy/mirrors.pem": "{folder}/both.pem",
-    "/run/haproxy/admin.sock": "{folder}/admin",
+    "/var/lib/haproxy/admin.sock": "{folder}/admin",
     "log /dev/log local0": "log stdout format raw local0",
     # Twice as many descriptors are needed.
     "    maxconn 20000": "    maxconn 500",
