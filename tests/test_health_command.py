@@ -2,11 +2,15 @@
 
 import os
 import signal
+import socket
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mirrorlist.cli import cli
+from mirrorlist.cli import cli, health
 from mirrorlist.cli.health import pages_of
 from mirrorlist.cli.running import running
 from mirrorlist.cli.subcommands import Subcommands
@@ -83,6 +87,13 @@ def test_the_pages_of_a_drop_in(tmp_path: Path) -> None:
     assert pages(tmp_path) == ["127.0.0.1:84/health/ready"]
 
 
+def test_a_wrong_number_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A check prints one line, also of a mirrorlist-server that was given a wrong number."""
+    put(tmp_path, 7, 1, "python3", "/bin/mirrorlist-server", "-m", "x")
+    assert pages(tmp_path) == ["127.0.0.1:3000/health/ready"]
+    assert capsys.readouterr().out == ""
+
+
 def test_the_environment_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the process was told by the environment is known, because the two share it."""
     monkeypatch.setenv("MIRRORLIST_PORT", "85")
@@ -99,6 +110,9 @@ def test_workers_are_not_servers(tmp_path: Path) -> None:
     put(tmp_path, 4, 30, *serving)
     put(tmp_path, 5, 1, "python3", "/bin/mirrorlist", "health")
     put(tmp_path, 6, 1, "vi", "serve")
+    put(tmp_path, 9, 1, "journalctl", "-fu", "mirrorlist-server")
+    put(tmp_path, 10, 1, "tail", "-f", "/var/log/mirrorlist-server")
+    put(tmp_path, 11, 1, "pgrep", "mirrorlist", "serve")
     (tmp_path / "8").mkdir()
     assert pages(tmp_path) == ["127.0.0.1:3000/health/ready"]
 
@@ -124,7 +138,17 @@ def test_none_runs(tmp_path: Path) -> None:
 
 def test_a_watch_without_an_address(tmp_path: Path) -> None:
     """A watch that answers nowhere cannot be asked, and the error says what to change."""
-    put(tmp_path, 1, 0, "p", "mirrorlist", "watch", "--database=x", "--output=y", "--admin=none")
+    put(
+        tmp_path,
+        1,
+        0,
+        "python",
+        "mirrorlist",
+        "watch",
+        "--database=x",
+        "--output=y",
+        "--admin=none",
+    )
     with pytest.raises(OperatorError, match="--admin none leaves no address to ask"):
         pages(tmp_path)
 
@@ -162,11 +186,34 @@ def test_what_is_said(
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:3000", "https://a/", "http://", "http://a:b/", "http://["]
+    "url",
+    [
+        *("127.0.0.1:3000", "https://a/", "http://", "http://a:b/", "http://["),
+        *("http://a..b/", f"http://{'a' * 64}/", "http://127.0.0.1:1/ä", "http://ä/"),
+    ],
 )
 def test_a_wrong_url(url: str) -> None:
     """What cannot be asked is named, with an example."""
     assert_refused(run("health", url), 2, f"{url}: not a URL such as http://127.0.0.1:3001/")
+
+
+def test_a_slow_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that sends an octet now and then does not hold a check up."""
+    monkeypatch.setattr(health, "_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sending = threading.Thread(target=_drip, args=(listener,), daemon=True)
+        sending.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert run_here(monkeypatch, "health", url) == 1
+    assert capsys.readouterr().err == f"mirrorlist: error: {url}: no answer: timed out\n"
+    sending.join()
+
+
+def _drip(listener: socket.socket) -> None:
+    with listener.accept()[0] as client, suppress(OSError):
+        for octet in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":
+            client.send(bytes([octet]))
+            time.sleep(0.1)
 
 
 def test_a_number_and_a_url() -> None:

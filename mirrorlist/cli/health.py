@@ -1,6 +1,8 @@
 """`mirrorlist health`: asks the server or the watch that runs here, for a health check."""
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -15,7 +17,7 @@ from mirrorlist.errors import OperatorError, OptionError
 from mirrorlist.settings import ADMIN_OF_SERVER, ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.web.listener import LOOPBACK, host_and_port, shown, without_brackets
 
-# Together less than the time-out of a health check, which is 3 s or more as a rule.
+# For all pages together: less than the time-out of a health check, which is 3 s or more as a rule.
 _SECONDS = 2.0
 _MOST_BYTES = 1 << 16
 _EVERYWHERE = {"0.0.0.0": LOOPBACK, "*": "localhost", "::": "localhost"}
@@ -48,8 +50,9 @@ def health(context: click.Context, urls: tuple[str, ...], pid: int | None) -> No
         group = context.find_root().command
         assert isinstance(group, Subcommands)
         urls = pages_of(running(pid, group))
-    for url in urls:
-        _ask(url)
+    with _limited():
+        for url in urls:
+            _ask(url)
     click.echo(f"healthy: {', '.join(urls) or 'the import runs; it has no address to ask'}")
 
 
@@ -85,6 +88,22 @@ def _url(host: str, port: int, page: str) -> str:
     return f"http://{shown(_EVERYWHERE.get(bare, bare), port)}{page}"
 
 
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Raise TimeoutError in the block when the time is over, also if a server sends slowly."""
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _give_up(number: int, frame: object) -> None:
+    raise TimeoutError("timed out")
+
+
 def _ask(url: str) -> None:
     """Raise OperatorError unless a page is answered with 200."""
     connection = _connection(url)
@@ -104,10 +123,12 @@ def _ask(url: str) -> None:
 def _connection(url: str) -> HTTPConnection:
     try:
         parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname:
+        if url.isascii() and parts.scheme == "http" and parts.hostname:
+            # As a socket does it: a label of a name may be too long, or empty.
+            parts.hostname.encode("idna")
             return HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
     except ValueError:
-        # A port that is not a number, or brackets without an address.
+        # That, a port that is not a number, or brackets without an address.
         pass
     raise OptionError(f"{url}: not a URL such as http://{ADMIN_OF_SERVER}/health/ready")
 

@@ -5,6 +5,8 @@ this process sees them: in a container, and under one unit, they are the same.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,9 @@ def _all(proc: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _command(words: list[str]) -> list[str]:
     """Return the subcommand and what follows it, or an empty list for another program."""
-    for at, word in enumerate(words[:3]):
+    # Other programs may name them too, as `journalctl -fu mirrorlist-server` does.
+    is_python = bool(words) and words[0].rpartition("/")[2].startswith("python")
+    for at, word in enumerate(words[: 3 if is_python else 1]):
         program = word.rpartition("/")[2]
         if program == DROP_IN:
             return [DROP_IN, *words[at + 1 :]]
@@ -84,7 +88,9 @@ def _options(group: Subcommands, name: str, words: list[str]) -> dict[str, Any]:
     if name == DROP_IN:
         from mirrorlist.cli.dropin.command import server
 
-        return server.make_context(name, words).params
+        # A wrong number among its flags is a line of its own, and not one here.
+        with redirect_stdout(StringIO()):
+            return server.make_context(name, words).params
     # With the group's settings: click keeps the help option of a command's first context.
     parent = click.Context(group, info_name="mirrorlist", **group.context_settings)
     command = group.get_command(parent, name)
