@@ -1,5 +1,6 @@
 """`generate-mirrorlist-cache`: the file of MirrorManager's program, from the same database."""
 
+import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from mirrorlist.cli.dropin.configuration import database_url
+from snapshot.cache import generator
 from snapshot.cache.fields import fields
 from snapshot.cache.generator import generate_cache
 from snapshot.cache.importer import import_cache
@@ -231,6 +233,19 @@ def test_another_file(tmp_path: Path) -> None:
     generated(tmp_path, world(), foreign=True)
 
 
+def test_another_file_that_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is put there while the database is read is not replaced either."""
+
+    def put(written: Path, job: Job) -> None:
+        job.output.write_text("my only copy\n")
+
+    monkeypatch.setattr(generator, "_check_new", put)
+    with pytest.raises(OutputError, match="not a mirrorlist cache"):
+        generated(tmp_path, world())
+    assert (tmp_path / "cache.proto").read_text() == "my only copy\n"
+    assert [path for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
 def test_nothing_is_written_of_a_bad_database(tmp_path: Path) -> None:
     """If the database cannot be read, the old file stays, with no other file beside it."""
     (tmp_path / "cache.proto").write_bytes(b"\x08\x80")
@@ -321,3 +336,23 @@ def test_how_it_fails(tmp_path: Path, conf: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "c.proto: not replaced: the new snapshot has no host for repo=a" in done.stderr
     assert not cache.exists()
+
+
+def test_the_configuration_is_not_replaced(tmp_path: Path, conf: Path) -> None:
+    """The file with the password is not the place of the cache, not even with --force."""
+    before = conf.read_text()
+    done = run(tmp_path, "-c", conf, "-o", conf, "--force")
+    assert done.returncode == 1
+    assert "conf: cannot be written: it is also read" in done.stderr
+    assert conf.read_text() == before
+
+
+def test_a_reader_of_debug_that_ends(tmp_path: Path, conf: Path) -> None:
+    """The file is written, also if nobody reads the steps any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = ["generate-mirrorlist-cache", "--debug", "-c", str(conf), "-o", str(tmp_path / "c")]
+    with open(writing, "wb") as out, (tmp_path / "err").open("wb") as err:
+        template().run(line, {"PATH": "/usr/bin:/bin"}, (out, err), SECONDS)
+    assert imported(tmp_path / "c").directory_count == 6
+    assert (tmp_path / "err").read_text() == ""

@@ -31,16 +31,21 @@ _FIRST = b"\x08"
 
 
 def generate_cache(
-    database: str, job: Job, progress: Progress = silent, *, peers: bool = False
+    database: str,
+    job: Job,
+    progress: Progress = silent,
+    *,
+    peers: bool = False,
+    inputs: tuple[Path, ...] = (),
 ) -> tuple[LeftOut, ...]:
     """Write the cache file of a database to the job's output; returns the rows left out.
 
-    With `peers`, the further ASNs of hosts count too. After a BackendError the old file is
-    unchanged.
+    With `peers`, the further ASNs of hosts count too. `inputs` are files that must not be the
+    output. After a BackendError the old file is unchanged.
     """
     job, origin = replace(job, output=followed(job.output)), origin_of(database)
     origin = origin if peers else _without_peers(origin)
-    check_output(job.output, origin.inputs)
+    check_output(job.output, [*inputs, *origin.inputs])
     _check_cache(job)
     with lock(job.output):
         left_out = LeftOutRows()
@@ -50,6 +55,8 @@ def generate_cache(
         progress(f"writing to {job.output}", 1, 1)
         with staged(job.output, encode_cache(data, prepared.redirected)) as written:
             _check_new(written, job)
+            # Another file may have been put there meanwhile.
+            _check_cache(job)
     return data.report.left_out
 
 

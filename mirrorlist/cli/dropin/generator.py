@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def generator(outfile: Path, config: Path, debug: bool, peer_asns: bool, **given
     # Nearly all objects live until the end: garbage collection would be lost time.
     gc.disable()
     try:
-        _generate(database, options, debug, peer_asns)
+        _generate(database, options, config, debug, peer_asns)
     except (DatabaseURLError, DatabaseError) as error:
         raise SystemExit(fail(str(error), _PANIC)) from error
     except OutputError:
@@ -85,13 +86,13 @@ def _run() -> object:
     return run(generator)
 
 
-def _generate(database: str, options: JobOptions, debug: bool, peers: bool) -> None:
+def _generate(database: str, options: JobOptions, config: Path, debug: bool, peers: bool) -> None:
     # Says what is to be installed if protobuf is missing.
     load_importer()
     from snapshot.cache.generator import generate_cache
 
     progress = _Steps() if debug else _silent
-    left_out = generate_cache(database, options.job(), progress, peers=peers)
+    left_out = generate_cache(database, options.job(), progress, peers=peers, inputs=(config,))
     if debug and left_out:
         messages().print(left_out_table(left_out))
 
@@ -109,4 +110,6 @@ class _Steps:
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Print a phase with its number."""
         self._count += 1
-        click.echo(f" Step [{self._count}]: {phase}")
+        # A reader that has ended, or a full disk, must not end this: the file is what counts.
+        with suppress(OSError):
+            click.echo(f" Step [{self._count}]: {phase}")
