@@ -3,6 +3,7 @@
 docs/drop-in.md has the list, and says which of them were seen at mirrorlist-server 3.1.0.
 """
 
+import errno
 import os
 import re
 import signal
@@ -10,12 +11,16 @@ import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
+from typing import cast
 
 import pytest
 
+from mirrorlist.cli.dropin import importer as importer_module
 from mirrorlist.cli.dropin.folder import snapshot_path
 from mirrorlist.cli.dropin.importer import Importer
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.errors import StartError
 from snapshot.export.job import Job
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
@@ -109,6 +114,20 @@ def test_wrong_numbers(dropin: DropIn) -> None:
         "Error parsing port. Defaulting to 3000",
     ]
     assert done.returncode == 101
+
+
+def test_a_huge_number(dropin: DropIn) -> None:
+    """A number of more digits than any integer has cannot be read either."""
+    done = dropin.run("--port", "9" * 5000, "--listen", "nowhere")
+    assert done.stdout == "Error parsing port. Defaulting to 3000\n"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cache_without_an_end(dropin: DropIn) -> None:
+    """A device is refused at once; it would be read for ever."""
+    done = dropin.run("-c", "/dev/zero")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/dev/zero: cannot be read: not a regular file" in done.stderr
 
 
 def test_the_command_line(dropin: DropIn) -> None:
@@ -275,6 +294,15 @@ def test_the_importer_is_replaced(dropin: DropIn) -> None:
             wait_until("its end", partial(_has_ended, child))
 
 
+@pytest.mark.system
+def test_a_folder_that_was_cleaned_away(dropin: DropIn) -> None:
+    """If a cleaner of /tmp has removed the folder of the snapshot, the next cache is taken."""
+    with dropin.serving(often=True) as server:
+        rmtree(dropin.state)
+        write_cache(dropin.cache, (cache.REDIRECTS, entry("a", "linux-40")))
+        wait_until("the cache", lambda: server.get("/mirrorlist?repo=a&arch=x86_64").status == 200)
+
+
 class _Killed(JobOptions, frozen=True, kw_only=True):
     """Options in whose use the process is killed."""
 
@@ -296,9 +324,30 @@ def test_an_import_that_is_killed(capfd: pytest.CaptureFixture[str], tmp_path: P
         snapshot_key=None,
     )
     importer = Importer(tmp_path / "cache", options)
-    assert not importer.wait(importer.begin())
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        # A parent process that ignores SIGCHLD, which is inherited, does not hide the end.
+        assert not importer.wait(importer.begin())
+    finally:
+        signal.signal(signal.SIGCHLD, before)
     assert "was ended by SIGKILL" in capfd.readouterr().err
     importer.end()
+
+
+def test_an_import_that_cannot_begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A fork that the system refuses is named, and leaves no pipe open."""
+    importer = Importer(tmp_path / "cache", cast(JobOptions, None))
+
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refused)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(StartError, match="imports the cache cannot be started: Resource temp"):
+        importer.begin()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    monkeypatch.setattr(importer_module, "_PAUSE_SECONDS", 0.0)
+    assert not importer.look_after()
 
 
 def _has_ended(process: int) -> bool:
@@ -309,7 +358,9 @@ def _has_ended(process: int) -> bool:
         return True
 
 
-def test_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The snapshot is in the unit's folder, or in one that no other user can write."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/b")
     monkeypatch.setenv("STATE_DIRECTORY", f"{tmp_path}:/elsewhere")
@@ -320,5 +371,17 @@ def test_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     folder = snapshot_path("a").parent
     assert folder.stat().st_mode & 0o777 == 0o700
+    assert capfd.readouterr().err == ""
     folder.chmod(0o777)
     assert snapshot_path("a").parent != folder
+    assert f"{folder} is not a folder of this user alone" in capfd.readouterr().err
+
+
+def test_two_starts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another server makes the folder at the same moment, both use it."""
+    for name in ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CACHE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = snapshot_path("a").parent
+    monkeypatch.setattr(os.path, "lexists", lambda path: False)
+    assert snapshot_path("a").parent == made

@@ -12,7 +12,8 @@ from mirrorlist.lists.answer import DEFAULT_MINIMUM
 from mirrorlist.web.listener import LOOPBACK
 
 _DATA = "/var/lib/mirrormanager"
-_NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
+# Of at most the digits of a 64-bit number, which is what mirrorlist-server reads.
+_NUMBER = re.compile(r"\+?0*[0-9]{1,19}", re.ASCII)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

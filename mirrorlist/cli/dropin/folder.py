@@ -5,9 +5,12 @@ It is kept between two starts, so that a restart need not read the cache file ag
 
 import os
 import stat
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
+
+from mirrorlist.cli.console import say
 
 # systemd sets these for StateDirectory=, CacheDirectory= and RuntimeDirectory= (systemd.exec(5)).
 _OF_A_UNIT = ("STATE_DIRECTORY", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY")
@@ -27,10 +30,18 @@ def _folder() -> Path:
         if given := os.environ.get(name, "").split(":")[0]:
             return Path(given)
     folder = Path(gettempdir()) / f"{_NAME}-{os.getuid()}"
-    if not os.path.lexists(folder):
+    # Another server of this user may begin at the same time.
+    with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
+    if _is_private(folder):
+        return folder
     # Another user may have made it first, to give us snapshots.
-    return folder if _is_private(folder) else Path(mkdtemp(prefix=f"{_NAME}-"))
+    other = Path(mkdtemp(prefix=f"{_NAME}-"))
+    say(
+        f"warning: {folder} is not a folder of this user alone, so {other} is used, and stays"
+        " behind; remove the first, or set STATE_DIRECTORY"
+    )
+    return other
 
 
 def _is_private(folder: Path) -> bool:

@@ -25,10 +25,12 @@ from mirrorlist.cli.console import say
 from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.import_cache import load_importer
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.errors import StartError
 from mirrorlist.process.messages import print_trouble
 from mirrorlist.process.signals import HELD, STOP
 from snapshot.file.changes import changes
 from snapshot.file.errors import BackendError
+from snapshot.file.wholefile import open_regular
 
 if TYPE_CHECKING:
     from snapshot.export.job import Job
@@ -51,9 +53,18 @@ class Importer:
 
     def begin(self) -> int:
         """Fork the process; returns the reading end of a pipe for `wait`."""
-        reading, writing = os.pipe()
+        # The parent process may ignore SIGCHLD: then the end of this one could not be learnt.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._born = time.monotonic()
-        self._process = os.fork()
+        reading, writing = os.pipe()
+        try:
+            self._process = os.fork()
+        except OSError as error:
+            os.close(reading)
+            os.close(writing)
+            raise StartError(
+                f"the process that imports the cache cannot be started: {error.strerror}"
+            ) from error
         if not self._process:
             os.close(reading)
             _become(self, writing)
@@ -76,7 +87,7 @@ class Importer:
         """Start another process if it has died; to be called at intervals. Returns False."""
         if self._has_ended() and time.monotonic() - self._born >= _PAUSE_SECONDS:
             say("the process that imports the cache ended unexpectedly; starting another")
-            with suppress(OSError):
+            with suppress(OSError, StartError):
                 os.close(self.begin())
         return False
 
@@ -145,6 +156,9 @@ class _Keeper:
         sources = self._digest([self._cache, *job.data_files])
         if sources and self._recorded() == [sources, self._digest([job.output])]:
             return
+        # What cleans /tmp may have removed it.
+        with suppress(OSError):
+            job.output.parent.mkdir(mode=0o700)
         begin()
         result = load_importer()(self._cache, job, lambda phase, done, total: None)
         if result.left_out:
@@ -168,7 +182,8 @@ class _Keeper:
         whole = blake2b(__version__.encode())
         try:
             for path in files:
-                with path.open("rb") as file:
+                # A pipe or a device has no end; the import names it.
+                with open_regular(path) as file:
                     whole.update(file_digest(file, "blake2b").digest())
         except OSError:
             return ""
