@@ -88,6 +88,7 @@ def test_looks_are_rare(manager: Manager, process: Process) -> None:
         pytest.param("90000000", 5.0, id="five seconds at most"),
         pytest.param("", 5.0, id="no watchdog"),
         pytest.param("soon", 5.0, id="not a number"),
+        pytest.param("9" * 5000, 5.0, id="longer than any number"),
     ],
 )
 def test_pause(manager: Manager, microseconds: str, pause: float) -> None:
@@ -169,6 +170,26 @@ def test_stopping(manager: Manager, process: Process) -> None:
     }
     process.systemd.close()
     assert manager.rest()[0].lines == {"STOPPING": "1", "STATUS": "ending"}
+
+
+def test_a_time_without_an_end(manager: Manager, process: Process) -> None:
+    """A drain or a wait of any length is told as a number that fits into 64 bits."""
+    process.systemd.starting("waiting", 1e308)
+    process.systemd.stopping("draining", 1e308)
+    told = [int(told.lines["EXTEND_TIMEOUT_USEC"]) for told in manager.rest()]
+    assert len(told) == 2
+    assert all(1e15 < one < 1 << 63 for one in told)
+
+
+def test_a_text_with_any_name(manager: Manager, process: Process) -> None:
+    """The name of a file may have any octets; none of them is an error, or a message of its own."""
+    process.systemd.starting("waiting for \udcff\nREADY=1", 1)
+    process.state = State("error: \udcff\nSTOPPING=1", 0, 0)
+    process.look()
+    assert [told.lines["STATUS"] for told in manager.rest()] == [
+        "waiting for ? READY=1",
+        "error: ? STOPPING=1",
+    ]
 
 
 def test_ready_is_told_until_it_is_heard(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ _SOON_SECONDS = 0.05
 _LOOKS_A_WATCHDOG = 3
 # A reload that has shown no effect by then is over too: the database is away, for example.
 _RELOAD_SECONDS = 30.0
+# A century: longer times do not fit into systemd's numbers.
+_LONGEST_SECONDS = 100 * 366 * 86400.0
 
 
 class Systemd(Manager):
@@ -63,7 +65,7 @@ class Systemd(Manager):
 
     def starting(self, text: str, seconds: float) -> None:
         """Tell what the start waits for, and for how many seconds at most."""
-        self._tell(f"STATUS={text}", _extended(seconds))
+        self._tell(_status(text), _extended(seconds))
 
     def begin(self, state: Callable[[], State]) -> None:
         """Take what returns the state of this process."""
@@ -78,7 +80,7 @@ class Systemd(Manager):
         is_over = found.done != self._before or now >= self._reload_ends
         is_ready = self._before is not None and is_over
         lines = [_READY] * is_ready + [_ALIVE] * (found.turns != self._turns)
-        if (lines or found.text != self._said) and self._tell(*lines, f"STATUS={found.text}"):
+        if (lines or found.text != self._said) and self._tell(*lines, _status(found.text)):
             self._turns, self._said = found.turns, found.text
             self._before = None if is_ready else self._before
         self._next = now + self.pause
@@ -96,22 +98,31 @@ class Systemd(Manager):
         """Tell that the end has begun, and within how many seconds it will come."""
         self._state = None
         more = [_extended(seconds)] * bool(seconds)
-        self._tell("STOPPING=1", f"STATUS={text}", *more)
+        self._tell("STOPPING=1", _status(text), *more)
 
     def _tell(self, *lines: str) -> bool:
         """Send a message; returns whether it was taken."""
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.settimeout(_TELL_SECONDS)
-            channel.sendto("\n".join(lines).encode(), self._address)
+            # The text may name a file whose name is not UTF-8.
+            channel.sendto("\n".join(lines).encode(errors="replace"), self._address)
             return True
         return False
 
 
 def _extended(seconds: float) -> str:
     """Return the line by which systemd waits at least this long for the next message."""
-    return f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}"
+    return f"EXTEND_TIMEOUT_USEC={round(min(seconds, _LONGEST_SECONDS) * 1e6)}"
+
+
+def _status(text: str) -> str:
+    """Return the line of a text, which has no line feed: that would begin another message."""
+    return f"STATUS={' '.join(text.split())}"
 
 
 def _seconds(microseconds: str) -> float:
     """Return the time of a variable of systemd; 0 if it is absent or is not a number."""
-    return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
+    try:
+        return min(float(microseconds) / 1e6, _LONGEST_SECONDS)
+    except ValueError:
+        return 0.0
