@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mirrorlist.cli.pushing import pushing
+from mirrorlist.process.threads import Threads
 from snapshot.watch import push
 from snapshot.watch.progress import Pushes
 from snapshot.watch.push import Push, Pusher
@@ -128,6 +130,31 @@ def test_the_end(tmp_path: Path) -> None:
     one.close()
     wait_until("its process is gone", lambda: not runs(int(one.lines()[0])))
     assert one.said == []
+
+
+def test_a_run_may_tidy_up(tmp_path: Path) -> None:
+    """At SIGTERM the command has time to remove what it has begun, as rsync does."""
+    tidy = "trap 'sleep 0.2; echo tidy >> runs; exit 1' TERM; echo begin >> runs; sleep 60 & wait"
+    one = Pushing(tmp_path, tidy)
+    one.pusher.published()
+    wait_until("a run has begun", lambda: one.lines() == ["begin"])
+    one.close()
+    assert one.lines() == ["begin", "tidy"]
+
+
+def test_an_ignored_sigchld(tmp_path: Path) -> None:
+    """If the parent process ignores SIGCHLD, which is inherited, a failure is still a failure."""
+    progress, said = Pushes(), list[str]()
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        order = Push("exit 3", 20, tmp_path / "mm.snap")
+        threads = Threads(said.append)
+        with pushing(order, progress, threads, said.append) as published:
+            published()
+            wait_until("it fails", lambda: progress.failed + progress.succeeded >= 1)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert progress.error == "it ended with 3"
 
 
 WATCHES = [

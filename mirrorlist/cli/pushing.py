@@ -1,5 +1,6 @@
 """`--push` of the commands that keep running: a thread that runs a command after publications."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ def pushing(
     if push is None:
         yield lambda: None
         return
+    # The parent process may ignore SIGCHLD: then each run would seem to have succeeded.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pusher = Pusher(push, progress, say)
     threads.go_on("push", pusher.step)
     with closing(pusher):

@@ -26,13 +26,15 @@ _END_SECONDS = 2.0
 # A run's first shell runs the command in a second one, and beside it waits for the end of its own
 # input: a pipe that the watch alone holds open. At the watch's end it kills all of the run. (With
 # prctl(2), PR_SET_PDEATHSIG, only the shell would be ended, and not the rsync that it has started.)
+# At SIGTERM the first shell waits for the command, which may have to tidy up.
 _RUN = """\
+trap : TERM
 exec 3<&0 </dev/null
 { read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 &
 exec 3<&-
 /bin/sh -c "$1"
 code=$?
-kill $!
+kill $! 2>/dev/null
 wait
 exit $code
 """
