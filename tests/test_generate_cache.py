@@ -1,5 +1,6 @@
 """`generate-mirrorlist-cache`: the file of MirrorManager's program, from the same database."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -231,6 +232,18 @@ def test_another_file(tmp_path: Path) -> None:
         generated(tmp_path, world(), max_loss=30)
     assert (tmp_path / "cache.proto").read_text() == "my only copy\n"
     generated(tmp_path, world(), foreign=True)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that this user may not read is not replaced; the error says what to do."""
+    (tmp_path / "cache.proto").write_text("somebody's\n")
+
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(generator, "open_regular", refused)
+    with pytest.raises(OutputError, match=r"cannot be read: Permission denied; move it away or"):
+        generated(tmp_path, world())
 
 
 def test_another_file_that_comes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

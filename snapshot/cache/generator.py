@@ -24,10 +24,12 @@ from snapshot.export.publish import lock
 from snapshot.export.rows import Progress, Rows
 from snapshot.file.errors import CacheError, OutputError, RefusedSnapshot
 from snapshot.file.model import LeftOut
+from snapshot.file.wholefile import open_regular
 from snapshot.file.writer import check_output, followed, staged
 
 # The generator of mirrorlist-server writes the field Time first.
 _FIRST = b"\x08"
+_INSTEAD = "move it away or give another --outfile (--force replaces it)"
 
 
 def generate_cache(
@@ -78,13 +80,16 @@ def _check_cache(job: Job) -> None:
     """Raise OutputError if a file would be replaced that is no cache; a cut one is one."""
     if job.foreign or not job.output.exists():
         return
-    with job.output.open("rb") as file:
-        head = file.read(1)
-    if head not in (b"", _FIRST):
+    try:
+        with open_regular(job.output) as file:
+            head = file.read(1)
+    except OSError as error:
         raise OutputError(
-            f"{job.output}: not replaced: it is not a mirrorlist cache; move it away or give"
-            " another --outfile (--force replaces it)"
-        )
+            f"{job.output}: not replaced: whether it is a mirrorlist cache cannot be read:"
+            f" {error.strerror}; {_INSTEAD}"
+        ) from error
+    if head not in (b"", _FIRST):
+        raise OutputError(f"{job.output}: not replaced: it is not a mirrorlist cache; {_INSTEAD}")
 
 
 def _check_new(written: Path, job: Job) -> None:
