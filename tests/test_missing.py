@@ -1,5 +1,6 @@
 """A library that is not installed, or cannot be loaded: one line, and a slower way or an exit."""
 
+import importlib
 import os
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.cli.missing import missing_line
+from mirrorlist.request import geo
+from mirrorlist.workers import wheels
 from tests.cache_file import write_cache
 from tests.command import COMMAND
 from tests.dropin import DropIn
@@ -90,6 +93,31 @@ def test_a_server_goes_on(library: str, door: str, hide: Hide, tmp_path: Path) -
     # Without --geoip no file is read.
     assert len(told) == (name != "maxminddb_rust")
     assert all(f"warning: {name} cannot be loaded" in line for line in told)
+
+
+@pytest.mark.parametrize("kind", [ImportError, OSError, RuntimeError])
+def test_a_library_that_fails(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library may fail with any error while it is loaded, and say it in several lines."""
+
+    def fail(name: str) -> None:
+        raise kind(f"{name} is\nunfit")
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    said: list[str] = []
+    assert wheels.event_loop(said.append) == "asyncio"
+    assert ["\n" in line for line in said] == [False, False]
+    assert said[0].startswith("warning: uvloop cannot be loaded (uvloop is unfit): ")
+
+
+def test_countries_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the library of countries says in several lines is one line here."""
+
+    def fail() -> None:
+        raise ImportError("iptocc is\nunfit")
+
+    monkeypatch.setattr(geo, "RegistryGeo", fail)
+    found = geo.open_geo(None)
+    assert "iptocc cannot be loaded (iptocc is unfit): " in str(vars(found))
 
 
 @pytest.mark.system

@@ -131,7 +131,8 @@ def open_geo(path: Path | None) -> Geo:
     try:
         return RegistryGeo()
     except (ImportError, AttributeError) as error:
-        return NoGeo(f"iptocc cannot be loaded ({error}): without --geoip no client has a country")
+        why = " ".join(str(error).split())
+        return NoGeo(f"iptocc cannot be loaded ({why}): without --geoip no client has a country")
 
 
 def _reader(path: Path) -> ModuleType:

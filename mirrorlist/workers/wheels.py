@@ -23,7 +23,9 @@ def event_loop(say: Say) -> str:
 def _is_there(name: str, cost: str, say: Say) -> bool:
     try:
         importlib.import_module(name)
-    except ImportError as error:
-        say(f"warning: {name} cannot be loaded ({error}): {cost}")
+    # A package that is half there, or that finds its machine unfit, may raise anything.
+    except Exception as error:
+        said = " ".join(str(error).split())
+        say(f"warning: {name} cannot be loaded ({said}): {cost}")
         return False
     return True
