@@ -78,8 +78,12 @@ def test_the_page_of_the_quadlets() -> None:
 
 
 def test_compose(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each service runs a command of ours, without powers; only the watch may write snapshots."""
-    services = yaml.safe_load((CONTRIB / "compose.yaml").read_text())["services"]
+    """Each service runs a command of ours, without powers; only the watch may write snapshots, and
+    only its user may read the database's password.
+    """
+    text = (CONTRIB / "compose.yaml").read_text()
+    assert f"install -o {USER} -g {USER} -m 400 FILE-WITH-THE-URL database" in text
+    services = yaml.safe_load(text)["services"]
     for name, service in services.items():
         given = options(service["command"], monkeypatch, **service.get("environment", {}))
         assert (service["image"], service["user"]) == (IMAGE, f"{USER}:{USER}")
