@@ -186,6 +186,20 @@ def test_a_killed_watch(command: str, tmp_path: Path) -> None:
     wait_until("its processes are gone", lambda: not any(map(runs, processes)))
 
 
+@pytest.mark.system
+@pytest.mark.parametrize("command", WATCHES)
+def test_two_signals(command: str, tmp_path: Path) -> None:
+    """A second SIGTERM ends a watch at once, and a run that heeds no signal ends with it."""
+    watch = start_watch(command, tmp_path, "trap '' TERM; echo $$ >> runs; sleep 60")
+    wait_until("a run has begun", lambda: lines_of(tmp_path / "runs") != [], 20)
+    watch.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    watch.send_signal(signal.SIGTERM)
+    watch.wait(10)
+    (process,) = map(int, lines_of(tmp_path / "runs"))
+    wait_until("its processes are gone", lambda: not runs(process))
+
+
 def test_no_watch(tmp_path: Path) -> None:
     """An import that does not stay refuses --push."""
     words = ("import-cache", write_cache(tmp_path / "cache"), "--output", tmp_path / "mm.snap")

@@ -26,15 +26,16 @@ _END_SECONDS = 2.0
 # A run's first shell runs the command in a second one, and beside it waits for the end of its own
 # input: a pipe that the watch alone holds open. At the watch's end it kills all of the run. (With
 # prctl(2), PR_SET_PDEATHSIG, only the shell would be ended, and not the rsync that it has started.)
-# At SIGTERM the first shell waits for the command, which may have to tidy up.
+# At SIGTERM the first shell waits for the command, which may have to tidy up. The part beside it
+# heeds no SIGTERM, because a second signal may end the watch at once.
 _RUN = """\
 trap : TERM
 exec 3<&0 </dev/null
-{ read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 &
+{ trap '' TERM; read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 &
 exec 3<&-
 /bin/sh -c "$1"
 code=$?
-kill $! 2>/dev/null
+kill -KILL $!
 wait
 exit $code
 """
