@@ -197,6 +197,25 @@ def test_a_wrong_url(url: str) -> None:
     assert_refused(run("health", url), 2, f"{url}: not a URL such as http://127.0.0.1:3001/")
 
 
+def test_orders_for_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a server sends is shown without control characters."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sending = threading.Thread(target=_send, args=(listener, b"\x1b[2Jno HTTP\r\n\r\n"))
+        sending.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert run_here(monkeypatch, "health", url) == 1
+    assert capsys.readouterr().err == f"mirrorlist: error: {url}: no answer: ?[2Jno HTTP\n"
+    sending.join()
+
+
+def _send(listener: socket.socket, answer: bytes) -> None:
+    with listener.accept()[0] as client:
+        client.recv(1000)
+        client.sendall(answer)
+
+
 def test_a_slow_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that sends an octet now and then does not hold a check up."""
     monkeypatch.setattr(health, "_SECONDS", 0.3)

@@ -15,6 +15,8 @@ from snapshot.file.model import LeftOut
 
 # A pipe has no width; 80 columns would fold what a program wants to read as a line.
 _PIPE_WIDTH = 1000
+# Control characters, with which a terminal can be told to do things.
+_ORDERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "?")
 
 
 class _Output(Console):
@@ -41,7 +43,9 @@ def say(text: str) -> None:
 
 def fail(text: str, code: int) -> int:
     """Print an error as one line on standard error and return its exit code."""
-    line = Text("mirrorlist: ").append("error: ", style="bold red").append(" ".join(text.split()))
+    # A server that was asked, or a file, may have sent orders for the terminal.
+    shown = " ".join(text.split()).translate(_ORDERS)
+    line = Text("mirrorlist: ").append("error: ", style="bold red").append(shown)
     messages().print(line, soft_wrap=True)
     return code
 
