@@ -48,7 +48,7 @@ def options(words: list[str], monkeypatch: pytest.MonkeyPatch, **variables: str)
 
 @pytest.mark.parametrize("path", QUADLETS, ids=lambda path: path.name)
 def test_a_quadlet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its command is one of ours, it may do nothing but that, and it has the time to end."""
+    """It runs mirrorlist, may do nothing but that, and has the time to end."""
     found = entries(path)
     (line,) = found["Container.Exec"]
     given = options(shlex.split(line.replace("%i", "1")), monkeypatch)
@@ -78,7 +78,7 @@ def test_the_page_of_the_quadlets() -> None:
 
 
 def test_compose(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each service runs a command of ours, without powers; only the watch may write snapshots, and
+    """Each service runs mirrorlist, without powers; only the watch may write snapshots, and
     only its user may read the database's password.
     """
     text = (CONTRIB / "compose.yaml").read_text()
@@ -96,7 +96,7 @@ def test_compose(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_kubernetes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Containers run commands of ours without powers, and each probe asks a page that is there."""
+    """Containers run mirrorlist without powers, and each probe asks a page that is there."""
     text = (CONTRIB / "kubernetes.yaml").read_text()
     deployment, service = yaml.safe_load_all(text)
     pod = deployment["spec"]["template"]["spec"]

@@ -134,7 +134,7 @@ def _connection(url: str) -> HTTPConnection:
 
 
 def _reason(body: bytes) -> str:
-    """Return the reason that a page of ours gives, with a colon before it."""
+    """Return the reason that a page gives, with a colon before it; nothing for an unknown page."""
     try:
         return f": {msgspec.json.decode(body, type=_Page).reason}"
     except msgspec.DecodeError:

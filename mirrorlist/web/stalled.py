@@ -51,7 +51,7 @@ def _left(transport: asyncio.Transport) -> int:
     if sock is None:
         return waiting
     try:
-        # What the system holds changes long before it takes more of ours.
+        # What the system holds changes long before it takes more from this process.
         (held,) = _INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))
     except OSError:
         held = 0

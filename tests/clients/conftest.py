@@ -22,8 +22,6 @@ MakeReposync = Callable[[str, str], Reposync]
 @pytest.fixture(scope="session")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Repositories:
     """One package in a current repository and in yesterday's, built once."""
-    need_program("rpmbuild", "rpm")
-    need_program("createrepo_c", "createrepo-c")
     return build_repositories(tmp_path_factory.mktemp("repositories"))
 
 

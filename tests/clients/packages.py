@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hashlib import md5, sha1, sha256, sha512
 from pathlib import Path
 
+from tests.system import need_program
+
 PACKAGE = "mlhello"
 PACKAGE_FILE = f"Packages/{PACKAGE}-1.0-1.noarch.rpm"
 INSTALLED_FILE = f"opt/{PACKAGE}/hello.txt"
@@ -79,6 +81,8 @@ def hashes(content: bytes) -> dict[str, str]:
 
 def build_repositories(folder: Path) -> Repositories:
     """Build the package and both repositories below a folder (rpmbuild, createrepo_c)."""
+    need_program("rpmbuild", "rpm")
+    need_program("createrepo_c", "createrepo-c")
     package = _build_package(folder / "build")
     new, old = (
         _build_repository(folder / name, package, _REVISIONS[name]) for name in ("new", "old")

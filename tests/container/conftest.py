@@ -35,8 +35,6 @@ def podman() -> Iterator[Podman]:
 @pytest.fixture(scope="session")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Repositories:
     """A package in a repository."""
-    need_program("rpmbuild", "rpm")
-    need_program("createrepo_c", "createrepo-c")
     return build_repositories(tmp_path_factory.mktemp("repositories"))
 
 

@@ -82,7 +82,7 @@ class Podman:
 
 @contextmanager
 def rootless() -> Iterator[Podman]:
-    """Give a podman that is not root, and remove all that it made; skips where there is none."""
+    """Give a podman that is not root, and remove all that it made; skips where it cannot run."""
     for program, package in (("podman", "podman"), ("runc", "runc"), ("newuidmap", "uidmap")):
         need_program(program, package)
     # A short name: conmon waits in vain on a socket whose path is longer than 108 bytes.

@@ -1,11 +1,10 @@
 """`mirrorlist-server`: MirrorManager's cache file, netblocks and GeoIP, served by this server."""
 
 # Imported first: loading the other modules takes a while, and a signal may come meanwhile.
-from mirrorlist.cli.begin import begun
+import mirrorlist.cli.begin  # noqa: F401
 
 # isort: split
 
-import os
 import sys
 from functools import partial
 from ipaddress import ip_address
@@ -18,15 +17,13 @@ from mirrorlist.cli.console import fail, say
 from mirrorlist.cli.dropin.flags import flags
 from mirrorlist.cli.dropin.folder import snapshot_path
 from mirrorlist.cli.dropin.importer import Importer
-from mirrorlist.cli.dropin.usage import run
-from mirrorlist.cli.environment import warning_of_variables
+from mirrorlist.cli.dropin.usage import SETTINGS, exit_code_of
 from mirrorlist.cli.exposure import warning_of_default_trust
-from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.errors import GeoipError, OperatorError, OptionError
-from mirrorlist.process.messages import fill_standard, stay
+from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import hold
 from mirrorlist.settings import NOWHERE
 from mirrorlist.web.listener import listen_all, without_brackets
@@ -45,14 +42,7 @@ _STALE_SECONDS = 7200
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
-@click.command(
-    _NAME,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "allow_extra_args": True,
-    },
-)
+@click.command(_NAME, context_settings=SETTINGS)
 @flags
 @options(_NAME)
 def server(**given: Any) -> None:
@@ -87,16 +77,8 @@ def server(**given: Any) -> None:
 
 def main() -> None:
     """Run the command and exit with the code that mirrorlist-server exits with."""
-    fill_standard()
-    if warning := warning_of_variables(os.environ):
-        say(warning)
-    code = guarded(_run)
+    code = exit_code_of(server)
     sys.exit(_REFUSED if code == GeoipError.exit_code else code)
-
-
-def _run() -> object:
-    begun()
-    return run(server)
 
 
 def _options(given: dict[str, Any]) -> JobOptions:

@@ -1,12 +1,11 @@
 """`generate-mirrorlist-cache`: MirrorManager's database, written as mirrorlist-server's cache."""
 
 # Imported first: loading the other modules takes a while, and Ctrl-C may come meanwhile.
-from mirrorlist.cli.begin import begun
+import mirrorlist.cli.begin  # noqa: F401
 
 # isort: split
 
 import gc
-import os
 import signal
 import sys
 from contextlib import suppress
@@ -15,17 +14,14 @@ from typing import Any
 
 import click
 
-from mirrorlist.cli.console import fail, left_out_table, messages, say
+from mirrorlist.cli.console import fail, left_out_table, messages
 from mirrorlist.cli.dropin.configuration import database_url
 from mirrorlist.cli.dropin.flags import generator_flags
-from mirrorlist.cli.dropin.usage import run
+from mirrorlist.cli.dropin.usage import SETTINGS, exit_code_of
 from mirrorlist.cli.ending import end_on
-from mirrorlist.cli.environment import warning_of_variables
-from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.import_cache import load_importer
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
-from mirrorlist.process.messages import fill_standard
 from snapshot.file.errors import DatabaseError, DatabaseURLError, OutputError
 
 _NAME = "generate-mirrorlist-cache"
@@ -35,14 +31,7 @@ _PANIC, _FILE = 101, 1
 _OURS = (2, 3)
 
 
-@click.command(
-    _NAME,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "allow_extra_args": True,
-    },
-)
+@click.command(_NAME, context_settings=SETTINGS)
 @generator_flags
 @options(_NAME, toml=False)
 def generator(outfile: Path, config: Path, debug: bool, peer_asns: bool, **given: Any) -> None:
@@ -74,16 +63,8 @@ def generator(outfile: Path, config: Path, debug: bool, peer_asns: bool, **given
 
 def main() -> None:
     """Run the command and exit with the code of MirrorManager's generate-mirrorlist-cache."""
-    fill_standard()
-    if warning := warning_of_variables(os.environ):
-        say(warning)
-    code = guarded(_run)
+    code = exit_code_of(generator)
     sys.exit(_FILE if code in _OURS else code)
-
-
-def _run() -> object:
-    begun()
-    return run(generator)
 
 
 def _generate(database: str, options: JobOptions, config: Path, debug: bool, peers: bool) -> None:
