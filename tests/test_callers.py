@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.lists import callers
-from mirrorlist.lists.callers import Callers
+from mirrorlist.lists.callers import MOST_CALLERS, Callers
 from mirrorlist.lists.place import locate
-from mirrorlist.request.client import SIGNED, Trust
+from mirrorlist.request.client import MOST_ENTRY_BYTES, SIGNED, Trust
 from tests.factories import export_tables, world
 from tests.in_process import TableGeo, make_service
 
@@ -75,6 +74,7 @@ def test_a_caller_is_known_again(catalog: Catalog) -> None:
     first = found.find(catalog, GEO, PROXY, [CLIENT])
     assert found.find(catalog, GEO, PROXY, [CLIENT]) is first
     assert found.find(catalog, GEO, PROXY, [CLIENT, CLIENT]) is not first
+    assert found.find(catalog, GEO, PROXY, [CLIENT]) is first
     assert found.find(catalog, GEO, "127.0.0.2", [CLIENT]) is not first
 
 
@@ -111,17 +111,25 @@ def test_a_swap_under_a_service(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines",
+    ("lines", "kept"),
     [
-        pytest.param([b"%d"], id="short"),
-        pytest.param([b"%d" + b", 10.0.0.1" * 1000], id="long"),
-        pytest.param([b"%d", *[b""] * 60], id="many empty lines"),
+        pytest.param([b"%d"], MOST_CALLERS, id="an address"),
+        pytest.param([b"%d" + b" " * MOST_ENTRY_BYTES], 0, id="longer than an address"),
+        pytest.param([b"%d", b"10.0.0.1"], 0, id="two lines"),
     ],
 )
-def test_memory(catalog: Catalog, lines: list[bytes]) -> None:
-    """However many clients come, and however much they say of themselves, memory is bounded."""
+def test_memory(catalog: Catalog, lines: list[bytes], kept: int) -> None:
+    """However many clients come, and however much they say of themselves, few are kept."""
     found = Callers(Trust())
-    for number in range(3000):
+    most = 0
+    for number in range(3 * MOST_CALLERS):
         found.find(catalog, GEO, PROXY, [lines[0].replace(b"%d", b"%d" % number), *lines[1:]])
-        assert found.size <= callers.CALLERS_BYTES
-    assert found.size > callers.CALLERS_BYTES // 3
+        most = max(most, len(found))
+    assert most == kept
+
+
+def test_an_empty_line_is_not_no_line(catalog: Catalog) -> None:
+    """A proxy that asks for itself is ours; with an empty line it asks for a stranger."""
+    found = Callers(Trust())
+    for lines, is_ours in (((), True), ((b"",), False), ((), True), ((b"",), False)):
+        assert found.find(catalog, GEO, PROXY, lines)[0].is_ours is is_ours

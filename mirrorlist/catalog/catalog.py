@@ -107,9 +107,7 @@ class Catalog:
 
     def is_known(self, address: Address) -> bool:
         """Return whether anything but GeoIP may know an address, or the one within it."""
-        if address in self._edges:
-            return True
-        return address.version == 6 and address.tunnelled in self._edges
+        return address in self._edges or (address.version == 6 and address.tunnelled in self._edges)
 
     def asn(self, address: Address) -> int | None:
         """Return the ASN of an address if a host has it too, else None."""

@@ -35,15 +35,15 @@ class Edges:
         edges6 = _edges([known for one in tables for known in _known(one.starts6, one.values6)])
         # Those of IPv4 are one piece of memory, because a bisection of separate integers waits for
         # each of them. No address is at the end of the last range, so it can be left out.
-        self._edges: dict[int, Sequence[int]] = {
-            4: array("L", [edge for edge in edges4 if edge < _BEYOND]),
-            6: edges6,
-        }
+        self._edges4 = array("L", [edge for edge in edges4 if edge < _BEYOND])
+        self._edges6 = edges6
 
     def __contains__(self, address: Address) -> bool:
-        """Return whether any table knows something at an address: about 0.3 us."""
+        """Return whether any table knows something at an address: about 0.2 us."""
+        version, value = address
+        edges = self._edges4 if version == 4 else self._edges6
         # Beginnings and ends take turns, so an odd place is behind a beginning.
-        return bisect_right(self._edges[address.version], address.value) % 2 == 1
+        return bisect_right(edges, value) % 2 == 1
 
 
 def _known(starts: Sequence[int], values: Sequence[int]) -> Iterator[tuple[int, int]]:

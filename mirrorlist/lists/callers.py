@@ -1,39 +1,35 @@
-"""Clients that asked lately, and where they are: dnf asks for several repositories in a row.
-
-To believe a proxy and to locate an address costs more than the rest of an answer that is kept.
-"""
+"""Clients that asked lately, and where they are: dnf asks for several repositories in a row."""
 
 from collections.abc import Sequence
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists.place import CountrySource, Place, locate
-from mirrorlist.request.client import Client, Trust
+from mirrorlist.request.client import MOST_ENTRY_BYTES, Client, Trust
 
-CALLERS_BYTES = 1 << 20
-"""About 2,000 clients behind a proxy."""
+MOST_CALLERS = 512
+"""How many callers are kept. Then all are forgotten at once: to choose among callers would take
+longer than to meet them again."""
 
 Caller = tuple[Client, Place]
-_Key = tuple[str | None, tuple[bytes, ...]]
 
 
 class Callers:
-    """The believed clients of a catalog and a source of countries, bounded in bytes.
+    """The believed clients of a catalog and a source of countries, bounded in number.
 
-    They are known by what their connections say: the peer's address, and the X-Forwarded-For lines.
+    They are known by what their connections say: the peer's address, and one X-Forwarded-For line
+    of the length of an address. All others are met again each time.
     """
 
     def __init__(self, trust: Trust) -> None:
         """Take who is believed."""
         self._trust = trust
-        self._kept: Kept[_Key, Caller] = Kept(CALLERS_BYTES, _size)
+        self._kept: dict[tuple[str | None, bytes | None], Caller] = {}
         self._catalog: Catalog | None = None
         self._geo: CountrySource | None = None
 
-    @property
-    def size(self) -> int:
-        """About how many bytes are kept."""
-        return self._kept.bytes
+    def __len__(self) -> int:
+        """Return how many callers are kept."""
+        return len(self._kept)
 
     def find(
         self, catalog: Catalog, geo: CountrySource, peer: str | None, forwarded: Sequence[bytes]
@@ -43,16 +39,21 @@ class Callers:
         A new catalog, or a new source of countries, forgets all: places may have moved.
         """
         if catalog is not self._catalog or geo is not self._geo:
-            self._kept.clear()
+            self._kept = {}
             self._catalog, self._geo = catalog, geo
-        key = peer, tuple(forwarded)
-        return self._kept.young.get(key) or self._kept.find(key) or self._meet(key, catalog, geo)
+        line = forwarded[0] if forwarded else None
+        if len(forwarded) > 1 or (line is not None and len(line) > MOST_ENTRY_BYTES):
+            return self._meet(catalog, geo, peer, forwarded)
+        key = peer, line
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= MOST_CALLERS:
+                self._kept = {}
+            found = self._kept[key] = self._meet(catalog, geo, peer, forwarded)
+        return found
 
-    def _meet(self, key: _Key, catalog: Catalog, geo: CountrySource) -> Caller:
-        client = self._trust.believe(key[0], key[1], "")
-        return self._kept.keep(key, (client, locate(client, catalog, geo)))
-
-
-def _size(key: _Key, caller: Caller) -> int:
-    # Two tuples, a client with its address, and their share of a dictionary; places are shared.
-    return sum(map(len, key[1])) + 50 * len(key[1]) + 400
+    def _meet(
+        self, catalog: Catalog, geo: CountrySource, peer: str | None, forwarded: Sequence[bytes]
+    ) -> Caller:
+        client = self._trust.believe(peer, forwarded, "")
+        return client, locate(client, catalog, geo)
