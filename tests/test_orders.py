@@ -14,7 +14,7 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, Region, before, order_of
-from mirrorlist.lists.listing import PATH, Listing, ListKind, metalink_template, text_template
+from mirrorlist.lists.listing import PATH, Listing, Listings, ListKind, make_template
 from mirrorlist.lists.orders import Orders, _content
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.selection import Tier, geo_offer, offer
@@ -23,9 +23,9 @@ from tests.examples import examples
 from tests.small_worlds import Mirror, small_catalog, small_situation
 
 
-def whole(template: bytes) -> str:
-    """Return what a template is for a path."""
-    return template.replace(PATH, b"/dir/").decode()
+def template(hosts: Sequence[Listing], kind: ListKind) -> bytes:
+    """Return the template of a list of hosts in their order."""
+    return make_template(Listings(hosts), range(len(hosts)), kind)
 
 
 def listing(number: int, bandwidth: int = 100, urls: int = 1, country: str = "DE") -> Listing:
@@ -140,16 +140,16 @@ def test_indexes_take_few_bytes(count: int, size: int) -> None:
 
 def test_a_choice_of_no_host() -> None:
     """A choice of no host is an empty list of either kind."""
-    hosts = drawn(choice(), 2)[1].hosts
-    assert hosts == []
-    assert whole(text_template(hosts)) == "\n"
-    assert whole(metalink_template(hosts)) == ""
+    order = drawn(choice(), 2)[1]
+    assert order.hosts == []
+    assert template(order.hosts, ListKind.TEXT) == b"\n"
+    assert template(order.hosts, ListKind.METALINK) == b""
 
 
 def test_template_of_a_metalink() -> None:
     """A template with a path is the resources, preferences falling from host to host."""
-    body = whole(metalink_template([listing(2, urls=2), listing(1)]))
-    assert body == (
+    made = template([listing(2, urls=2), listing(1)], ListKind.METALINK)
+    assert made.replace(PATH, b"/dir/").decode() == (
         '    <url protocol="https" type="https" location="DE" preference="100">'
         "https://0.h2.example/dir/</url>\n"
         '    <url protocol="https" type="https" location="DE" preference="100">'
@@ -161,7 +161,7 @@ def test_template_of_a_metalink() -> None:
 
 def test_preferences_end_at_one() -> None:
     """The hundredth host and all behind it have the preference 1."""
-    body = metalink_template([listing(2 * number) for number in range(103)])
+    body = template([listing(2 * number) for number in range(103)], ListKind.METALINK)
     found = [int(text) for text in re.findall(rb'preference="(\d+)"', body)]
     assert found == [*range(100, 0, -1), 1, 1, 1]
 

@@ -19,14 +19,14 @@ from random import Random
 
 from msgspec import Struct
 
-from mirrorlist.lists.listing import Listing
+from mirrorlist.lists.listing import Listing, Listings
 from mirrorlist.lists.selection import Tier
 
 # The fractional parts of the multiples of the golden ratio divide 0 to 1 as evenly as any sequence
 # can, however many there are (multiplicative hashing, Knuth, The Art of Computer Programming 3).
 _GOLDEN = (5**0.5 - 1) / 2
 # Roughly the bytes of a choice, of a region, of a host in that, of an order.
-_CHOICE_BYTES, _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 560, 400, 10, 250
+_CHOICE_BYTES, _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 560, 500, 26, 250
 
 
 class Order(Struct, frozen=True):
@@ -35,14 +35,14 @@ class Order(Struct, frozen=True):
     Thousands of orders are kept, and an index takes a byte or two where a reference takes eight.
     """
 
-    known: Sequence[Listing]
+    known: Listings
     indexes: Sequence[int]
     tier: Tier | None = None
 
     @property
     def hosts(self) -> list[Listing]:
         """The hosts in their order."""
-        return [*map(self.known.__getitem__, self.indexes)]
+        return [self.known[index] for index in self.indexes]
 
     @property
     def first(self) -> str:
@@ -52,7 +52,7 @@ class Order(Struct, frozen=True):
 
 def order_of(hosts: Sequence[Listing], tier: Tier | None = None) -> Order:
     """Return the order of hosts that stand in it already."""
-    return Order(hosts, range(len(hosts)), tier)
+    return Order(Listings(hosts), range(len(hosts)), tier)
 
 
 class Region:
@@ -62,7 +62,7 @@ class Region:
 
     def __init__(self, hosts: Sequence[Listing]) -> None:
         """Take the hosts, in any order."""
-        self.hosts = tuple(hosts)
+        self.hosts = Listings(hosts)
         self._order: Sequence[int] = ()
         self._left = 0
         self.size = _REGION_BYTES + _DRAWN_BYTES * len(hosts)

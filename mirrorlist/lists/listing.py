@@ -6,15 +6,19 @@ because a list of references to shared pieces was three times slower: reading a 
 a hundred times for memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from itertools import chain, repeat
+from operator import itemgetter
+from typing import TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
 
 from mirrorlist.catalog.urls import RSYNC, Path, Url
 from snapshot.file.model import Host
+
+T = TypeVar("T")
 
 MAX_PREFERENCE = 100
 _LISTING_BYTES = 500
@@ -105,24 +109,39 @@ def filling(path: Path, kind: ListKind) -> Filling:
     return Filling(encoded.encode(), raw.encode() if raw != encoded else None, opening)
 
 
-def make_template(listings: Sequence[Listing], kind: ListKind) -> bytes:
-    """Return the template of a list; that of a redirect is empty."""
+class Listings(tuple[Listing, ...]):
+    """Listings that orders pick from by index; beside them what each adds to a template."""
+
+    arounds: tuple[tuple[bytes, ...], ...]
+    lines: tuple[bytes, ...]
+
+    def __new__(cls, listings: Iterable[Listing]) -> "Listings":
+        """Take listings, in any order."""
+        made = super().__new__(cls, listings)
+        made.arounds = tuple([one.around for one in made])
+        made.lines = tuple([one.lines for one in made])
+        return made
+
+
+def make_template(known: Listings, indexes: Sequence[int], kind: ListKind) -> bytes:
+    """Return the template of a list of those at `indexes`; that of a redirect is empty.
+
+    Takes about 0.15 us a host.
+    """
     if kind is ListKind.METALINK:
-        return metalink_template(listings)
-    return text_template(listings) if kind is ListKind.TEXT else b""
+        # "100 for the first host, one less for each further one, never below 1"
+        # (docs/protocol.md#the-metalink).
+        preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
+        return b"".join(map(bytes.join, preferences, _picked(known.arounds, indexes)))
+    if kind is ListKind.TEXT:
+        # The line feed ends the heading.
+        return b"\n" + b"".join(_picked(known.lines, indexes))
+    return b""
 
 
-def metalink_template(listings: Sequence[Listing]) -> bytes:
-    """Return the resources of a metalink: about 0.2 us a host."""
-    # "100 for the first host, one less for each further one, never below 1"
-    # (docs/protocol.md#the-metalink).
-    preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
-    return b"".join(map(bytes.join, preferences, [one.around for one in listings]))
-
-
-def text_template(listings: Sequence[Listing]) -> bytes:
-    """Return the lines of a text list, after the line feed that ends its heading."""
-    return b"\n" + b"".join([one.lines for one in listings])
+def _picked(known: Sequence[T], indexes: Sequence[int]) -> Sequence[T]:
+    # Twice as fast as one by one, but without a tuple for fewer than two.
+    return itemgetter(*indexes)(known) if len(indexes) > 1 else [known[one] for one in indexes]
 
 
 def first_lines(template: bytes, most: int) -> bytes:
