@@ -218,19 +218,22 @@ def test_refused(tmp_path: Path, change: Callable[[dict[str, list[Row]]], None])
     assert cache.read_bytes() != before
 
 
-@pytest.mark.parametrize("content", [b"", b"\x08\x80"])
+@pytest.mark.parametrize("content", [b"", b"\x08", b"\x08\x80", b"\x08\xe8\x93\xa5\xd8\x06"])
 def test_a_cache_that_is_cut_short(tmp_path: Path, content: bytes) -> None:
     """What MirrorManager's program leaves when it is killed is replaced."""
     (tmp_path / "cache.proto").write_bytes(content)
     assert imported(generated(tmp_path, world(), max_loss=30)).hosts
 
 
-def test_another_file(tmp_path: Path) -> None:
-    """A file that is no cache is not replaced, unless that is meant."""
-    (tmp_path / "cache.proto").write_text("my only copy\n")
+@pytest.mark.parametrize(
+    "content", [b"my only copy\n", b"\x08 begins so by chance\n", b"\x08\x80\x80\x00", b"\x08\n"]
+)
+def test_another_file(tmp_path: Path, content: bytes) -> None:
+    """A file that is not a cache is not replaced, unless that is meant."""
+    (tmp_path / "cache.proto").write_bytes(content)
     with pytest.raises(OutputError, match="not a mirrorlist cache"):
         generated(tmp_path, world(), max_loss=30)
-    assert (tmp_path / "cache.proto").read_text() == "my only copy\n"
+    assert (tmp_path / "cache.proto").read_bytes() == content
     generated(tmp_path, world(), foreign=True)
 
 

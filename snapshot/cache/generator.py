@@ -4,6 +4,7 @@ A new file replaces the old one only if both can be read and the checks for a sn
 each of the two is imported into a snapshot that nobody serves.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,8 +28,10 @@ from snapshot.file.model import LeftOut
 from snapshot.file.wholefile import open_regular
 from snapshot.file.writer import check_output, followed, staged
 
-# The generator of mirrorlist-server writes the field Time first.
-_FIRST = b"\x08"
+# The generator of mirrorlist-server writes the field Time first: Unix seconds between 1978 and 3058
+# take five bytes, of which all but the last have their highest bit set.
+_TIME = re.compile(rb"(?:\x08(?:[\x80-\xff]{4}[\x01-\x7f]|[\x80-\xff]{,4}\Z))?", re.DOTALL)
+_TIME_BYTES = 6
 _INSTEAD = "move it away or give another --outfile (--force replaces it)"
 
 
@@ -82,13 +85,13 @@ def _check_cache(job: Job) -> None:
         return
     try:
         with open_regular(job.output) as file:
-            head = file.read(1)
+            head = file.read(_TIME_BYTES)
     except OSError as error:
         raise OutputError(
             f"{job.output}: not replaced: whether it is a mirrorlist cache cannot be read:"
             f" {error.strerror}; {_INSTEAD}"
         ) from error
-    if head not in (b"", _FIRST):
+    if not _TIME.fullmatch(head):
         raise OutputError(f"{job.output}: not replaced: it is not a mirrorlist cache; {_INSTEAD}")
 
 
