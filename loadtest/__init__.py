@@ -16,3 +16,10 @@ Each package answers one question; it uses `dataset` and `common`, and no other 
 
 `runs/` keeps the figures of runs. The product imports nothing from here.
 """
+
+import sys
+from importlib.util import find_spec
+
+if find_spec("mmdb_writer") is None:
+    sys.stderr.write("Error: load tests need the packages of development: run `make dev`\n")
+    raise SystemExit(2)

@@ -1,5 +1,6 @@
 """Load tests, as far as nothing is measured: options, requests, and what a wrong sum would hide."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -77,6 +78,20 @@ def test_every_program_explains_itself(name: str, option: str) -> None:
     done = CliRunner().invoke(module.main, ["--help"])
     assert done.exit_code == 0
     assert f"  {option} " in done.output
+
+
+def test_without_the_packages_of_development() -> None:
+    """After `make install` alone, a load test says in one line what is missing."""
+    without = (
+        "import sys, runpy; sys.modules['mmdb_writer'] = None;"
+        "runpy.run_module('loadtest.dataset', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", without, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == ("Error: load tests need the packages of development: run `make dev`\n")
 
 
 @pytest.mark.parametrize(
