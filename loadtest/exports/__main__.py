@@ -15,12 +15,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from loadtest import options
+from loadtest.common.cost import cost
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.tables import Sheet, sheet, show
 from loadtest.dataset.data_files import ASN_FILE, CONTINENT_FILE, GEOIP_FILE
 from loadtest.dataset.dataset import Dataset, fill
-from loadtest.exports.cost import cost
 
 # The steps of a server between its imports and its first answer.
 _OPEN = """\

@@ -21,11 +21,11 @@ import psycopg
 from msgspec import Struct
 
 from loadtest import options
+from loadtest.common.cost import cost
 from loadtest.common.progress import show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.tables import Sheet, show
 from loadtest.dataset.crawl import DIRECTORIES, crawl, crawled_hosts
-from loadtest.exports.cost import cost
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.database import parse_url
 from snapshot.export.exporter import export

@@ -16,11 +16,11 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def cost(words: list[str]) -> tuple[float, float, int]:
-    """Run `mirrorlist` with these words; wall seconds, CPU seconds, peak KiB."""
-    command = [sys.executable, "-m", "mirrorlist.cli", *words]
+def cost(words: list[str], module: str = "mirrorlist.cli") -> tuple[float, float, int]:
+    """Run `mirrorlist`, or another module, with these words; wall and CPU seconds, peak KiB."""
+    command = [sys.executable, "-m", module, *words]
     run = subprocess.run([sys.executable, "-c", _LAUNCH, *command], capture_output=True, text=True)
     if run.returncode:
-        raise SystemExit(f"export failed: {run.stderr}")
+        raise SystemExit(f"{module} {words[0]} failed: {run.stderr}")
     wall, cpu, peak = run.stdout.split()
     return round(float(wall), 3), round(float(cpu), 3), int(peak)
