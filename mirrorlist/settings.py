@@ -4,7 +4,8 @@ A flag wins over the environment (`MIRRORLIST_` and the name in capitals), the e
 a TOML file (`--config`), the file over the default.
 
 Not settings, because they are part of one question and mean nothing to the next: what `ask --ip`,
-`inspect --repo --arch --path` and `replay --log --against` take. Each stands in its command.
+`inspect --repo --arch --path` and `replay --log --against` take, and what a scan is about (its
+`--config` is scan-primary-mirror's file). Each stands in its command.
 """
 
 from enum import Enum
@@ -80,7 +81,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch"),
+        ("export", "watch", "scan"),
         required=True,
         metavar="URL",
     ),
@@ -374,7 +375,7 @@ SETTINGS = (
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "ask", "inspect", "diff", "replay"),
+        ("export", "import-cache", "scan", "ask", "inspect", "diff", "replay"),
         default=False,
     ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.printed import Exported, Summary
+from mirrorlist.cli.printed import Exported, Scanned, Summary
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -49,6 +49,7 @@ ANSWERS = (
     ),
     Answer("`/status.json` of a server", Status),
     Answer("`mirrorlist export --json`, `mirrorlist import-cache --json`", Exported),
+    Answer("`mirrorlist scan --json`", Scanned),
     Answer("`mirrorlist inspect --json`", Summary),
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),

@@ -1,4 +1,4 @@
-"""What `export`, `import-cache` and `inspect` print as JSON; docs/json.md is made from it."""
+"""What `export`, `import-cache`, `scan` and `inspect` print as JSON, for docs/json.md."""
 
 from msgspec import Struct
 
@@ -35,6 +35,48 @@ class Exported(Struct, frozen=True):
     """How long it took."""
     bytes: int
     """The size of the file."""
+    phases: list[Phase]
+
+
+class Scanned(Struct, frozen=True):
+    """What a scan did, or with `--dry-run` would have done; directories by their full names."""
+
+    category: str
+    """The category that was scanned."""
+    dry_run: bool
+    """Whether nothing was written."""
+    unchanged: bool
+    """Whether nothing has changed since the last scan; then the numbers are 0."""
+    directories: int
+    """The number of directories in the listing."""
+    repositories: int
+    """The number of directories with metadata of a repository."""
+    files_read: int
+    """How many repomd.xml, summaries and checksum files were read."""
+    links: int
+    """How many symbolic links were left out."""
+    directories_added: list[str]
+    """Directories that the database did not have."""
+    directories_changed: list[str]
+    """Directories whose time, files or readability changed."""
+    directories_deleted: list[str]
+    """Directories that are no longer in the listing."""
+    repositories_added: list[str]
+    """The prefix and the directory of each."""
+    repositories_moved: list[str]
+    """The old and the new directory of each, with `->` between them."""
+    repositories_deleted: list[str]
+    """The directory of each."""
+    versions_added: list[str]
+    """Versions that the database did not have."""
+    details_added: int
+    """The number of new rows of checksums."""
+    details_aged: int
+    """The number of alternates that were too old."""
+    problems: list[str]
+    """What was left out or stays as it was, and why."""
+    seconds: float
+    """How long it took."""
     phases: list[Phase]
 
 

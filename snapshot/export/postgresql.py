@@ -6,14 +6,17 @@ it. So this module asks for text in the server's own encoding and decodes it its
 bytes become surrogates, which `snapshot.file.text` refuses in the row where they are.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import BaseConnection
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
-from sqlalchemy import URL
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 CONNECT_SECONDS = 10
 KEEPALIVE = {
@@ -44,12 +47,19 @@ _ONE_BYTE = {
 _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
 
 
-def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
+def connect(url: "URL", application: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """Connect to the server of a URL; raises psycopg's errors.
 
     The query of the URL overrides the options that are set here.
     """
     _, given = url.get_dialect()().create_connect_args(url)
+    return connect_by(given, application, **options)
+
+
+def connect_by(
+    given: Mapping[str, Any], application: str, **options: Any
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect with libpq's parameters, as `connect` does; raises psycopg's errors."""
     parts = {
         "connect_timeout": CONNECT_SECONDS,
         **KEEPALIVE,

@@ -14,6 +14,11 @@ BackendError
 │   └── RefusedSnapshot             a new one that must not replace the old one
 ├── DatabaseURLError (2)        not a database URL of a known kind
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
+├── ScanError (3)               a scan that may not change the database
+│   ├── ListingError                the primary's listing failed, or is cut short
+│   ├── RefusedScan                 too much would be deleted
+│   └── BusyScan                    another scan of the category is running
+├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
@@ -82,6 +87,30 @@ class DatabaseError(BackendError):
     """A database that is unreachable, unreadable or not MirrorManager's."""
 
     exit_code = 3
+
+
+class ScanError(BackendError):
+    """A scan that may not change the database, which stays as it was."""
+
+    exit_code = 3
+
+
+class ListingError(ScanError):
+    """The listing of the primary mirror failed, is cut short, or changed while it was read."""
+
+
+class RefusedScan(ScanError):
+    """A scan would delete more than its share of directories or repositories."""
+
+
+class BusyScan(ScanError):
+    """Another scan of the same category is running, or ended meanwhile."""
+
+
+class ScanSettingsError(BackendError):
+    """A scan's configuration that cannot be used."""
+
+    exit_code = 2
 
 
 class CacheError(BackendError):

@@ -1,0 +1,185 @@
+"""`mirrorlist scan`: from the primary mirror to a MirrorManager database."""
+
+import gc
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+from rich.text import Text
+
+from mirrorlist.cli.console import messages, output, progress_bar, say
+from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.options import options
+from mirrorlist.cli.printed import Phase, Scanned
+from mirrorlist.cli.values import FilePath
+
+if TYPE_CHECKING:
+    from snapshot.scan.job import ScanJob, ScanResult
+
+# As many of each kind as fit on a screen; --json has all of them.
+_MOST_SHOWN = 20
+_SIGNS = {
+    "versions_added": "+",
+    "repositories_added": "+",
+    "repositories_moved": "~",
+    "repositories_deleted": "-",
+    "directories_added": "+",
+    "directories_changed": "~",
+    "directories_deleted": "-",
+}
+
+
+@click.command(short_help="Bring a database to what the primary mirror holds.")
+@options("scan", toml=False)
+@click.option(
+    "--config",
+    type=FilePath(),
+    required=True,
+    metavar="FILE",
+    help="The rules and categories: a TOML file of scan-primary-mirror (docs/scan.md).",
+)
+@click.option("--category", required=True, metavar="NAME", help="The category to scan.")
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="Where the primary is, instead of the configuration's url: a folder, or rsync://HOST/PATH.",
+)
+@click.option(
+    "--list",
+    "list_file",
+    type=FilePath(),
+    metavar="FILE",
+    help="A full file list (fullfiletimelist-*) to read. Without it, a list that lies in the folder"
+    " is read.",
+)
+@click.option("--walk", is_flag=True, help="List the folder itself, even if a list lies in it.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@click.option(
+    "--allow-deletions",
+    is_flag=True,
+    help="Delete however much is no longer there. Without it, a scan that would delete more than a"
+    " tenth of the category's directories or repositories is refused.",
+)
+@click.option(
+    "--umdl-ages",
+    is_flag=True,
+    help="Keep alternates as long as MirrorManager's Python scanner does (4 days; a lone one 3),"
+    " instead of the configuration's max_stale_days and max_propagation_days.",
+)
+@click.option("--full", is_flag=True, help="Compare everything, even if nothing has changed.")
+def scan(
+    database: str,
+    json: bool,
+    config: Path,
+    category: str,
+    source: str | None,
+    list_file: Path | None,
+    walk: bool,
+    dry_run: bool,
+    allow_deletions: bool,
+    umdl_ages: bool,
+    full: bool,
+) -> None:
+    """Bring one category of a MirrorManager database to what the primary mirror holds.
+
+    Lists the primary, finds its repositories by the rules of the configuration, reads the
+    checksums of what changed, and writes all of it in one transaction. If the listing fails or
+    is cut short, or too much would be deleted, nothing is changed. If nothing has changed since
+    the last scan, it ends at once.
+
+    \b
+    mirrorlist scan --database postgresql://mm@db/mirrormanager --config scan.toml \\
+        --category 'Fedora EPEL'
+    mirrorlist scan --database sqlite:///mm.sqlite --config scan.toml --category 'Fedora EPEL' \\
+        --list fullfiletimelist-epel --dry-run
+    """
+    # End by an exception: then the transaction is rolled back.
+    end_on([signal.SIGTERM], 128 + signal.SIGTERM)
+    # Nearly all objects live until the end: garbage collection would add a tenth of the time.
+    gc.disable()
+    # Imported here: a worker must never load a database driver.
+    from snapshot.scan.config import read_settings
+    from snapshot.scan.job import ScanJob
+    from snapshot.scan.run import scan as run_scan
+
+    job = ScanJob(
+        database=database,
+        settings=read_settings(config),
+        category=category,
+        source=source,
+        list=list_file,
+        walk=walk,
+        dry_run=dry_run,
+        allow_deletions=allow_deletions,
+        umdl_ages=umdl_ages,
+        full=full,
+    )
+    with progress_bar() as steps:
+        result = run_scan(job, steps)
+    if json:
+        click.echo(msgspec.json.encode(_scanned(job, result)))
+    else:
+        _say(job, result)
+    gc.freeze()
+
+
+def _scanned(job: "ScanJob", result: "ScanResult") -> Scanned:
+    changes = result.changes
+    return Scanned(
+        category=job.category,
+        dry_run=job.dry_run,
+        unchanged=result.unchanged,
+        directories=result.directories,
+        repositories=result.repositories,
+        files_read=result.files_read,
+        links=result.links,
+        directories_added=changes.directories_added,
+        directories_changed=changes.directories_changed,
+        directories_deleted=changes.directories_deleted,
+        repositories_added=changes.repositories_added,
+        repositories_moved=[f"{old} -> {new}" for old, new in changes.repositories_moved],
+        repositories_deleted=changes.repositories_deleted,
+        versions_added=changes.versions_added,
+        details_added=changes.details_added,
+        details_aged=changes.details_aged,
+        problems=result.problems,
+        seconds=round(result.seconds, 3),
+        phases=[Phase(name, round(seconds, 3)) for name, seconds in result.phases],
+    )
+
+
+def _say(job: "ScanJob", result: "ScanResult") -> None:
+    found = _scanned(job, result)
+    for problem in found.problems:
+        messages().print(Text(f"  ! {problem}"), soft_wrap=True)
+    if job.dry_run:
+        _print_difference(found)
+    if found.unchanged:
+        say(f"{job.category}: nothing has changed since the last scan ({found.seconds:.2f} s)")
+        return
+    would = "would be " if job.dry_run else ""
+    say(
+        f"{job.category}: {found.directories:,} directories, {found.repositories:,} repositories"
+        f" in {found.seconds:.2f} s"
+    )
+    for kind, verbs in (
+        ("directories", ("added", "changed", "deleted")),
+        ("repositories", ("added", "moved", "deleted")),
+    ):
+        counts = [f"{len(getattr(found, f'{kind}_{verb}')):,} {verb}" for verb in verbs]
+        say(f"{kind} {would}{', '.join(counts)}")
+    say(f"checksums {would}{found.details_added:,} added, {found.details_aged:,} aged")
+    say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in found.phases))
+
+
+def _print_difference(found: Scanned) -> None:
+    for field, sign in _SIGNS.items():
+        names: list[str] = getattr(found, field)
+        kind = field.partition("_")[0]
+        for name in names[:_MOST_SHOWN]:
+            output().print(Text(f"{sign} {kind}: {name}"), soft_wrap=True)
+        if len(names) > _MOST_SHOWN:
+            more = f"{sign} {kind}: {len(names) - _MOST_SHOWN:,} more; --json names them all"
+            output().print(Text(more))

@@ -1,0 +1,161 @@
+"""Sums of files: those of repositories' metadata, and those that checksum files name.
+
+A file is read again when its own time or size in the listing changed. What was read before comes
+from the last scan (`Read`), so a scan wants the same details whether it read a file or not.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from xml.parsers.expat import ExpatError, ParserCreate
+
+from msgspec import Struct
+
+from snapshot.scan.listing import Directory, Entry, Listing
+from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum_of
+
+KINDS = ("md5", "sha1", "sha256", "sha512")
+_BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+_BSD = re.compile(r"^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)\s*$", re.MULTILINE)
+_GNU = re.compile(r"^([0-9a-fA-F]{32,128}) [ *](?:\./)?([^/\n]+?)\s*$", re.MULTILINE)
+
+Sums = dict[str, str]
+
+
+class Read(Struct, array_like=True):
+    """What was read of a file: its size and time in the listing, and the sums by file name.
+
+    `timestamp` and `length` are those of metadata; 0 for a checksum file.
+    """
+
+    size: int
+    time: int
+    sums: dict[str, Sums]
+    timestamp: int = 0
+    length: int = 0
+
+
+class Detail(Struct, frozen=True):
+    """A row that `file_detail` must have; a sum that is not known is None."""
+
+    directory: str
+    filename: str
+    timestamp: int
+    size: int
+    md5: str | None
+    sha1: str | None
+    sha256: str | None
+    sha512: str | None
+
+
+def files_to_read(listing: Listing, below: Mapping[str, set[str]]) -> Iterator[tuple[str, Entry]]:
+    """Yield the directory and the entry of each file whose content matters."""
+    for path, directory in listing.directories.items():
+        for entry in directory.files:
+            if is_read(entry[0]) and _matters(path, entry[0], below):
+                yield path, entry
+
+
+def _matters(path: str, name: str, below: Mapping[str, set[str]]) -> bool:
+    if name == REPOMD:
+        return path.rpartition("/")[2] == REPODATA
+    return name != SUMMARY or OBJECTS in below.get(path, ())
+
+
+def read_metadata(name: str, entry: Entry, body: bytes) -> Read:
+    """Return what a file says; raises ValueError if it is not what its name says."""
+    if sum_of(name) is not None:
+        return Read(entry[1], entry[2], checksum_lines(body.decode("utf-8", "replace")))
+    stamp = newest_timestamp(body) if name == REPOMD else entry[2]
+    sums = {kind: hashlib.new(kind, body, usedforsecurity=False).hexdigest() for kind in KINDS}
+    return Read(entry[1], entry[2], {name: sums}, entry[2] if stamp is None else stamp, len(body))
+
+
+def newest_timestamp(body: bytes) -> int | None:
+    """Return the largest <timestamp> of a repomd.xml; None without one. Raises ValueError."""
+    texts: list[str] = []
+    inside = False
+
+    def begin(name: str, _: object) -> None:
+        nonlocal inside
+        inside = name.rpartition(":")[2] == "timestamp"
+        if inside:
+            texts.append("")
+
+    def end(_: str) -> None:
+        nonlocal inside
+        inside = False
+
+    def text(data: str) -> None:
+        if inside:
+            texts[-1] += data
+
+    parser = ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    parser.CharacterDataHandler = text
+    try:
+        parser.Parse(body, True)
+    except ExpatError as error:
+        raise ValueError(f"not XML: {error}") from error
+    return max((int(float(one)) for one in texts if _is_number(one)), default=None)
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().replace(".", "", 1).isdecimal()
+
+
+def checksum_lines(text: str) -> dict[str, Sums]:
+    """Return the sums of each file that a checksum file names, in either of the usual forms."""
+    found: dict[str, Sums] = {}
+    for kind, name, value in _BSD.findall(text):
+        found.setdefault(name, {})[kind.lower()] = value.lower()
+    for value, name in _GNU.findall(text):
+        if len(value) in _BY_LENGTH:
+            found.setdefault(name, {})[_BY_LENGTH[len(value)]] = value.lower()
+    return found
+
+
+def details(listing: Listing, read: Mapping[str, Read]) -> Iterator[Detail]:
+    """Yield the details of all files whose sums are known and that the listing has."""
+    sums: dict[tuple[str, str], Sums] = {}
+    for path, one in sorted(read.items()):
+        parent, _, name = path.rpartition("/")
+        directory = listing.directories.get(parent)
+        if directory is None:
+            continue
+        if sum_of(name) is None:
+            yield _detail(listing.full(parent), name, one.timestamp, one.length, one.sums[name])
+        else:
+            for named, found in one.sums.items():
+                sums.setdefault((parent, named), {}).update(found)
+    yield from _named(listing, sums)
+
+
+def _named(listing: Listing, sums: Mapping[tuple[str, str], Sums]) -> Iterator[Detail]:
+    entries: dict[str, dict[str, Entry]] = {}
+    for (parent, name), found in sums.items():
+        if parent not in entries:
+            entries[parent] = listing.directories[parent].named()
+        entry = entries[parent].get(name)
+        if entry is not None and not _has_own(listing.directories[parent], parent, name):
+            yield _detail(listing.full(parent), name, entry[2], entry[1], found)
+
+
+def _has_own(directory: Directory, parent: str, name: str) -> bool:
+    """Whether a file has its details from its own content."""
+    return name == REPOMD and parent.rpartition("/")[2] == REPODATA and bool(directory.files)
+
+
+def _detail(directory: str, name: str, time: int, size: int, sums: Sums) -> Detail:
+    return Detail(directory, name, time, size, *(sums.get(kind) for kind in KINDS))
+
+
+def unchanged(entries: Iterable[tuple[str, Entry]], known: Mapping[str, Read]) -> dict[str, Read]:
+    """Return what is known of the files whose time and size are as they were."""
+    found: dict[str, Read] = {}
+    for parent, (name, size, time) in entries:
+        path = f"{parent}/{name}" if parent else name
+        one = known.get(path)
+        if one is not None and (one.size, one.time) == (size, time):
+            found[path] = one
+    return found

@@ -1,0 +1,209 @@
+"""A full file list (`fullfiletimelist-*`): a row for each file, directory and link of a tree.
+
+A row is TIME, TYPE, SIZE and PATH between tabs. The rows stand in a section [Files], and the last
+line is [End]. A list of rows alone, without sections, is read too.
+
+The list is read once, in blocks, and each block is split as a whole: there is no statement of
+Python for a field, and none for a file.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from snapshot.file.errors import ListingError
+from snapshot.file.wholefile import open_regular
+from snapshot.scan.listing import Directory, Listing
+
+_BLOCK = 2 << 20
+_CUT = "it was cut short, or is being written; what is in the database stays"
+_PLAIN = {"f", "d", "l", "d-", "f-", "l-"}
+
+
+def stamp(path: Path) -> str:
+    """Return what tells a file from the one before it, without reading it; raises ListingError."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def read_full_list(path: Path, listing: Listing, prefix: str = "") -> str:
+    """Read a list into a listing, and return the list's digest; raises ListingError.
+
+    If any path begins with `prefix`, only those are read, without it.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    before = stamp(path)
+    rows = _Rows(listing, prefix)
+    try:
+        for block in _blocks(path, digest):
+            rows.add(block)
+    except OSError as error:
+        raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ListingError(f"{path}: not a full file list: {error}") from error
+    if stamp(path) != before:
+        raise ListingError(f"{path}: it changed while it was read; scan again")
+    if not rows.count:
+        raise ListingError(f"{path}: not a row of a file or directory in it: {_CUT}")
+    if rows.sections and not rows.ended:
+        raise ListingError(f"{path}: no [End] in it: {_CUT}")
+    listing.finish()
+    return digest.hexdigest()
+
+
+def _blocks(path: Path, digest: hashlib.blake2b) -> Iterator[str]:
+    """Yield a file's text in blocks of whole lines."""
+    rest = b""
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            end = block.rfind(b"\n") + 1
+            if end:
+                yield (rest + block[:end]).decode("utf-8", "surrogateescape")
+                rest = block[end:]
+            else:
+                rest += block
+    if rest:
+        raise ListingError(f"{path}: the last line has no end: {_CUT}")
+
+
+class _Rows:
+    """Takes blocks of lines, and gives the listing what is in their rows."""
+
+    def __init__(self, listing: Listing, prefix: str) -> None:
+        self._listing = listing
+        self._prefix = prefix
+        self._cut = False
+        self.count = 0
+        self.sections = self.ended = False
+        self._in_files = True
+
+    def add(self, text: str) -> None:
+        """Read a block, which may hold the ends of sections."""
+        if text[:1] == "[" or "\n[" in text or not self._in_files:
+            text = self._files_of(text)
+        if text:
+            self._rows(text)
+
+    def _files_of(self, text: str) -> str:
+        kept = []
+        for part in _parts(text):
+            if part[:1] == "[":
+                header, _, part = part.partition("\n")
+                self.sections = True
+                self._in_files = header == "[Files]"
+                self.ended = self.ended or header == "[End]"
+            if self._in_files:
+                kept.append(part)
+        return "".join(kept)
+
+    def _rows(self, text: str) -> None:
+        fields = text.replace("\n", "\t").split("\t")
+        fields.pop()
+        kinds = fields[1::4]
+        # A path with a tab in it shifts all that follows, so the types are no longer types.
+        if len(fields) % 4 or text.count("\n") != len(kinds) or not _PLAIN.issuperset(kinds):
+            fields = _by_line(text)
+            kinds = fields[1::4]
+        times, sizes, paths = fields[0::4], fields[2::4], fields[3::4]
+        self.count += len(paths)
+        if self._prefix and not self._cut and self._has_prefix(text):
+            self._begin_cutting()
+        if not text.isascii():
+            _keep_text(self._listing, times, kinds, sizes, paths)
+        parents = [path.rpartition("/")[0] for path in paths]
+        for parent, found in groupby(range(len(paths)), parents.__getitem__):
+            run = list(found)
+            part = slice(run[0], run[-1] + 1)
+            self._run(parent, times[part], kinds[part], sizes[part], paths[part])
+
+    def _run(
+        self, parent: str, times: list[str], kinds: list[str], sizes: list[str], paths: list[str]
+    ) -> None:
+        """Take rows that follow each other in one directory."""
+        if kinds.count("f") != len(kinds):
+            self._special(times, kinds, paths)
+            files = [i for i, kind in enumerate(kinds) if kind[0] == "f"]
+            if not files:
+                return
+            times, sizes, paths = ([of[i] for i in files] for of in (times, sizes, paths))
+        directory = self._directory(parent)
+        if directory is not None:
+            start = len(parent) + 1 if parent else 0
+            directory.add([path[start:] for path in paths], sizes, times)
+
+    def _special(self, times: list[str], kinds: list[str], paths: list[str]) -> None:
+        for time, kind, path in zip(times, kinds, paths, strict=True):
+            if kind[0] == "d":
+                found = self._directory("" if path == "." else path)
+                if found is not None:
+                    found.ctime, found.readable = int(time), "-" not in kind
+            elif kind[0] == "l":
+                self._listing.links += 1
+            elif kind[0] != "f":
+                self._listing.leave_out(path, f"neither a file nor a directory, but {kind}")
+
+    def _directory(self, path: str) -> Directory | None:
+        if self._cut:
+            if f"{path}/" == self._prefix:
+                path = ""
+            elif not path.startswith(self._prefix):
+                return None
+            else:
+                path = path[len(self._prefix) :]
+        return self._listing.directory(path)
+
+    def _has_prefix(self, text: str) -> bool:
+        return f"\t{self._prefix}" in text or f"\t{self._prefix[:-1]}\n" in text
+
+    def _begin_cutting(self) -> None:
+        """Forget what was read before the first path with the prefix."""
+        self._cut = True
+        fresh = self._listing.directories
+        top = fresh[""]
+        top.files, top.packages, top.pages = [], 0, 0
+        fresh.clear()
+        fresh[""] = top
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a text before each line that begins a section."""
+    start = 0
+    while (end := text.find("\n[", start)) >= 0:
+        yield text[start : end + 1]
+        start = end + 1
+    yield text[start:]
+
+
+def _by_line(text: str) -> list[str]:
+    """Return the fields of lines of which some are not rows, or have tabs in their path."""
+    fields: list[str] = []
+    for line in text.split("\n"):
+        row = line.split("\t", 3)
+        # Lines with fewer columns are no rows: other programs ignore them as well.
+        if len(row) == 4 and row[1]:
+            fields += row
+    return fields
+
+
+def _keep_text(listing: Listing, *columns: list[str]) -> None:
+    """Leave out rows whose path is not UTF-8: the database holds text."""
+    paths = columns[3]
+    bad = [i for i, path in enumerate(paths) if not path.isascii() and not _is_text(path)]
+    for i in reversed(bad):
+        listing.leave_out(paths[i], "the name is not UTF-8")
+        for column in columns:
+            del column[i]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

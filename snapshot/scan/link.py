@@ -1,0 +1,223 @@
+"""A connection to a database for one scan: the same statements for PostgreSQL and SQLite.
+
+SQLAlchemy is not imported for a usual URL, because that takes longer than a scan that finds
+nothing new. Statements have parameters like %(name)s.
+"""
+
+import re
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from snapshot.file.errors import BusyScan, DatabaseError
+
+if TYPE_CHECKING:
+    import psycopg
+
+STATEMENT = "mirrorlist.scan.statement"
+"""The audit event before each statement, with its text: a test counts them, or kills there."""
+_SQLITE = re.compile(r"sqlite:///([^?#%@~]+)")
+_POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_BUSY_SECONDS = 10.0
+_LOCK_SECONDS = 60
+# The first half of the key of an advisory lock: "mirr" in ASCII.
+_LOCK_CLASS = 0x6D697272
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, Any]
+NONE: Parameters = MappingProxyType({})
+
+
+class Link(Protocol):
+    """A connection; `query` and `execute` raise DatabaseError."""
+
+    def begin(self) -> None:
+        """Begin the transaction that writes."""
+
+    def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
+        """Execute a statement and return its rows."""
+
+    def execute(self, sql: str, parameters: Parameters = NONE) -> int:
+        """Execute a statement and return how many rows it changed."""
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Write many rows into a table that is empty."""
+
+    def lock(self, category: int) -> None:
+        """Exclude other scans of a category until the end; raises BusyScan."""
+
+    def tables(self, names: Sequence[str]) -> set[str]:
+        """Return those of some tables that the database has."""
+
+    def may_create(self) -> bool:
+        """Whether this role may create a table."""
+
+    def end(self, *, commit: bool) -> None:
+        """End the transaction."""
+
+
+@contextmanager
+def linked(database: str) -> Iterator[Link]:
+    """Connect to a database; an open transaction is rolled back. Raises DatabaseError."""
+    file = _SQLITE.fullmatch(database)
+    if file:
+        with _sqlite(database, Path(file[1])) as link:
+            yield link
+    elif _POSTGRESQL.match(database) and database.count("@") <= 1:
+        from psycopg import Error
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            given = conninfo_to_dict(_POSTGRESQL.sub("postgresql://", database))
+        except Error:
+            given = None
+        with _other(database) if given is None else _postgresql(database, given) as link:
+            yield link
+    else:
+        with _other(database) as link:
+            yield link
+
+
+@contextmanager
+def _other(database: str) -> Iterator[Link]:
+    """Connect to a URL that takes SQLAlchemy to be understood, or to be refused in good words."""
+    from snapshot.export.database import database_file, parse_url
+
+    url = parse_url(database)
+    file = database_file(url)
+    if file is not None:
+        with _sqlite(database, file) as link:
+            yield link
+    else:
+        _, given = url.get_dialect()().create_connect_args(url)
+        with _postgresql(database, given) as link:
+            yield link
+
+
+@contextmanager
+def _told(database: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn a driver's errors into one line, without a password."""
+    try:
+        yield
+    except kinds as error:
+        from snapshot.export.database import explain, parse_url
+
+        line = explain(parse_url(database), error)
+        raise DatabaseError(line.replace("cannot be read", "cannot be used")) from error
+
+
+@contextmanager
+def _sqlite(database: str, path: Path) -> Iterator[Link]:
+    with _told(database, (sqlite3.Error, UnicodeError)):
+        if not path.is_file():
+            raise DatabaseError(f"{path}: no such database file")
+        connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+        try:
+            yield _Sqlite(connection)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _postgresql(database: str, given: Mapping[str, Any]) -> Iterator[Link]:
+    import psycopg
+
+    from snapshot.export.postgresql import connect_by
+
+    with _told(database, (psycopg.Error, UnicodeError)):
+        connection = connect_by(given, "mirrorlist scan", autocommit=True)
+        try:
+            yield _Postgresql(connection)
+        finally:
+            with suppress(psycopg.Error):
+                connection.close()
+
+
+class _Sqlite:
+    """A file, in which a transaction excludes every other writer."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._run("PRAGMA temp_store = MEMORY")
+
+    def _run(self, sql: str, parameters: Parameters = NONE) -> sqlite3.Cursor:
+        sys.audit(STATEMENT, sql)
+        return self._connection.execute(_PARAMETER.sub(r":\1", sql), dict(parameters))
+
+    def begin(self) -> None:
+        self._run("BEGIN IMMEDIATE")
+
+    def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
+        return self._run(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Parameters = NONE) -> int:
+        return self._run(sql, parameters).rowcount
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+        sys.audit(STATEMENT, sql)
+        self._connection.executemany(sql, rows)
+
+    def lock(self, category: int) -> None:
+        """Nothing more to do: the transaction excludes other writers of the file."""
+
+    def tables(self, names: Sequence[str]) -> set[str]:
+        found = self.query("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        return {name for (name,) in found} & {*names}
+
+    def may_create(self) -> bool:
+        return True
+
+    def end(self, *, commit: bool) -> None:
+        self._run("COMMIT" if commit else "ROLLBACK")
+
+
+class _Postgresql:
+    """A session, whose advisory lock excludes other scans while the primary is listed, too."""
+
+    def __init__(self, connection: "psycopg.Connection[Row]") -> None:
+        self._connection = connection
+
+    def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
+        sys.audit(STATEMENT, sql)
+        # Without parameters a percent sign is one; the statements are our own text.
+        return self._connection.execute(sql.encode(), parameters or None)
+
+    def begin(self) -> None:
+        self._run(f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+
+    def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
+        return self._run(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Parameters = NONE) -> int:
+        return self._run(sql, parameters).rowcount
+
+    def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        sys.audit(STATEMENT, sql)
+        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def lock(self, category: int) -> None:
+        sql = f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, %(category)s)"
+        if not self.query(sql, {"category": category})[0][0]:
+            raise BusyScan("another scan of this category is running; this one changes nothing")
+
+    def tables(self, names: Sequence[str]) -> set[str]:
+        quoted = ", ".join(f"'{name}'" for name in names)
+        sql = f"SELECT n FROM unnest(ARRAY[{quoted}]) AS n WHERE to_regclass(n) IS NOT NULL"
+        return {name for (name,) in self.query(sql)}
+
+    def may_create(self) -> bool:
+        sql = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+        return bool(self.query(sql)[0][0])
+
+    def end(self, *, commit: bool) -> None:
+        self._run("COMMIT" if commit else "ROLLBACK")

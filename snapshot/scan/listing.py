@@ -1,0 +1,133 @@
+"""A listing of the primary mirror: its directories, and of each the files that matter.
+
+All that a row of `directory` needs of a large directory is its ten newest files, so no more of
+its packages is kept while a list is read.
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import nlargest
+from re import Pattern
+
+import msgspec
+
+SHORT = 10
+"""A directory with more packages or pages than this shows this many newest files to crawlers."""
+_PACKAGES, _PAGES = ".rpm", ".html"
+# So many kept files of a large directory are cut down again.
+_COMPACT = 50 * SHORT
+
+Entry = tuple[str, int, int]
+"""A file: its name, its size in bytes, its time in seconds since 1970."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Directory:
+    """A directory; `ctime` is in seconds, and `files` has all files or those that matter."""
+
+    __slots__ = ("ctime", "files", "packages", "pages", "readable")
+
+    def __init__(self, ctime: int = 0, readable: bool = True) -> None:
+        """Begin without files."""
+        self.ctime, self.readable = ctime, readable
+        self.files: list[Entry] = []
+        self.packages = self.pages = 0
+
+    def is_large(self) -> bool:
+        """Whether crawlers are shown the newest files only."""
+        return self.packages > SHORT or self.pages > SHORT
+
+    def add(self, names: Sequence[str], sizes: Sequence[str], times: Sequence[str]) -> None:
+        """Add files in the listing's order; numbers as digits. Raises ValueError."""
+        # One count in one text instead of a comparison for each name.
+        text = "\n".join(names) + "\n"
+        packages, pages = text.count(".rpm\n"), text.count(".html\n")
+        self.packages += packages
+        self.pages += pages
+        seconds = list(map(int, times))
+        if not self.is_large():
+            self.files += zip(names, map(int, sizes), seconds, strict=True)
+            return
+        chosen = nlargest(SHORT, range(len(names)), key=seconds.__getitem__)
+        if packages + pages < len(names):
+            others = (i for i, name in enumerate(names) if not name.endswith((_PACKAGES, _PAGES)))
+            chosen = [*{*chosen, *others}]
+        self.files += [(names[i], int(sizes[i]), seconds[i]) for i in sorted(chosen)]
+        if len(self.files) > _COMPACT:
+            self._compact()
+
+    def _compact(self) -> None:
+        newest = set(nlargest(SHORT, range(len(self.files)), key=lambda i: self.files[i][2]))
+        self.files = [
+            one
+            for i, one in enumerate(self.files)
+            if i in newest or not one[0].endswith((_PACKAGES, _PAGES))
+        ]
+
+    def shown(self) -> bytes:
+        """Return the files that crawlers check as JSON, newest first, like scan-primary-mirror."""
+        files = sorted(self.files, key=lambda one: one[2], reverse=True)
+        if self.is_large():
+            files = files[:SHORT]
+        return _encode([{"name": n, "size": size, "timestamp": time} for n, size, time in files])
+
+    def named(self) -> dict[str, Entry]:
+        """Return the files by name."""
+        return {one[0]: one for one in self.files}
+
+
+class Listing:
+    """Directories by their path below the category's topdir, which is the empty path."""
+
+    def __init__(self, topdir: str, excludes: Sequence[Pattern[str]] = ()) -> None:
+        """Begin with the topdir alone; a directory below an excluded one is excluded too."""
+        self.directories: dict[str, Directory] = {"": Directory()}
+        self.problems: list[str] = []
+        self.links = 0
+        self.unlisted: list[str] = []
+        self._top = topdir
+        self._excludes = excludes
+        self._excluded: set[str] = set()
+        if self._matches(""):
+            self.problems.append("the topdir itself is excluded by the configuration; it stays")
+
+    def directory(self, path: str) -> Directory | None:
+        """Return the directory of a path, made if it is new; None if it is excluded."""
+        found = self.directories.get(path)
+        if found is not None or path in self._excluded:
+            return found
+        above = path.rpartition("/")[0]
+        if self.directory(above) is None or self._matches(path):
+            self._excluded.add(path)
+            return None
+        found = self.directories[path] = Directory()
+        return found
+
+    def _matches(self, path: str) -> bool:
+        full = self.full(path) if path or not self._top else f"{self._top}/"
+        return any(pattern.search(full) for pattern in self._excludes)
+
+    def full(self, path: str) -> str:
+        """Return the name of a directory in the database."""
+        return f"{self._top}/{path}" if self._top and path else self._top or path
+
+    def finish(self) -> None:
+        """Let directories below an unreadable one be unreadable too."""
+        for path in sorted(self.directories):
+            if path and not self.directories[path.rpartition("/")[0]].readable:
+                self.directories[path].readable = False
+
+    def leave_out(self, path: str, why: str) -> None:
+        """Report a name that is left out, with all that is not text in it escaped."""
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        self.problems.append(f"{shown}: {why}")
+
+
+def children(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Return the names of the directories in each directory."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        if path:
+            above, _, name = path.rpartition("/")
+            found.setdefault(above, set()).add(name)
+    return found

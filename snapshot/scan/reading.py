@@ -1,0 +1,145 @@
+"""Reads the files whose content matters: from a tree, from a web server, or by rsync."""
+
+import errno
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from urllib.error import URLError
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from snapshot.file.wholefile import read_regular
+from snapshot.scan.checksums import Read, files_to_read, read_metadata, unchanged
+from snapshot.scan.config import CategorySettings, Settings
+from snapshot.scan.listing import Entry, Listing, children
+from snapshot.scan.rsync_listing import command, environment
+
+_THREADS = 8
+_SECONDS = 30
+# A repomd.xml has some kilobytes, a checksum file at most some hundreds.
+_MOST_BYTES = 16 << 20
+
+Get = Callable[[str], bytes]
+
+
+class Source(Protocol):
+    """Where files are read; a file that cannot be read raises OSError."""
+
+    def opened(self, paths: Sequence[str]) -> AbstractContextManager[Get]:
+        """Give what reads each of these files."""
+
+
+class Gathered(Struct):
+    """What was read, by path, and which files could not be read."""
+
+    read: dict[str, Read]
+    pending: list[str]
+    count: int
+
+
+class LocalFiles:
+    """Files in a tree on this machine."""
+
+    def __init__(self, root: str) -> None:
+        """Take the tree's folder."""
+        self._root = Path(root)
+
+    @contextmanager
+    def opened(self, _: Sequence[str]) -> Iterator[Get]:
+        """Give what reads files of the tree."""
+        yield lambda path: read_regular(self._root / path, _MOST_BYTES)
+
+
+class WebFiles:
+    """Files on a web server."""
+
+    def __init__(self, base: str, topdir: str) -> None:
+        """Take `checksum_base`, below which the topdir is."""
+        self._base = f"{base}{topdir}/" if topdir else base
+
+    @contextmanager
+    def opened(self, _: Sequence[str]) -> Iterator[Get]:
+        """Give what fetches files."""
+        # Imported here, because it takes a tenth of a second, and few scans need it.
+        from urllib.request import urlopen
+
+        def get(path: str) -> bytes:
+            with urlopen(self._base + quote(path), timeout=_SECONDS) as answer:
+                body: bytes = answer.read(_MOST_BYTES + 1)
+            if len(body) > _MOST_BYTES:
+                raise OSError(errno.EFBIG, f"more than the limit of {_MOST_BYTES:,} bytes")
+            return body
+
+        yield get
+
+
+class RsyncFiles:
+    """Files on an rsync server, fetched by one run of rsync."""
+
+    def __init__(self, url: str, options: tuple[str, str]) -> None:
+        """Take the URL of the topdir and the options of the configuration."""
+        self._url, self._options = url, options
+
+    @contextmanager
+    def opened(self, paths: Sequence[str]) -> Iterator[Get]:
+        """Fetch the files, and give what reads them; a file that did not come is missing."""
+        names = "\n".join(paths).encode()
+        with TemporaryDirectory(prefix="mirrorlist-scan-") as folder:
+            options = ("--times", "--copy-links", "--files-from=-")
+            run = command(*self._options, *options, self._url, folder)
+            subprocess.run(run, env=environment(), input=names, capture_output=True, check=False)
+            with LocalFiles(folder).opened(paths) as get:
+                yield get
+
+
+def source_of(settings: Settings, category: CategorySettings, topdir: str) -> Source:
+    """Return where the files of a category are read."""
+    if category.type == "directory":
+        return LocalFiles(category.url)
+    if category.checksum_base is not None:
+        return WebFiles(category.checksum_base, topdir)
+    return RsyncFiles(category.url, (settings.common_rsync_options, category.options))
+
+
+def gather(listing: Listing, known: Mapping[str, Read], source: Source) -> Gathered:
+    """Read the files that changed; what cannot be read is reported, and stays as it was."""
+    entries = list(files_to_read(listing, children(listing.directories)))
+    read = unchanged(entries, known)
+    todo = {_path(parent, entry): entry for parent, entry in entries}
+    todo = {path: entry for path, entry in todo.items() if path not in read}
+    pending: list[str] = []
+    if todo:
+        with source.opened(list(todo)) as get, ThreadPoolExecutor(_THREADS) as pool:
+            for path, found in zip(todo, pool.map(_One(get), todo.items()), strict=True):
+                if isinstance(found, Read):
+                    read[path] = found
+                else:
+                    pending.append(path)
+                    listing.leave_out(path, f"cannot be read: {found}; its details stay")
+                    if path in known:
+                        read[path] = known[path]
+    return Gathered(read, pending, len(todo) - len(pending))
+
+
+def _path(parent: str, entry: Entry) -> str:
+    return f"{parent}/{entry[0]}" if parent else entry[0]
+
+
+class _One:
+    """Reads one file; in a thread."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+
+    def __call__(self, item: tuple[str, Entry]) -> Read | str:
+        path, entry = item
+        try:
+            return read_metadata(entry[0], entry, self._get(path))
+        except (OSError, ValueError) as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            return str(getattr(reason, "strerror", None) or reason)

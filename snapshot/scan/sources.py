@@ -1,0 +1,80 @@
+"""The three sources of a listing: a full file list, a directory tree, an rsync server."""
+
+import os
+import time
+from collections.abc import Mapping
+from glob import glob
+from pathlib import Path
+
+from msgspec import Struct
+
+from snapshot.scan.config import CategorySettings
+from snapshot.scan.full_list import read_full_list, stamp
+from snapshot.scan.job import Progress, ScanJob
+from snapshot.scan.listing import Listing
+from snapshot.scan.rsync_listing import read_rsync
+from snapshot.scan.tree import Seen, walk
+
+_LISTS = "fullfiletimelist-*"
+# scan-primary-mirror has this category's list one directory up, with this before its paths.
+_ABOVE, _ABOVE_PREFIX = "Fedora Linux", "linux/"
+# A file that changed this shortly before may change again within the same tick of the clock.
+_SETTLED_NS = 2_000_000_000
+
+
+class Listed(Struct):
+    """What a source gave."""
+
+    listing: Listing
+    digest: str
+    stamp: str = ""
+    seen: dict[str, Seen] = {}
+
+
+def find_list(job: ScanJob, category: CategorySettings) -> Path | None:
+    """Return the full file list of a category, if it has one."""
+    if job.list is not None:
+        return job.list
+    if category.list is not None:
+        return Path(category.list)
+    if category.type != "directory" or job.walk:
+        return None
+    folder = os.path.join(category.url, "..") if category.name == _ABOVE else category.url
+    found = sorted(glob(_LISTS, root_dir=folder))
+    return Path(folder, found[0]) if found else None
+
+
+def settled_stamp(path: Path) -> str:
+    """Return what tells a list from the one before; empty while it may still be written."""
+    found = stamp(path)
+    return found if time.time_ns() - int(found.split()[-1]) > _SETTLED_NS else ""
+
+
+def read_source(
+    job: ScanJob,
+    category: CategorySettings,
+    topdir: str,
+    known: Mapping[str, Seen],
+    progress: Progress,
+) -> Listed:
+    """List the primary; raises ListingError."""
+    listing = Listing(topdir, job.settings.excluded(category))
+    path = find_list(job, category)
+    if path is not None:
+        progress("reading the list", 0, 0)
+        before = settled_stamp(path)
+        prefix = category.list_prefix
+        if prefix is None:
+            prefix = _ABOVE_PREFIX if category.name == _ABOVE else ""
+        return Listed(listing, read_full_list(path, listing, prefix), before)
+    if category.type == "rsync":
+        options = (job.settings.common_rsync_options, category.options)
+        digest = read_rsync(
+            category.url, options, listing, lambda done: progress("rsync lists", done, 0)
+        )
+        return Listed(listing, digest)
+    total = len(known)
+    seen, digest = walk(
+        category.url, listing, known, lambda done: progress("listing directories", done, total)
+    )
+    return Listed(listing, digest, seen=seen)

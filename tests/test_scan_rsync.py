@@ -1,0 +1,93 @@
+"""rsync listings, of real runs of rsync."""
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from snapshot.file.errors import ListingError
+from snapshot.scan.config import CategorySettings
+from snapshot.scan.listing import Listing
+from snapshot.scan.rsync_listing import read_rsync
+from snapshot.scan.run import scan
+from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database
+from tests.system import need_program
+
+pytestmark = pytest.mark.system
+
+X86 = "9/Everything/x86_64"
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Primary:
+    """A primary with one repository and a checksum file."""
+    need_program("rsync", "rsync")
+    primary = Primary(tmp_path)
+    primary.repository(X86)
+    primary.put("9/images/a b.iso", b"x" * 5000)
+    primary.put("9/images/x-CHECKSUM", b"SHA256 (a b.iso) = " + b"ab" * 32)
+    for path in sorted(primary.root.rglob("*"), reverse=True):
+        if path.is_dir():
+            os.utime(path, (NOW, NOW))
+    return primary
+
+
+def read(url: Path | str, *options: str) -> Listing:
+    """Return the listing of a URL."""
+    listing = Listing("pub/epel")
+    read_rsync(str(url), (" ".join(options), ""), listing, lambda _: None)
+    return listing
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_rsync_lists_what_a_list_has(
+    primary: Primary, tmp_path: Path, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are those of a full list, in every time zone; files are fetched by rsync."""
+    monkeypatch.setenv("TZ", zone)
+    (tmp_path / "other").mkdir()
+    fetched, listed = database(tmp_path), database(tmp_path / "other")
+    category = CategorySettings(CATEGORY, "rsync", f"{primary.root}/")
+    settings = msgspec.structs.replace(SETTINGS, category=[category])
+    result = scan(primary.job(fetched, settings=settings, source=None, list=None))
+    primary.scan(listed)
+    found, wanted = contents(fetched), contents(listed)
+    for tables in (found, wanted):
+        tables["directory"] = [row for row in tables["directory"] if row[0] != "pub/epel"]
+    assert result.problems == []
+    assert found == wanted
+    again = primary.job(fetched, settings=settings, source=None, list=None)
+    assert scan(again).unchanged
+
+
+def test_names(primary: Primary) -> None:
+    """Names have any characters; links and names that are not UTF-8 are left out and reported."""
+    primary.put("9/images/ä\n\\#012")
+    (primary.root / os.fsdecode(b"9/images/\xff")).touch()
+    (primary.root / "9/images/link").symlink_to("x")
+    listing = read(f"{primary.root}/")
+    names = {one[0] for one in listing.directories["9/images"].files}
+    assert {"a b.iso", "x-CHECKSUM", "ä\n\\#012"} <= names
+    assert len(names) == 3
+    assert listing.links == 1
+    assert listing.problems == [r"9/images/\xff: the name is not UTF-8"]
+
+
+def test_a_failed_listing(primary: Primary, tmp_path: Path) -> None:
+    """Another exit status than 0 is a failure, whatever was listed before."""
+    with pytest.raises(ListingError, match="rsync ended with status 23: "):
+        read(tmp_path / "none")
+    shutil.rmtree(primary.root / "9")
+    with pytest.raises(ListingError, match="rsync ended with status 1"):
+        read(f"{primary.root}/", "--no-such-option")
+    with pytest.raises(ListingError, match="the rsync options of the configuration: No closing"):
+        read(f"{primary.root}/", "'")
+
+
+def test_no_rsync(primary: Primary, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without rsync is told so."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ListingError, match="rsync cannot be run: No such file"):
+        read(primary.root)
