@@ -1,0 +1,179 @@
+"""Measures `mirrorlist scan`: a first run, nothing changed, one repository changed.
+
+    python -m loadtest.scans --database sqlite:///scratch.sqlite --record
+    python -m loadtest.scans --database postgresql://mm@db/scratch --factor 1 --factor 10
+
+The database is emptied for each factor, so it must be one to throw away. Each scan is a process of
+its own, timed from its start to its exit; `--help` of the command costs what any start costs.
+Beside it runs a writer that looks up each row (`loadtest.scans.naive`).
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from msgspec import Struct
+from sqlalchemy import Engine, create_engine, text
+
+from loadtest import options
+from loadtest.common.cost import cost
+from loadtest.common.progress import Phases, show_phases
+from loadtest.common.records import Machine, keep, record, this_machine
+from loadtest.common.tables import Sheet, sheet, show
+from loadtest.scans.tree import ARCHES, CATEGORY, TOPDIR, Tree
+from snapshot.demo.tables import create_tables
+from snapshot.export import schema
+from snapshot.export.database import parse_url
+from snapshot.scan.statements import STATE_TABLE
+
+_COMMAND, _NAIVE = "mirrorlist.cli", "loadtest.scans.naive"
+
+
+class ScanFigures(Struct, frozen=True):
+    """What one case cost at a factor: seconds of each run, KiB of the worst."""
+
+    factor: float
+    case: str
+    files: int
+    wall: list[float]
+    cpu: list[float]
+    peak_kib: int
+
+
+class ScansRun(Struct, frozen=True):
+    """All figures of a run with where they were made."""
+
+    machine: Machine
+    figures: list[ScanFigures]
+
+
+@options.program
+@options.database()
+@click.option(
+    "--factor",
+    "factors",
+    type=click.FloatRange(0.01, 20),
+    multiple=True,
+    default=(1.0,),
+    show_default=True,
+    help="Size of the set; 1 is 227,430 files. May be given more than once.",
+)
+@options.number("--runs", 3, "Scans of each kind.", 1)
+@options.record("scans")
+def main(database: str, factors: tuple[float, ...], runs: int, path: Path | None) -> None:
+    """Measure scans, and a writer with a look-up for each row; prints a table."""
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="mirrorlist-scans-") as name, show_phases() as phases:
+        for factor in factors:
+            figures += _Case(database, factor, Path(name) / f"{factor:g}", runs, phases).measure()
+    run = ScansRun(this_machine(), figures)
+    found = table(figures)
+    show([found])
+    if path:
+        kind = database.partition(":")[0]
+        details = {"scans of each kind": str(runs), "database": kind}
+        keep(run, path, record(run.machine, "scans", details, [found]))
+
+
+def table(figures: list[ScanFigures]) -> Sheet:
+    """Return the figures as a table."""
+    return sheet("Scans", figures, {
+        "case": lambda one: one.case,
+        "files": lambda one: f"{one.files:,}",
+        "wall, best": lambda one: f"{min(one.wall):.2f} s",
+        "CPU, best": lambda one: f"{min(one.cpu):.2f} s",
+        "peak memory": lambda one: f"{one.peak_kib / 1000:.0f} MB",
+    })  # fmt: skip
+
+
+class _Case:
+    """The measurements at one factor."""
+
+    def __init__(
+        self, database: str, factor: float, folder: Path, runs: int, phases: Phases
+    ) -> None:
+        self._database, self._factor, self._folder = database, factor, folder
+        self._runs, self._phases = runs, phases
+        self._tree = Tree(factor)
+        self._list = self._tree.write(folder)
+
+    def measure(self) -> list[ScanFigures]:
+        """Measure all cases."""
+        found = [
+            self._figures("a first run", self._empty, self._scan),
+            self._figures("nothing changed", lambda: None, self._scan),
+            self._figures("one repository changed", self._push, self._scan),
+            self._figures("the start of the command alone", lambda: None, ["scan", "--help"]),
+        ]
+        if self._factor <= 1:
+            naive = [self._database, str(self._folder)]
+            for name, words in (("", naive), (", a commit a row", [*naive, "--commit"])):
+                title = f"a look-up a row{name}"
+                found.append(self._figures(f"{title}: a first run", self._empty, words, _NAIVE))
+                found.append(
+                    self._figures(f"{title}: nothing changed", lambda: None, words, _NAIVE)
+                )
+        return found
+
+    @property
+    def _scan(self) -> list[str]:
+        return [
+            *("scan", "--database", self._database, "--category", CATEGORY),
+            *("--config", str(self._folder / "scan.toml"), "--source", str(self._folder)),
+            *("--list", str(self._list)),
+        ]
+
+    def _figures(
+        self,
+        case: str,
+        before: Callable[[], None],
+        words: list[str],
+        module: str = "mirrorlist.cli",
+    ) -> ScanFigures:
+        costs = []
+        for _ in self._phases.counted(f"{case}, {self._factor:g}", range(self._runs), self._runs):
+            before()
+            costs.append(cost(words, module))
+        return ScanFigures(
+            self._factor,
+            case,
+            self._tree.files,
+            [wall for wall, _, _ in costs],
+            [cpu for _, cpu, _ in costs],
+            max(peak for _, _, peak in costs),
+        )
+
+    def _push(self) -> None:
+        repository, now = self._tree.repositories[0], int(time.time())
+        self._tree.push(self._folder, repository, now)
+        self._tree.write_list(self._list, {repository.path: now})
+
+    def _empty(self) -> None:
+        engine = create_engine(parse_url(self._database))
+        try:
+            _make(engine)
+        finally:
+            engine.dispose()
+
+
+def _make(engine: Engine) -> None:
+    """Make MirrorManager's tables again, with the category alone."""
+    with engine.begin() as connection:
+        schema.metadata.drop_all(connection)
+        connection.execute(text(f"DROP TABLE IF EXISTS {STATE_TABLE}"))
+    create_tables(engine)
+    rows: dict[str, list[dict[str, object]]] = {
+        "product": [{"name": "EPEL"}],
+        "directory": [{"name": TOPDIR}],
+        "category": [{"name": CATEGORY, "topdir_id": 1, "product_id": 1}],
+        "arch": [{"name": name} for name in ARCHES],
+    }
+    with engine.begin() as connection:
+        for name, some in rows.items():
+            connection.execute(schema.metadata.tables[name].insert(), some)
+
+
+if __name__ == "__main__":
+    main()
