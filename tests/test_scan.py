@@ -234,7 +234,7 @@ def test_a_dry_run(primary: Primary, tmp_path: Path) -> None:
 
 
 def test_two_scans_at_once(primary: Primary, tmp_path: Path) -> None:
-    """A scan whose listing may be older than what another one wrote changes nothing."""
+    """A scan whose inventory may be older than what another one wrote changes nothing."""
     url = database(tmp_path)
     primary.scan(url)
     primary.repository("10/Everything/x86_64")

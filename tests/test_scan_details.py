@@ -120,7 +120,7 @@ def test_rows_of_the_other_scanners(primary: Primary, tmp_path: Path, unknown: s
 def test_checksum_files(
     primary: Primary, tmp_path: Path, name: str, text: str, sums: tuple[str | None, ...] | None
 ) -> None:
-    """The files that they name have the sums, with the size and time of the listing."""
+    """The files that they name have the sums, with the size and time of the inventory."""
     primary.put("9/images/a.iso", b"iso", NOW + 7)
     primary.put(f"9/images/{name}", text.encode())
     url = database(tmp_path)

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from snapshot.file.errors import ListingError
 from snapshot.scan import full_list
 from snapshot.scan.full_list import read_full_list
-from snapshot.scan.listing import SHORT, Directory, Listing
+from snapshot.scan.inventory import SHORT, Directory, Inventory
 from snapshot.scan.patterns import compiled
 
 Rows = list[tuple[int, str, int, str]]
 
 
-def read(folder: Path, text: str | bytes, prefix: str = "", *excludes: str) -> Listing:
+def read(folder: Path, text: str | bytes, prefix: str = "", *excludes: str) -> Inventory:
     """Read a list with a text."""
     path = folder / "list"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    listing = Listing("pub/epel", [compiled(one, "test") for one in excludes])
-    read_full_list(path, listing, prefix)
-    return listing
+    inventory = Inventory("pub/epel", [compiled(one, "test") for one in excludes])
+    read_full_list(path, inventory, prefix)
+    return inventory
 
 
 def whole(*rows: str) -> str:
@@ -113,9 +113,9 @@ def test_a_list_that_is_refused(tmp_path: Path, text: str, words: str) -> None:
 def test_no_list(tmp_path: Path) -> None:
     """A missing list, or a folder in its place, is named."""
     with pytest.raises(ListingError, match="No such file"):
-        read_full_list(tmp_path / "none", Listing("pub"))
+        read_full_list(tmp_path / "none", Inventory("pub"))
     with pytest.raises(ListingError, match="Is a directory"):
-        read_full_list(tmp_path, Listing("pub"))
+        read_full_list(tmp_path, Inventory("pub"))
 
 
 def slow(rows: Rows) -> dict[str, list[tuple[str, int, int]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from snapshot.file.errors import ListingError
 from snapshot.scan.config import CategorySettings
-from snapshot.scan.listing import Listing
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.rsync_listing import read_rsync
 from snapshot.scan.run import scan
 from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database
@@ -34,11 +34,11 @@ def primary(tmp_path: Path) -> Primary:
     return primary
 
 
-def read(url: Path | str, *options: str) -> Listing:
-    """Return the listing of a URL."""
-    listing = Listing("pub/epel")
-    read_rsync(str(url), (" ".join(options), ""), listing, lambda _: None)
-    return listing
+def read(url: Path | str, *options: str) -> Inventory:
+    """Return the inventory of a URL."""
+    inventory = Inventory("pub/epel")
+    read_rsync(str(url), (" ".join(options), ""), inventory, lambda _: None)
+    return inventory
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
@@ -67,12 +67,12 @@ def test_names(primary: Primary) -> None:
     primary.put("9/images/ä\n\\#012")
     (primary.root / os.fsdecode(b"9/images/\xff")).touch()
     (primary.root / "9/images/link").symlink_to("x")
-    listing = read(f"{primary.root}/")
-    names = {one[0] for one in listing.directories["9/images"].files}
+    inventory = read(f"{primary.root}/")
+    names = {one[0] for one in inventory.directories["9/images"].files}
     assert {"a b.iso", "x-CHECKSUM", "ä\n\\#012"} <= names
     assert len(names) == 3
-    assert listing.links == 1
-    assert listing.problems == [r"9/images/\xff: the name is not UTF-8"]
+    assert inventory.links == 1
+    assert inventory.problems == [r"9/images/\xff: the name is not UTF-8"]
 
 
 def test_a_failed_listing(primary: Primary, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from snapshot.file.errors import ListingError
 from snapshot.scan import tree
-from snapshot.scan.listing import Listing
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.run import scan
 from snapshot.scan.tree import Seen, walk
 from tests.scanned import NOW, Primary, contents, database, repomd, rows
@@ -33,11 +33,11 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def listed(
     primary: Primary, known: dict[str, Seen] | None = None
-) -> tuple[Listing, dict[str, Seen]]:
+) -> tuple[Inventory, dict[str, Seen]]:
     """Walk the tree."""
-    listing = Listing("pub/epel")
-    seen, _ = walk(str(primary.root), listing, known or {}, lambda _: None)
-    return listing, seen
+    inventory = Inventory("pub/epel")
+    seen, _ = walk(str(primary.root), inventory, known or {}, lambda _: None)
+    return inventory, seen
 
 
 def test_a_tree_and_its_list(primary: Primary, tmp_path: Path) -> None:
@@ -68,11 +68,11 @@ def test_what_is_left_out(primary: Primary) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
         os.chdir(primary.root)
         bound.bind("a/socket")
-    listing, _ = listed(primary)
-    assert [one[0] for one in listing.directories["a"].files] == ["x"]
-    assert "a/.snapshot" not in listing.directories
-    assert listing.links == 3
-    assert sorted(listing.problems) == [
+    inventory, _ = listed(primary)
+    assert [one[0] for one in inventory.directories["a"].files] == ["x"]
+    assert "a/.snapshot" not in inventory.directories
+    assert inventory.links == 3
+    assert sorted(inventory.problems) == [
         r"\xfe: the name is not UTF-8",
         r"a/\xff: the name is not UTF-8",
         "a/socket: a socket, which is left out",
@@ -82,8 +82,8 @@ def test_what_is_left_out(primary: Primary) -> None:
 def test_modes(primary: Primary) -> None:
     """A directory that others may not read is unreadable, with all below it."""
     (primary.root / "9/Everything").chmod(0o750)
-    listing, _ = listed(primary)
-    assert [path for path, one in listing.directories.items() if not one.readable] == [
+    inventory, _ = listed(primary)
+    assert [path for path, one in inventory.directories.items() if not one.readable] == [
         "9/Everything", X86, f"{X86}/Packages", f"{X86}/repodata",
     ]  # fmt: skip
 
@@ -103,10 +103,10 @@ def test_what_is_not_listed_again(primary: Primary, monkeypatch: pytest.MonkeyPa
     primary.put("9/new")
     with (primary.root / f"{X86}/repodata/repomd.xml").open("ab") as file:
         file.write(b"<!-- -->")
-    listing, again = listed(primary, seen)
+    inventory, again = listed(primary, seen)
     assert opened == ["9"]
-    assert [one[0] for one in listing.directories["9"].files] == ["new"]
-    assert listing.directories[f"{X86}/repodata"].files[0][1] == len(repomd(NOW)) + 8
+    assert [one[0] for one in inventory.directories["9"].files] == ["new"]
+    assert inventory.directories[f"{X86}/repodata"].files[0][1] == len(repomd(NOW)) + 8
     assert again[f"{X86}/Packages"] == seen[f"{X86}/Packages"]
 
 
@@ -152,7 +152,7 @@ def test_a_tree_that_is_gone(primary: Primary, tmp_path: Path) -> None:
 
 
 def test_a_directory_that_vanishes(primary: Primary, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory that vanishes under the walk is reported, and is not in the listing."""
+    """A directory that vanishes under the walk is reported, and is not in the inventory."""
     real = os.lstat
 
     def lstat(path: str) -> os.stat_result:
@@ -161,9 +161,9 @@ def test_a_directory_that_vanishes(primary: Primary, monkeypatch: pytest.MonkeyP
         return real(path)
 
     monkeypatch.setattr(os, "lstat", lstat)
-    listing, _ = listed(primary)
-    assert listing.problems == [f"{X86}/Packages: it vanished while the tree was listed"]
-    assert f"{X86}/Packages" not in listing.directories
+    inventory, _ = listed(primary)
+    assert inventory.problems == [f"{X86}/Packages: it vanished while the tree was listed"]
+    assert f"{X86}/Packages" not in inventory.directories
 
 
 def test_a_directory_that_cannot_be_listed(

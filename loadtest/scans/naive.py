@@ -15,8 +15,8 @@ from loadtest.scans.tree import CATEGORY
 from snapshot.scan.checksums import Detail, details
 from snapshot.scan.config import read_settings
 from snapshot.scan.full_list import read_full_list
+from snapshot.scan.inventory import Inventory, children
 from snapshot.scan.link import Link, linked
-from snapshot.scan.listing import Listing, children
 from snapshot.scan.reading import LocalFiles, gather
 from snapshot.scan.repositories import Rules, Wanted, places
 from snapshot.scan.rules import Version
@@ -51,9 +51,9 @@ _INSERT_DETAIL = """INSERT INTO file_detail
 class Naive:
     """Writes one row after the other."""
 
-    def __init__(self, link: Link, listing: Listing, *, commit: bool) -> None:
+    def __init__(self, link: Link, inventory: Inventory, *, commit: bool) -> None:
         """Take the connection, and whether each changed row is committed."""
-        self._link, self._listing, self._commit = link, listing, commit
+        self._link, self._inventory, self._commit = link, inventory, commit
         self._category, self._product, _ = link.query(
             "SELECT id, product_id, topdir_id FROM category WHERE name = %(name)s",
             {"name": CATEGORY},
@@ -63,7 +63,7 @@ class Naive:
     def write(self, wanted: list[Wanted], found: list[Detail]) -> None:
         """Write everything."""
         self._link.begin()
-        for path in self._listing.directories:
+        for path in self._inventory.directories:
             self._directory(path)
         for repository in wanted:
             self._repository(repository)
@@ -77,7 +77,7 @@ class Naive:
             self._link.begin()
 
     def _directory(self, path: str) -> None:
-        name, one = self._listing.full(path), self._listing.directories[path]
+        name, one = self._inventory.full(path), self._inventory.directories[path]
         values = {"name": name, "ctime": one.ctime, "readable": one.readable, "files": one.shown()}
         rows = self._link.query(_DIRECTORY, values)
         if not rows:
@@ -124,14 +124,14 @@ def main(database: str, folder: Path, *, commit: bool) -> None:
     """Scan a folder of the set into a database."""
     settings = read_settings(folder / "scan.toml")
     with linked(database) as link:
-        listing = Listing("pub/epel", settings.excluded(settings.category[0]))
-        read_full_list(folder / "fullfiletimelist-epel", listing)
-        gathered = gather(listing, {}, LocalFiles(str(folder)))
+        inventory = Inventory("pub/epel", settings.excluded(settings.category[0]))
+        read_full_list(folder / "fullfiletimelist-epel", inventory)
+        gathered = gather(inventory, {}, LocalFiles(str(folder)))
         arches = [(int(id), str(name)) for id, name in link.query("SELECT id, name FROM arch")]
         versions = [Version(*row) for row in link.query("SELECT id, name FROM version")]
         rules = Rules(settings, arches, versions, [])
-        wanted = rules.name(listing, places(listing, children(listing.directories)), [])
-        Naive(link, listing, commit=commit).write(wanted, list(details(listing, gathered.read)))
+        wanted = rules.name(inventory, places(inventory, children(inventory.directories)), [])
+        Naive(link, inventory, commit=commit).write(wanted, list(details(inventory, gathered.read)))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from msgspec import Struct
 from snapshot.file.errors import RefusedScan
 from snapshot.scan import statements as sql
 from snapshot.scan.checksums import Detail
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import MOST_DELETED, Changes
 from snapshot.scan.link import Link, Row
-from snapshot.scan.listing import Listing
 from snapshot.scan.repositories import Plan
 
 
@@ -28,7 +28,7 @@ class Target(Struct, frozen=True):
 class Found(Struct):
     """All that a scan found."""
 
-    listing: Listing
+    inventory: Inventory
     plan: Plan
     details: list[Detail]
 
@@ -71,13 +71,13 @@ def _load(link: Link, found: Found) -> None:
 
 
 def _rows(found: Found) -> dict[str, Iterable[Row]]:
-    listing, plan = found.listing, found.plan
+    inventory, plan = found.inventory, found.plan
     return {
         "scan_directory": (
-            (listing.full(path), one.ctime, one.readable, one.shown())
-            for path, one in listing.directories.items()
+            (inventory.full(path), one.ctime, one.readable, one.shown())
+            for path, one in inventory.directories.items()
         ),
-        "scan_unlisted": ((listing.full(path),) for path in listing.unlisted),
+        "scan_unlisted": ((inventory.full(path),) for path in inventory.unlisted),
         "scan_place": ((name,) for name in plan.places),
         "scan_version": ((one.name, one.is_test, one.display) for one in plan.versions),
         "scan_repository": (
@@ -109,7 +109,7 @@ def _check(what: str, gone: int, known: int, allow: bool) -> None:
 
 
 def _delete(link: Link, target: Target, changes: Changes, allow: bool) -> None:
-    """Delete what is no longer in the listing, with all that depends on it."""
+    """Delete what is no longer in the inventory, with all that depends on it."""
     values = {"category": target.id}
     link.execute(sql.ORPHANS.format(category=target.id))
     link.execute(sql.LOST.format(category=target.id))

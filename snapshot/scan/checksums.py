@@ -1,6 +1,6 @@
 """Sums of files: those of repositories' metadata, and those that checksum files name.
 
-A file is read again when its own time or size in the listing changed. What was read before comes
+A file is read again when its own time or size in the inventory changed. What was read before comes
 from the last scan (`Read`), so a scan wants the same details whether it read a file or not.
 """
 
@@ -11,7 +11,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from msgspec import Struct
 
-from snapshot.scan.listing import Directory, Entry, Listing
+from snapshot.scan.inventory import Directory, Entry, Inventory
 from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum_of
 
 KINDS = ("md5", "sha1", "sha256", "sha512")
@@ -23,7 +23,7 @@ Sums = dict[str, str]
 
 
 class Read(Struct, array_like=True):
-    """What was read of a file: its size and time in the listing, and the sums by file name.
+    """What was read of a file: its size and time in the inventory, and the sums by file name.
 
     `timestamp` and `length` are those of metadata; 0 for a checksum file.
     """
@@ -48,9 +48,11 @@ class Detail(Struct, frozen=True):
     sha512: str | None
 
 
-def files_to_read(listing: Listing, below: Mapping[str, set[str]]) -> Iterator[tuple[str, Entry]]:
+def files_to_read(
+    inventory: Inventory, below: Mapping[str, set[str]]
+) -> Iterator[tuple[str, Entry]]:
     """Yield the directory and the entry of each file whose content matters."""
-    for path, directory in listing.directories.items():
+    for path, directory in inventory.directories.items():
         for entry in directory.files:
             if is_read(entry[0]) and _matters(path, entry[0], below):
                 yield path, entry
@@ -115,30 +117,30 @@ def checksum_lines(text: str) -> dict[str, Sums]:
     return found
 
 
-def details(listing: Listing, read: Mapping[str, Read]) -> Iterator[Detail]:
-    """Yield the details of all files whose sums are known and that the listing has."""
+def details(inventory: Inventory, read: Mapping[str, Read]) -> Iterator[Detail]:
+    """Yield the details of all files whose sums are known and that the inventory has."""
     sums: dict[tuple[str, str], Sums] = {}
     for path, one in sorted(read.items()):
         parent, _, name = path.rpartition("/")
-        directory = listing.directories.get(parent)
+        directory = inventory.directories.get(parent)
         if directory is None:
             continue
         if sum_of(name) is None:
-            yield _detail(listing.full(parent), name, one.timestamp, one.length, one.sums[name])
+            yield _detail(inventory.full(parent), name, one.timestamp, one.length, one.sums[name])
         else:
             for named, found in one.sums.items():
                 sums.setdefault((parent, named), {}).update(found)
-    yield from _named(listing, sums)
+    yield from _named(inventory, sums)
 
 
-def _named(listing: Listing, sums: Mapping[tuple[str, str], Sums]) -> Iterator[Detail]:
+def _named(inventory: Inventory, sums: Mapping[tuple[str, str], Sums]) -> Iterator[Detail]:
     entries: dict[str, dict[str, Entry]] = {}
     for (parent, name), found in sums.items():
         if parent not in entries:
-            entries[parent] = listing.directories[parent].named()
+            entries[parent] = inventory.directories[parent].named()
         entry = entries[parent].get(name)
-        if entry is not None and not _has_own(listing.directories[parent], parent, name):
-            yield _detail(listing.full(parent), name, entry[2], entry[1], found)
+        if entry is not None and not _has_own(inventory.directories[parent], parent, name):
+            yield _detail(inventory.full(parent), name, entry[2], entry[1], found)
 
 
 def _has_own(directory: Directory, parent: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from snapshot.file.errors import ListingError
 from snapshot.file.wholefile import open_regular
-from snapshot.scan.listing import Directory, Listing
+from snapshot.scan.inventory import Directory, Inventory
 
 _BLOCK = 2 << 20
 _CUT = "it was cut short, or is being written; what is in the database stays"
@@ -31,14 +31,14 @@ def stamp(path: Path) -> str:
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def read_full_list(path: Path, listing: Listing, prefix: str = "") -> str:
-    """Read a list into a listing, and return the list's digest; raises ListingError.
+def read_full_list(path: Path, inventory: Inventory, prefix: str = "") -> str:
+    """Read a list into an inventory, and return the list's digest; raises ListingError.
 
     If any path begins with `prefix`, only those are read, without it.
     """
     digest = hashlib.blake2b(digest_size=16)
     before = stamp(path)
-    rows = _Rows(listing, prefix)
+    rows = _Rows(inventory, prefix)
     try:
         for block in _blocks(path, digest):
             rows.add(block)
@@ -52,7 +52,7 @@ def read_full_list(path: Path, listing: Listing, prefix: str = "") -> str:
         raise ListingError(f"{path}: not a row of a file or directory in it: {_CUT}")
     if rows.sections and not rows.ended:
         raise ListingError(f"{path}: no [End] in it: {_CUT}")
-    listing.finish()
+    inventory.finish()
     return digest.hexdigest()
 
 
@@ -73,10 +73,10 @@ def _blocks(path: Path, digest: hashlib.blake2b) -> Iterator[str]:
 
 
 class _Rows:
-    """Takes blocks of lines, and gives the listing what is in their rows."""
+    """Takes blocks of lines, and gives the inventory what is in their rows."""
 
-    def __init__(self, listing: Listing, prefix: str) -> None:
-        self._listing = listing
+    def __init__(self, inventory: Inventory, prefix: str) -> None:
+        self._inventory = inventory
         self._prefix = prefix
         self._cut = False
         self.count = 0
@@ -103,6 +103,10 @@ class _Rows:
         return "".join(kept)
 
     def _rows(self, text: str) -> None:
+        # Empty lines stand between sections.
+        text = text.strip("\n") + "\n"
+        if text == "\n":
+            return
         fields = text.replace("\n", "\t").split("\t")
         fields.pop()
         kinds = fields[1::4]
@@ -115,7 +119,7 @@ class _Rows:
         if self._prefix and not self._cut and self._has_prefix(text):
             self._begin_cutting()
         if not text.isascii():
-            _keep_text(self._listing, times, kinds, sizes, paths)
+            _keep_text(self._inventory, times, kinds, sizes, paths)
         parents = [path.rpartition("/")[0] for path in paths]
         for parent, found in groupby(range(len(paths)), parents.__getitem__):
             run = list(found)
@@ -144,9 +148,9 @@ class _Rows:
                 if found is not None:
                     found.ctime, found.readable = int(time), "-" not in kind
             elif kind[0] == "l":
-                self._listing.links += 1
+                self._inventory.links += 1
             elif kind[0] != "f":
-                self._listing.leave_out(path, f"neither a file nor a directory, but {kind}")
+                self._inventory.leave_out(path, f"neither a file nor a directory, but {kind}")
 
     def _directory(self, path: str) -> Directory | None:
         if self._cut:
@@ -156,7 +160,7 @@ class _Rows:
                 return None
             else:
                 path = path[len(self._prefix) :]
-        return self._listing.directory(path)
+        return self._inventory.directory(path)
 
     def _has_prefix(self, text: str) -> bool:
         return f"\t{self._prefix}" in text or f"\t{self._prefix[:-1]}\n" in text
@@ -164,7 +168,7 @@ class _Rows:
     def _begin_cutting(self) -> None:
         """Forget what was read before the first path with the prefix."""
         self._cut = True
-        fresh = self._listing.directories
+        fresh = self._inventory.directories
         top = fresh[""]
         top.files, top.packages, top.pages = [], 0, 0
         fresh.clear()
@@ -191,12 +195,12 @@ def _by_line(text: str) -> list[str]:
     return fields
 
 
-def _keep_text(listing: Listing, *columns: list[str]) -> None:
+def _keep_text(inventory: Inventory, *columns: list[str]) -> None:
     """Leave out rows whose path is not UTF-8: the database holds text."""
     paths = columns[3]
     bad = [i for i, path in enumerate(paths) if not path.isascii() and not _is_text(path)]
     for i in reversed(bad):
-        listing.leave_out(paths[i], "the name is not UTF-8")
+        inventory.leave_out(paths[i], "the name is not UTF-8")
         for column in columns:
             del column[i]
 

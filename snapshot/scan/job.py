@@ -54,7 +54,7 @@ class Changes(Struct, kw_only=True):
 
 
 class ScanResult(Struct, kw_only=True):
-    """What came of a scan: the numbers of the listing, the changes, and what could not be used."""
+    """What came of a scan: numbers of what was found, the changes, and what could not be used."""
 
     unchanged: bool
     directories: int = 0

@@ -16,7 +16,7 @@ from msgspec import Struct
 from snapshot.file.wholefile import read_regular
 from snapshot.scan.checksums import Read, files_to_read, read_metadata, unchanged
 from snapshot.scan.config import CategorySettings, Settings
-from snapshot.scan.listing import Entry, Listing, children
+from snapshot.scan.inventory import Entry, Inventory, children
 from snapshot.scan.rsync_listing import command, environment
 
 _THREADS = 8
@@ -106,9 +106,9 @@ def source_of(settings: Settings, category: CategorySettings, topdir: str) -> So
     return RsyncFiles(category.url, (settings.common_rsync_options, category.options))
 
 
-def gather(listing: Listing, known: Mapping[str, Read], source: Source) -> Gathered:
+def gather(inventory: Inventory, known: Mapping[str, Read], source: Source) -> Gathered:
     """Read the files that changed; what cannot be read is reported, and stays as it was."""
-    entries = list(files_to_read(listing, children(listing.directories)))
+    entries = list(files_to_read(inventory, children(inventory.directories)))
     read = unchanged(entries, known)
     todo = {_path(parent, entry): entry for parent, entry in entries}
     todo = {path: entry for path, entry in todo.items() if path not in read}
@@ -120,7 +120,7 @@ def gather(listing: Listing, known: Mapping[str, Read], source: Source) -> Gathe
                     read[path] = found
                 else:
                     pending.append(path)
-                    listing.leave_out(path, f"cannot be read: {found}; its details stay")
+                    inventory.leave_out(path, f"cannot be read: {found}; its details stay")
                     if path in known:
                         read[path] = known[path]
     return Gathered(read, pending, len(todo) - len(pending))

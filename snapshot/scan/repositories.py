@@ -1,11 +1,11 @@
-"""Which repositories a listing has, and what that changes in the table `repository`."""
+"""Which repositories an inventory has, and what that changes in the table `repository`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from snapshot.scan.config import Settings
-from snapshot.scan.listing import Listing
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.names import OBJECTS, REPODATA, SUMMARY
 from snapshot.scan.rules import Version, find_arch, find_prefix, find_version, is_skipped
 
@@ -43,13 +43,13 @@ class Plan(Struct):
     moved: list[tuple[str, str]]
 
 
-def places(listing: Listing, below: Mapping[str, set[str]]) -> list[tuple[str, bool]]:
+def places(inventory: Inventory, below: Mapping[str, set[str]]) -> list[tuple[str, bool]]:
     """Return the paths of directories that are repositories, and whether each is of ostree."""
     found = []
     for path, names in below.items():
         if REPODATA in names:
             found.append((path, False))
-        elif OBJECTS in names and SUMMARY in listing.directories[path].named():
+        elif OBJECTS in names and SUMMARY in inventory.directories[path].named():
             found.append((path, True))
     return sorted(found)
 
@@ -63,13 +63,13 @@ class Rules(Struct):
     new_versions: list[Version] = []
 
     def name(
-        self, listing: Listing, found: Iterable[tuple[str, bool]], problems: list[str]
+        self, inventory: Inventory, found: Iterable[tuple[str, bool]], problems: list[str]
     ) -> list[Wanted]:
         """Return the repositories in these places; one that cannot be named is a problem."""
         mappings, aliases = self.settings.mappings(), self.settings.aliases()
         wanted = []
         for path, is_ostree in found:
-            full = listing.full(path)
+            full = inventory.full(path)
             inner = SUMMARY if is_ostree else REPODATA
             if is_skipped(full, f"{path}/{inner}" if path else inner, self.settings):
                 continue

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import IO
 
 from snapshot.file.errors import ListingError
-from snapshot.scan.listing import Listing
+from snapshot.scan.inventory import Inventory
 
 _BLOCK = 1 << 20
 # Links and what is neither file nor directory have other first letters.
@@ -41,9 +41,9 @@ def environment() -> dict[str, str]:
 
 
 def read_rsync(
-    url: str, options: tuple[str, str], listing: Listing, tell: Callable[[int], None]
+    url: str, options: tuple[str, str], inventory: Inventory, tell: Callable[[int], None]
 ) -> str:
-    """Read the listing of an rsync URL, and return its digest; raises ListingError.
+    """Read an rsync URL into an inventory, and return the listing's digest; raises ListingError.
 
     A listing that rsync ends with another status than 0 is a failure, whatever it printed.
     """
@@ -61,7 +61,7 @@ def read_rsync(
             try:
                 count = 0
                 for text in _blocks(process.stdout, digest):
-                    count += _take(text, listing)
+                    count += _take(text, inventory)
                     tell(count)
             except BaseException:
                 process.kill()
@@ -70,7 +70,7 @@ def read_rsync(
             raise ListingError(_failed(url, process.returncode, errors))
     if not count:
         raise ListingError(f"{url}: the listing is empty; what is in the database stays")
-    listing.finish()
+    inventory.finish()
     return digest.hexdigest()
 
 
@@ -95,7 +95,7 @@ def _blocks(output: IO[bytes], digest: hashlib.blake2b) -> Iterator[str]:
         yield rest.decode("utf-8", "surrogateescape")
 
 
-def _take(text: str, listing: Listing) -> int:
+def _take(text: str, inventory: Inventory) -> int:
     rows = _ROW.findall(text)
     for parent, found in groupby(rows, lambda row: row[9].rpartition("/")[0]):
         run = list(found)
@@ -104,9 +104,9 @@ def _take(text: str, listing: Listing) -> int:
             if row[0] == "-":
                 files.append(row)
             else:
-                _special(row, listing)
-        files = [row for row in files if _is_text(row[9], listing)]
-        directory = listing.directory(_unescaped(parent)) if files else None
+                _special(row, inventory)
+        files = [row for row in files if _is_text(row[9], inventory)]
+        directory = inventory.directory(_unescaped(parent)) if files else None
         if directory is not None:
             start = len(parent) + 1 if parent else 0
             directory.add(
@@ -117,23 +117,23 @@ def _take(text: str, listing: Listing) -> int:
     return len(rows)
 
 
-def _special(row: tuple[str, ...], listing: Listing) -> None:
+def _special(row: tuple[str, ...], inventory: Inventory) -> None:
     kind, mode, path = row[0], row[1], row[9]
     if kind == "l":
-        listing.links += 1
+        inventory.links += 1
     elif kind != "d":
-        listing.leave_out(path, "neither a file nor a directory, which is left out")
-    elif _is_text(path, listing):
-        found = listing.directory("" if path == "." else _unescaped(path))
+        inventory.leave_out(path, "neither a file nor a directory, which is left out")
+    elif _is_text(path, inventory):
+        found = inventory.directory("" if path == "." else _unescaped(path))
         if found is not None:
             found.ctime, found.readable = _seconds(row), bool(_READABLE.match(mode))
 
 
-def _is_text(path: str, listing: Listing) -> bool:
+def _is_text(path: str, inventory: Inventory) -> bool:
     try:
         _unescaped(path).encode()
     except UnicodeEncodeError:
-        listing.leave_out(path, "the name is not UTF-8")
+        inventory.leave_out(path, "the name is not UTF-8")
         return False
     return True
 

@@ -11,9 +11,9 @@ from snapshot.scan import statements as sql
 from snapshot.scan.bulk import Found, Target, next_age, write
 from snapshot.scan.checksums import details
 from snapshot.scan.config import CategorySettings
+from snapshot.scan.inventory import children
 from snapshot.scan.job import Changes, Progress, ScanJob, ScanResult
 from snapshot.scan.link import Link, linked
-from snapshot.scan.listing import children
 from snapshot.scan.reading import Gathered, gather, source_of
 from snapshot.scan.repositories import Existing, Plan, Rules, places, plan
 from snapshot.scan.rules import Version
@@ -80,7 +80,7 @@ class _Scan:
                 self._remember(listed)
             return self._unchanged(self._state.problems)
         self._progress("reading checksums", 0, 0)
-        gathered = gather(listed.listing, self._state.read, self._source)
+        gathered = gather(listed.inventory, self._state.read, self._source)
         self._phases.end("reading files")
         self._progress("writing", 0, 0)
         return self._write(listed, gathered)
@@ -133,9 +133,9 @@ class _Scan:
     def _write(self, listed: Listed, gathered: Gathered) -> ScanResult:
         self._link.begin()
         self._check_alone()
-        problems = listed.listing.problems
+        problems = listed.inventory.problems
         planned = self._plan(listed, problems)
-        found = Found(listed.listing, planned, list(details(listed.listing, gathered.read)))
+        found = Found(listed.inventory, planned, list(details(listed.inventory, gathered.read)))
         ages = self._job.ages
         limits = (self._now - ages[0], self._now - ages[1])
         changes = write(self._link, self._target, found, limits, self._job.allow_deletions)
@@ -147,9 +147,9 @@ class _Scan:
         self._phases.end("writing")
         return ScanResult(
             unchanged=False,
-            directories=len(listed.listing.directories),
+            directories=len(listed.inventory.directories),
             repositories=len(planned.places),
-            links=listed.listing.links,
+            links=listed.inventory.links,
             files_read=gathered.count,
             changes=changes,
             problems=problems,
@@ -157,7 +157,7 @@ class _Scan:
         )
 
     def _check_alone(self) -> None:
-        """Refuse if another scan has ended since this one began: its listing may be newer."""
+        """Refuse if another scan has ended since this one began: its inventory may be newer."""
         if sql.STATE_TABLE not in self._link.tables(sql.OPTIONAL):
             return
         if read_last(self._link, self._target.id).serial != self._last.serial:
@@ -171,13 +171,13 @@ class _Scan:
         versions = [Version(*row) for row in link.query(sql.VERSIONS, {"product": target.product})]
         arches = [(int(id), str(name)) for id, name in link.query(sql.ARCHES)]
         rules = Rules(self._job.settings, arches, versions, [])
-        listing = listed.listing
-        found = places(listing, children(listing.directories))
-        wanted = rules.name(listing, found, problems)
+        inventory = listed.inventory
+        found = places(inventory, children(inventory.directories))
+        wanted = rules.name(inventory, found, problems)
         rows = link.query(sql.REPOSITORIES, {"category": values["category"]})
         existing = [Existing(*row) for row in rows]
-        names = {listing.full(path) for path, _ in found}
-        unlisted = [listing.full(path) for path in listing.unlisted]
+        names = {inventory.full(path) for path, _ in found}
+        unlisted = [inventory.full(path) for path in inventory.unlisted]
         planned = plan(wanted, existing, names, unlisted, problems)
         planned.versions = _used(rules.new_versions, planned)
         return planned

@@ -1,4 +1,4 @@
-"""The three sources of a listing: a full file list, a directory tree, an rsync server."""
+"""The three sources of an inventory: a full file list, a directory tree, an rsync server."""
 
 import os
 import time
@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.full_list import read_full_list, stamp
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import Progress, ScanJob
-from snapshot.scan.listing import Listing
 from snapshot.scan.rsync_listing import read_rsync
 from snapshot.scan.tree import Seen, walk
 
@@ -25,7 +25,7 @@ _SETTLED_NS = 2_000_000_000
 class Listed(Struct):
     """What a source gave."""
 
-    listing: Listing
+    inventory: Inventory
     digest: str
     stamp: str = ""
     seen: dict[str, Seen] = {}
@@ -58,7 +58,7 @@ def read_source(
     progress: Progress,
 ) -> Listed:
     """List the primary; raises ListingError."""
-    listing = Listing(topdir, job.settings.excluded(category))
+    inventory = Inventory(topdir, job.settings.excluded(category))
     path = find_list(job, category)
     if path is not None:
         progress("reading the list", 0, 0)
@@ -66,15 +66,15 @@ def read_source(
         prefix = category.list_prefix
         if prefix is None:
             prefix = _ABOVE_PREFIX if category.name == _ABOVE else ""
-        return Listed(listing, read_full_list(path, listing, prefix), before)
+        return Listed(inventory, read_full_list(path, inventory, prefix), before)
     if category.type == "rsync":
         options = (job.settings.common_rsync_options, category.options)
         digest = read_rsync(
-            category.url, options, listing, lambda done: progress("rsync lists", done, 0)
+            category.url, options, inventory, lambda done: progress("rsync lists", done, 0)
         )
-        return Listed(listing, digest)
+        return Listed(inventory, digest)
     total = len(known)
     seen, digest = walk(
-        category.url, listing, known, lambda done: progress("listing directories", done, total)
+        category.url, inventory, known, lambda done: progress("inventory directories", done, total)
     )
-    return Listed(listing, digest, seen=seen)
+    return Listed(inventory, digest, seen=seen)

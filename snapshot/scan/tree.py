@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from snapshot.file.errors import ListingError
-from snapshot.scan.listing import Directory, Entry, Listing
+from snapshot.scan.inventory import Directory, Entry, Inventory
 from snapshot.scan.names import is_read
 
 _THREADS = 8
@@ -55,9 +55,9 @@ class _Looked(Struct):
 
 
 def walk(
-    root: str, listing: Listing, known: Mapping[str, Seen], tell: Callable[[int], None]
+    root: str, inventory: Inventory, known: Mapping[str, Seen], tell: Callable[[int], None]
 ) -> tuple[dict[str, Seen], str]:
-    """Read a tree into a listing; return what was seen and its digest. Raises ListingError.
+    """Read a tree into an inventory; return what was seen and its digest. Raises ListingError.
 
     `tell` is called with the number of directories that have been looked at.
     """
@@ -67,12 +67,12 @@ def walk(
         while level:
             found = list(pool.map(_Look(root, known), _batches(level)))
             level = [
-                below for one in found for looked in one for below in _take(looked, listing, seen)
+                below for one in found for looked in one for below in _take(looked, inventory, seen)
             ]
             tell(len(seen))
     if "" not in seen:
         raise ListingError(f"{root}: cannot be listed; what is in the database stays")
-    listing.finish()
+    inventory.finish()
     return seen, _digest(seen)
 
 
@@ -82,20 +82,20 @@ def _batches(paths: list[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _take(looked: _Looked, listing: Listing, seen: dict[str, Seen]) -> list[str]:
-    """Add a directory to the listing; return the directories below it."""
+def _take(looked: _Looked, inventory: Inventory, seen: dict[str, Seen]) -> list[str]:
+    """Add a directory to the inventory; return the directories below it."""
     path, found = looked.path, looked.seen
     if found is None:
-        _report(looked, listing)
+        _report(looked, inventory)
         return []
-    directory = listing.directory(path)
+    directory = inventory.directory(path)
     if directory is None:
         return []
     seen[path] = found
     _fill(directory, found)
-    listing.links += looked.links
+    inventory.links += looked.links
     for name, why in looked.problems:
-        listing.leave_out(f"{path}/{name}" if path else name, why)
+        inventory.leave_out(f"{path}/{name}" if path else name, why)
     return [f"{path}/{name}" if path else name for name in found.names]
 
 
@@ -108,16 +108,16 @@ def _fill(directory: Directory, found: Seen) -> None:
     )
 
 
-def _report(looked: _Looked, listing: Listing) -> None:
+def _report(looked: _Looked, inventory: Inventory) -> None:
     """Report a directory that could not be listed; if it is still there, its rows stay."""
     error = looked.error
     why = error.strerror if error else ""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        listing.leave_out(looked.path, "it vanished while the tree was listed")
+        inventory.leave_out(looked.path, "it vanished while the tree was listed")
         return
     if looked.path:
-        listing.unlisted.append(looked.path)
-    listing.leave_out(looked.path, f"cannot be listed: {why}; what the database has of it stays")
+        inventory.unlisted.append(looked.path)
+    inventory.leave_out(looked.path, f"cannot be listed: {why}; what the database has of it stays")
 
 
 def _digest(seen: Mapping[str, Seen]) -> str:

@@ -1,4 +1,4 @@
-"""A listing of the primary mirror: its directories, and of each the files that matter.
+"""What a scan found on the primary mirror: directories, and of each the files that matter.
 
 All that a row of `directory` needs of a large directory is its ten newest files, so no more of
 its packages is kept while a list is read.
@@ -38,7 +38,7 @@ class Directory:
         return self.packages > SHORT or self.pages > SHORT
 
     def add(self, names: Sequence[str], sizes: Sequence[str], times: Sequence[str]) -> None:
-        """Add files in the listing's order; numbers as digits. Raises ValueError."""
+        """Add files in the inventory's order; numbers as digits. Raises ValueError."""
         # One count in one text instead of a comparison for each name.
         text = "\n".join(names) + "\n"
         packages, pages = text.count(".rpm\n"), text.count(".html\n")
@@ -76,7 +76,7 @@ class Directory:
         return {one[0]: one for one in self.files}
 
 
-class Listing:
+class Inventory:
     """Directories by their path below the category's topdir, which is the empty path."""
 
     def __init__(self, topdir: str, excludes: Sequence[Pattern[str]] = ()) -> None:
