@@ -79,6 +79,26 @@ def test_a_dry_run(site: Site) -> None:
     assert contents(site.url) == before
 
 
+def test_problems(site: Site) -> None:
+    """A scan names each of them; a scan that finds nothing changed says how many are left."""
+    site.primary.repository("9/Other/x86_64")
+    site.primary.put("9/Other/nowhere/repodata/x")
+    site.primary.list.write_text(
+        site.primary.write_list()
+        .read_text()
+        .replace("[End]", f"[Files]\n{NOW}\tl\t1\t9/link\n[End]")
+    )
+    lines = run(*site.words()).stderr.splitlines()
+    why = "no repository_mapping fits; the repository is left out"
+    assert lines[1] == f"  ! pub/epel/9/Other/x86_64: {why}"
+    assert "no arch of the database" in lines[0]
+    assert "mirrorlist: 1 symbolic links are left out" in lines
+    done = run(*site.words())
+    assert done.stderr.splitlines()[1:] == [
+        "mirrorlist: 2 problems of the last scan are still there; --full names them"
+    ]
+
+
 def test_json(site: Site) -> None:
     """It prints one object, which names everything that changed."""
     found = json.loads(run(*site.words("--json")).stdout)

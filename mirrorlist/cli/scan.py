@@ -152,13 +152,16 @@ def _scanned(job: "ScanJob", result: "ScanResult") -> Scanned:
 
 def _say(job: "ScanJob", result: "ScanResult") -> None:
     found = _scanned(job, result)
+    if found.unchanged:
+        say(f"{job.category}: nothing has changed since the last scan ({found.seconds:.2f} s)")
+        if found.problems:
+            count = len(found.problems)
+            say(f"{count:,} problems of the last scan are still there; --full names them")
+        return
     for problem in found.problems:
         messages().print(Text(f"  ! {problem}"), soft_wrap=True)
     if job.dry_run:
         _print_difference(found)
-    if found.unchanged:
-        say(f"{job.category}: nothing has changed since the last scan ({found.seconds:.2f} s)")
-        return
     would = "would be " if job.dry_run else ""
     say(
         f"{job.category}: {found.directories:,} directories, {found.repositories:,} repositories"
@@ -171,6 +174,8 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
         counts = [f"{len(getattr(found, f'{kind}_{verb}')):,} {verb}" for verb in verbs]
         say(f"{kind} {would}{', '.join(counts)}")
     say(f"checksums {would}{found.details_added:,} added, {found.details_aged:,} aged")
+    if found.links:
+        say(f"{found.links:,} symbolic links are left out")
     say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in found.phases))
 
 
