@@ -82,8 +82,8 @@ def test_the_configuration_of_the_load_test(tmp_path: Path) -> None:
     [
         ("/srv/pub", "directory"),
         ("relative", "directory"),
-        ("rsync://host/x", "rsync"),
-        ("host::module", "rsync"),
+        ("rsync://host/x/", "rsync"),
+        ("host::module/", "rsync"),
     ],
 )
 def test_another_source(tmp_path: Path, source: str, kind: str) -> None:
@@ -91,7 +91,7 @@ def test_another_source(tmp_path: Path, source: str, kind: str) -> None:
     settings = read_settings(write(tmp_path, EVERYTHING))
     for name in ("One", "Two"):
         found = settings.of_category(name, source)
-        assert (found.url, found.type) == (source, kind)
+        assert (found.url, found.type, found.checksum_base) == (source, kind, None)
 
 
 @pytest.mark.parametrize(

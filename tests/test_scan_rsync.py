@@ -12,6 +12,7 @@ from snapshot.scan.config import CategorySettings
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.rsync_listing import read_rsync
 from snapshot.scan.run import scan
+from tests.clients.rsync import run_daemon
 from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database
 from tests.system import need_program
 
@@ -60,6 +61,20 @@ def test_rsync_lists_what_a_list_has(
     assert found == wanted
     again = primary.job(fetched, settings=settings, source=None, list=None)
     assert scan(again).unchanged
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_daemon(primary: Primary, tmp_path: Path, slash: str) -> None:
+    """A source is an rsync daemon too: the list and the files come from there."""
+    url = database(tmp_path)
+    with run_daemon(tmp_path, "127.0.0.1", {"epel": primary.root}) as daemon:
+        source = f"{daemon.url}/epel{slash}"
+        result = scan(primary.job(url, source=source, list=None))
+        assert (result.problems, result.files_read) == ([], 2)
+        assert result.changes.repositories_added == [f"epel-9 pub/epel/{X86}"]
+        assert scan(primary.job(url, source=source, list=None)).unchanged
+        with pytest.raises(ListingError, match="rsync ended with status 5: @ERROR: Unknown module"):
+            scan(primary.job(url, source=f"{daemon.url}/none", list=None))
 
 
 def test_names(primary: Primary) -> None:

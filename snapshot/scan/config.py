@@ -81,7 +81,10 @@ class Settings(Struct, frozen=True):
         return [compiled(one, "excludes") for one in [*self.excludes, *category.excludes]]
 
     def of_category(self, name: str, source: str | None) -> CategorySettings:
-        """Return a category's settings, with another source if given; raises ScanSettingsError."""
+        """Return a category's settings, with another source if given; raises ScanSettingsError.
+
+        From another source come the files as well, so `checksum_base` and `list` are not used.
+        """
         found = next((one for one in reversed(self.category) if one.name == name), None)
         if found is None and source is None:
             known = ", ".join(one.name for one in self.category) or "no category"
@@ -89,9 +92,14 @@ class Settings(Struct, frozen=True):
         found = found or CategorySettings(name, "", "")
         if source is not None:
             kind = "rsync" if source.startswith("rsync://") or "::" in source else "directory"
-            found = msgspec.structs.replace(found, url=source, type=kind)
+            found = msgspec.structs.replace(
+                found, url=source, type=kind, checksum_base=None, list=None
+            )
         if found.type not in ("directory", "rsync"):
             raise ScanSettingsError(f"category {name}: type {found.type}: not directory or rsync")
+        if found.type == "rsync":
+            # Without the slash, rsync puts the folder's own name before each path.
+            found = msgspec.structs.replace(found, url=found.url.rstrip("/") + "/")
         return found
 
 
