@@ -31,6 +31,18 @@ def stamp(path: Path) -> str:
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
+def list_digest(path: Path) -> str:
+    """Return the digest of a list without reading its rows; raises ListingError."""
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with open_regular(path) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
 def read_full_list(path: Path, inventory: Inventory, prefix: str = "") -> str:
     """Read a list into an inventory, and return the list's digest; raises ListingError.
 

@@ -3,6 +3,7 @@
 import os
 import time
 from difflib import get_close_matches
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from snapshot.scan import statements as sql
 from snapshot.scan.bulk import Found, Target, next_age, write
 from snapshot.scan.checksums import details
 from snapshot.scan.config import CategorySettings
+from snapshot.scan.full_list import list_digest
 from snapshot.scan.inventory import children
 from snapshot.scan.job import Changes, Progress, ScanJob, ScanResult
 from snapshot.scan.link import Link, linked
@@ -18,6 +20,7 @@ from snapshot.scan.reading import Gathered, gather, source_of
 from snapshot.scan.repositories import Existing, Plan, Rules, places, plan
 from snapshot.scan.rules import Version
 from snapshot.scan.sources import Listed, find_list, read_source, settled_stamp
+from snapshot.scan.tree import Seen
 from snapshot.scan.unchanged import Last, State, make_mark, packed, read_last
 
 
@@ -69,15 +72,16 @@ class _Scan:
         self._mark = self._make_mark()
         self._source = source_of(self._job.settings, self._category, self._target.topdir)
         self._phases.end("connecting")
-        if self._is_same_list():
+        path = find_list(self._job, self._category)
+        if path is not None and self._is_known(path):
+            self._phases.end("comparing the list")
             return self._unchanged(self._state.problems)
         listed = read_source(
             self._job, self._category, self._target.topdir, self._state.seen, self._progress
         )
         self._phases.end("listing")
         if self._holds(listed.digest):
-            if not self._job.dry_run:
-                self._remember(listed)
+            self._remember(listed.stamp, listed.seen)
             return self._unchanged(self._state.problems)
         self._progress("reading checksums", 0, 0)
         gathered = gather(listed.inventory, self._state.read, self._source)
@@ -109,25 +113,31 @@ class _Scan:
         root = self._category.url
         return not any(os.access(os.path.join(root, one), os.R_OK) for one in self._state.pending)
 
-    def _is_same_list(self) -> bool:
-        path = find_list(self._job, self._category)
-        if path is None or not self._state.stamp or not self._holds(self._last.digest):
+    def _is_known(self, path: Path) -> bool:
+        """Whether a list is that of the last scan: by its stamp, or else by its digest."""
+        if not self._holds(self._last.digest):
             return False
-        return settled_stamp(path) == self._state.stamp
+        now = settled_stamp(path)
+        if now and now == self._state.stamp:
+            return True
+        # To read all rows takes five times as long as the digest alone.
+        if list_digest(path) != self._last.digest:
+            return False
+        self._remember(now, {})
+        return True
 
     def _unchanged(self, problems: list[str]) -> ScanResult:
         return ScanResult(
             unchanged=True, changes=Changes(), problems=problems, phases=self._phases.done
         )
 
-    def _remember(self, listed: Listed) -> None:
+    def _remember(self, stamp: str, seen: dict[str, Seen]) -> None:
         """Keep what spares the next scan a look, although no row of the primary changed."""
-        state = State(
-            listed.stamp, self._state.read, listed.seen, self._state.pending, self._state.problems
-        )
-        if (state.stamp, state.seen) != (self._state.stamp, self._state.seen):
+        old = self._state
+        state = State(stamp, old.read, seen, old.pending, old.problems)
+        if ((stamp and stamp != old.stamp) or seen != old.seen) and not self._job.dry_run:
             self._link.begin()
-            self._keep(state, listed.digest, self._last.due, self._mark)
+            self._keep(state, self._last.digest, self._last.due, self._mark)
             self._link.end(commit=True)
 
     def _write(self, listed: Listed, gathered: Gathered) -> ScanResult:
