@@ -60,7 +60,10 @@ def empty() -> Tables:
             {"id": 1, "name": CATEGORY, "topdir_id": 1, "product_id": 1},
             {"id": 2, "name": "Other", "topdir_id": 2, "product_id": 2},
         ],
-        "category_directory": [{"category_id": 2, "directory_id": 2}],
+        "category_directory": [
+            {"category_id": 1, "directory_id": 1},
+            {"category_id": 2, "directory_id": 2},
+        ],
         "arch": [{"id": number, "name": name} for number, name in enumerate(ARCHES, 1)],
     }
 

@@ -36,7 +36,7 @@ def test_a_list(tmp_path: Path) -> None:
     found = read(tmp_path, whole("5 d 4096 a", "7 f 10 a/x", "8 f 11 a/y", "6 d- 0 b", "9 f 1 z"))
     directories = found.directories.items()
     assert {path: (one.ctime, one.readable, one.files) for path, one in directories} == {
-        "": (0, True, [("z", 1, 9)]),
+        "": (None, True, [("z", 1, 9)]),
         "a": (5, True, [("x", 10, 7), ("y", 11, 8)]),
         "b": (6, False, []),
     }  # fmt: skip

@@ -23,11 +23,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Directory:
-    """A directory; `ctime` is in seconds, and `files` has all files or those that matter."""
+    """A directory; `files` has all files or those that matter.
+
+    `ctime` is in seconds; None if nothing told it, and then the database keeps what it has.
+    """
 
     __slots__ = ("ctime", "files", "packages", "pages", "readable")
 
-    def __init__(self, ctime: int = 0, readable: bool = True) -> None:
+    def __init__(self, ctime: int | None = None, readable: bool = True) -> None:
         """Begin without files."""
         self.ctime, self.readable = ctime, readable
         self.files: list[Entry] = []

@@ -79,14 +79,14 @@ COUNT_GONE = """SELECT
     (SELECT count(*) FROM scan_gone)"""
 
 UPDATE_DIRECTORIES = """UPDATE directory
-    SET ctime = w.ctime, readable = w.readable, files = w.files FROM scan_directory w
-    WHERE directory.name = w.name AND (directory.ctime IS DISTINCT FROM w.ctime
+    SET ctime = coalesce(w.ctime, directory.ctime), readable = w.readable, files = w.files FROM scan_directory w
+    WHERE directory.name = w.name AND (directory.ctime IS DISTINCT FROM coalesce(w.ctime, directory.ctime)
         OR directory.readable IS DISTINCT FROM w.readable
         OR directory.files IS DISTINCT FROM w.files)
     RETURNING directory.name"""
 
 INSERT_DIRECTORIES = """INSERT INTO directory (name, ctime, readable, files)
-    SELECT w.name, w.ctime, w.readable, w.files
+    SELECT w.name, coalesce(w.ctime, 0), w.readable, w.files
     FROM scan_directory w LEFT JOIN directory d ON d.name = w.name
     WHERE d.id IS NULL ORDER BY w.name RETURNING name"""
 
