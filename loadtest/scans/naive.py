@@ -131,7 +131,7 @@ def main(database: str, folder: Path, *, commit: bool) -> None:
         versions = [Version(*row) for row in link.query("SELECT id, name FROM version")]
         rules = Rules(settings, arches, versions, [])
         wanted = rules.name(inventory, places(inventory, children(inventory.directories)), [])
-        Naive(link, inventory, commit=commit).write(wanted, list(details(inventory, gathered.read)))
+        Naive(link, inventory, commit=commit).write(wanted, details(inventory, gathered.read))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ def _load(link: Link, found: Found) -> None:
     rows = _rows(found)
     for table, columns in sql.TEMPORARY.items():
         shape = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        # The keys are for SQLite, which joins by an index or not at all.
+        shape += sql.KEYS.get(table, "")
         link.execute(f"CREATE TEMPORARY TABLE {table} ({shape})")
         link.load(table, [f'"{name}"' for name in columns], rows[table])
 

@@ -11,7 +11,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from msgspec import Struct
 
-from snapshot.scan.inventory import Directory, Entry, Inventory
+from snapshot.scan.inventory import Entry, Inventory
 from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum_of
 
 KINDS = ("md5", "sha1", "sha256", "sha512")
@@ -117,35 +117,34 @@ def checksum_lines(text: str) -> dict[str, Sums]:
     return found
 
 
-def details(inventory: Inventory, read: Mapping[str, Read]) -> Iterator[Detail]:
-    """Yield the details of all files whose sums are known and that the inventory has."""
+def details(inventory: Inventory, read: Mapping[str, Read]) -> list[Detail]:
+    """Return the details of all files whose sums are known and that the inventory has.
+
+    A file has one row: of its own content if that was read, else of all checksum files.
+    """
+    own: dict[tuple[str, str], Detail] = {}
     sums: dict[tuple[str, str], Sums] = {}
     for path, one in sorted(read.items()):
         parent, _, name = path.rpartition("/")
-        directory = inventory.directories.get(parent)
-        if directory is None:
+        if parent not in inventory.directories:
             continue
         if sum_of(name) is None:
-            yield _detail(inventory.full(parent), name, one.timestamp, one.length, one.sums[name])
+            place = inventory.full(parent)
+            own[parent, name] = _detail(place, name, one.timestamp, one.length, one.sums[name])
         else:
             for named, found in one.sums.items():
                 sums.setdefault((parent, named), {}).update(found)
-    yield from _named(inventory, sums)
+    return [*own.values(), *_named(inventory, {key: sums[key] for key in sums.keys() - own.keys()})]
 
 
 def _named(inventory: Inventory, sums: Mapping[tuple[str, str], Sums]) -> Iterator[Detail]:
     entries: dict[str, dict[str, Entry]] = {}
-    for (parent, name), found in sums.items():
+    for (parent, name), found in sorted(sums.items()):
         if parent not in entries:
             entries[parent] = inventory.directories[parent].named()
         entry = entries[parent].get(name)
-        if entry is not None and not _has_own(inventory.directories[parent], parent, name):
+        if entry is not None:
             yield _detail(inventory.full(parent), name, entry[2], entry[1], found)
-
-
-def _has_own(directory: Directory, parent: str, name: str) -> bool:
-    """Whether a file has its details from its own content."""
-    return name == REPOMD and parent.rpartition("/")[2] == REPODATA and bool(directory.files)
 
 
 def _detail(directory: str, name: str, time: int, size: int, sums: Sums) -> Detail:

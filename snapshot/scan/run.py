@@ -145,7 +145,7 @@ class _Scan:
         self._check_alone()
         problems = listed.inventory.problems
         planned = self._plan(listed, problems)
-        found = Found(listed.inventory, planned, list(details(listed.inventory, gathered.read)))
+        found = Found(listed.inventory, planned, details(listed.inventory, gathered.read))
         ages = self._job.ages
         limits = (self._now - ages[0], self._now - ages[1])
         changes = write(self._link, self._target, found, limits, self._job.allow_deletions)
@@ -185,7 +185,7 @@ class _Scan:
         found = places(inventory, children(inventory.directories))
         wanted = rules.name(inventory, found, problems)
         rows = link.query(sql.REPOSITORIES, {"category": values["category"]})
-        existing = [Existing(*row) for row in rows]
+        existing = [_existing(*row) for row in rows]
         names = {inventory.full(path) for path, _ in found}
         unlisted = [inventory.full(path) for path in inventory.unlisted]
         planned = plan(wanted, existing, names, unlisted, problems)
@@ -214,6 +214,13 @@ class _Scan:
             "state": packed(state),
         }
         self._link.execute(sql.WRITE_STATE, values)
+
+
+def _existing(
+    id: int, name: str, prefix: str | None, arch: int | None, directory: str | None, *places: int
+) -> Existing:
+    here, elsewhere = places
+    return Existing(id, name, prefix, arch, directory, bool(here), bool(elsewhere))
 
 
 def _used(versions: list[Version], planned: Plan) -> list[Version]:

@@ -35,12 +35,16 @@ ARCHES = "SELECT id, name FROM arch ORDER BY id"
 VERSIONS = """SELECT id, name FROM version WHERE name IS NOT NULL
     AND product_id IS NOT DISTINCT FROM CAST(%(product)s AS INTEGER) ORDER BY id"""
 
+# One pass over category_directory, which has no index that begins with the directory.
 REPOSITORIES = """SELECT r.id, r.name, r.prefix, r.arch_id, d.name,
-    EXISTS (SELECT 1 FROM category_directory here
-        WHERE here.directory_id = d.id AND here.category_id = %(category)s),
-    EXISTS (SELECT 1 FROM category_directory other
-        WHERE other.directory_id = d.id AND other.category_id <> %(category)s)
-    FROM repository r LEFT JOIN directory d ON d.id = r.directory_id ORDER BY r.id"""
+    coalesce(k.here, 0), coalesce(k.elsewhere, 0)
+    FROM repository r LEFT JOIN directory d ON d.id = r.directory_id
+    LEFT JOIN (SELECT directory_id,
+            max(CASE WHEN category_id = %(category)s THEN 1 ELSE 0 END) AS here,
+            max(CASE WHEN category_id = %(category)s THEN 0 ELSE 1 END) AS elsewhere
+        FROM category_directory WHERE directory_id IN (SELECT directory_id FROM repository)
+        GROUP BY directory_id) k ON k.directory_id = r.directory_id
+    ORDER BY r.id"""
 
 TEMPORARY = {
     "scan_directory": {"name": "TEXT", "ctime": "BIGINT", "readable": "BOOLEAN", "files": "BYTEA"},
@@ -67,6 +71,12 @@ TEMPORARY = {
 }
 """The temporary tables, with their columns: what the database is to hold."""
 
+KEYS = {
+    "scan_directory": ", PRIMARY KEY (name)",
+    "scan_place": ", PRIMARY KEY (name)",
+    "scan_detail": ", PRIMARY KEY (directory, filename)",
+}
+
 GONE = """CREATE TEMPORARY TABLE scan_gone AS SELECT d.id, d.name
     FROM category_directory cd JOIN directory d ON d.id = cd.directory_id
     LEFT JOIN scan_directory w ON w.name = d.name
@@ -79,9 +89,10 @@ COUNT_GONE = """SELECT
     (SELECT count(*) FROM scan_gone)"""
 
 UPDATE_DIRECTORIES = """UPDATE directory
-    SET ctime = coalesce(w.ctime, directory.ctime), readable = w.readable, files = w.files FROM scan_directory w
-    WHERE directory.name = w.name AND (directory.ctime IS DISTINCT FROM coalesce(w.ctime, directory.ctime)
-        OR directory.readable IS DISTINCT FROM w.readable
+    SET ctime = coalesce(w.ctime, directory.ctime), readable = w.readable, files = w.files
+    FROM scan_directory w
+    WHERE directory.name = w.name AND (directory.readable IS DISTINCT FROM w.readable
+        OR directory.ctime IS DISTINCT FROM coalesce(w.ctime, directory.ctime)
         OR directory.files IS DISTINCT FROM w.files)
     RETURNING directory.name"""
 
@@ -117,16 +128,20 @@ INSERT_REPOSITORIES = f"""INSERT INTO repository
     WHERE w.id IS NULL ORDER BY w.name"""
 
 ORPHANS = """CREATE TEMPORARY TABLE scan_orphan AS SELECT g.id FROM scan_gone g
-    WHERE NOT EXISTS (SELECT 1 FROM category_directory cd
-            WHERE cd.directory_id = g.id AND cd.category_id <> CAST({category} AS INTEGER))
+    WHERE g.id NOT IN (SELECT directory_id FROM category_directory
+            WHERE category_id <> CAST({category} AS INTEGER))
         AND NOT EXISTS (SELECT 1 FROM category c WHERE c.topdir_id = g.id)"""
 
 # A repository is lost with its directory, or when its metadata is gone from there.
 LOST = """CREATE TEMPORARY TABLE scan_lost AS SELECT r.id, r.name FROM repository r
     WHERE r.directory_id IN (SELECT id FROM scan_orphan)
     OR (r.category_id = CAST({category} AS INTEGER) AND r.directory_id IN (
-        SELECT d.id FROM scan_gone g JOIN directory d
-            ON g.name IN (d.name || '/repodata', d.name || '/objects')
+        SELECT d.id FROM (
+            SELECT substr(name, 1, length(name) - length('/repodata')) AS place
+            FROM scan_gone WHERE name LIKE '%/repodata'
+            UNION ALL SELECT substr(name, 1, length(name) - length('/objects'))
+            FROM scan_gone WHERE name LIKE '%/objects') g
+        JOIN directory d ON d.name = g.place
         WHERE NOT EXISTS (SELECT 1 FROM scan_place p WHERE p.name = d.name)))"""
 
 COUNT_LOST = """SELECT
@@ -181,12 +196,13 @@ _EQUAL = " AND ".join(
     ]
 )  # fmt: skip
 
+# A join, because SQLite would read all of file_detail for each row of NOT EXISTS: it has no index.
 INSERT_DETAILS = f"""INSERT INTO file_detail
         (directory_id, filename, "timestamp", size, md5, sha1, sha256, sha512)
     SELECT d.id, w.filename, w.timestamp, w.size, w.md5, w.sha1, w.sha256, w.sha512
     FROM scan_detail w JOIN directory d ON d.name = w.directory
-    WHERE NOT EXISTS (SELECT 1 FROM file_detail f WHERE f.directory_id = d.id AND {_EQUAL})
-    ORDER BY w.directory, w.filename"""
+    LEFT JOIN file_detail f ON f.directory_id = d.id AND {_EQUAL}
+    WHERE f.id IS NULL ORDER BY w.directory, w.filename"""
 
 # Files as they are on the primary now are never aged, whatever their timestamps say.
 _ALTERNATES = f"""FROM (SELECT f.id, f.timestamp AS stamp,
