@@ -43,12 +43,13 @@ def list_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_full_list(path: Path, inventory: Inventory, prefix: str = "") -> str:
+def read_full_list(path: Path, inventory: Inventory, prefix: str = "", known: str = "") -> str:
     """Read a list into an inventory, and return the list's digest; raises ListingError.
 
-    If any path begins with `prefix`, only those are read, without it.
+    If any path begins with `prefix`, only those are read, without it. `known` is the digest, if it
+    was made just before.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    digest = None if known else hashlib.blake2b(digest_size=16)
     before = stamp(path)
     rows = _Rows(inventory, prefix)
     try:
@@ -65,15 +66,16 @@ def read_full_list(path: Path, inventory: Inventory, prefix: str = "") -> str:
     if rows.sections and not rows.ended:
         raise ListingError(f"{path}: no [End] in it: {_CUT}")
     inventory.finish()
-    return digest.hexdigest()
+    return digest.hexdigest() if digest else known
 
 
-def _blocks(path: Path, digest: hashlib.blake2b) -> Iterator[str]:
+def _blocks(path: Path, digest: hashlib.blake2b | None) -> Iterator[str]:
     """Yield a file's text in blocks of whole lines."""
     rest = b""
     with open_regular(path) as file:
         while block := file.read(_BLOCK):
-            digest.update(block)
+            if digest:
+                digest.update(block)
             end = block.rfind(b"\n") + 1
             if end:
                 yield (rest + block[:end]).decode("utf-8", "surrogateescape")
@@ -151,7 +153,7 @@ class _Rows:
         directory = self._directory(parent)
         if directory is not None:
             start = len(parent) + 1 if parent else 0
-            directory.add([path[start:] for path in paths], sizes, times)
+            directory.add(paths, sizes, times, start)
 
     def _special(self, times: list[str], kinds: list[str], paths: list[str]) -> None:
         for time, kind, path in zip(times, kinds, paths, strict=True):

@@ -19,7 +19,7 @@ from snapshot.scan.link import Link, linked
 from snapshot.scan.reading import Gathered, gather, source_of
 from snapshot.scan.repositories import Existing, Plan, Rules, places, plan
 from snapshot.scan.rules import Version
-from snapshot.scan.sources import Listed, find_list, read_source, settled_stamp
+from snapshot.scan.sources import Known, Listed, find_list, read_source, settled_stamp
 from snapshot.scan.tree import Seen
 from snapshot.scan.unchanged import Last, State, make_mark, packed, read_last
 
@@ -61,6 +61,7 @@ class _Scan:
         self._job, self._category, self._link = job, category, link
         self._phases, self._progress = phases, progress
         self._now = int(time.time())
+        self._digest = ""
 
     def run(self) -> ScanResult:
         """Look whether anything changed; if so, list, read and write."""
@@ -77,7 +78,11 @@ class _Scan:
             self._phases.end("comparing the list")
             return self._unchanged(self._state.problems)
         listed = read_source(
-            self._job, self._category, self._target.topdir, self._state.seen, self._progress
+            self._job,
+            self._category,
+            self._target.topdir,
+            Known(self._state.seen, self._digest),
+            self._progress,
         )
         self._phases.end("listing")
         if self._holds(listed.digest):
@@ -121,7 +126,8 @@ class _Scan:
         if now and now == self._state.stamp:
             return True
         # To read all rows takes five times as long as the digest alone.
-        if list_digest(path) != self._last.digest:
+        self._digest = list_digest(path)
+        if self._digest != self._last.digest:
             return False
         self._remember(now, {})
         return True

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from glob import glob
 from pathlib import Path
 
@@ -31,6 +30,13 @@ class Listed(Struct):
     seen: dict[str, Seen] = {}
 
 
+class Known(Struct, frozen=True):
+    """What is known before: directories of a tree, and the digest of a list."""
+
+    seen: dict[str, Seen]
+    digest: str
+
+
 def find_list(job: ScanJob, category: CategorySettings) -> Path | None:
     """Return the full file list of a category, if it has one."""
     if job.list is not None:
@@ -54,7 +60,7 @@ def read_source(
     job: ScanJob,
     category: CategorySettings,
     topdir: str,
-    known: Mapping[str, Seen],
+    known: Known,
     progress: Progress,
 ) -> Listed:
     """List the primary; raises ListingError."""
@@ -66,15 +72,18 @@ def read_source(
         prefix = category.list_prefix
         if prefix is None:
             prefix = _ABOVE_PREFIX if category.name == _ABOVE else ""
-        return Listed(inventory, read_full_list(path, inventory, prefix), before)
+        return Listed(inventory, read_full_list(path, inventory, prefix, known.digest), before)
     if category.type == "rsync":
         options = (job.settings.common_rsync_options, category.options)
         digest = read_rsync(
             category.url, options, inventory, lambda done: progress("rsync lists", done, 0)
         )
         return Listed(inventory, digest)
-    total = len(known)
+    total = len(known.seen)
     seen, digest = walk(
-        category.url, inventory, known, lambda done: progress("inventory directories", done, total)
+        category.url,
+        inventory,
+        known.seen,
+        lambda done: progress("listing directories", done, total),
     )
     return Listed(inventory, digest, seen=seen)

@@ -165,7 +165,8 @@ class _Look:
                 elif row := _file(entry, looked):
                     files.append(row)
         if files:
-            directory.add(*zip(*files, strict=True))
+            listed, sizes, times = zip(*files, strict=True)
+            directory.add(listed, sizes, times)
         settled = self._now - found.st_ctime_ns > _SETTLED_NS
         looked.seen = Seen(
             found.st_ctime_ns if settled else 0,
