@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from mirrorlist.errors import QueryError, Unavailable
-from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, answer_plan, answer_stored, refuse
+from mirrorlist.lists.answer import Answer, answer_plan, answer_stored, refuse
 from mirrorlist.lists.callers import Callers
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
 from mirrorlist.lists.explain import explain, plan_any
 from mirrorlist.lists.explanation import Explanation
-from mirrorlist.lists.orders import DEFAULT_REUSE, Orders, room
+from mirrorlist.lists.orders import Orders, room
 from mirrorlist.lists.place import locate
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.lists.plans import Plans

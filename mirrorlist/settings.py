@@ -12,10 +12,9 @@ from enum import Enum
 
 from msgspec import Struct
 
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
-from mirrorlist.lists.orders import DEFAULT_REUSE
-from mirrorlist.request.client import DEFAULT_TRUSTED
-from snapshot.file.difference import DEFAULT_MAX_LOSS
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
+from mirrorlist.request.defaults import DEFAULT_TRUSTED
+from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.lists.answer import DEFAULT_MINIMUM, Answer, LogEntry, answer_plan
+from mirrorlist.lists.answer import Answer, LogEntry, answer_plan
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.lists.place import CountrySource, locate
 from mirrorlist.lists.plan import make_plan
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.request.address import Address
-from mirrorlist.request.client import DEFAULT_TRUSTED, Client, Trust
+from mirrorlist.request.client import Client, Trust
+from mirrorlist.request.defaults import DEFAULT_TRUSTED
 from mirrorlist.request.query import Query
 from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -387,3 +388,13 @@ def test_an_address_of_explain(folder: Path, kind: str, same: str) -> None:
     plain = run("ask", f"{same}{query}", *rest, "--seed", "1")
     assert copied.returncode == 0, copied.stderr
     assert copied.stdout.partition('"client"')[2] == plain.stdout.partition('"client"')[2]
+
+
+def test_what_a_start_loads() -> None:
+    """The start of a command loads neither what makes lists nor what draws tables."""
+    program = "import sys, mirrorlist.cli, mirrorlist.cli.scan; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    heavy = {"rich", "mirrorlist.catalog", "mirrorlist.lists.answer", "http", "ssl", "logging"}
+    assert not heavy & {*done.stdout.splitlines()}

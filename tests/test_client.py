@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorlist.errors import BadQuery, OptionError
-from mirrorlist.request.client import DEFAULT_TRUSTED, NOBODY, SIGNED, Trust, _entries
+from mirrorlist.request.client import NOBODY, SIGNED, Trust, _entries
+from mirrorlist.request.defaults import DEFAULT_TRUSTED
 
 STRANGER = "203.0.113.7"
 STRANGER6 = "2001:db8::7"

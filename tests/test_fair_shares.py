@@ -17,7 +17,7 @@ from statistics import NormalDist
 import msgspec
 import pytest
 
-from mirrorlist.lists.orders import DEFAULT_REUSE
+from mirrorlist.lists.defaults import DEFAULT_REUSE
 from snapshot.export.netblock import make_ranges
 from snapshot.file.model import Directory, SnapshotData
 from snapshot.file.writer import encode

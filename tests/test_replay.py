@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.replay.adjusting import asn_not_listed, hosts_for_others
 from mirrorlist.replay.compare import differences
@@ -23,7 +23,8 @@ from mirrorlist.replay.rewriting import believed_of, by_ipv4, without_near_tiers
 from mirrorlist.replay.run import _paced
 from mirrorlist.replay.sides import Describing, open_side
 from mirrorlist.replay.tally import ADDRESS, without_addresses
-from mirrorlist.request.client import DEFAULT_TRUSTED, MOST_ENTRIES
+from mirrorlist.request.client import MOST_ENTRIES
+from mirrorlist.request.defaults import DEFAULT_TRUSTED
 from mirrorlist.request.geo import NoGeo
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, SECONDS, assert_refused, run

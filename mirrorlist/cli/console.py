@@ -1,57 +1,78 @@
-"""Output for people: colours on a terminal, plain text in a pipe, one line for a failure."""
+"""Output for people: colours on a terminal, plain text in a pipe, one line for a failure.
+
+rich is imported when something is shown that needs it, because that takes a command 0.06 s.
+"""
 
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
 
-from snapshot.file.model import LeftOut
+    from snapshot.file.model import LeftOut
 
 # A pipe has no width; 80 columns would fold what a program wants to read as a line.
 _PIPE_WIDTH = 1000
 # Control characters, with which a terminal can be told to do things.
 _ORDERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "?")
+# What rich takes out of a text.
+_STRIPPED = dict.fromkeys((7, 8, 11, 12, 13))
 
 
-class _Output(Console):
-    """A console that raises for a closed pipe, so that `main()` ends the command."""
+def output() -> "Console":
+    """Return the console for results, on standard output; it raises for a closed pipe."""
+    from rich.console import Console
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            # So that `main()` ends the command.
+            raise BrokenPipeError
+
+    return Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
-def output() -> Console:
-    """Return the console for results, on standard output."""
-    return _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-
-
-def messages() -> Console:
+def messages() -> "Console":
     """Return the console for everything else, on standard error."""
+    from rich.console import Console
+
     return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def tell(text: str) -> None:
+    """Print a line on standard error as it is, in the bytes that rich would write."""
+    try:
+        sys.stderr.write(f"{text.translate(_STRIPPED).expandtabs(8)}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        messages().on_broken_pipe()
 
 
 def say(text: str) -> None:
     """Print a line for people on standard error."""
-    messages().print(Text(f"mirrorlist: {text}"), soft_wrap=True)
+    tell(f"mirrorlist: {text}")
 
 
 def fail(text: str, code: int) -> int:
     """Print an error as one line on standard error and return its exit code."""
     # A server that was asked, or a file, may have sent orders for the terminal.
+    from rich.text import Text
+
     shown = " ".join(text.split()).translate(_ORDERS)
     line = Text("mirrorlist: ").append("error: ", style="bold red").append(shown)
     messages().print(line, soft_wrap=True)
     return code
 
 
-def plain_table(*columns: str) -> Table:
+def plain_table(*columns: str) -> "Table":
     """Return a table without lines, because it must be readable in a pipe too."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -67,31 +88,50 @@ def as_time(seconds: int) -> str:
 
 
 class Steps:
-    """A progress bar on a terminal; nothing in a pipe."""
+    """A progress bar on a terminal, from the first step on; nothing in a pipe."""
 
-    def __init__(self, progress: Progress) -> None:
-        """Take rich's progress display."""
-        self._progress = progress
-        self._task = progress.add_task("", total=None)
+    def __init__(self) -> None:
+        """Begin without a bar."""
+        self._is_shown = sys.stderr.isatty()
+        self._bar: tuple[Progress, TaskID] | None = None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Show a phase and how many steps are done."""
-        self._progress.update(self._task, description=phase, completed=done, total=total)
+        if not self._is_shown:
+            return
+        progress, task = self._bar = self._bar or _begun()
+        progress.update(task, description=phase, completed=done, total=total)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar[0].stop()
+
+
+def _begun() -> "tuple[Progress, TaskID]":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = messages()
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar.start()
+    return bar, bar.add_task("", total=None)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Steps]:
     """Show a progress bar on standard error while the block runs, if it is a terminal."""
-    console = messages()
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        yield Steps(progress)
+    steps = Steps()
+    try:
+        yield steps
+    finally:
+        steps.end()
 
 
-def left_out_table(left_out: Iterable[LeftOut]) -> Table:
+def left_out_table(left_out: "Iterable[LeftOut]") -> "Table":
     """Return the rows left out as a table: one line for each table and reason, with some ids."""
+    from rich.text import Text
+
     table = plain_table("table", "rows", "reason", "ids")
     ids: dict[tuple[str, str], list[str]] = {}
     counts: Counter[tuple[str, str]] = Counter()

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import click
-from rich.text import Text
 
-from mirrorlist.cli.console import fail, messages
+from mirrorlist.cli.console import fail, tell
 from mirrorlist.cli.missing import EXIT_CODE, missing_line
 from mirrorlist.cli.subcommands import NAMES
 from mirrorlist.cli.unanswered import Unanswered
@@ -38,7 +37,7 @@ def guarded(work: Callable[[], object]) -> int:
     except Unanswered as error:
         code = fail(str(error), error.exit_code)
         for line in error.more:
-            messages().print(Text(line), soft_wrap=True)
+            tell(line)
         return code
     except (BackendError, OperatorError) as error:
         return fail(str(error), error.exit_code)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.text import Text
 
-from mirrorlist.cli.console import messages, output, progress_bar, say
+from mirrorlist.cli.console import progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
@@ -159,7 +158,7 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
             say(f"{count:,} problems of the last scan are still there; --full names them")
         return
     for problem in found.problems:
-        messages().print(Text(f"  ! {problem}"), soft_wrap=True)
+        tell(f"  ! {problem}")
     if job.dry_run:
         _print_difference(found)
     would = "would be " if job.dry_run else ""
@@ -184,7 +183,7 @@ def _print_difference(found: Scanned) -> None:
         names: list[str] = getattr(found, field)
         kind = field.partition("_")[0]
         for name in names[:_MOST_SHOWN]:
-            output().print(Text(f"{sign} {kind}: {name}"), soft_wrap=True)
+            click.echo(f"{sign} {kind}: {name}")
         if len(names) > _MOST_SHOWN:
             more = f"{sign} {kind}: {len(names) - _MOST_SHOWN:,} more; --json names them all"
-            output().print(Text(more))
+            click.echo(more)

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from mirrorlist.errors import OptionError
@@ -43,6 +42,9 @@ def with_nearest(name: str, known: Sequence[str], likeness: float = 0.6) -> str:
 
     Upper and lower case count as equal.
     """
+    # Imported here, because nearly all names are known.
+    from difflib import get_close_matches
+
     folded = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), folded, 1, likeness)
     return f"{name} (perhaps {folded[near[0]]}?)" if near else name

@@ -1,9 +1,12 @@
 """Errors of `ask` and `inspect` for people: more helpful than the text that clients get."""
 
-from mirrorlist.catalog.catalog import MOST_SUGGESTIONS, Catalog
-from mirrorlist.catalog.closest import ClosestNames
+from typing import TYPE_CHECKING
+
 from mirrorlist.errors import OperatorError
-from snapshot.file.reader import Snapshot
+
+if TYPE_CHECKING:
+    from mirrorlist.catalog.catalog import Catalog
+    from snapshot.file.reader import Snapshot
 
 
 class Unanswered(OperatorError):
@@ -15,7 +18,7 @@ class Unanswered(OperatorError):
         self.more = more
 
 
-def unknown_repository(repo: str, arch: str, catalog: Catalog) -> Unanswered:
+def unknown_repository(repo: str, arch: str, catalog: "Catalog") -> Unanswered:
     """Return the error for an unknown repository, with the closest names."""
     text = f"the snapshot has no repository {repo} for {arch}"
     close = [f"  repo={name}&arch={other}" for name, other in catalog.closest(repo, arch)]
@@ -24,8 +27,12 @@ def unknown_repository(repo: str, arch: str, catalog: Catalog) -> Unanswered:
     return Unanswered(f"{text}; the closest are:", tuple(close))
 
 
-def unknown_directory(path: str, snapshot: Snapshot) -> Unanswered:
+def unknown_directory(path: str, snapshot: "Snapshot") -> Unanswered:
     """Return the error for an unknown directory, with the closest names."""
+    # Imported here, because any command may fail, and few have a snapshot.
+    from mirrorlist.catalog.catalog import MOST_SUGGESTIONS
+    from mirrorlist.catalog.closest import ClosestNames
+
     text = f"the snapshot has no directory {path}"
     close = ClosestNames(snapshot.directory_names()).find(path, MOST_SUGGESTIONS) if path else []
     if not close:

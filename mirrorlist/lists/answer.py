@@ -20,8 +20,6 @@ from mirrorlist.lists.selection import Tier
 from mirrorlist.request.address import Address
 from mirrorlist.request.client import NO_CLIENT, Client
 
-DEFAULT_MINIMUM = 5
-
 
 class LogEntry(Struct, frozen=True):
     """The fields of a request log's line: a resolved request for a repository."""

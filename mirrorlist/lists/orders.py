@@ -21,11 +21,11 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import Url
 from mirrorlist.lists.bodies import Bodies, KeptChoice
 from mirrorlist.lists.choice import Choice, Order, Region, order_of
+from mirrorlist.lists.defaults import DEFAULT_REUSE
 from mirrorlist.lists.listing import Listing, ListKind
 from mirrorlist.lists.selection import Offer, Tier, draw
 from snapshot.file.model import Host
 
-DEFAULT_REUSE = 16
 # What one worker keeps. It grows with the hosts: more hosts make lists longer, and make more of
 # them, because more countries have hosts.
 BYTES_A_HOST = 39_000

@@ -9,7 +9,8 @@ from random import Random
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.errors import QueryError
-from mirrorlist.lists.answer import DEFAULT_MINIMUM, answer_plan
+from mirrorlist.lists.answer import answer_plan
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.lists.explain import explain, plan_any
 from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE

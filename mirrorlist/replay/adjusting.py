@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from mirrorlist.catalog.urls import URL_SAFE
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Link, Meaning, Version
 from mirrorlist.replay.request import Request
 from mirrorlist.request.commas import elements

@@ -9,7 +9,7 @@ import re
 from msgspec.structs import replace
 
 from mirrorlist.catalog.urls import RSYNC
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.replay.meaning import Heading, Meaning
 from mirrorlist.replay.request import Request
 

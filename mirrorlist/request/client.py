@@ -12,21 +12,11 @@ from msgspec import Struct
 
 from mirrorlist.errors import BadQuery, OptionError
 from mirrorlist.request.address import Address, parse_address
+from mirrorlist.request.defaults import DEFAULT_TRUSTED, LOOPBACK
 from mirrorlist.request.query import echo
 
 NOBODY = "none"
 """Stands in place of networks: no proxy is trusted, not even loopback."""
-
-LOOPBACK = ("127.0.0.0/8", "::1/128")
-DEFAULT_TRUSTED = (
-    *LOOPBACK,
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "169.254.0.0/16",
-    "fc00::/7",
-    "fe80::/10",
-)
 
 FORWARDED_FOR = b"x-forwarded-for"
 SIGNS = frozenset(

@@ -9,7 +9,8 @@ from mirrorlist.errors import OptionError
 from mirrorlist.process.messages import Say
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.logline import make_line_maker
-from mirrorlist.request.client import DEFAULT_TRUSTED, Trust
+from mirrorlist.request.client import Trust
+from mirrorlist.request.defaults import DEFAULT_TRUSTED
 from mirrorlist.request.geo import NoGeo, open_geo
 from mirrorlist.service import Service, Tuning
 from mirrorlist.store import Store

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
-from mirrorlist.lists.orders import DEFAULT_REUSE
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
 from mirrorlist.settings import DEFAULT_STALE, NOWHERE
 
 

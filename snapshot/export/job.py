@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.required import Required
-from snapshot.file.difference import DEFAULT_MAX_LOSS
+from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 
 class Job(Struct, frozen=True):

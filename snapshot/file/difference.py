@@ -13,10 +13,6 @@ from msgspec.structs import asdict
 from snapshot.file.model import Directory, Inactive
 from snapshot.file.reader import Snapshot
 
-# Percent. A distribution that drops its oldest release loses a fifth of its directories at once.
-DEFAULT_MAX_LOSS = 30
-"""How much of what clients can use a new snapshot may lack of the previous one, in percent."""
-
 Fields = dict[str, object]
 """The fields of one thing, by names that people understand."""
 

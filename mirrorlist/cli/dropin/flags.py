@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from mirrorlist.cli.values import FilePath
-from mirrorlist.lists.answer import DEFAULT_MINIMUM
+from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.web.listener import LOOPBACK
 
 _DATA = "/var/lib/mirrormanager"
