@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from snapshot.scan import run as run_module
-from snapshot.scan import sources
+from snapshot.scan import case as case_module
+from snapshot.scan import list_file, sources
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.run import scan
 from tests.command import assert_refused, run
@@ -136,16 +138,32 @@ def test_a_wrong_option(site: Site, option: str, value: str, code: int, words: s
 
 def test_an_unchanged_list_is_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a list with the same bytes no row is read; with the same inode and times, no byte."""
-    monkeypatch.setattr(sources, "_SETTLED_NS", -1)
+    monkeypatch.setattr(list_file, "_SETTLED_NS", -1)
     job = site.primary.job(site.url, list=site.primary.list)
     scan(job)
     monkeypatch.setattr(sources, "read_full_list", None)
     os.utime(site.primary.list, (NOW, NOW + 1))
     assert scan(job).unchanged
-    monkeypatch.setattr(run_module, "list_digest", None)
+    monkeypatch.setattr(case_module, "list_digest", None)
     with statements() as sent:
         assert scan(job).unchanged
     assert len(sent) < 8
+
+
+def test_what_an_unchanged_list_loads(site: Site) -> None:
+    """A scan that finds nothing new loads none of what lists, reads and writes."""
+    os.utime(site.primary.list, (NOW, NOW))
+    assert run(*site.words()).returncode == 0
+    program = (
+        "import sys\nfrom mirrorlist.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules, sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *site.words()], capture_output=True, text=True, check=True
+    )
+    assert "nothing has changed" in done.stderr
+    heavy = {"rich", "sqlalchemy", "psycopg", "logging", "subprocess", "tempfile", "difflib"}
+    assert not heavy & {*done.stdout.splitlines()}
 
 
 def test_a_list_in_the_folder(site: Site) -> None:

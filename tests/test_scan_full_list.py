@@ -160,7 +160,7 @@ def test_any_list(tmp_path_factory: pytest.TempPathFactory, rows: Rows, block: i
     """Whatever the order and wherever a block ends, all is read as a slow reader reads it."""
     folder = tmp_path_factory.mktemp("any")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(full_list, "_BLOCK", block)
+        patch.setattr(full_list, "BLOCK", block)
         found = read(folder, whole(*(" ".join(map(str, row[:3])) + f" {row[3]}" for row in rows)))
     expected = slow(rows)
     assert found.directories.keys() == expected.keys()

@@ -11,7 +11,8 @@ from snapshot.file.errors import ListingError
 from snapshot.scan import tree
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.run import scan
-from snapshot.scan.tree import Seen, walk
+from snapshot.scan.tree import walk
+from snapshot.scan.unchanged import Seen
 from tests.scanned import NOW, Primary, contents, database, repomd, rows
 
 X86 = "9/Everything/x86_64"

@@ -14,15 +14,7 @@ from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import MOST_DELETED, Changes
 from snapshot.scan.link import Link, Row
 from snapshot.scan.repositories import Plan
-
-
-class Target(Struct, frozen=True):
-    """A category of the database, and the tables that this database has beyond the usual ones."""
-
-    id: int
-    product: int | None
-    topdir: str
-    optional: frozenset[str]
+from snapshot.scan.target import Target
 
 
 class Found(Struct):

@@ -11,28 +11,14 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from msgspec import Struct
 
-from snapshot.scan.inventory import Entry, Inventory
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum_of
+from snapshot.scan.unchanged import Entry, Read, Sums
 
 KINDS = ("md5", "sha1", "sha256", "sha512")
 _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _BSD = re.compile(r"^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)\s*$", re.MULTILINE)
 _GNU = re.compile(r"^([0-9a-fA-F]{32,128}) [ *](?:\./)?([^/\n]+?)\s*$", re.MULTILINE)
-
-Sums = dict[str, str]
-
-
-class Read(Struct, array_like=True):
-    """What was read of a file: its size and time in the inventory, and the sums by file name.
-
-    `timestamp` and `length` are those of metadata; 0 for a checksum file.
-    """
-
-    size: int
-    time: int
-    sums: dict[str, Sums]
-    timestamp: int = 0
-    length: int = 0
 
 
 class Detail(Struct, frozen=True):

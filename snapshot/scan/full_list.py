@@ -8,7 +8,6 @@ Python for a field, and none for a file.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -16,31 +15,10 @@ from pathlib import Path
 from snapshot.file.errors import ListingError
 from snapshot.file.wholefile import open_regular
 from snapshot.scan.inventory import Directory, Inventory
+from snapshot.scan.list_file import BLOCK, stamp
 
-_BLOCK = 2 << 20
 _CUT = "it was cut short, or is being written; what is in the database stays"
 _PLAIN = {"f", "d", "l", "d-", "f-", "l-"}
-
-
-def stamp(path: Path) -> str:
-    """Return what tells a file from the one before it, without reading it; raises ListingError."""
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
-
-
-def list_digest(path: Path) -> str:
-    """Return the digest of a list without reading its rows; raises ListingError."""
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        with open_regular(path) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def read_full_list(path: Path, inventory: Inventory, prefix: str = "", known: str = "") -> str:
@@ -49,7 +27,7 @@ def read_full_list(path: Path, inventory: Inventory, prefix: str = "", known: st
     If any path begins with `prefix`, only those are read, without it. `known` is the digest, if it
     was made just before.
     """
-    digest = None if known else hashlib.blake2b(digest_size=16)
+    digest = None if known else hashlib.sha256()
     before = stamp(path)
     rows = _Rows(inventory, prefix)
     try:
@@ -69,11 +47,11 @@ def read_full_list(path: Path, inventory: Inventory, prefix: str = "", known: st
     return digest.hexdigest() if digest else known
 
 
-def _blocks(path: Path, digest: hashlib.blake2b | None) -> Iterator[str]:
+def _blocks(path: Path, digest: "hashlib._Hash | None") -> Iterator[str]:
     """Yield a file's text in blocks of whole lines."""
     rest = b""
     with open_regular(path) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(BLOCK):
             if digest:
                 digest.update(block)
             end = block.rfind(b"\n") + 1

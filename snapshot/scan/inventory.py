@@ -9,14 +9,13 @@ from re import Pattern
 
 import msgspec
 
+from snapshot.scan.unchanged import Entry
+
 SHORT = 10
 """A directory with more packages or pages than this shows this many newest files to crawlers."""
 _PACKAGES, _PAGES = ".rpm", ".html"
 # So many kept files of a large directory are cut down again.
 _COMPACT = 50 * SHORT
-
-Entry = tuple[str, int, int]
-"""A file: its name, its size in bytes, its time in seconds since 1970."""
 
 _encode = msgspec.json.Encoder().encode
 

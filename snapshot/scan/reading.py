@@ -14,10 +14,11 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from snapshot.file.wholefile import read_regular
-from snapshot.scan.checksums import Read, files_to_read, read_metadata, unchanged
+from snapshot.scan.checksums import files_to_read, read_metadata, unchanged
 from snapshot.scan.config import CategorySettings, Settings
-from snapshot.scan.inventory import Entry, Inventory, children
+from snapshot.scan.inventory import Inventory, children
 from snapshot.scan.rsync_listing import command, environment
+from snapshot.scan.unchanged import Entry, Read
 
 _THREADS = 8
 _SECONDS = 30

@@ -1,24 +1,15 @@
 """The three sources of an inventory: a full file list, a directory tree, an rsync server."""
 
-import os
-import time
-from glob import glob
-from pathlib import Path
-
 from msgspec import Struct
 
 from snapshot.scan.config import CategorySettings
-from snapshot.scan.full_list import read_full_list, stamp
+from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import Progress, ScanJob
+from snapshot.scan.list_file import ABOVE, ABOVE_PREFIX, find_list, settled_stamp
 from snapshot.scan.rsync_listing import read_rsync
-from snapshot.scan.tree import Seen, walk
-
-_LISTS = "fullfiletimelist-*"
-# scan-primary-mirror has this category's list one directory up, with this before its paths.
-_ABOVE, _ABOVE_PREFIX = "Fedora Linux", "linux/"
-# A file that changed this shortly before may change again within the same tick of the clock.
-_SETTLED_NS = 2_000_000_000
+from snapshot.scan.tree import walk
+from snapshot.scan.unchanged import Seen
 
 
 class Listed(Struct):
@@ -37,25 +28,6 @@ class Known(Struct, frozen=True):
     digest: str
 
 
-def find_list(job: ScanJob, category: CategorySettings) -> Path | None:
-    """Return the full file list of a category, if it has one."""
-    if job.list is not None:
-        return job.list
-    if category.list is not None:
-        return Path(category.list)
-    if category.type != "directory" or job.walk:
-        return None
-    folder = os.path.join(category.url, "..") if category.name == _ABOVE else category.url
-    found = sorted(glob(_LISTS, root_dir=folder))
-    return Path(folder, found[0]) if found else None
-
-
-def settled_stamp(path: Path) -> str:
-    """Return what tells a list from the one before; empty while it may still be written."""
-    found = stamp(path)
-    return found if time.time_ns() - int(found.split()[-1]) > _SETTLED_NS else ""
-
-
 def read_source(
     job: ScanJob,
     category: CategorySettings,
@@ -71,7 +43,7 @@ def read_source(
         before = settled_stamp(path)
         prefix = category.list_prefix
         if prefix is None:
-            prefix = _ABOVE_PREFIX if category.name == _ABOVE else ""
+            prefix = ABOVE_PREFIX if category.name == ABOVE else ""
         return Listed(inventory, read_full_list(path, inventory, prefix, known.digest), before)
     if category.type == "rsync":
         options = (job.settings.common_rsync_options, category.options)

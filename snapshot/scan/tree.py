@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from snapshot.file.errors import ListingError
-from snapshot.scan.inventory import Directory, Entry, Inventory
+from snapshot.scan.inventory import Directory, Inventory
 from snapshot.scan.names import is_read
+from snapshot.scan.unchanged import Entry, Seen
 
 _THREADS = 8
 _BATCH = 64
@@ -30,18 +31,6 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
 }
-
-
-class Seen(Struct, array_like=True):
-    """A directory as it was listed; `changed` is its ctime in nanoseconds, 0 if not settled."""
-
-    changed: int
-    modified: int
-    readable: bool
-    names: list[str]
-    packages: int
-    pages: int
-    files: list[Entry]
 
 
 class _Looked(Struct):

@@ -10,12 +10,42 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from snapshot.scan.checksums import Read
 from snapshot.scan.link import Link
 from snapshot.scan.statements import MARK, READ_STATE
-from snapshot.scan.tree import Seen
 
 _FORMAT = 1
+
+
+Entry = tuple[str, int, int]
+"""A file: its name, its size in bytes, its time in seconds since 1970."""
+
+Sums = dict[str, str]
+"""Sums of a file by their kinds."""
+
+
+class Read(Struct, array_like=True):
+    """What was read of a file: its size and time in the inventory, and the sums by file name.
+
+    `timestamp` and `length` are those of metadata; 0 for a checksum file.
+    """
+
+    size: int
+    time: int
+    sums: dict[str, Sums]
+    timestamp: int = 0
+    length: int = 0
+
+
+class Seen(Struct, array_like=True):
+    """A directory as it was listed; `changed` is its ctime in nanoseconds, 0 if not settled."""
+
+    changed: int
+    modified: int
+    readable: bool
+    names: list[str]
+    packages: int
+    pages: int
+    files: list[Entry]
 
 
 class State(Struct, array_like=True):
