@@ -154,7 +154,7 @@ NAMES = st.sampled_from(["a.rpm", "b.rpm", "c.html", "repomd.xml", "d e", "é"])
         ),
         min_size=1, max_size=120,
     ),
-    st.integers(1, 200),
+    st.integers(1, 1000),
 )  # fmt: skip
 def test_any_list(tmp_path_factory: pytest.TempPathFactory, rows: Rows, block: int) -> None:
     """Whatever the order and wherever a block ends, all is read as a slow reader reads it."""

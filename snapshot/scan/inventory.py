@@ -47,7 +47,8 @@ class Directory:
         """
         # One count in one text instead of a comparison for each name.
         text = "\n".join(paths) + "\n"
-        packages, pages = text.count(".rpm\n"), text.count(".html\n")
+        packages = text.count(".rpm\n")
+        pages = text.count(".html\n") if packages < len(paths) else 0
         self.packages += packages
         self.pages += pages
         seconds = list(map(int, times))
