@@ -1,5 +1,6 @@
 """Measures what a command costs, from the start of its process to its exit."""
 
+import os
 import subprocess
 import sys
 
@@ -8,18 +9,25 @@ import sys
 _LAUNCH = """\
 import os, sys, time
 started = time.perf_counter()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
-    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=[
+    (os.POSIX_SPAWN_OPEN, 1, sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)])
 _, status, usage = os.wait4(pid, 0)
 print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def cost(words: list[str], module: str = "mirrorlist.cli") -> tuple[float, float, int]:
-    """Run `mirrorlist`, or another module, with these words; wall and CPU seconds, peak KiB."""
+def cost(
+    words: list[str], module: str = "mirrorlist.cli", output: str = os.devnull
+) -> tuple[float, float, int]:
+    """Run `mirrorlist`, or another module, with these words; wall and CPU seconds, peak KiB.
+
+    What it prints goes into a file.
+    """
     command = [sys.executable, "-m", module, *words]
-    run = subprocess.run([sys.executable, "-c", _LAUNCH, *command], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", _LAUNCH, output, *command], capture_output=True, text=True
+    )
     if run.returncode:
         raise SystemExit(f"{module} {words[0]} failed: {run.stderr}")
     wall, cpu, peak = run.stdout.split()

@@ -5,7 +5,8 @@
 
 The database is emptied for each factor, so it must be one to throw away. Each scan is a process of
 its own, timed from its start to its exit; `--help` of the command costs what any start costs.
-Beside it runs a writer that looks up each row (`loadtest.scans.naive`).
+Beside it runs, by turns, a writer that looks up each row (`loadtest.scans.naive`), in the same
+three cases and on the same data.
 """
 
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Engine, create_engine, text
 
@@ -31,14 +33,34 @@ from snapshot.scan.statements import STATE_TABLE
 _COMMAND, _NAIVE = "mirrorlist.cli", "loadtest.scans.naive"
 
 
+Program = tuple[list[str], str]
+"""The words of a command, and its module."""
+
+
+class _Part(Struct, frozen=True):
+    name: str
+    seconds: float
+
+
+class _Told(Struct, frozen=True):
+    phases: list[_Part]
+    statements: int = 0
+
+
 class ScanFigures(Struct, frozen=True):
-    """What one case cost at a factor: seconds of each run, KiB of the worst."""
+    """What one case cost a program at a factor: seconds of each run, KiB of the worst.
+
+    `writing` is the part after all was read; empty for a program that writes nothing.
+    """
 
     factor: float
     case: str
+    program: str
     files: int
     wall: list[float]
     cpu: list[float]
+    writing: list[float]
+    statements: int
     peak_kib: int
 
 
@@ -81,9 +103,12 @@ def table(figures: list[ScanFigures]) -> Sheet:
     """Return the figures as a table."""
     return sheet("Scans", figures, {
         "case": lambda one: one.case,
+        "program": lambda one: one.program,
         "files": lambda one: f"{one.files:,}",
         "wall, best": lambda one: f"{min(one.wall):.2f} s",
         "CPU, best": lambda one: f"{min(one.cpu):.2f} s",
+        "writing, best": lambda one: f"{min(one.writing):.2f} s" if one.writing else "",
+        "statements": lambda one: f"{one.statements:,}" if one.statements else "",
         "peak memory": lambda one: f"{one.peak_kib / 1000:.0f} MB",
     })  # fmt: skip
 
@@ -98,50 +123,57 @@ class _Case:
         self._runs, self._phases = runs, phases
         self._tree = Tree(factor)
         self._list = self._tree.write(folder)
+        self._output = folder / "output"
 
     def measure(self) -> list[ScanFigures]:
         """Measure all cases."""
-        found = [
-            self._figures("a first run", self._empty, self._scan),
-            self._figures("nothing changed", lambda: None, self._scan),
-            self._figures("one repository changed", self._push, self._scan),
-            self._figures("the start of the command alone", lambda: None, ["scan", "--help"]),
-        ]
-        if self._factor <= 1:
-            naive = [self._database, str(self._folder)]
-            for name, words in (("", naive), (", a commit a row", [*naive, "--commit"])):
-                title = f"a look-up a row{name}"
-                found.append(self._figures(f"{title}: a first run", self._empty, words, _NAIVE))
-                found.append(
-                    self._figures(f"{title}: nothing changed", lambda: None, words, _NAIVE)
-                )
-        return found
+        programs = self._programs()
+        found = self._turns("a first run", self._empty, programs)
+        # The last writer left no digest of the list.
+        cost(*programs["mirrorlist scan"])
+        found += self._turns("nothing changed", lambda: None, programs)
+        found += self._turns("one repository changed", self._push, programs)
+        start = {"the start alone": (["scan", "--help"], _COMMAND)}
+        return [*found, *self._turns("nothing at all", lambda: None, start)]
 
-    @property
-    def _scan(self) -> list[str]:
-        return [
-            *("scan", "--database", self._database, "--category", CATEGORY),
+    def _programs(self) -> dict[str, Program]:
+        naive = [self._database, str(self._folder)]
+        scan = [
+            *("scan", "--database", self._database, "--category", CATEGORY, "--json"),
             *("--config", str(self._folder / "scan.toml"), "--source", str(self._folder)),
             *("--list", str(self._list)),
         ]
+        programs = {"mirrorlist scan": (scan, _COMMAND)}
+        if self._factor <= 1:
+            programs["a look-up a row"] = (naive, _NAIVE)
+            programs["a look-up a row, a commit a row"] = ([*naive, "--commit"], _NAIVE)
+        return programs
+
+    def _turns(
+        self, case: str, before: Callable[[], None], programs: dict[str, Program]
+    ) -> list[ScanFigures]:
+        costs: dict[str, list[tuple[float, float, int]]] = {name: [] for name in programs}
+        told: dict[str, list[_Told]] = {name: [] for name in programs}
+        for _ in self._phases.counted(f"{case}, {self._factor:g}", range(self._runs), self._runs):
+            for name, (words, module) in programs.items():
+                before()
+                costs[name].append(cost(words, module, str(self._output)))
+                if self._output.read_bytes()[:1] == b"{":
+                    told[name].append(msgspec.json.decode(self._output.read_bytes(), type=_Told))
+        return [self._figures(case, name, costs[name], told[name]) for name in programs]
 
     def _figures(
-        self,
-        case: str,
-        before: Callable[[], None],
-        words: list[str],
-        module: str = "mirrorlist.cli",
+        self, case: str, name: str, costs: list[tuple[float, float, int]], told: "list[_Told]"
     ) -> ScanFigures:
-        costs = []
-        for _ in self._phases.counted(f"{case}, {self._factor:g}", range(self._runs), self._runs):
-            before()
-            costs.append(cost(words, module))
         return ScanFigures(
             self._factor,
             case,
+            name,
             self._tree.files,
             [wall for wall, _, _ in costs],
             [cpu for _, cpu, _ in costs],
+            [one.seconds for each in told for one in each.phases if one.name == "writing"],
+            max((one.statements for one in told), default=0),
             max(peak for _, _, peak in costs),
         )
 

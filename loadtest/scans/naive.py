@@ -2,21 +2,26 @@
 
     python -m loadtest.scans.naive DATABASE FOLDER
 
-It reads the same list by the same code, follows the same rules, and then asks the database for
-each directory, each link to the category, each repository and each checksum, and inserts or
-updates what differs. With --commit it commits after each row that it changed, as MirrorManager's
-Python scanner does after each checksum.
+It reads the same list by the same code, follows the same rules, and reads each repomd.xml, as both
+other scanners do. Then it asks the database, as MirrorManager's Python scanner does in each run:
+for each directory found, its row, its link to the category, and whether it is a repository; for
+each repository its arch, its version and the row with its prefix; for each checksum its row. It
+inserts or updates what differs. With --commit it commits after each row that it changed. At its end
+it prints as JSON what its parts took, and how many statements it sent.
 """
 
 import sys
+import time
 from pathlib import Path
+
+import msgspec
 
 from loadtest.scans.tree import CATEGORY
 from snapshot.scan.checksums import Detail, details
 from snapshot.scan.config import read_settings
 from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory, children
-from snapshot.scan.link import Link, linked
+from snapshot.scan.link import STATEMENT, Link, linked
 from snapshot.scan.reading import LocalFiles, gather
 from snapshot.scan.repositories import Rules, Wanted, places
 from snapshot.scan.rules import Version
@@ -30,6 +35,8 @@ _LINK = """SELECT 1 FROM category_directory
     WHERE category_id = %(category)s AND directory_id = %(id)s"""
 _INSERT_LINK = """INSERT INTO category_directory (category_id, directory_id)
     VALUES (%(category)s, %(id)s)"""
+_IS_REPOSITORY = "SELECT id FROM repository WHERE directory_id = %(id)s"
+_ARCH = "SELECT id FROM arch WHERE id = %(arch)s"
 _VERSION = "SELECT id FROM version WHERE name = %(name)s AND product_id = %(product)s"
 _INSERT_VERSION = """INSERT INTO version
         (name, product_id, is_test, display, ordered_mirrorlist, sortorder)
@@ -92,8 +99,10 @@ class Naive:
         if not self._link.query(_LINK, {"category": self._category, "id": id}):
             self._link.execute(_INSERT_LINK, {"category": self._category, "id": id})
             self._changed()
+        self._link.query(_IS_REPOSITORY, {"id": id})
 
     def _repository(self, one: Wanted) -> None:
+        self._link.query(_ARCH, {"arch": one.arch})
         version = self._version(one.version)
         values = {
             "name": one.name,
@@ -122,6 +131,8 @@ class Naive:
 
 def main(database: str, folder: Path, *, commit: bool) -> None:
     """Scan a folder of the set into a database."""
+    begun, sent = time.perf_counter(), [0]
+    sys.addaudithook(lambda event, _: sent.__setitem__(0, sent[0] + (event == STATEMENT)))
     settings = read_settings(folder / "scan.toml")
     with linked(database) as link:
         inventory = Inventory("pub/epel", settings.excluded(settings.category[0]))
@@ -131,7 +142,15 @@ def main(database: str, folder: Path, *, commit: bool) -> None:
         versions = [Version(*row) for row in link.query("SELECT id, name FROM version")]
         rules = Rules(settings, arches, versions, [])
         wanted = rules.name(inventory, places(inventory, children(inventory.directories)), [])
-        Naive(link, inventory, commit=commit).write(wanted, details(inventory, gathered.read))
+        found = details(inventory, gathered.read)
+        read = time.perf_counter()
+        Naive(link, inventory, commit=commit).write(wanted, found)
+    phases = [("reading", read - begun), ("writing", time.perf_counter() - read)]
+    told = {
+        "phases": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in phases],
+        "statements": sent[0],
+    }
+    sys.stdout.buffer.write(msgspec.json.encode(told))
 
 
 if __name__ == "__main__":
