@@ -147,6 +147,7 @@ class _Case:
         if self._factor <= 1:
             programs["a look-up a row"] = (naive, _NAIVE)
             programs["a look-up a row, a commit a row"] = ([*naive, "--commit"], _NAIVE)
+            programs["a look-up a row, by an ORM"] = ([*naive, "--orm"], _NAIVE)
         return programs
 
     def _turns(

@@ -6,8 +6,9 @@ It reads the same list by the same code, follows the same rules, and reads each 
 other scanners do. Then it asks the database, as MirrorManager's Python scanner does in each run:
 for each directory found, its row, its link to the category, and whether it is a repository; for
 each repository its arch, its version and the row with its prefix; for each checksum its row. It
-inserts or updates what differs. With --commit it commits after each row that it changed. At its end
-it prints as JSON what its parts took, and how many statements it sent.
+inserts or updates what differs. With --commit it commits after each row that it changed, with --orm
+it asks through SQLAlchemy's sessions, as MirrorManager does. At its end it prints as JSON what its
+parts took, and how many statements it sent.
 """
 
 import sys
@@ -129,7 +130,7 @@ class Naive:
             self._changed()
 
 
-def main(database: str, folder: Path, *, commit: bool) -> None:
+def main(database: str, folder: Path, *, commit: bool, orm: bool) -> None:
     """Scan a folder of the set into a database."""
     begun, sent = time.perf_counter(), [0]
     sys.addaudithook(lambda event, _: sent.__setitem__(0, sent[0] + (event == STATEMENT)))
@@ -144,7 +145,15 @@ def main(database: str, folder: Path, *, commit: bool) -> None:
         wanted = rules.name(inventory, places(inventory, children(inventory.directories)), [])
         found = details(inventory, gathered.read)
         read = time.perf_counter()
-        Naive(link, inventory, commit=commit).write(wanted, found)
+        if orm:
+            # Imported here, because the other writers do not need SQLAlchemy.
+            from loadtest.scans.mapped import Mapped
+
+            writer = Mapped(database, inventory)
+            writer.write(wanted, found)
+            sent[0] += writer.statements
+        else:
+            Naive(link, inventory, commit=commit).write(wanted, found)
     phases = [("reading", read - begun), ("writing", time.perf_counter() - read)]
     told = {
         "phases": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in phases],
@@ -154,4 +163,4 @@ def main(database: str, folder: Path, *, commit: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), commit="--commit" in sys.argv)
+    main(sys.argv[1], Path(sys.argv[2]), commit="--commit" in sys.argv, orm="--orm" in sys.argv)
