@@ -107,7 +107,9 @@ class Primary:
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             found = path.lstat()
-            if path.is_dir():
+            if path.is_symlink():
+                rows.append(f"{int(found.st_mtime)}\tl\t{found.st_size}\t{name}\n")
+            elif path.is_dir():
                 rows.append(f"{(times or {}).get(name, NOW)}\td\t4096\t{name}\n")
             else:
                 rows.append(f"{int(found.st_mtime)}\tf\t{found.st_size}\t{name}\n")

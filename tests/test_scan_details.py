@@ -40,6 +40,21 @@ def test_metadata_is_read_when_it_changed(primary: Primary, tmp_path: Path) -> N
     assert stamps(url) == [NOW, NOW, now]
 
 
+def test_linked_metadata(primary: Primary, tmp_path: Path) -> None:
+    """A repomd.xml that a list calls a link is read at each change, and not shown to crawlers."""
+    url, link = database(tmp_path), primary.root / X86 / "repodata/repomd.xml"
+    primary.put("shared.xml", repomd(NOW + 1), NOW)
+    link.unlink()
+    link.symlink_to("../../../../shared.xml")
+    result = primary.scan(url)
+    assert (result.links, result.problems, stamps(url)) == (1, [], [NOW + 1])
+    place = f"pub/epel/{X86}/repodata"
+    assert rows(url, f"SELECT files FROM directory WHERE name = '{place}'") == [(b"[]",)]
+    primary.put("shared.xml", repomd(NOW + 2), NOW + 2)
+    assert primary.scan(url).files_read == 1
+    assert stamps(url) == [NOW + 2]
+
+
 @pytest.mark.parametrize(
     ("ages", "umdl", "kept"),
     [

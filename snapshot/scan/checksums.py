@@ -16,6 +16,8 @@ from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum
 from snapshot.scan.unchanged import Entry, Read, Sums
 
 KINDS = ("md5", "sha1", "sha256", "sha512")
+# Size and time of the file behind a link.
+_UNKNOWN = (-1, 0)
 _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _BSD = re.compile(r"^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)\s*$", re.MULTILINE)
 _GNU = re.compile(r"^([0-9a-fA-F]{32,128}) [ *](?:\./)?([^/\n]+?)\s*$", re.MULTILINE)
@@ -37,9 +39,12 @@ class Detail(Struct, frozen=True):
 def files_to_read(
     inventory: Inventory, below: Mapping[str, set[str]]
 ) -> Iterator[tuple[str, Entry]]:
-    """Yield the directory and the entry of each file whose content matters."""
+    """Yield the directory and the entry of each file whose content matters.
+
+    The entry of a link has no size and no time, so it is read each time that anything changed.
+    """
     for path, directory in inventory.directories.items():
-        for entry in directory.files:
+        for entry in (*directory.files, *((name, *_UNKNOWN) for name in directory.linked)):
             if is_read(entry[0]) and _matters(path, entry[0], below):
                 yield path, entry
 
@@ -143,6 +148,6 @@ def unchanged(entries: Iterable[tuple[str, Entry]], known: Mapping[str, Read]) -
     for parent, (name, size, time) in entries:
         path = f"{parent}/{name}" if parent else name
         one = known.get(path)
-        if one is not None and (one.size, one.time) == (size, time):
+        if one is not None and (one.size, one.time) == (size, time) and size >= 0:
             found[path] = one
     return found

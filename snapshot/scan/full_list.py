@@ -140,9 +140,13 @@ class _Rows:
                 if found is not None:
                     found.ctime, found.readable = int(time), "-" not in kind
             elif kind[0] == "l":
-                self._inventory.links += 1
+                self._link(path)
             elif kind[0] != "f":
                 self._inventory.leave_out(path, f"neither a file nor a directory, but {kind}")
+
+    def _link(self, path: str) -> None:
+        if not self._cut or path.startswith(self._prefix):
+            self._inventory.link(path[len(self._prefix) if self._cut else 0 :])
 
     def _directory(self, path: str) -> Directory | None:
         if self._cut:

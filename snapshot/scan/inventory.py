@@ -9,6 +9,7 @@ from re import Pattern
 
 import msgspec
 
+from snapshot.scan.names import is_read
 from snapshot.scan.unchanged import Entry
 
 SHORT = 10
@@ -24,14 +25,17 @@ class Directory:
     """A directory; `files` has all files or those that matter.
 
     `ctime` is in seconds; None if nothing told it, and then the database keeps what it has.
+    `linked` has the names of links that a scan reads; crawlers are not shown them, because a
+    listing has a link's own size and not that of the file behind it.
     """
 
-    __slots__ = ("ctime", "files", "packages", "pages", "readable")
+    __slots__ = ("ctime", "files", "linked", "packages", "pages", "readable")
 
     def __init__(self, ctime: int | None = None, readable: bool = True) -> None:
         """Begin without files."""
         self.ctime, self.readable = ctime, readable
         self.files: list[Entry] = []
+        self.linked: list[str] = []
         self.packages = self.pages = 0
 
     def is_large(self) -> bool:
@@ -128,6 +132,14 @@ class Inventory:
     def full(self, path: str) -> str:
         """Return the name of a directory in the database."""
         return f"{self._top}/{path}" if self._top and path else self._top or path
+
+    def link(self, path: str) -> None:
+        """Count a link; one with the name of a metadata or checksum file is read all the same."""
+        self.links += 1
+        parent, _, name = path.rpartition("/")
+        directory = self.directory(parent) if is_read(name) else None
+        if directory is not None:
+            directory.linked.append(name)
 
     def finish(self) -> None:
         """Let directories below an unreadable one be unreadable too."""

@@ -119,11 +119,14 @@ def _take(text: str, inventory: Inventory) -> int:
 
 def _special(row: tuple[str, ...], inventory: Inventory) -> None:
     kind, mode, path = row[0], row[1], row[9]
+    if not _is_text(path, inventory):
+        return
     if kind == "l":
-        inventory.links += 1
+        # A listing with --links has the target behind the name.
+        inventory.link(_unescaped(path.partition(" -> ")[0]))
     elif kind != "d":
         inventory.leave_out(path, "neither a file nor a directory, which is left out")
-    elif _is_text(path, inventory):
+    else:
         found = inventory.directory("" if path == "." else _unescaped(path))
         if found is not None:
             found.ctime, found.readable = _seconds(row), bool(_READABLE.match(mode))
