@@ -76,6 +76,40 @@ def test_links_and_others(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        pytest.param("../../etc", "not a path below the topdir", id="above the topdir"),
+        pytest.param("/a", "not a path below the topdir", id="absolute"),
+        pytest.param("a//b", "not a path below the topdir", id="an empty part"),
+        pytest.param("a" * 2600, "longer than 2,600 bytes", id="too long"),
+        pytest.param("a/" * 2000 + "b", "longer than 2,600 bytes", id="too deep"),
+        pytest.param("a\0b", "the name has a NUL", id="a NUL"),
+    ],
+)
+def test_names_that_no_directory_has(tmp_path: Path, path: str, why: str) -> None:
+    """A directory that cannot be below the topdir is reported, and left out with its files."""
+    found = read(tmp_path, whole("5 d 0 b", f"5 d 0 {path}", f"5 f 1 {path}/repomd.xml"))
+    assert sorted(found.directories) == ["", "b"]
+    assert why in found.problems[0]
+
+
+def test_deep_directories(tmp_path: Path) -> None:
+    """A thousand directories in each other are no more trouble than one."""
+    assert len(read(tmp_path, whole("5 f 0 " + "a/" * 1200 + "x")).directories) == 1201
+
+
+@pytest.mark.parametrize("top", ["5 d 0 .", "5 d 0 ./9"])
+def test_a_list_of_find(tmp_path: Path, top: str) -> None:
+    """The paths of `find .` are those without `./`; a directory may end with a slash."""
+    found = read(tmp_path, whole(top, "5 d 0 ./linux/", "5 f 1 ./linux/x"))
+    assert found.directories["linux"].files == [("x", 1, 5)]
+    assert found.problems == []
+    cut = Inventory("pub/fedora/linux")
+    read_full_list(tmp_path / "list", cut, "linux/")
+    assert cut.directories[""].files == [("x", 1, 5)]
+
+
 def test_unusual_rows(tmp_path: Path) -> None:
     """A path may have tabs, blanks and brackets; a line with fewer columns is not a row."""
     found = read(tmp_path, whole("5 f 1 a/x\ty z", "no row", "6 f 2 [a]", "7 f 3 [b]/c"))
@@ -102,6 +136,7 @@ def test_a_prefix(tmp_path: Path, first: str) -> None:
         pytest.param("5\tf\t1\ta/x", "the last line has no end", id="half a line"),
         pytest.param("x\tf\t1\ta/x\n", "not a full file list", id="no time"),
         pytest.param("5\tf\tx\ta/x\n", "not a full file list", id="no size"),
+        pytest.param(whole(f"{10**20} d 0 a"), "the time 1[0]{20} is out of range", id="time"),
     ],
 )
 def test_a_list_that_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -44,6 +44,11 @@ def messages() -> "Console":
     return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
 
 
+def one_line(text: str) -> str:
+    """Return a text that others wrote, such as a file name, without orders for the terminal."""
+    return text.translate(_ORDERS)
+
+
 def tell(text: str) -> None:
     """Print a line on standard error as it is, in the bytes that rich would write."""
     try:
@@ -63,7 +68,7 @@ def fail(text: str, code: int) -> int:
     # A server that was asked, or a file, may have sent orders for the terminal.
     from rich.text import Text
 
-    shown = " ".join(text.split()).translate(_ORDERS)
+    shown = one_line(" ".join(text.split()))
     line = Text("mirrorlist: ").append("error: ", style="bold red").append(shown)
     messages().print(line, soft_wrap=True)
     return code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from mirrorlist.cli.console import progress_bar, say, tell
+from mirrorlist.cli.console import one_line, progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
@@ -158,7 +158,7 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
             say(f"{count:,} problems of the last scan are still there; --full names them")
         return
     for problem in found.problems:
-        tell(f"  ! {problem}")
+        tell(f"  ! {one_line(problem)}")
     if job.dry_run:
         _print_difference(found)
     would = "would be " if job.dry_run else ""
@@ -183,7 +183,7 @@ def _print_difference(found: Scanned) -> None:
         names: list[str] = getattr(found, field)
         kind = field.partition("_")[0]
         for name in names[:_MOST_SHOWN]:
-            click.echo(f"{sign} {kind}: {name}")
+            click.echo(f"{sign} {kind}: {one_line(name)}")
         if len(names) > _MOST_SHOWN:
             more = f"{sign} {kind}: {len(names) - _MOST_SHOWN:,} more; --json names them all"
             click.echo(more)

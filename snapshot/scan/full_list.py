@@ -69,7 +69,7 @@ class _Rows:
     def __init__(self, inventory: Inventory, prefix: str) -> None:
         self._inventory = inventory
         self._prefix = prefix
-        self._cut = False
+        self._cut = self._is_dotted = False
         self.count = 0
         self.sections = self.ended = False
         self._in_files = True
@@ -98,6 +98,11 @@ class _Rows:
         text = text.strip("\n") + "\n"
         if text == "\n":
             return
+        if not self.count:
+            # `find .` writes paths with this before them; the first row is that of the topdir.
+            self._is_dotted = any("\t./" in line for line in text.split("\n", 2)[:2])
+        if self._is_dotted:
+            text = text.replace("\t./", "\t")
         fields = text.replace("\n", "\t").split("\t")
         fields.pop()
         kinds = fields[1::4]
@@ -109,7 +114,7 @@ class _Rows:
         self.count += len(paths)
         if self._prefix and not self._cut and self._has_prefix(text):
             self._begin_cutting()
-        if not text.isascii():
+        if not text.isascii() or "\0" in text:
             _keep_text(self._inventory, times, kinds, sizes, paths)
         start = 0
         while start < len(paths):
@@ -136,9 +141,9 @@ class _Rows:
     def _special(self, times: list[str], kinds: list[str], paths: list[str]) -> None:
         for time, kind, path in zip(times, kinds, paths, strict=True):
             if kind[0] == "d":
-                found = self._directory("" if path == "." else path)
+                found = self._directory("" if path == "." else path.removesuffix("/"))
                 if found is not None:
-                    found.ctime, found.readable = int(time), "-" not in kind
+                    found.ctime, found.readable = _seconds(time), "-" not in kind
             elif kind[0] == "l":
                 self._link(path)
             elif kind[0] != "f":
@@ -169,6 +174,13 @@ class _Rows:
         top.files, top.packages, top.pages = [], 0, 0
         fresh.clear()
         fresh[""] = top
+
+
+def _seconds(time: str) -> int:
+    found = int(time)
+    if found >> 63 not in (0, -1):
+        raise ValueError(f"the time {time} is out of range")
+    return found
 
 
 def _parent(path: str) -> str:
@@ -227,11 +239,12 @@ def _by_line(text: str) -> list[str]:
 
 
 def _keep_text(inventory: Inventory, *columns: list[str]) -> None:
-    """Leave out rows whose path is not UTF-8: the database holds text."""
+    """Leave out rows whose path is not UTF-8 or has a NUL: the database holds text."""
     paths = columns[3]
-    bad = [i for i, path in enumerate(paths) if not path.isascii() and not _is_text(path)]
+    bad = [i for i, path in enumerate(paths) if not _is_text(path)]
     for i in reversed(bad):
-        inventory.leave_out(paths[i], "the name is not UTF-8")
+        why = "has a NUL, so no file can have this name" if "\0" in paths[i] else "is not UTF-8"
+        inventory.leave_out(paths[i], f"the name {why}")
         for column in columns:
             del column[i]
 
@@ -241,4 +254,4 @@ def _is_text(path: str) -> bool:
         path.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in path

@@ -17,6 +17,9 @@ SHORT = 10
 _PACKAGES, _PAGES = ".rpm", ".html"
 # So many kept files of a large directory are cut down again.
 _COMPACT = 50 * SHORT
+_STRANGE = {"", ".", ".."}
+# An entry of a PostgreSQL index has at most 2,704.
+_MOST_BYTES = 2600
 
 _encode = msgspec.json.Encoder().encode
 
@@ -118,12 +121,35 @@ class Inventory:
         found = self.directories.get(path)
         if found is not None or path in self._excluded:
             return found
-        above = path.rpartition("/")[0]
-        if self.directory(above) is None or self._matches(path):
+        if why := self._unfit(path):
+            self.leave_out(path, why)
             self._excluded.add(path)
             return None
-        found = self.directories[path] = Directory()
-        return found
+        # Not by recursion: a listing may name a thousand directories in each other.
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            if not self._add("/".join(parts[:depth])):
+                self._excluded.add(path)
+                return None
+        return self.directories[path]
+
+    def _add(self, path: str) -> bool:
+        """Add a directory in one that is there; False if it is excluded."""
+        if path in self.directories:
+            return True
+        if path in self._excluded or self._matches(path):
+            self._excluded.add(path)
+            return False
+        self.directories[path] = Directory()
+        return True
+
+    def _unfit(self, path: str) -> str:
+        """Return why no directory can have this name; empty if one can."""
+        if not _STRANGE.isdisjoint(path.split("/")):
+            return "not a path below the topdir, so it is left out"
+        if len(self.full(path).encode()) > _MOST_BYTES:
+            return f"longer than {_MOST_BYTES:,} bytes, which an index of the database cannot hold"
+        return ""
 
     def _matches(self, path: str) -> bool:
         full = self.full(path) if path or not self._top else f"{self._top}/"

@@ -113,7 +113,8 @@ def _told(database: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
 
 @contextmanager
 def _sqlite(database: str, path: Path) -> Iterator[Link]:
-    with _told(database, (sqlite3.Error, UnicodeError)):
+    # OverflowError: a number of a listing that is larger than any of SQLite's.
+    with _told(database, (sqlite3.Error, UnicodeError, OverflowError)):
         if not path.is_file():
             raise DatabaseError(f"{path}: no such database file")
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
