@@ -1,15 +1,10 @@
 """Reads the files whose content matters: from a tree, from a web server, or by rsync."""
 
 import errno
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
-from urllib.error import URLError
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -17,7 +12,6 @@ from snapshot.file.wholefile import read_regular
 from snapshot.scan.checksums import files_to_read, read_metadata, unchanged
 from snapshot.scan.config import CategorySettings, Settings
 from snapshot.scan.inventory import Inventory, children
-from snapshot.scan.rsync_listing import command, environment
 from snapshot.scan.unchanged import Entry, Read
 
 _THREADS = 8
@@ -67,6 +61,7 @@ class WebFiles:
     def opened(self, _: Sequence[str]) -> Iterator[Get]:
         """Give what fetches files."""
         # Imported here, because it takes a tenth of a second, and few scans need it.
+        from urllib.parse import quote
         from urllib.request import urlopen
 
         def get(path: str) -> bytes:
@@ -89,6 +84,11 @@ class RsyncFiles:
     @contextmanager
     def opened(self, paths: Sequence[str]) -> Iterator[Get]:
         """Fetch the files, and give what reads them; a file that did not come is missing."""
+        import subprocess
+        from tempfile import TemporaryDirectory
+
+        from snapshot.scan.rsync_listing import command, environment
+
         names = "\n".join(paths).encode()
         with TemporaryDirectory(prefix="mirrorlist-scan-") as folder:
             options = ("--times", "--copy-links", "--files-from=-")
@@ -115,8 +115,8 @@ def gather(inventory: Inventory, known: Mapping[str, Read], source: Source) -> G
     todo = {path: entry for path, entry in todo.items() if path not in read}
     pending: list[str] = []
     if todo:
-        with source.opened(list(todo)) as get, ThreadPoolExecutor(_THREADS) as pool:
-            for path, found in zip(todo, pool.map(_One(get), todo.items()), strict=True):
+        with source.opened(list(todo)) as get:
+            for path, found in zip(todo, _each(_One(get), todo.items()), strict=True):
                 if isinstance(found, Read):
                     read[path] = found
                 else:
@@ -125,6 +125,16 @@ def gather(inventory: Inventory, known: Mapping[str, Read], source: Source) -> G
                     if path in known:
                         read[path] = known[path]
     return Gathered(read, pending, len(todo) - len(pending))
+
+
+def _each(read: "_One", items: Collection[tuple[str, Entry]]) -> "Iterator[Read | str]":
+    """Read many files in threads, and one, as most scans do, without loading what threads need."""
+    if len(items) == 1:
+        return map(read, items)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return iter(list(pool.map(read, items)))
 
 
 def _path(parent: str, entry: Entry) -> str:
@@ -142,5 +152,6 @@ class _One:
         try:
             return read_metadata(entry[0], entry, self._get(path))
         except (OSError, ValueError) as error:
-            reason = error.reason if isinstance(error, URLError) else error
+            # A URLError has its reason in a field of its own.
+            reason = getattr(error, "reason", error)
             return str(getattr(reason, "strerror", None) or reason)

@@ -7,8 +7,6 @@ from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import Progress, ScanJob
 from snapshot.scan.list_file import ABOVE, ABOVE_PREFIX, find_list, settled_stamp
-from snapshot.scan.rsync_listing import read_rsync
-from snapshot.scan.tree import walk
 from snapshot.scan.unchanged import Seen
 
 
@@ -45,12 +43,17 @@ def read_source(
         if prefix is None:
             prefix = ABOVE_PREFIX if category.name == ABOVE else ""
         return Listed(inventory, read_full_list(path, inventory, prefix, known.digest), before)
+    # Each imported here: a scan has one source, and loading the others takes as long as writing.
     if category.type == "rsync":
+        from snapshot.scan.rsync_listing import read_rsync
+
         options = (job.settings.common_rsync_options, category.options)
         digest = read_rsync(
             category.url, options, inventory, lambda done: progress("rsync lists", done, 0)
         )
         return Listed(inventory, digest)
+    from snapshot.scan.tree import walk
+
     total = len(known.seen)
     seen, digest = walk(
         category.url,
