@@ -27,6 +27,8 @@ NOWHERE = "none"
 GENERATOR = "generate-mirrorlist-cache"
 DROP_INS = ("mirrorlist-server", GENERATOR)
 """The programs of MirrorManager's whose names and flags two commands have."""
+REPO = ("repo list", "repo move", "repo expire")
+"""The subcommands of `mirrorlist repo`."""
 
 
 class SettingKind(Enum):
@@ -80,7 +82,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan"),
+        ("export", "watch", "scan", *REPO),
         required=True,
         metavar="URL",
     ),
@@ -374,7 +376,7 @@ SETTINGS = (
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "scan", "ask", "inspect", "diff", "replay"),
+        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
         default=False,
     ),
 )

@@ -18,6 +18,9 @@ from mirrorlist.status.watch_state import WatchState
 from mirrorlist.web.health import Fresh, Ready
 from snapshot.file.description import Description
 from snapshot.file.difference import Difference
+from snapshot.repo.expiring import ExpireResult
+from snapshot.repo.listing import Listed
+from snapshot.repo.moving import MoveResult
 from tests.command import run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields
@@ -50,6 +53,9 @@ ANSWERS = (
     Answer("`/status.json` of a server", Status),
     Answer("`mirrorlist export --json`, `mirrorlist import-cache --json`", Exported),
     Answer("`mirrorlist scan --json`", Scanned),
+    Answer("`mirrorlist repo list --json`", Listed, "It prints a list of them."),
+    Answer("`mirrorlist repo move --json`", MoveResult),
+    Answer("`mirrorlist repo expire --json`", ExpireResult),
     Answer("`mirrorlist inspect --json`", Summary),
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),

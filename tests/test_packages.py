@@ -81,7 +81,7 @@ def test_there_is_a_page_for_each_command() -> None:
 def test_pages_keep_examples() -> None:
     """An example stands on a line of its own, and no line of a text is taken for a request."""
     pages = dict(_pages())
-    assert "\nTry it:          mirrorlist demo\nExport:" in pages["mirrorlist"]
+    assert "\nTry it:          mirrorlist demo\nScan:" in pages["mirrorlist"]
     for page in pages.values():
         requests = re.findall(r"^([.'].*?)(?: |$)", page, re.MULTILINE)
         assert set(requests) <= {".TH", ".SH", ".PP", ".TP", ".B", ".nf", ".fi"}

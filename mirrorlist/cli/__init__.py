@@ -34,6 +34,7 @@ def cli() -> None:
     \b
     Try it:          mirrorlist demo
     Scan:            mirrorlist scan --database sqlite:///mm.sqlite --config F --category NAME
+    To the archive:  mirrorlist repo move --database URL --prefix fedora-41 --to-archive --dry-run
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     From a cache:    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap

@@ -15,6 +15,7 @@ NAMES = (
     "watch",
     "import-cache",
     "scan",
+    "repo",
     "serve",
     "ask",
     "inspect",

@@ -18,6 +18,8 @@ BackendError
 │   ├── ListingError                the primary's listing failed, or is cut short
 │   ├── RefusedScan                 too much would be deleted
 │   └── BusyScan                    another scan of the category is running
+├── NoSuchRepository (3)         repositories, or names in a choice of them, that are not there
+├── RefusedMove (3)             repositories whose new directory is not ready
 ├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
@@ -105,6 +107,18 @@ class RefusedScan(ScanError):
 
 class BusyScan(ScanError):
     """Another scan of the same category is running, or ended meanwhile."""
+
+
+class NoSuchRepository(BackendError):
+    """A choice of repositories that means nothing in the database."""
+
+    exit_code = 3
+
+
+class RefusedMove(BackendError):
+    """A new directory is not ready to take its repository; the database stays as it was."""
+
+    exit_code = 3
 
 
 class ScanSettingsError(BackendError):
