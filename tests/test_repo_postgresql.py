@@ -1,5 +1,6 @@
 """Repositories that are moved and expired in a real PostgreSQL, as in SQLite; never half."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from snapshot.scan.statements import CREATE_STATE
 from tests.command import run_program
 from tests.postgresql import Server, engine, run_server
 from tests.releases import released, releases
-from tests.scanned import TABLES, contents, statements
+from tests.scanned import TABLES, Primary, contents, empty, statements
 
 pytestmark = pytest.mark.system
 
@@ -44,6 +45,29 @@ def url(server: Server, request: pytest.FixtureRequest) -> str:
     name = f"repo_{abs(hash(request.node.nodeid))}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE filled")
     return server.url(name)
+
+
+def test_a_tree_that_went_to_another_category(server: Server, tmp_path: Path) -> None:
+    """A scan that loses a repository points its row to where its metadata is now."""
+    primary, place = Primary(tmp_path), "pub/other/9/x86_64"
+    url = server.create_filled("moved", empty())
+    for table in ("directory", "version", "repository", "file_detail"):
+        server.execute(f"SELECT setval('{table}_id_seq', 100)", database="moved")
+    primary.repository("9/Everything/x86_64")
+    primary.put("keep")
+    primary.scan(url)
+    server.execute(
+        f"INSERT INTO directory (name, readable) VALUES ('{place}', true),"
+        f" ('{place}/repodata', true)",
+        f"INSERT INTO category_directory SELECT 2, id FROM directory WHERE name LIKE '{place}%%'",
+        "INSERT INTO file_detail (filename, sha256, directory_id) SELECT filename, sha256,"
+        f" (SELECT id FROM directory WHERE name = '{place}/repodata') FROM file_detail",
+        database="moved",
+    )
+    shutil.rmtree(primary.root / "9")
+    changes = primary.scan(url).changes
+    assert changes.repositories_moved == [("pub/epel/9/Everything/x86_64", place)]
+    assert [row[:3] for row in found(url)["repository"]] == [(place, "epel-9", "Other")]
 
 
 def found(url: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -13,6 +13,7 @@ from snapshot.scan.checksums import Detail
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import MOST_DELETED, Changes
 from snapshot.scan.link import Link, Row
+from snapshot.scan.moved import repoint_lost
 from snapshot.scan.repositories import Plan
 from snapshot.scan.target import Target
 
@@ -107,6 +108,7 @@ def _delete(link: Link, target: Target, changes: Changes, allow: bool) -> None:
     values = {"category": target.id}
     link.execute(sql.ORPHANS.format(category=target.id))
     link.execute(sql.LOST.format(category=target.id))
+    changes.repositories_moved = changes.repositories_moved + repoint_lost(link, target.id)
     known, lost = link.query(sql.COUNT_LOST, values)[0]
     _check("repositories", lost, known, allow)
     changes.directories_deleted = _names(link.query("SELECT name FROM scan_gone"))
