@@ -1,22 +1,15 @@
 """Every setting in one table: the source of the flags, the environment, the file, the docs.
 
-A flag wins over the environment (`MIRRORLIST_` and the name in capitals), the environment over
-a TOML file (`--config`), the file over the default.
-
 Not settings, because they are part of one question and mean nothing to the next: what `ask --ip`,
 `inspect --repo --arch --path` and `replay --log --against` take, and what a scan is about (its
 `--config` is scan-primary-mirror's file). Each stands in its command.
 """
 
-from enum import Enum
-
-from msgspec import Struct
-
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
 from mirrorlist.request.defaults import DEFAULT_TRUSTED
+from mirrorlist.setting import Setting, SettingKind
 from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
-PREFIX = "MIRRORLIST_"
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
 """Where health, metrics and status are if `--admin` does not say."""
@@ -29,52 +22,6 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 """The programs of MirrorManager's whose names and flags two commands have."""
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
-
-
-class SettingKind(Enum):
-    """What kind of value a setting has."""
-
-    TEXT = "text"
-    FILE = "a file that is read"
-    OUTPUT = "a file that is written"
-    DIRECTORY = "a directory"
-    INTEGER = "a whole number"
-    SECONDS = "seconds"
-    NUMBER = "a number"
-    SWITCH = "on or off"
-    CHOICE = "one of its words"
-
-
-class Setting(Struct, frozen=True):
-    """One setting; `commands` are the subcommands that know it.
-
-    `stream`: the file may be `-`, standard output. `least`, `most`: the bounds of a number.
-    `choices`: the words of a CHOICE.
-    """
-
-    name: str
-    kind: SettingKind
-    help: str
-    commands: tuple[str, ...]
-    default: str | int | float | bool | None = None
-    metavar: str | None = None
-    required: bool = False
-    repeatable: bool = False
-    stream: bool = False
-    choices: tuple[str, ...] = ()
-    least: int | None = None
-    most: int | None = None
-
-    @property
-    def flag(self) -> str:
-        """The option on the command line."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return PREFIX + self.name.upper()
-
 
 SETTINGS = (
     Setting(

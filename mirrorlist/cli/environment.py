@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from mirrorlist.cli.settings_file import with_nearest
-from mirrorlist.settings import PREFIX, SETTINGS
+from mirrorlist.setting import PREFIX
+from mirrorlist.settings import SETTINGS
 
 KNOWN = (f"{PREFIX}CONFIG", *(setting.variable for setting in SETTINGS))
 # Kubernetes sets a dozen for a service called mirrorlist.

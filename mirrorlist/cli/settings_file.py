@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mirrorlist.errors import OptionError
-from mirrorlist.settings import SETTINGS, Setting, SettingKind
+from mirrorlist.setting import Setting, SettingKind
+from mirrorlist.settings import SETTINGS
 from snapshot.file.wholefile import read_text
 
 
