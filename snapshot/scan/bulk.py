@@ -3,7 +3,7 @@
 All of it is one transaction of the caller. Each function says in one step what it needs before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -19,11 +19,12 @@ from snapshot.scan.target import Target
 
 
 class Found(Struct):
-    """All that a scan found."""
+    """All that a scan found; nothing is deleted outside of `scope`, unless that is empty."""
 
     inventory: Inventory
     plan: Plan
     details: list[Detail]
+    scope: Sequence[str] = ()
 
 
 def write(link: Link, target: Target, found: Found, ages: tuple[int, int], allow: bool) -> Changes:
@@ -33,7 +34,11 @@ def write(link: Link, target: Target, found: Found, ages: tuple[int, int], allow
     """
     _load(link, found)
     values = {"category": target.id, "product": target.product}
-    link.execute(sql.GONE.format(category=target.id))
+    if found.scope:
+        link.execute(sql.CREATE_SCOPE)
+        link.load("scan_scope", ["name"], [(name,) for name in found.scope])
+    scope = sql.SCOPE if found.scope else ""
+    link.execute(sql.GONE.format(category=target.id, scope=scope))
     known, gone = link.query(sql.COUNT_GONE, values)[0]
     _check("directories", gone, known, allow)
     changes = Changes()

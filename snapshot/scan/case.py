@@ -10,8 +10,17 @@ from snapshot.scan.config import CategorySettings
 from snapshot.scan.job import Changes, Progress, ScanJob, ScanResult
 from snapshot.scan.link import Link
 from snapshot.scan.list_file import find_list, list_digest, settled_stamp
+from snapshot.scan.scope import EVERYTHING, Scope, scope_of
 from snapshot.scan.target import find_target
-from snapshot.scan.unchanged import Last, Seen, State, make_mark, packed, read_last
+from snapshot.scan.unchanged import (
+    Last,
+    Seen,
+    State,
+    has_same_task,
+    make_mark,
+    packed,
+    read_last,
+)
 
 
 class Phases(Struct):
@@ -50,7 +59,16 @@ class Case:
         self.path = find_list(job, category)
         self.mark = self.make_mark()
         self.digest = ""
+        self.scope = self._find_scope()
         phases.end("connecting")
+
+    def _find_scope(self) -> Scope:
+        """Return what to look at: all, unless the last scan saw what is outside of the paths."""
+        scope = scope_of(self.job.paths, self.target.topdir)
+        is_tree = self.path is None and self.category.type == "directory"
+        if not has_same_task(self.mark, self.last.mark) or (is_tree and not self.state.seen):
+            return EVERYTHING
+        return scope
 
     def make_mark(self) -> str:
         """Return a text that changes when something else than the primary calls for a scan."""
@@ -80,7 +98,7 @@ class Case:
     def holds(self, digest: str) -> bool:
         """Whether a scan of a listing with this digest would write nothing."""
         return (
-            not self.job.full
+            not (self.job.full or self.scope)
             and self.last.holds(self.mark, digest, self.now)
             and self._is_pending_still()
         )
@@ -92,7 +110,7 @@ class Case:
         root = self.category.url
         return not any(os.access(os.path.join(root, one), os.R_OK) for one in self.state.pending)
 
-    def unchanged(self) -> ScanResult:
+    def unchanged(self, seen: dict[str, Seen] | None = None) -> ScanResult:
         """Return the result of a scan that found nothing new."""
         self.phases.end("comparing")
         return ScanResult(
@@ -100,6 +118,8 @@ class Case:
             changes=Changes(),
             problems=self.state.problems,
             phases=self.phases.done,
+            seen=self.state.seen if seen is None else seen,
+            file=self.path,
         )
 
     def remember(self, stamp: str, seen: dict[str, Seen]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.scan.config import Settings
+from snapshot.scan.unchanged import Seen
 
 Progress = Callable[[str, int, int], None]
 """Told a phase, and how many of its steps are done, of how many."""
@@ -18,7 +19,7 @@ _DAY = 24 * 3600
 
 
 class ScanJob(Struct, frozen=True, kw_only=True):
-    """A scan of one category; `source` replaces the configuration's url."""
+    """A scan of one category, or of some paths in it; `source` replaces the configuration's url."""
 
     database: str
     settings: Settings
@@ -30,6 +31,7 @@ class ScanJob(Struct, frozen=True, kw_only=True):
     umdl_ages: bool = False
     full: bool = False
     walk: bool = False
+    paths: tuple[str, ...] = ()
 
     @property
     def ages(self) -> tuple[int, int]:
@@ -54,7 +56,10 @@ class Changes(Struct, kw_only=True):
 
 
 class ScanResult(Struct, kw_only=True):
-    """What came of a scan: numbers of what was found, the changes, and what could not be used."""
+    """What came of a scan: numbers of what was found, the changes, and what could not be used.
+
+    `seen` are the directories of a tree, `file` is the full list that was read.
+    """
 
     unchanged: bool
     directories: int = 0
@@ -65,3 +70,5 @@ class ScanResult(Struct, kw_only=True):
     problems: list[str]
     phases: list[tuple[str, float]]
     seconds: float = 0.0
+    seen: dict[str, Seen] = {}
+    file: Path | None = None

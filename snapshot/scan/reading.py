@@ -107,10 +107,18 @@ def source_of(settings: Settings, category: CategorySettings, topdir: str) -> So
     return RsyncFiles(category.url, (settings.common_rsync_options, category.options))
 
 
-def gather(inventory: Inventory, known: Mapping[str, Read], source: Source) -> Gathered:
-    """Read the files that changed; what cannot be read is reported, and stays as it was."""
+def gather(
+    inventory: Inventory,
+    known: Mapping[str, Read],
+    source: Source,
+    again: Callable[[str], bool] = lambda _: False,
+) -> Gathered:
+    """Read the files that changed, and those that `again` says, however they look.
+
+    What cannot be read is reported, and stays as it was.
+    """
     entries = list(files_to_read(inventory, children(inventory.directories)))
-    read = unchanged(entries, known)
+    read = {path: one for path, one in unchanged(entries, known).items() if not again(path)}
     todo = {_path(parent, entry): entry for parent, entry in entries}
     todo = {path: entry for path, entry in todo.items() if path not in read}
     pending: list[str] = []

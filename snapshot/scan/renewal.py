@@ -5,7 +5,7 @@ from snapshot.scan import statements as sql
 from snapshot.scan.bulk import Found, next_age, write
 from snapshot.scan.case import Case
 from snapshot.scan.checksums import details
-from snapshot.scan.inventory import children
+from snapshot.scan.inventory import Inventory, children
 from snapshot.scan.job import ScanResult
 from snapshot.scan.reading import Gathered, gather, source_of
 from snapshot.scan.repositories import Existing, Plan, Rules, places, plan
@@ -25,7 +25,7 @@ class Renewal:
     def run(self) -> ScanResult:
         """List the primary; if that is new, read what changed, and write."""
         case, phases = self._case, self._case.phases
-        known = Known(case.state.seen, case.digest)
+        known = Known(case.state.seen, case.digest, case.scope)
         topdir = self._target.topdir
         source = source_of(self._job.settings, case.category, topdir)
         phases.end("comparing")
@@ -33,9 +33,9 @@ class Renewal:
         phases.end("listing")
         if case.holds(listed.digest):
             case.remember(listed.stamp, listed.seen)
-            return case.unchanged()
+            return case.unchanged(listed.seen)
         case.progress("reading checksums", 0, 0)
-        gathered = gather(listed.inventory, case.state.read, source)
+        gathered = gather(listed.inventory, case.state.read, source, case.scope.has)
         phases.end("reading files")
         case.progress("writing", 0, 0)
         return self._write(listed, gathered)
@@ -44,15 +44,19 @@ class Renewal:
         self._link.begin()
         self._check_alone()
         problems = listed.inventory.problems
+        problems += self._missing(listed.inventory)
         planned = self._plan(listed, problems)
-        found = Found(listed.inventory, planned, details(listed.inventory, gathered.read))
+        scope = [listed.inventory.full(path) for path in self._case.scope.paths]
+        found = Found(listed.inventory, planned, details(listed.inventory, gathered.read), scope)
         ages = self._job.ages
         limits = (self._case.now - ages[0], self._case.now - ages[1])
         changes = write(self._link, self._target, found, limits, self._job.allow_deletions)
         if not self._job.dry_run and self._has_state(problems):
-            state = State(listed.stamp, gathered.read, listed.seen, gathered.pending, problems)
+            # A digest would say that what is outside of the scope was compared as well.
+            digest, stamp = ("", "") if scope else (listed.digest, listed.stamp)
+            state = State(stamp, gathered.read, listed.seen, gathered.pending, problems)
             due = next_age(self._link, self._target, ages)
-            self._case.keep(state, listed.digest, due, self._case.make_mark())
+            self._case.keep(state, digest, due, self._case.make_mark())
         self._link.end(commit=not self._job.dry_run)
         self._case.phases.end("writing")
         return ScanResult(
@@ -64,7 +68,18 @@ class Renewal:
             changes=changes,
             problems=problems,
             phases=self._case.phases.done,
+            seen=listed.seen,
+            file=self._case.path,
         )
+
+    def _missing(self, inventory: Inventory) -> list[str]:
+        """Return a problem for each path that neither this scan nor the last one found."""
+        known = inventory.directories.keys() | self._case.state.seen.keys()
+        return [
+            f"{path}: no such directory on the primary; nothing was scanned for it"
+            for path in self._case.scope.paths
+            if path not in known
+        ]
 
     def _check_alone(self) -> None:
         """Refuse if another scan has ended since this one began: its inventory may be newer."""
@@ -88,9 +103,20 @@ class Renewal:
         existing = [_existing(*row) for row in rows]
         names = {inventory.full(path) for path, _ in found}
         unlisted = [inventory.full(path) for path in inventory.unlisted]
+        unlisted += self._unseen(existing, inventory)
         planned = plan(wanted, existing, names, unlisted, problems)
         planned.versions = _used(rules.new_versions, planned)
         return planned
+
+    def _unseen(self, existing: list[Existing], inventory: Inventory) -> list[str]:
+        """Return where repositories of the database are that are outside of what was looked at."""
+        scope = self._case.scope
+        if not scope:
+            return []
+        inside = tuple(f"{inventory.full(path)}/" for path in scope.paths)
+        seen = {inventory.full(path) for path in inventory.directories}
+        names = {one.directory for one in existing if one.directory is not None} - seen
+        return [name for name in names if not f"{name}/".startswith(inside)]
 
     def _has_state(self, problems: list[str]) -> bool:
         """Make the table of the last scans if it is missing; False if this role may not."""

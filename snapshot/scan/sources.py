@@ -7,6 +7,7 @@ from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import Progress, ScanJob
 from snapshot.scan.list_file import ABOVE, ABOVE_PREFIX, find_list, settled_stamp
+from snapshot.scan.scope import EVERYTHING, Scope
 from snapshot.scan.unchanged import Seen
 
 
@@ -20,10 +21,14 @@ class Listed(Struct):
 
 
 class Known(Struct, frozen=True):
-    """What is known before: directories of a tree, and the digest of a list."""
+    """What is known before: directories of a tree, and the digest of a list.
+
+    Of a tree only what is in the scope is looked at.
+    """
 
     seen: dict[str, Seen]
     digest: str
+    scope: Scope = EVERYTHING
 
 
 def read_source(
@@ -60,5 +65,6 @@ def read_source(
         inventory,
         known.seen,
         lambda done: progress("listing directories", done, total),
+        known.scope,
     )
     return Listed(inventory, digest, seen=seen)

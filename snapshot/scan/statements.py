@@ -71,6 +71,8 @@ TEMPORARY = {
 }
 """The temporary tables, with their columns: what the database is to hold."""
 
+CREATE_SCOPE = "CREATE TEMPORARY TABLE scan_scope (name TEXT)"
+
 KEYS = {
     "scan_directory": ", PRIMARY KEY (name)",
     "scan_place": ", PRIMARY KEY (name)",
@@ -82,7 +84,10 @@ GONE = """CREATE TEMPORARY TABLE scan_gone AS SELECT d.id, d.name
     LEFT JOIN scan_directory w ON w.name = d.name
     WHERE cd.category_id = CAST({category} AS INTEGER) AND w.name IS NULL AND NOT EXISTS (
         SELECT 1 FROM scan_unlisted u WHERE d.name = u.name
-            OR substr(d.name, 1, length(u.name) + 1) = u.name || '/')"""
+            OR substr(d.name, 1, length(u.name) + 1) = u.name || '/'){scope}"""
+
+SCOPE = """ AND EXISTS (SELECT 1 FROM scan_scope s WHERE d.name = s.name
+        OR substr(d.name, 1, length(s.name) + 1) = s.name || '/')"""
 
 COUNT_GONE = """SELECT
     (SELECT count(*) FROM category_directory WHERE category_id = %(category)s),

@@ -19,6 +19,7 @@ from msgspec import Struct
 from snapshot.file.errors import ListingError
 from snapshot.scan.inventory import Directory, Inventory
 from snapshot.scan.names import is_read
+from snapshot.scan.scope import EVERYTHING, Scope
 from snapshot.scan.unchanged import Entry, Seen
 
 _THREADS = 8
@@ -44,17 +45,22 @@ class _Looked(Struct):
 
 
 def walk(
-    root: str, inventory: Inventory, known: Mapping[str, Seen], tell: Callable[[int], None]
+    root: str,
+    inventory: Inventory,
+    known: Mapping[str, Seen],
+    tell: Callable[[int], None],
+    scope: Scope = EVERYTHING,
 ) -> tuple[dict[str, Seen], str]:
     """Read a tree into an inventory; return what was seen and its digest. Raises ListingError.
 
-    `tell` is called with the number of directories that have been looked at.
+    `tell` is called with the number of directories that have been looked at. What is not in the
+    scope is taken as it is known.
     """
     seen: dict[str, Seen] = {}
     level = [""]
     with ThreadPoolExecutor(_THREADS) as pool:
         while level:
-            found = list(pool.map(_Look(root, known), _batches(level)))
+            found = list(pool.map(_Look(root, known, scope), _batches(level)))
             level = [
                 below for one in found for looked in one for below in _take(looked, inventory, seen)
             ]
@@ -100,13 +106,18 @@ def _fill(directory: Directory, found: Seen) -> None:
 def _report(looked: _Looked, inventory: Inventory) -> None:
     """Report a directory that could not be listed; if it is still there, its rows stay."""
     error = looked.error
-    why = error.strerror if error else ""
+    if error is None:
+        # Outside of the scope, and the last scan could not list it either.
+        inventory.unlisted.append(looked.path)
+        return
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         inventory.leave_out(looked.path, "it vanished while the tree was listed")
         return
     if looked.path:
         inventory.unlisted.append(looked.path)
-    inventory.leave_out(looked.path, f"cannot be listed: {why}; what the database has of it stays")
+    inventory.leave_out(
+        looked.path, f"cannot be listed: {error.strerror}; what the database has of it stays"
+    )
 
 
 def _digest(seen: Mapping[str, Seen]) -> str:
@@ -123,8 +134,8 @@ def _digest(seen: Mapping[str, Seen]) -> str:
 class _Look:
     """Looks at directories; in a thread."""
 
-    def __init__(self, root: str, known: Mapping[str, Seen]) -> None:
-        self._root, self._known = root, known
+    def __init__(self, root: str, known: Mapping[str, Seen], scope: Scope) -> None:
+        self._root, self._known, self._scope = root, known, scope
         self._now = time.time_ns()
 
     def __call__(self, paths: list[str]) -> list[_Looked]:
@@ -132,14 +143,32 @@ class _Look:
 
     def _look(self, path: str) -> _Looked:
         place = os.path.join(self._root, path) if path else self._root
+        if self._scope and not self._scope.passes(path):
+            return _Looked(path, self._known.get(path))
         try:
             found = os.stat(place) if not path else os.lstat(place)
             known = self._known.get(path)
             if known is not None and known.changed == found.st_ctime_ns:
                 return _Looked(path, _refreshed(place, known))
-            return self._list(path, place, found)
+            looked = self._list(path, place, found)
+            return looked if not self._scope or self._scope.has(path) else self._above(looked)
         except OSError as error:
             return _Looked(path, error=error)
+
+    def _above(self, looked: _Looked) -> _Looked:
+        """Let a directory above the scope have, outside of the scope, the names that are known."""
+        path, seen = looked.path, looked.seen
+        assert seen is not None
+        known = self._known.get(path)
+        outside = {one for one in (known.names if known else ()) if not self._has(path, one)}
+        names = sorted(outside.union(one for one in seen.names if self._has(path, one)))
+        if names != seen.names:
+            # Without its time, the next scan lists it again.
+            looked.seen = msgspec.structs.replace(seen, names=names, changed=0)
+        return looked
+
+    def _has(self, path: str, name: str) -> bool:
+        return self._scope.passes(f"{path}/{name}" if path else name)
 
     def _list(self, path: str, place: str, found: os.stat_result) -> _Looked:
         looked = _Looked(path, problems=[])

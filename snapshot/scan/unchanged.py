@@ -14,6 +14,8 @@ from snapshot.scan.link import Link
 from snapshot.scan.statements import MARK, READ_STATE
 
 _FORMAT = 1
+# The values of MARK, at the end of a mark.
+_COUNTS = 7
 
 
 Entry = tuple[str, int, int]
@@ -96,6 +98,11 @@ def make_mark(link: Link, category: int, about: Mapping[str, object]) -> str:
     """Return a text that changes when something else than the primary calls for a scan."""
     counts = link.query(MARK, {"category": category})[0]
     return " ".join(map(str, (_FORMAT, *about.values(), *counts)))
+
+
+def has_same_task(mark: str, other: str) -> bool:
+    """Whether two marks differ in nothing but the numbers of rows."""
+    return mark.rsplit(" ", _COUNTS)[0] == other.rsplit(" ", _COUNTS)[0]
 
 
 def packed(state: State) -> bytes:
