@@ -12,6 +12,7 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
+ADMIN_OF_SCAN = "127.0.0.1:3004"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
@@ -99,8 +100,9 @@ SETTINGS = (
     Setting(
         "watch",
         SettingKind.SWITCH,
-        "Keep running, and import again whenever the cache or another file it reads has changed.",
-        ("import-cache",),
+        "Keep running, and do it again whenever something has changed: the cache or another file"
+        " that an import reads, the primary or what a hook names of a scan.",
+        ("import-cache", "scan"),
         default=False,
     ),
     Setting(
@@ -121,9 +123,10 @@ SETTINGS = (
     Setting(
         "stale",
         SettingKind.SECONDS,
-        "Seconds until /health/fresh answers 503: since the last successful export (watch), or"
-        " since the database of the snapshot in use was read (serve).",
-        ("watch", "serve"),
+        "Seconds until /health/fresh answers 503: since the last successful export (watch), since"
+        " the database of the snapshot in use was read (serve), or since the oldest event came that"
+        " still waits (scan --watch).",
+        ("watch", "serve", "scan"),
         default=DEFAULT_STALE,
         least=1,
     ),
@@ -134,6 +137,23 @@ SETTINGS = (
         " export. Keep it where only your own programs can reach it.",
         ("watch",),
         metavar="URL",
+    ),
+    Setting(
+        "scan_every",
+        SettingKind.SECONDS,
+        "With --watch, scan whole categories at least this often, even if no event calls for it.",
+        ("scan",),
+        default=3600,
+        least=1,
+    ),
+    Setting(
+        "hook_secret",
+        SettingKind.TEXT,
+        "With --watch, take a POST to /hook on the --admin address if it is signed with this secret"
+        " (docs/scan.md), or with the first line of @FILE, which keeps it off the command line. At"
+        " least 16 bytes.",
+        ("scan",),
+        metavar="SECRET",
     ),
     Setting(
         "push",
@@ -156,9 +176,9 @@ SETTINGS = (
         "admin",
         SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch and {ADMIN_OF_SERVER} for a server, if the port is free;"
-        " mirrorlist-server has none.",
-        ("watch", "serve", "demo", "mirrorlist-server"),
+        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
+        " scan --watch, if the port is free; mirrorlist-server has none.",
+        ("watch", "serve", "scan", "demo", "mirrorlist-server"),
         metavar="[HOST:]PORT",
     ),
     Setting(

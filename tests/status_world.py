@@ -6,6 +6,7 @@ from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import ENDPOINTS, TIERS, Count, Counts, Slot
 from mirrorlist.records.worker_state import RefusedFile, Served, ServedFile, WorkerState
 from mirrorlist.status.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.status.scan_state import Events, HookState, ScannedCategory, Scans, ScanState
 from mirrorlist.status.server_state import Status, status_of
 from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
 
@@ -26,6 +27,31 @@ FULL_WATCH = WatchState(
     changes=Changes(1_204, 1_201, 3, 75.2, 1),
     exports=Exports(940, 512, 428, 7, 1.63, 1.71, NOW - 70),
     error=LastError(f"mm.snap: lost 180 of 430 hosts {HOSTILE}", NOW - 3600),
+)
+
+EMPTY_SCAN = ScanState(
+    False,
+    0.0,
+    [ScannedCategory("Fedora EPEL", Events(), Scans(), 0, 0, 0, None, None)],
+    HookState(),
+)
+FULL_SCAN = ScanState(
+    True,
+    1_900.5,
+    [
+        ScannedCategory(
+            "Fedora Linux",
+            Events(1_204, 1_201, 3, 75.2),
+            Scans(940, 12, 7, 1.63, NOW - 70),
+            227_430,
+            70,
+            4,
+            f"pub/fedora: cannot be listed {HOSTILE}",
+            NOW - 60,
+        ),
+        *EMPTY_SCAN.categories,
+    ],
+    HookState(204, 3),
 )
 
 

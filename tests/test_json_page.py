@@ -13,6 +13,7 @@ from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
 from mirrorlist.settings import SETTINGS
+from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
 from mirrorlist.status.watch_state import WatchState
 from mirrorlist.web.health import Fresh, Ready
@@ -51,6 +52,13 @@ ANSWERS = (
         " since the last export that ended well, and where it is 503 the `reason`.",
     ),
     Answer("`/status.json` of a server", Status),
+    Answer(
+        "`/status.json` of `scan --watch`",
+        ScanState,
+        "`/health/ready` has `ready`: whether each category was scanned since the start, 503 where"
+        " not. `/health/fresh` has `fresh`, `seconds` (`late_seconds`), and where it is 503 the"
+        " `reason`.",
+    ),
     Answer("`mirrorlist export --json`, `mirrorlist import-cache --json`", Exported),
     Answer("`mirrorlist scan --json`", Scanned),
     Answer("`mirrorlist repo list --json`", Listed, "It prints a list of them."),

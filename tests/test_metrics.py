@@ -11,7 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
 from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, MetricRow, Metrics, ServedState
+from mirrorlist.status.scan_metrics import SCAN_METRICS, ScanMetrics
+from mirrorlist.status.signed_hook import Hooks
 from mirrorlist.status.watch_metrics import WATCH_METRICS, WatchMetrics
+from snapshot.scan.job import ScanResult
+from snapshot.scan.watching import Task, Watching
 from snapshot.watch.progress import Progress
 from tests.pages import hold, table
 
@@ -134,11 +138,29 @@ def test_the_table_of_a_watch_is_its_page() -> None:
         assert row.name.endswith("_total") == (row.kind == "counter")
 
 
+def test_the_table_of_a_scan_is_its_page() -> None:
+    """A `scan --watch` has the metrics of its table, in order, with type, help and labels."""
+    registry = CollectorRegistry()
+    watching = Watching(["Fedora EPEL"], 300.0, _no_scan, print, print, print)
+    registry.register(ScanMetrics(watching, Hooks()))
+    found = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    assert [(one.name, one.type, one.documentation) for one in found] == [
+        (row.name.removesuffix("_total"), row.kind, row.help) for row in SCAN_METRICS
+    ]
+    for family, row in zip(found, SCAN_METRICS, strict=True):
+        assert tuple(family.samples[0].labels) == row.labels
+        assert row.name.endswith("_total") == (row.kind == "counter")
+
+
+def _no_scan(task: Task) -> tuple[ScanResult, None]:
+    raise AssertionError(task)
+
+
 def test_the_page_is_described() -> None:
     """docs/operations.md shows every metric as the code has it."""
     rows = [
         [f"`{row.name}`", row.kind, ", ".join(map("`{}`".format, row.labels)), row.help]
-        for row in (*METRICS, *WATCH_METRICS)
+        for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS)
     ]
     hold("docs/operations.md", "metrics", table(["metric", "type", "labels", ""], *rows))
 
@@ -165,7 +187,9 @@ def test_alerts(rule: dict[str, object]) -> None:
     assert isinstance(annotations, dict)
     assert list(annotations) == ["summary", "do"]
     expression = str(rule["expr"])
-    known = {row.name for row in (*METRICS, *WATCH_METRICS)} | {f"{METRICS[1].name}_bucket"}
+    known = {row.name for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS)} | {
+        f"{METRICS[1].name}_bucket"
+    }
     found = set(re.findall(r"\bmirrorlist_\w+", expression))
     assert found <= known
     assert found or expression.startswith("up{")

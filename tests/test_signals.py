@@ -18,6 +18,7 @@ from tests.cache_file import write_cache
 from tests.command import run_program
 from tests.factories import export_tables, make_database, world
 from tests.live import ROOT, wait_until
+from tests.scanned import CATEGORY, TOML, Primary, database
 
 SECONDS = 30.0
 PAGE = ROOT / "docs" / "operations.md"
@@ -60,12 +61,23 @@ def command_of(process: str, folder: Path) -> tuple[list[object], str]:
     if process == "import-cache --watch":
         write_cache(cache)
         return ["import-cache", cache, "--output", snapshot, "--watch"], "bytes in"
+    if process == "scan --watch":
+        return scanning(folder), "0 moved"
     if process == "demo":
         options = ["--directory", folder / "demo", "--port", 0, "--admin", "127.0.0.1:0"]
         return ["demo", *options], "End with Ctrl-C"
     export_tables(folder, world())
     options = ["--snapshot", snapshot, "--port", 0, "--admin", "127.0.0.1:0"]
     return ["serve", *options, "--log", folder / "log"], "status, health and metrics"
+
+
+def scanning(folder: Path) -> list[object]:
+    """Return the words of a scan that stays, of a tree with one repository."""
+    primary, url = Primary(folder), database(folder)
+    primary.repository("9/Everything/x86_64")
+    (folder / "scan.toml").write_text(TOML)
+    words: list[object] = ["scan", "--watch", "--database", url, "--config", folder / "scan.toml"]
+    return [*words, "--category", CATEGORY, "--source", primary.root, "--admin", "127.0.0.1:0"]
 
 
 @contextmanager
@@ -142,8 +154,8 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
                 name = "serve" if process == "demo" else process
                 running.wait_for(explained(name, number)[:40])
             elif "now" in meaning:
-                told = f"{number.name}: the published" if process == "watch" else "bytes in"
-                running.wait_for(told)
+                told = {"watch": f"{number.name}: the published", "scan --watch": "has changed"}
+                running.wait_for(told.get(process, "bytes in"))
         time.sleep(0.3)
         assert running.process.poll() is None, running.said
         assert running.children() == children
@@ -151,7 +163,9 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("process", ["serve", "demo", "watch", "import-cache --watch"])
+@pytest.mark.parametrize(
+    "process", ["serve", "demo", "watch", "import-cache --watch", "scan --watch"]
+)
 def test_signals_while_it_starts(process: str, tmp_path: Path) -> None:
     """Signals that come before anybody can obey are held back from the first moment."""
     with started(process, tmp_path) as (running, ready):
@@ -235,7 +249,7 @@ def test_usr1_without_a_break(words: list[object], code: int, tmp_path: Path) ->
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("process", ["serve", "watch", "import-cache --watch"])
+@pytest.mark.parametrize("process", ["serve", "watch", "import-cache --watch", "scan --watch"])
 def test_usr1_at_the_end(process: str, tmp_path: Path) -> None:
     """Neither a process that stays nor its children are killed by SIGUSR1 while they end."""
     with started(process, tmp_path) as (one, ready):

@@ -13,11 +13,13 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import server_page, watch_page
+from mirrorlist.status.pages import scan_page, server_page, watch_page
 from mirrorlist.web.listener import listen
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
+    EMPTY_SCAN,
     EMPTY_WATCH,
+    FULL_SCAN,
     FULL_WATCH,
     HOSTILE,
     LONG,
@@ -33,6 +35,8 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/begun": lambda: server_page(fresh_status(), LastHours()),
     "/full": lambda: server_page(full_status(), full_hours(full_status())),
     "/watch": lambda: watch_page(FULL_WATCH, full_hours(full_status()), NOW),
+    "/scan": lambda: scan_page(FULL_SCAN, NOW),
+    "/scan-begun": lambda: scan_page(EMPTY_SCAN, NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
 # Text against what is behind it, and shapes against theirs (WCAG 2.2, 1.4.3 and 1.4.11).
@@ -108,6 +112,7 @@ def test_what_comes_from_outside_is_text() -> None:
     assert text.count(HOSTILE) == 4
     assert LONG in text
     assert read(PAGES["/watch"]()).text.count(HOSTILE) == 1
+    assert read(PAGES["/scan"]()).text.count(HOSTILE) == 1
 
 
 @pytest.mark.parametrize(

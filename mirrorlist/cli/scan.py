@@ -2,8 +2,9 @@
 
 import gc
 import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,6 +14,7 @@ from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
 from mirrorlist.cli.values import FilePath
+from mirrorlist.errors import OptionError
 
 if TYPE_CHECKING:
     from snapshot.scan.job import ScanJob, ScanResult
@@ -39,7 +41,21 @@ _SIGNS = {
     metavar="FILE",
     help="The rules and categories: a TOML file of scan-primary-mirror (docs/scan.md).",
 )
-@click.option("--category", required=True, metavar="NAME", help="The category to scan.")
+@click.option(
+    "--category",
+    "categories",
+    required=True,
+    multiple=True,
+    metavar="NAME",
+    help="The category to scan. With --watch it may be given several times.",
+)
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Scan only this directory of the category, with all below it. May be given several times.",
+)
 @click.option(
     "--source",
     metavar="SOURCE",
@@ -71,15 +87,15 @@ _SIGNS = {
 def scan(
     database: str,
     json: bool,
+    watch: bool,
+    scan_every: float,
+    stale: float,
+    admin: str | None,
+    hook_secret: str | None,
     config: Path,
-    category: str,
-    source: str | None,
+    categories: tuple[str, ...],
     list_file: Path | None,
-    walk: bool,
-    dry_run: bool,
-    allow_deletions: bool,
-    umdl_ages: bool,
-    full: bool,
+    **asked: Any,
 ) -> None:
     """Bring one category of a MirrorManager database to what the primary mirror holds.
 
@@ -93,7 +109,10 @@ def scan(
         --category 'Fedora EPEL'
     mirrorlist scan --database sqlite:///mm.sqlite --config scan.toml --category 'Fedora EPEL' \\
         --list fullfiletimelist-epel --dry-run
+    mirrorlist scan --database postgresql://mm@db/mirrormanager --config scan.toml \\
+        --category 'Fedora EPEL' --watch --hook-secret @/etc/mirrorlist/hook
     """
+    _check_together(watch, categories, {**asked, "list": list_file})
     # End by an exception: then the transaction is rolled back.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     # Nearly all objects live until the end: garbage collection would add a tenth of the time.
@@ -101,27 +120,49 @@ def scan(
     # Imported here: a worker must never load a database driver.
     from snapshot.scan.config import read_settings
     from snapshot.scan.job import ScanJob
-    from snapshot.scan.run import scan as run_scan
 
     job = ScanJob(
         database=database,
         settings=read_settings(config),
-        category=category,
-        source=source,
+        # As with any option that is given twice, the last one counts.
+        category=categories[-1],
         list=list_file,
-        walk=walk,
-        dry_run=dry_run,
-        allow_deletions=allow_deletions,
-        umdl_ages=umdl_ages,
-        full=full,
+        **asked,
     )
+    report = _print_json if json else _say
+    if watch:
+        from mirrorlist.cli.scan_watch import WatchOptions, read_secret
+        from mirrorlist.cli.scan_watch import watch as stay_and_scan
+
+        secret = read_secret(hook_secret)
+        printed = report if json else None
+        stay_and_scan(
+            job, WatchOptions(categories, config, scan_every, stale, admin, secret, printed)
+        )
+    else:
+        _scan_once(job, report)
+
+
+def _scan_once(job: "ScanJob", report: "Callable[[ScanJob, ScanResult], None]") -> None:
+    from snapshot.scan.run import scan as run_scan
+
     with progress_bar() as steps:
         result = run_scan(job, steps)
-    if json:
-        click.echo(msgspec.json.encode(_scanned(job, result)))
-    else:
-        _say(job, result)
+    report(job, result)
     gc.freeze()
+
+
+def _check_together(watch: bool, categories: tuple[str, ...], asked: Mapping[str, Any]) -> None:
+    """Refuse options that mean nothing together; raises OptionError."""
+    if watch and (asked["dry_run"] or asked["paths"]):
+        raise OptionError(f"{'--dry-run' if asked['dry_run'] else '--path'}: not with --watch")
+    for name in ("source", "list"):
+        if watch and len(categories) > 1 and asked[name] is not None:
+            raise OptionError(f"--{name}: only with one category; the configuration has the others")
+
+
+def _print_json(job: "ScanJob", result: "ScanResult") -> None:
+    click.echo(msgspec.json.encode(_scanned(job, result)))
 
 
 def _scanned(job: "ScanJob", result: "ScanResult") -> Scanned:

@@ -58,6 +58,13 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR1: "imports now",
         Signals.SIGUSR2: IGNORED,
     },
+    "scan --watch": {
+        Signals.SIGTERM: "ends at once; a scan under way changes nothing",
+        Signals.SIGINT: "ends at once; a scan under way changes nothing",
+        Signals.SIGHUP: "scans all now",
+        Signals.SIGUSR1: "scans all now",
+        Signals.SIGUSR2: IGNORED,
+    },
 }
 """The effect of each signal, by process."""
 

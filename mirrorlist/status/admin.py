@@ -11,12 +11,13 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,6 +25,7 @@ from mirrorlist.errors import StartError
 from mirrorlist.jsonbody import as_json
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import NOWHERE
+from mirrorlist.web.bodied import BodiedProtocol, announced_bytes
 from mirrorlist.web.capacity import Policy, most_connections
 from mirrorlist.web.config import make_config
 from mirrorlist.web.listener import BACKLOG, host_and_port, listen, shown_of
@@ -52,11 +54,23 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(status, as_json(value) + b"\n", "application/json")
 
 
+class Asked(NamedTuple):
+    """A request that may have a body; `length` is the body's, None if it is not announced."""
+
+    query: bytes
+    body: bytes
+    headers: Mapping[str, str]
+    length: int | None
+
+
+Hooks = Mapping[str, Callable[[Asked], Reply]]
+"""What answers a POST whose query or body matters, by path."""
 Routes = Mapping[tuple[str, str], Callable[[], Reply]]
 """Pages by method and path; a page that answers GET answers HEAD too.
 
 A client that says it takes HTML gets the page with `.html` behind its path, if there is one.
 """
+_NO_HOOKS: Hooks = MappingProxyType({})
 
 
 def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
@@ -80,11 +94,12 @@ def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> s
 class Admin:
     """Answers requests on a socket that listens, from a thread of its own."""
 
-    def __init__(self, listener: socket.socket, routes: Routes) -> None:
-        """Take the socket, which is closed at the end, and the pages."""
+    def __init__(self, listener: socket.socket, routes: Routes, hooks: Hooks = _NO_HOOKS) -> None:
+        """Take the socket, which is closed at the end, the pages and the hooks."""
         self.address = shown_of(listener)
         self._listener = listener
-        self._app = make_app(routes)
+        self._app = make_app(routes, hooks)
+        self._protocol = BodiedProtocol if hooks else LimitedProtocol
         self._server: _AdminServer | None = None
         self._is_stopping, self._ended = False, threading.Event()
 
@@ -114,7 +129,7 @@ class Admin:
         policy = Policy(min(_MOST_CONNECTIONS, most_connections()))
         return make_config(
             self._app,
-            partial(LimitedProtocol, policy=policy),
+            partial(self._protocol, policy=policy),
             loop="asyncio",
             date_header=False,
             backlog=_ACCEPTED_AT_ONCE,
@@ -162,12 +177,13 @@ def _nothing() -> None:
     """Wake no loop, because none runs yet."""
 
 
-def make_app(routes: Routes) -> Starlette:
+def make_app(routes: Routes, hooks: Hooks = _NO_HOOKS) -> Starlette:
     """Return the app with these pages, whose methods, HEAD and refusals are starlette's."""
     methods: dict[str, list[str]] = {}
     for method, path in routes:
         methods.setdefault(path, []).append(method)
     known = [Route(path, _endpoint(routes, path), methods=methods[path]) for path in methods]
+    known += [Route(path, _hook(hooks[path]), methods=["POST"]) for path in hooks]
     if "/status" in methods and "/" not in methods:
         known.append(Route("/", _to_status))
     app = Starlette(routes=known, exception_handlers={HTTPException: _refuse})
@@ -181,15 +197,32 @@ def _endpoint(routes: Routes, path: str) -> Callable[[Request], Awaitable[Respon
         page = routes[method, path]
         if any("text/html" in one for one in request.headers.getlist("accept")):
             page = routes.get((method, f"{path}.html"), page)
+        return _made(request, page)
+
+    return endpoint
+
+
+def _made(request: Request, page: Callable[[], Reply]) -> Response:
+    try:
+        return _response(page())
+    except ImportError as error:
+        # A library that only this page needs is missing.
+        _log.error("%s %s: %s", request.method, request.scope["path"], error)
+        return _response(Reply(500, f"This page cannot be made: {error}.\n".encode()))
+    except Exception:
+        _log.exception("%s %s", request.method, request.scope["path"])
+        return _response(Reply(500, b"This page has an error.\n"))
+
+
+def _hook(answer: Callable[[Asked], Reply]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        length = announced_bytes(request.headers.raw)
         try:
-            return _response(page())
-        except ImportError as error:
-            # A library that only this page needs is missing.
-            _log.error("%s %s: %s", request.method, path, error)
-            return _response(Reply(500, f"This page cannot be made: {error}.\n".encode()))
-        except Exception:
-            _log.exception("%s %s", request.method, path)
-            return _response(Reply(500, b"This page has an error.\n"))
+            body = await request.body()
+        except ClientDisconnect:
+            return _response(Reply(400, b"The client has gone.\n"))
+        query: bytes = request.scope["query_string"]
+        return _made(request, lambda: answer(Asked(query, body, request.headers, length)))
 
     return endpoint
 

@@ -16,6 +16,7 @@ from mirrorlist.records.counts import TIERS
 from mirrorlist.status import charts
 from mirrorlist.status.admin import Reply
 from mirrorlist.status.last_hours import LastHours, Past, Sample
+from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
 from mirrorlist.status.watch_state import WatchState
 
@@ -49,6 +50,11 @@ def watch_page(watch: WatchState, hours: LastHours, now: float) -> Reply:
     """Return the page of a watch."""
     past = hours.past()
     return _page("watch.html", watch=watch, past=past, changes=_changes(past), at=now)
+
+
+def scan_page(scan: ScanState, now: float) -> Reply:
+    """Return the page of a `scan --watch`."""
+    return _page("scan.html", scan=scan, at=now)
 
 
 def _changes(past: Past) -> dict[str, charts.Chart]:

@@ -11,6 +11,7 @@ from mirrorlist.records.counts import Counts
 from mirrorlist.records.worker_state import worker_states
 
 if TYPE_CHECKING:
+    from snapshot.scan.watching import Watching
     from snapshot.watch.progress import Progress
 
 _MOST_CHARACTERS = 200
@@ -51,6 +52,25 @@ def watch_state(
             parts.append(f"error: {_cut(progress.error)}")
         done = progress.exports + progress.failed + bool(progress.error_at)
         return State("; ".join(parts) or "the first export is under way", done, next(turns))
+
+    return state
+
+
+def scan_state(watching: "Watching", taken: Callable[[], int]) -> Callable[[], State]:
+    """Return what tells the state of a `scan --watch`, which works as soon as it takes events.
+
+    `taken` counts the loop's turns and the steps of scans.
+    """
+
+    def state() -> State:
+        found = watching.progress
+        backlog = sum(one.backlog for one in found.values())
+        parts = [f"{len(found)} categories, {backlog:,} events wait"]
+        for name, one in found.items():
+            if one.error is not None and (one.success_at or 0) <= (one.error_at or 0):
+                parts.append(f"error: {name}: {_cut(one.error)}")
+        done = 1 + sum(one.succeeded + one.failed for one in found.values())
+        return State("; ".join(parts), done, taken())
 
     return state
 

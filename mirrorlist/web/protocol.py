@@ -134,10 +134,14 @@ class LimitedProtocol(TimedProtocol):
         # A copy, so that trailers, which come later, are never among the headers.
         self.scope["headers"] = list(self.headers)
         super().on_headers_complete()
-        # No request here needs a body. RFC 9112 section 9.3: "A server MUST read the entire
-        # request message body or close the connection after sending its response".
-        if any(announces_body(name, value) for name, value in self.headers):
+        # RFC 9112 section 9.3: "A server MUST read the entire request message body or close the
+        # connection after sending its response".
+        if self._drops_body():
             self._answer_last()
+
+    def _drops_body(self) -> bool:
+        """Whether a body follows, which no request of the public port needs."""
+        return any(announces_body(name, value) for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Keep nothing of a body."""
