@@ -12,6 +12,7 @@ from tests.booted import Booted, booted
 from tests.cache_file import write_cache
 from tests.factories import make_database, world
 from tests.live import ROOT, wait_until
+from tests.scanned import CATEGORY, TOML, Primary, empty
 from tests.system import need_program
 
 FOLDER = ROOT / "contrib" / "systemd"
@@ -73,7 +74,7 @@ def test_settings_exist(unit: Path) -> None:
 
 def test_the_page_has_settings() -> None:
     """What the page writes into files of settings are settings."""
-    known = {one.variable for one in SETTINGS} | {"CACHE"}
+    known = {one.variable for one in SETTINGS} | {"CACHE", "CATEGORY"}
     named = re.findall(r"^ *([A-Z][A-Z_]+)=", PAGE, re.MULTILINE)
     assert set(named) <= known
     assert "MIRRORLIST_PORT" in named
@@ -86,6 +87,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     work.chmod(0o755)
     make_database(work / "mm.sqlite", world())
     write_cache(work / "cache.proto")
+    make_database(work / "scan.sqlite", empty())
+    Primary(work).repository("9/Everything/x86_64")
     with booted(work) as machine:
         machine.write("/etc/mirrorlist/database", "sqlite:////run/work/mm.sqlite", "mirrorlist")
         for number in (1, 2):
@@ -179,6 +182,32 @@ def test_the_import(machine: Booted) -> None:
         "644",
         "mirrorlist",
     ]
+
+
+@pytest.mark.system
+def test_the_scan(machine: Booted) -> None:
+    """A scan takes events when `systemctl start` returns, and brings its database up to date."""
+    machine.run("mkdir", "-p", "/var/lib/mirrorlist")
+    machine.run("cp", "/run/work/scan.sqlite", "/var/lib/mirrorlist/scan.sqlite")
+    machine.run("chown", "mirrorlist", "/var/lib/mirrorlist", "/var/lib/mirrorlist/scan.sqlite")
+    rules = TOML.replace("/nowhere", "/run/work/primary")
+    machine.write("/etc/mirrorlist/scan.toml", rules, "mirrorlist")
+    settings = {
+        "CATEGORY": CATEGORY,
+        "MIRRORLIST_DATABASE": "sqlite:////var/lib/mirrorlist/scan.sqlite",
+        "MIRRORLIST_ADMIN": "127.0.0.1:18094",
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    machine.write("/etc/mirrorlist/scan-epel.env", lines)
+    machine.start("mirrorlist-scan@epel")
+    assert machine.show("mirrorlist-scan@epel", "StatusText").startswith("1 categories, ")
+    wait_until(
+        "a scan",
+        lambda: '"repositories":1,' in machine.get(18094, "/status.json"),
+        SECONDS,
+    )
+    machine.run("systemctl", "stop", "mirrorlist-scan@epel")
+    assert machine.show("mirrorlist-scan@epel", "Result") == "success"
 
 
 # As the page of mirror-sync says, but on this machine.
