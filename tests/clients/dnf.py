@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.clients.packages import INSTALLED_FILE, INSTALLED_TEXT
+from tests.clients.packages import INSTALLED_FILE, INSTALLED_TEXT, PACKAGE
 
 # dnf asks for a list once to get metadata, and once more to get packages.
 LISTS_OF_AN_INSTALL = 2
@@ -103,6 +103,10 @@ class Dnf:
         """The text of the package's file in the private root; None when it is not installed."""
         file = self._folder / "root" / INSTALLED_FILE
         return file.read_text() if file.exists() else None
+
+    def has(self, name: str) -> bool:
+        """Whether a package of a name is installed in the private root."""
+        return (self._folder / "root" / INSTALLED_FILE.replace(PACKAGE, name)).exists()
 
     @property
     def repomd(self) -> bytes | None:

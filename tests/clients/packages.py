@@ -83,27 +83,32 @@ def build_repositories(folder: Path) -> Repositories:
     """Build the package and both repositories below a folder (rpmbuild, createrepo_c)."""
     need_program("rpmbuild", "rpm")
     need_program("createrepo_c", "createrepo-c")
-    package = _build_package(folder / "build")
+    package = build_package(folder / "build")
     new, old = (
         _build_repository(folder / name, package, _REVISIONS[name]) for name in ("new", "old")
     )
     return Repositories(new, old)
 
 
-def _build_package(topdir: Path) -> Path:
+def build_package(topdir: Path, name: str = PACKAGE) -> Path:
+    """Build a package of a name in an empty folder, and return its file."""
     topdir.mkdir()
-    spec = topdir / f"{PACKAGE}.spec"
-    spec.write_text(_SPEC)
+    spec = topdir / f"{name}.spec"
+    spec.write_text(_SPEC.replace(PACKAGE, name))
     _run("rpmbuild", "--quiet", "-bb", "--define", f"_topdir {topdir}", str(spec))
     (package,) = topdir.glob("RPMS/noarch/*.rpm")
     return package
 
 
 def _build_repository(folder: Path, package: Path, revision: int) -> RepositoryFiles:
-    (folder / "Packages").mkdir(parents=True)
+    return add_package(folder, package, "--revision", str(revision), "--set-timestamp-to-revision")
+
+
+def add_package(folder: Path, package: Path, *options: str) -> RepositoryFiles:
+    """Put a package into a repository, which may be new, and write its metadata."""
+    (folder / "Packages").mkdir(parents=True, exist_ok=True)
     shutil.copy2(package, folder / "Packages")
-    stamp = ("--revision", str(revision), "--set-timestamp-to-revision")
-    _run("createrepo_c", "--quiet", *stamp, str(folder))
+    _run("createrepo_c", "--quiet", *options, str(folder))
     return RepositoryFiles(folder)
 
 
