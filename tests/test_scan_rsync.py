@@ -13,7 +13,7 @@ from snapshot.scan.inventory import Inventory
 from snapshot.scan.rsync_listing import read_rsync
 from snapshot.scan.run import scan
 from tests.clients.rsync import run_daemon
-from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database
+from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database, rows
 from tests.system import need_program
 
 pytestmark = pytest.mark.system
@@ -106,3 +106,35 @@ def test_no_rsync(primary: Primary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ListingError, match="rsync cannot be run: No such file"):
         read(primary.root)
+
+
+def test_one_path(primary: Primary, tmp_path: Path) -> None:
+    """Of a path only that is listed; all else stays as the last scan saw it."""
+    url, other = database(tmp_path), "10/Everything/x86_64"
+    with run_daemon(tmp_path, "127.0.0.1", {"epel": primary.root}) as daemon:
+        source = f"{daemon.url}/epel"
+
+        def stamps(*paths: str) -> dict[str, int]:
+            result = scan(primary.job(url, source=source, list=None, paths=paths))
+            assert not result.problems
+            found = rows(
+                url,
+                """SELECT d.name, max(f.timestamp) FROM file_detail f
+                JOIN directory d ON d.id = f.directory_id WHERE f.filename = 'repomd.xml'
+                GROUP BY d.name""",
+            )
+            return {name.removeprefix("pub/epel/")[:2].strip("/"): stamp for name, stamp in found}
+
+        primary.repository(other)
+        assert stamps() == {"9": NOW, "10": NOW}
+        before = contents(url)
+        assert stamps(X86) == {"9": NOW, "10": NOW}
+        assert contents(url) == before
+        for path in (X86, other):
+            primary.repository(path, NOW + 5)
+        assert stamps(X86) == {"9": NOW + 5, "10": NOW}
+        primary.repository("11/Everything/x86_64", NOW + 6)
+        assert stamps("11/Everything/x86_64") == {"9": NOW + 5, "10": NOW, "11": NOW + 6}
+        assert stamps() == {"9": NOW + 5, "10": NOW + 5, "11": NOW + 6}
+        with pytest.raises(ListingError, match="rsync ended with status 23"):
+            stamps("12")

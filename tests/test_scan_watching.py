@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from snapshot.file.errors import ScanSettingsError
+from snapshot.file.errors import ListingError, ScanSettingsError
 from snapshot.scan import tree
 from snapshot.scan.job import ScanResult
 from snapshot.scan.run import scan
@@ -133,6 +133,20 @@ def test_a_failure_keeps_the_events(loop: Loop) -> None:
     assert isinstance(told, Done)
     assert told.task.paths == (X86, ARM)
     assert (loop.progress.backlog, loop.watching.late()) == (0, 0.0)
+
+
+def test_a_path_that_cannot_be_listed(loop: Loop) -> None:
+    """After a failed listing everything is scanned, because the path itself may be gone."""
+    loop.broken = ListingError("no such directory")
+    loop.ask(X86)
+    failed = loop.until_told()
+    assert isinstance(failed, Failed)
+    assert failed.task.paths == (X86,)
+    loop.broken = None
+    told = loop.until_told()
+    assert isinstance(told, Done)
+    assert told.task.paths == ()
+    assert loop.progress.backlog == 0
 
 
 def test_an_internal_error_is_survived(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,8 +65,8 @@ class Case:
     def _find_scope(self) -> Scope:
         """Return what to look at: all, unless the last scan saw what is outside of the paths."""
         scope = scope_of(self.job.paths, self.target.topdir)
-        is_tree = self.path is None and self.category.type == "directory"
-        if not has_same_task(self.mark, self.last.mark) or (is_tree and not self.state.seen):
+        is_list = self.path is not None
+        if not has_same_task(self.mark, self.last.mark) or not (is_list or self.state.seen):
             return EVERYTHING
         return scope
 

@@ -36,6 +36,11 @@ class Renewal:
             return case.unchanged(listed.seen)
         case.progress("reading checksums", 0, 0)
         gathered = gather(listed.inventory, case.state.read, source, case.scope.has)
+        if case.scope:
+            outside = {
+                path: one for path, one in case.state.read.items() if not case.scope.has(path)
+            }
+            gathered.read = {**outside, **gathered.read}
         phases.end("reading files")
         case.progress("writing", 0, 0)
         return self._write(listed, gathered)

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import tempfile
 from calendar import timegm
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import IO
@@ -41,14 +41,34 @@ def environment() -> dict[str, str]:
 
 
 def read_rsync(
-    url: str, options: tuple[str, str], inventory: Inventory, tell: Callable[[int], None]
+    url: str,
+    options: tuple[str, str],
+    inventory: Inventory,
+    tell: Callable[[int], None],
+    paths: Sequence[str] = (),
 ) -> str:
     """Read an rsync URL into an inventory, and return the listing's digest; raises ListingError.
 
-    A listing that rsync ends with another status than 0 is a failure, whatever it printed.
+    A listing that rsync ends with another status than 0 is a failure, whatever it printed. With
+    paths, each of them is listed alone, and its rows begin at the URL all the same.
     """
-    run = command(*options, "-r", "--no-human-readable", "--8-bit-output", url)
     digest = hashlib.blake2b(digest_size=16)
+    found = ("-r", "--no-human-readable", "--8-bit-output")
+    if paths:
+        # "./" is where the names of --relative begin.
+        runs = [command(*options, *found, "-R", f"{url}./{path}/") for path in paths]
+    else:
+        runs = [command(*options, *found, url)]
+    for run in runs:
+        _list(run, inventory, digest, tell)
+    inventory.finish()
+    return digest.hexdigest()
+
+
+def _list(
+    run: list[str], inventory: Inventory, digest: hashlib.blake2b, tell: Callable[[int], None]
+) -> None:
+    url = run[-1]
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
@@ -70,8 +90,6 @@ def read_rsync(
             raise ListingError(_failed(url, process.returncode, errors))
     if not count:
         raise ListingError(f"{url}: the listing is empty; what is in the database stays")
-    inventory.finish()
-    return digest.hexdigest()
 
 
 def _failed(url: str, code: int, errors: IO[bytes]) -> str:

@@ -21,9 +21,9 @@ class Listed(Struct):
 
 
 class Known(Struct, frozen=True):
-    """What is known before: directories of a tree, and the digest of a list.
+    """What is known before: directories, and the digest of a list.
 
-    Of a tree only what is in the scope is looked at.
+    Of a tree and of an rsync server only what is in the scope is looked at.
     """
 
     seen: dict[str, Seen]
@@ -50,13 +50,20 @@ def read_source(
         return Listed(inventory, read_full_list(path, inventory, prefix, known.digest), before)
     # Each imported here: a scan has one source, and loading the others takes as long as writing.
     if category.type == "rsync":
+        from snapshot.scan.outside import seen_of, take_outside
         from snapshot.scan.rsync_listing import read_rsync
 
         options = (job.settings.common_rsync_options, category.options)
+        if known.scope:
+            take_outside(inventory, known.seen, known.scope)
         digest = read_rsync(
-            category.url, options, inventory, lambda done: progress("rsync lists", done, 0)
+            category.url,
+            options,
+            inventory,
+            lambda done: progress("rsync lists", done, 0),
+            known.scope.paths,
         )
-        return Listed(inventory, digest)
+        return Listed(inventory, digest, seen=seen_of(inventory))
     from snapshot.scan.tree import walk
 
     total = len(known.seen)

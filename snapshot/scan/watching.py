@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from snapshot.file.errors import BackendError, ScanSettingsError
+from snapshot.file.errors import BackendError, ListingError, ScanSettingsError
 from snapshot.scan.agenda import WHOLE, Agenda, Progress
 from snapshot.scan.job import ScanResult
 from snapshot.scan.notice import Notice, Start, targets_of
@@ -177,6 +177,9 @@ class Watching:
     def _fail(self, task: Task, one: _Category, error: BackendError) -> None:
         progress = one.agenda.progress
         one.agenda.failed(self._clock())
+        if isinstance(error, ListingError):
+            # A path that is gone cannot be listed alone from an rsync server.
+            one.agenda.ask_whole(self._clock())
         progress.failed += 1
         progress.error, progress.error_at = str(error), time.time()
         if one.told != str(error):
