@@ -35,7 +35,8 @@ class Noticed:
         threading.Thread(target=body, name=name, daemon=True).start()
 
     def watch(self) -> None:
-        """Watch the tree as it is."""
+        """Watch the tree as it is, and was for longer than a tick of the kernel's clock."""
+        time.sleep(0.02)
         began = time.time_ns()
         seen, _ = walk(str(self.primary.root), Inventory(""), {}, lambda _: None)
         self.notice.watch(targets_of(str(self.primary.root), None, seen), began)
@@ -117,7 +118,6 @@ def test_looking(noticed: Noticed) -> None:
     """A look finds metadata that was written in place, and directories with other names in them."""
     noticed.notice = Notice(noticed.paths.put, lambda *_: None, noticed.said.append)
     noticed.watch()
-    noticed.looked()
     assert noticed.looked() == []
     noticed.primary.put(f"{X86}/repodata/repomd.xml", repomd(NOW), NOW + 1)
     assert noticed.looked() == [f"{X86}/repodata"]
@@ -143,6 +143,7 @@ def test_a_list(tmp_path: Path) -> None:
     noticed = Noticed(tmp_path)
     noticed.notice = Notice(noticed.paths.put, lambda *_: None, noticed.said.append)
     file = noticed.primary.write_list()
+    time.sleep(0.02)
     noticed.notice.watch(targets_of("", file, {}), time.time_ns())
     assert noticed.looked() == []
     file.write_text("half of")

@@ -10,6 +10,7 @@ import pytest
 from snapshot.file.errors import ListingError, ScanSettingsError
 from snapshot.scan import tree
 from snapshot.scan.job import ScanResult
+from snapshot.scan.notice import Notice
 from snapshot.scan.run import scan
 from snapshot.scan.watching import Done, Event, Failed, Task, Told, Watching
 from tests.scanned import CATEGORY, NOW, Primary, database, execute, rows
@@ -160,14 +161,17 @@ def test_an_internal_error_is_survived(loop: Loop, capsys: pytest.CaptureFixture
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_a_deleted_repository_calls_for_more(loop: Loop) -> None:
+def test_a_deleted_repository_calls_for_more(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scan of a path that deletes a repository is followed by a scan of everything."""
+    monkeypatch.setattr(Notice, "look", lambda notice, now: setattr(notice, "look_at", now + 2))
     new = "9.1/Everything/x86_64"
     execute(loop.url, "UPDATE repository SET prefix = 'epel-9.1' WHERE name LIKE '%x86_64'")
     (loop.primary.root / "9.1/Everything").mkdir(parents=True)
     shutil.move(loop.primary.root / X86, loop.primary.root / new)
     loop.ask(X86)
-    first, second = loop.until_told(), loop.until_told()
+    first, at = loop.until_told(), loop.time.now
+    second = loop.until_told()
+    assert loop.time.now < at + 10, "not only with the regular scan"
     assert isinstance(first, Done)
     assert isinstance(second, Done)
     assert second.task.paths == ()

@@ -24,6 +24,9 @@ _SHARE = 0.05
 _TIMEOUT_MS = 1000
 _DEBOUNCE_MS, _STEP_MS = 200, 50
 
+# The kernel's times of files are those of its last tick, up to 10 ms ago.
+_TICK_NS = 10_000_000
+
 Put = Callable[[str], None]
 Start = Callable[[str, Callable[[], object]], None]
 
@@ -166,12 +169,12 @@ class _Looks(Struct):
 
     def begin(self, targets: Targets, began_ns: int) -> None:
         """Take what a scan has seen."""
-        self.targets, self.began_ns = targets, began_ns
+        self.targets, self.began_ns = targets, began_ns - _TICK_NS
         self.directories, self.files = dict(targets.directories), {}
         if targets.file is not None and not self.lists:
             now = file_state(targets.file)
             # The scan may have read the list before this change.
-            self.lists = [None if now and now.changed >= began_ns else now, now]
+            self.lists = [None if now and now.changed >= self.began_ns else now, now]
 
     def changed(self) -> list[str]:
         """Return the paths of events."""
