@@ -146,6 +146,7 @@ def test_what_systemd_is_told(site: Site) -> None:
         assert watch.process.wait(SECONDS) == 0
 
 
+@pytest.mark.system
 def test_the_option_path(site: Site) -> None:
     """`--path` may be given several times; a wrong one is refused."""
     words = site.words("--source", site.primary.root)
