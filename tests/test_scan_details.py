@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.scan.checksums import checksum_lines
 from snapshot.scan.run import scan
 from tests.factories import MD5, SHA1, SHA256, SHA512
 from tests.scanned import CATEGORY, NOW, Primary, contents, database, execute, repomd, rows
@@ -188,3 +189,9 @@ def test_metadata_that_cannot_be_read(
     file.write_bytes(repomd(now))
     scan(primary.job(url, list=primary.list))
     assert stamps(url) == [NOW, now]
+
+
+def test_a_costly_checksum_file() -> None:
+    """No line takes longer than its length."""
+    lines = [f"{SHA256}  {' ' * 100_000}/", f"SHA256 (a) = {'a' * 100_000}{' ' * 100_000}x"]
+    assert checksum_lines("\n".join([*lines, f"{SHA256}  b \r"])) == {"b": {"sha256": SHA256}}

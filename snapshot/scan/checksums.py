@@ -7,20 +7,21 @@ from the last scan (`Read`), so a scan wants the same details whether it read a 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from xml.parsers.expat import ExpatError, ParserCreate
 
 from msgspec import Struct
 
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.names import OBJECTS, REPODATA, REPOMD, SUMMARY, is_read, sum_of
+from snapshot.scan.repomd import newest_timestamp
 from snapshot.scan.unchanged import Entry, Read, Sums
 
 KINDS = ("md5", "sha1", "sha256", "sha512")
 # Size and time of the file behind a link.
 _UNKNOWN = (-1, 0)
 _BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
-_BSD = re.compile(r"^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)\s*$", re.MULTILINE)
-_GNU = re.compile(r"^([0-9a-fA-F]{32,128}) [ *](?:\./)?([^/\n]+?)\s*$", re.MULTILINE)
+# No two parts of these can take the same characters, so that no line takes long.
+_BSD = re.compile(r"^(MD5|SHA1|SHA256|SHA512) \((.+)\) = ([0-9a-fA-F]+)[ \t\r]*$", re.MULTILINE)
+_GNU = re.compile(r"^([0-9a-fA-F]{32,128}) [ *](?:\./)?([^/\n]+)$", re.MULTILINE)
 
 
 class Detail(Struct, frozen=True):
@@ -64,39 +65,6 @@ def read_metadata(name: str, entry: Entry, body: bytes) -> Read:
     return Read(entry[1], entry[2], {name: sums}, entry[2] if stamp is None else stamp, len(body))
 
 
-def newest_timestamp(body: bytes) -> int | None:
-    """Return the largest <timestamp> of a repomd.xml; None without one. Raises ValueError."""
-    texts: list[str] = []
-    inside = False
-
-    def begin(name: str, _: object) -> None:
-        nonlocal inside
-        inside = name.rpartition(":")[2] == "timestamp"
-        if inside:
-            texts.append("")
-
-    def end(_: str) -> None:
-        nonlocal inside
-        inside = False
-
-    def text(data: str) -> None:
-        if inside:
-            texts[-1] += data
-
-    parser = ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = begin, end
-    parser.CharacterDataHandler = text
-    try:
-        parser.Parse(body, True)
-    except ExpatError as error:
-        raise ValueError(f"not XML: {error}") from error
-    return max((int(float(one)) for one in texts if _is_number(one)), default=None)
-
-
-def _is_number(text: str) -> bool:
-    return text.strip().replace(".", "", 1).isdecimal()
-
-
 def checksum_lines(text: str) -> dict[str, Sums]:
     """Return the sums of each file that a checksum file names, in either of the usual forms."""
     found: dict[str, Sums] = {}
@@ -104,7 +72,7 @@ def checksum_lines(text: str) -> dict[str, Sums]:
         found.setdefault(name, {})[kind.lower()] = value.lower()
     for value, name in _GNU.findall(text):
         if len(value) in _BY_LENGTH:
-            found.setdefault(name, {})[_BY_LENGTH[len(value)]] = value.lower()
+            found.setdefault(name.rstrip(), {})[_BY_LENGTH[len(value)]] = value.lower()
     return found
 
 
