@@ -1,10 +1,11 @@
 """Reads the files whose content matters: from a tree, from a web server, or by rsync."""
 
 import errno
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -14,8 +15,12 @@ from snapshot.scan.config import CategorySettings, Settings
 from snapshot.scan.inventory import Inventory, children
 from snapshot.scan.unchanged import Entry, Read
 
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
 _THREADS = 8
-_SECONDS = 30
+# A server may be silent for this long, and may take this long for all of a file.
+_SECONDS, _WHOLE_SECONDS = 30, 120
 # A repomd.xml has some kilobytes, a checksum file at most some hundreds.
 _MOST_BYTES = 16 << 20
 
@@ -55,23 +60,39 @@ class WebFiles:
 
     def __init__(self, base: str, topdir: str) -> None:
         """Take `checksum_base`, below which the topdir is."""
-        self._base = f"{base}{topdir}/" if topdir else base
+        self._base, self._top = base, f"{topdir}/" if topdir else ""
 
     @contextmanager
     def opened(self, _: Sequence[str]) -> Iterator[Get]:
         """Give what fetches files."""
         # Imported here, because it takes a tenth of a second, and few scans need it.
+        from http.client import HTTPException
         from urllib.parse import quote
         from urllib.request import urlopen
 
         def get(path: str) -> bytes:
-            with urlopen(self._base + quote(path), timeout=_SECONDS) as answer:
-                body: bytes = answer.read(_MOST_BYTES + 1)
-            if len(body) > _MOST_BYTES:
-                raise OSError(errno.EFBIG, f"more than the limit of {_MOST_BYTES:,} bytes")
-            return body
+            try:
+                with urlopen(self._base + quote(f"{self._top}{path}"), timeout=_SECONDS) as answer:
+                    return _body(answer)
+            except HTTPException as error:
+                raise OSError(errno.EPROTO, f"the answer is not of HTTP: {error!r}") from error
 
         yield get
+
+
+def _body(answer: "HTTPResponse") -> bytes:
+    """Return the whole body of an answer, of a limited size and in a limited time."""
+    body, end = bytearray(), time.monotonic() + _WHOLE_SECONDS
+    while piece := answer.read1(1 << 16):
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise OSError(errno.EFBIG, f"more than the limit of {_MOST_BYTES:,} bytes")
+        if time.monotonic() > end:
+            raise OSError(errno.ETIMEDOUT, f"not all of it in {_WHOLE_SECONDS} s")
+    # What is left of the announced length.
+    if answer.length:
+        raise OSError(errno.EPROTO, f"it ended {answer.length:,} bytes early")
+    return bytes(body)
 
 
 class RsyncFiles:
@@ -89,10 +110,12 @@ class RsyncFiles:
 
         from snapshot.scan.rsync_listing import command, environment
 
-        names = "\n".join(paths).encode()
+        # Between line feeds, a name could not have one, nor begin with # or ;.
+        names = "\0".join(paths).encode()
         with TemporaryDirectory(prefix="mirrorlist-scan-") as folder:
-            options = ("--times", "--copy-links", "--files-from=-")
-            run = command(*self._options, *options, self._url, folder)
+            options = ("--times", "--copy-links", f"--max-size={_MOST_BYTES}")
+            given = ("--from0", "--files-from=-", self._url, folder)
+            run = command(*self._options, *options, *given)
             subprocess.run(run, env=environment(), input=names, capture_output=True, check=False)
             with LocalFiles(folder).opened(paths) as get:
                 yield get

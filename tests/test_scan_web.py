@@ -1,0 +1,76 @@
+"""Metadata from a web server that misbehaves: it is reported, and never ends a scan."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from snapshot.scan import reading
+from snapshot.scan.reading import WebFiles
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"
+LONG = HEAD + b"Content-Length: 9\r\n\r\n"
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """Answer one request with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            connection = listener.accept()[0]
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            thread.join()
+
+
+def fetched(answer: bytes) -> bytes:
+    """Return the file that a server sends in this way."""
+    with answering(answer) as base, WebFiles(base, "pub/a b").opened([]) as get:
+        return get("x#y")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(b"garbage\r\n\r\n", "not of HTTP", id="garbage"),
+        pytest.param(HEAD + CHUNKED, "not of HTTP", id="chunk"),
+        pytest.param(LONG + b"abc", "it ended 6 bytes early", id="cut short"),
+        pytest.param(b"", "without response", id="nothing"),
+        pytest.param(HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n", "not of HTTP", id="long line"),
+        pytest.param(
+            b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+            "not allowed",
+            id="to a file",
+        ),
+    ],
+)
+def test_a_wrong_answer(answer: bytes, why: str) -> None:
+    """It is an OSError, which a scan reports."""
+    with pytest.raises(OSError, match=why):
+        fetched(answer)
+
+
+def test_a_whole_answer() -> None:
+    """It is the file."""
+    assert fetched(LONG + b"123456789") == b"123456789"
+
+
+def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is too large, or too slow, is not waited for."""
+    monkeypatch.setattr(reading, "_WHOLE_SECONDS", -1)
+    with pytest.raises(OSError, match="not all of it in -1 s"):
+        fetched(LONG + b"123456789")
+    monkeypatch.setattr(reading, "_MOST_BYTES", 8)
+    with pytest.raises(OSError, match="more than the limit of 8 bytes"):
+        fetched(LONG + b"123456789")
