@@ -18,6 +18,8 @@ _PACKAGES, _PAGES = ".rpm", ".html"
 # So many kept files of a large directory are cut down again.
 _COMPACT = 50 * SHORT
 _STRANGE = {"", ".", ".."}
+# What is left of a number of 64 bits when these are shifted out.
+_SIGNS = (0, -1)
 # An entry of a PostgreSQL index has at most 2,704.
 _MOST_BYTES = 2600
 
@@ -61,15 +63,21 @@ class Directory:
         seconds = list(map(int, times))
         if not self.is_large():
             names = [path[start:] for path in paths]
-            self.files += zip(names, map(int, sizes), seconds, strict=True)
+            self._keep(list(zip(names, map(int, sizes), seconds, strict=True)))
             return
         chosen = _newest(seconds)
         if packages + pages < len(paths):
             others = (i for i, path in enumerate(paths) if not path.endswith((_PACKAGES, _PAGES)))
             chosen = [*{*chosen, *others}]
-        self.files += [(paths[i][start:], int(sizes[i]), seconds[i]) for i in sorted(chosen)]
+        self._keep([(paths[i][start:], int(sizes[i]), seconds[i]) for i in sorted(chosen)])
         if len(self.files) > _COMPACT:
             self._compact()
+
+    def _keep(self, entries: list[Entry]) -> None:
+        for name, size, time in entries:
+            if size >> 63 not in _SIGNS or time >> 63 not in _SIGNS:
+                raise ValueError(f"a size or time beyond 64 bits at {name}")
+        self.files += entries
 
     def _compact(self) -> None:
         newest = set(_newest([one[2] for one in self.files]))

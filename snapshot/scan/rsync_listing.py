@@ -16,9 +16,14 @@ from snapshot.file.errors import ListingError
 from snapshot.scan.inventory import Inventory
 
 _BLOCK = 1 << 20
+_MOST_LINE = 1 << 20
+# A server that sends nothing for this long has failed; without a limit rsync waits for ever.
+_SILENT_SECONDS = 600
 # Links and what is neither file nor directory have other first letters.
 _ROW = re.compile(
-    r"^([a-z-])([rwxsStT-]{9})[.+@]?\s+([\d,.]+) (\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) (.+)$",
+    r"^([a-z-])([rwxsStT-]{9})[.+@]?\s+([\d,.]+) (?:(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)"
+    # From the year 10000 on, the column is too narrow.
+    r"|\d{5,}/[\d/]+ [\d:]+|\(time out of range\)) (.+)$",
     re.MULTILINE,
 )
 # rsync shows a byte that is not printable as \# and three octal digits.
@@ -32,7 +37,8 @@ def command(options: str, more: str, *arguments: str) -> list[str]:
         given = [*shlex.split(options), *shlex.split(more)]
     except ValueError as error:
         raise ListingError(f"the rsync options of the configuration: {error}") from error
-    return ["rsync", *given, *arguments]
+    # The configuration's own --timeout comes later, so it holds.
+    return ["rsync", f"--timeout={_SILENT_SECONDS}", *given, *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -53,7 +59,8 @@ def read_rsync(
     paths, each of them is listed alone, and its rows begin at the URL all the same.
     """
     digest = hashlib.blake2b(digest_size=16)
-    found = ("-r", "--no-human-readable", "--8-bit-output")
+    # The server's greeting stands between the rows, and may look like them.
+    found = ("-r", "--no-motd", "--no-human-readable", "--8-bit-output")
     if paths:
         # "./" is where the names of --relative begin.
         runs = [command(*options, *found, "-R", f"{url}./{path}/") for path in paths]
@@ -83,8 +90,10 @@ def _list(
                 for text in _blocks(process.stdout, digest):
                     count += _take(text, inventory)
                     tell(count)
-            except BaseException:
+            except BaseException as error:
                 process.kill()
+                if isinstance(error, ValueError):
+                    raise ListingError(f"{url}: not a listing of rsync: {error}") from error
                 raise
         if process.returncode:
             raise ListingError(_failed(url, process.returncode, errors))
@@ -109,6 +118,8 @@ def _blocks(output: IO[bytes], digest: hashlib.blake2b) -> Iterator[str]:
             rest = block[end:]
         else:
             rest += block
+        if len(rest) > _MOST_LINE:
+            raise ValueError("a line does not end")
     if rest:
         yield rest.decode("utf-8", "surrogateescape")
 
@@ -147,7 +158,9 @@ def _special(row: tuple[str, ...], inventory: Inventory) -> None:
     else:
         found = inventory.directory("" if path == "." else _unescaped(path))
         if found is not None:
-            found.ctime, found.readable = _seconds(row), bool(_READABLE.match(mode))
+            # A directory that has no time keeps that of the database.
+            found.ctime = _seconds(row) if row[3] else None
+            found.readable = bool(_READABLE.match(mode))
 
 
 def _is_text(path: str, inventory: Inventory) -> bool:
@@ -172,6 +185,8 @@ def _digits(size: str) -> str:
 
 
 def _seconds(row: tuple[str, ...]) -> int:
+    if not row[3]:
+        return 0
     hours, minutes, seconds = row[6], row[7], row[8]
     return _day(row[3], row[4], row[5]) + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 

@@ -232,11 +232,15 @@ DELETE_AGED = (
     ("file_detail", "DELETE FROM file_detail WHERE id IN (SELECT id FROM scan_aged)"),
 )
 
+# No age can be added to a timestamp near the largest number of the column.
+_NO_TIME = 1 << 62
+
 # The second newest waits until the newest has reached all mirrors, if that is later.
 DUE = f"""SELECT min(CASE WHEN place > 2
             OR stamp + CAST({{stale_age}} AS BIGINT) > newest + CAST({{propagation_age}} AS BIGINT)
         THEN stamp + CAST({{stale_age}} AS BIGINT)
-        ELSE newest + CAST({{propagation_age}} AS BIGINT) END) {_ALTERNATES}"""
+        ELSE newest + CAST({{propagation_age}} AS BIGINT) END) {_ALTERNATES}
+    AND newest < {_NO_TIME}"""
 
 OPTIONAL = ("propagation_stat", "directory_exclusive_host", "file_detail_file_group", STATE_TABLE)
 """Tables that a database may lack."""
