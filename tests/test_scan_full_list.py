@@ -110,6 +110,24 @@ def test_a_list_of_find(tmp_path: Path, top: str) -> None:
     assert cut.directories[""].files == [("x", 1, 5)]
 
 
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_lines_that_end_with_a_return(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that was sent as text is the same list; else a return is a part of a name."""
+    monkeypatch.setattr(full_list, "BLOCK", block)
+    found = read(tmp_path, whole("5 d 0 a", "5 f 1 a/x").replace("\n", "\r\n"))
+    assert sorted(found.directories) == ["", "a"]
+    assert found.directories["a"].files == [("x", 1, 5)]
+    assert "a\r" in read(tmp_path, whole("5 d 0 b", "5 d 0 a\r")).directories
+
+
+def test_a_name_with_a_line_feed_and_a_bracket(tmp_path: Path) -> None:
+    """Its second half begins no section, so nothing behind it is lost."""
+    found = read(tmp_path, whole("5 f 1 a/x\n[1].rpm", "5 f 1 a/y\n[b", "5 d 0 c"))
+    assert "c" in found.directories
+
+
 def test_unusual_rows(tmp_path: Path) -> None:
     """A path may have tabs, blanks and brackets; a line with fewer columns is not a row."""
     found = read(tmp_path, whole("5 f 1 a/x\ty z", "no row", "6 f 2 [a]", "7 f 3 [b]/c"))
@@ -133,6 +151,10 @@ def test_a_prefix(tmp_path: Path, first: str) -> None:
         pytest.param("", "not a row", id="empty"),
         pytest.param(whole(), "not a row", id="no row"),
         pytest.param(whole("5 f 1 a").replace("[End]\n", ""), "no .End.", id="no end"),
+        pytest.param(whole("5 f 1 a").partition("[Files]\n")[2], "no .Files.", id="no beginning"),
+        pytest.param(whole("5 f 1 a") * 2, "a second list begins after .End.", id="two lists"),
+        pytest.param("x" * (5 << 20), "a line does not end", id="no line"),
+        pytest.param(whole(f"5 f {10**20} a/x"), "a size or time beyond 64 bits", id="size"),
         pytest.param("5\tf\t1\ta/x", "the last line has no end", id="half a line"),
         pytest.param("x\tf\t1\ta/x\n", "not a full file list", id="no time"),
         pytest.param("5\tf\tx\ta/x\n", "not a full file list", id="no size"),

@@ -8,6 +8,7 @@ Python for a field, and none for a file.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from snapshot.scan.inventory import Directory, Inventory
 from snapshot.scan.list_file import BLOCK, stamp
 
 _CUT = "it was cut short, or is being written; what is in the database stays"
+_MOST_LINE = 1 << 20
+# Another line with a bracket is the second half of a name with a line feed.
+_HEADER = re.compile(r"\[\w[\w ]*\]")
 _PLAIN = {"f", "d", "l", "d-", "f-", "l-"}
 
 
@@ -40,25 +44,32 @@ def read_full_list(path: Path, inventory: Inventory, prefix: str = "", known: st
         raise ListingError(f"{path}: it changed while it was read; scan again")
     if not rows.count:
         raise ListingError(f"{path}: not a row of a file or directory in it: {_CUT}")
-    if rows.sections and not rows.ended:
-        raise ListingError(f"{path}: no [End] in it: {_CUT}")
+    if rows.sections and not (rows.ended and rows.begun):
+        raise ListingError(f"{path}: no [{'End' if rows.begun else 'Files'}] in it: {_CUT}")
     inventory.finish()
     return digest.hexdigest() if digest else known
 
 
 def _blocks(path: Path, digest: "hashlib._Hash | None") -> Iterator[str]:
     """Yield a file's text in blocks of whole lines."""
-    rest = b""
+    rest, is_begun, has_returns = b"", False, False
     with open_regular(path) as file:
         while block := file.read(BLOCK):
             if digest:
                 digest.update(block)
-            end = block.rfind(b"\n") + 1
-            if end:
-                yield (rest + block[:end]).decode("utf-8", "surrogateescape")
-                rest = block[end:]
-            else:
-                rest += block
+            whole, feed, block = block.rpartition(b"\n")
+            if feed:
+                text = rest + whole + feed
+                if not is_begun:
+                    # Sent as text by some program: scan-primary-mirror reads such a list, too.
+                    is_begun, has_returns = True, text.partition(b"\n")[0].endswith(b"\r")
+                if has_returns:
+                    text = text.replace(b"\r\n", b"\n")
+                yield text.decode("utf-8", "surrogateescape")
+                rest = b""
+            rest += block
+            if len(rest) > _MOST_LINE:
+                raise ValueError("a line does not end")
     if rest:
         raise ListingError(f"{path}: the last line has no end: {_CUT}")
 
@@ -71,7 +82,7 @@ class _Rows:
         self._prefix = prefix
         self._cut = self._is_dotted = False
         self.count = 0
-        self.sections = self.ended = False
+        self.sections = self.begun = self.ended = False
         self._in_files = True
 
     def add(self, text: str) -> None:
@@ -84,10 +95,14 @@ class _Rows:
     def _files_of(self, text: str) -> str:
         kept = []
         for part in _parts(text):
-            if part[:1] == "[":
-                header, _, part = part.partition("\n")
+            header, _, rest = part.partition("\n")
+            if _HEADER.fullmatch(header):
+                part = rest
                 self.sections = True
                 self._in_files = header == "[Files]"
+                if self._in_files and self.ended:
+                    raise ValueError("a second list begins after [End]")
+                self.begun = self.begun or self._in_files
                 self.ended = self.ended or header == "[End]"
             if self._in_files:
                 kept.append(part)
