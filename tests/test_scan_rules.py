@@ -5,6 +5,7 @@ import pytest
 from snapshot.file.errors import ScanSettingsError
 from snapshot.scan.config import Mapping
 from snapshot.scan.patterns import compiled, replaced
+from snapshot.scan.repositories import Existing, Wanted, plan
 from snapshot.scan.rules import (
     Version,
     find_arch,
@@ -157,3 +158,28 @@ def test_a_wrong_pattern() -> None:
 def test_what_is_skipped(path: str, below: str, skipped: bool) -> None:
     """skip_paths_for_version begin a name; skip_repository_paths are anywhere below the topdir."""
     assert is_skipped(path, below, SETTINGS) is skipped
+
+
+def test_a_part_of_a_path_that_begins_with_rawhide() -> None:
+    """Its version is development, of which there is one row and not two."""
+    known, path = Version(5, "development", is_test=True), "pub/rawhide-stage/Everything/x86_64"
+    assert find_version(path, [Version(4, "9"), known], SETTINGS) is known
+
+
+@pytest.mark.parametrize(
+    ("unlisted", "moves"),
+    [
+        pytest.param([], True, id="gone"),
+        pytest.param(["pub/a"], False, id="above it"),
+        pytest.param(["pub/a/os/repodata"], False, id="its metadata"),
+        pytest.param(["pub/a/os/objects"], False, id="its objects"),
+        pytest.param(["pub/a/os/Packages"], True, id="another directory in it"),
+    ],
+)
+def test_what_could_not_be_listed_is_not_gone(unlisted: list[str], moves: bool) -> None:
+    """A row is pointed elsewhere only if its own place was looked at."""
+    existing = [Existing(1, "pub/a/os", "epel-9", 2, "pub/a/os", here=True, elsewhere=False)]
+    wanted = [Wanted("pub/b/os", "epel-9", 2, "9")]
+    found = plan(wanted, existing, {"pub/b/os"}, unlisted, [])
+    assert found.moved == ([("pub/a/os", "pub/b/os")] if moves else [])
+    assert bool(found.problems) != moves

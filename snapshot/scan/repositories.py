@@ -167,4 +167,6 @@ def _is_gone(row: Existing, listed: set[str], unlisted: Sequence[str]) -> bool:
         return True
     if row.directory in listed or (row.elsewhere and not row.here):
         return False
-    return not any(f"{row.directory}/".startswith(f"{one}/") for one in unlisted)
+    # Nothing tells of a place in a directory that could not be listed, or whose metadata could not.
+    place, inner = f"{row.directory}/", (f"{row.directory}/{name}" for name in (REPODATA, OBJECTS))
+    return not any(place.startswith(f"{one}/") for one in unlisted) and not {*inner} & {*unlisted}

@@ -48,13 +48,15 @@ def find_arch(path: str, arches: Iterable[tuple[int, str]]) -> int | None:
 
 def find_version(path: str, versions: Iterable[Version], settings: Settings) -> Version | None:
     """Return the first version whose name is a part of the path, or a new one, or None."""
-    parts = set(path.split("/"))
+    parts, by_name = set(path.split("/")), {}
     for version in versions:
         if version.shown in parts:
             return version
+        by_name.setdefault(version.name, version)
     name = new_version(path)
-    if not name:
-        return None
+    if not name or name in by_name:
+        # Of `rawhide-test` the version is development, which may be there.
+        return by_name.get(name)
     is_test = any(one in path for one in settings.test_paths)
     hidden = any(one in path for one in settings.do_not_display_paths)
     return Version(None, name, is_test, not hidden)
