@@ -3,7 +3,9 @@
 import pytest
 
 from snapshot.file.errors import ScanSettingsError
+from snapshot.scan import patterns
 from snapshot.scan.config import Mapping
+from snapshot.scan.inventory import Inventory
 from snapshot.scan.patterns import compiled, replaced
 from snapshot.scan.repositories import Existing, Wanted, plan
 from snapshot.scan.rules import (
@@ -144,6 +146,45 @@ def test_a_wrong_pattern() -> None:
     """It is named with its place."""
     with pytest.raises(ScanSettingsError, match=r"repository_mapping 1: \(: not a regular"):
         compiled("(", "repository_mapping 1")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["[[a-z]&&[^b]]", "[a-z--b]", "a++", "a?+", "a{2}+", r"\<a", r"\b{start}", r"\p{L}", "a(?i)b"],
+)
+def test_what_only_rust_understands(pattern: str) -> None:
+    """A pattern that would mean something else in Python is refused, and not taken for it."""
+    with pytest.raises(ScanSettingsError, match="not a regular expression"):
+        compiled(pattern, "test")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("a$", "a\n", False),
+        ("(?m)a$", "a\nb", True),
+        (r"\$[$+*]+", "$+*$", True),
+        (r"^[]+*?+]+$", "]+*", True),
+        (r"^a\++$", "a++", True),
+        ("(?x) a  b # a comment", "ab", True),
+        ("(?i)A(?P<n>b)", "ab", True),
+    ],
+)
+def test_what_both_understand(pattern: str, text: str, fits: bool) -> None:
+    """A pattern means what it means in Rust."""
+    assert bool(compiled(pattern, "test").search(text)) == fits
+
+
+def test_a_pattern_that_tries_all_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped and named, in mappings and in excludes: in Rust it takes no time."""
+    monkeypatch.setattr(patterns, "_MOST_SECONDS", 0.05)
+    slow, path = compiled("(a+)+$", "test"), f"pub/{'a' * 60}x/x86_64"
+    mappings = [(compiled("zz", "test"), Mapping("z", "z")), (slow, Mapping("a", "a"))]
+    words = r"^\(a\+\)\+\\Z: takes more than 0.05 s at pub/a"
+    with pytest.raises(ScanSettingsError, match=words):
+        find_prefix(path, "9", mappings, [])
+    with pytest.raises(ScanSettingsError, match=words):
+        Inventory("pub", [slow]).directory(path.removeprefix("pub/"))
 
 
 @pytest.mark.parametrize(

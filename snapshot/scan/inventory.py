@@ -10,6 +10,7 @@ from re import Pattern
 import msgspec
 
 from snapshot.scan.names import is_read
+from snapshot.scan.patterns import first_found
 from snapshot.scan.unchanged import Entry
 
 SHORT = 10
@@ -161,7 +162,7 @@ class Inventory:
 
     def _matches(self, path: str) -> bool:
         full = self.full(path) if path or not self._top else f"{self._top}/"
-        return any(pattern.search(full) for pattern in self._excludes)
+        return first_found(self._excludes, full) is not None
 
     def full(self, path: str) -> str:
         """Return the name of a directory in the database."""

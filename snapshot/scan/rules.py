@@ -12,7 +12,7 @@ from re import Pattern
 from msgspec import Struct
 
 from snapshot.scan.config import Mapping, Settings
-from snapshot.scan.patterns import replaced
+from snapshot.scan.patterns import first_found, replaced
 
 RAWHIDE, DEVELOPMENT = "rawhide", "development"
 """A version is called development in the database, and rawhide in paths and prefixes."""
@@ -48,7 +48,8 @@ def find_arch(path: str, arches: Iterable[tuple[int, str]]) -> int | None:
 
 def find_version(path: str, versions: Iterable[Version], settings: Settings) -> Version | None:
     """Return the first version whose name is a part of the path, or a new one, or None."""
-    parts, by_name = set(path.split("/")), {}
+    parts = set(path.split("/"))
+    by_name: dict[str, Version] = {}
     for version in versions:
         if version.shown in parts:
             return version
@@ -77,10 +78,8 @@ def find_prefix(
     aliases: Iterable[tuple[str, str]],
 ) -> str:
     """Return the prefix of a repository by the first mapping that fits; empty if none does."""
-    for pattern, mapping in mappings:
-        if pattern.search(path):
-            return _prefix(path, version, pattern, mapping, aliases)
-    return ""
+    number = first_found((pattern for pattern, _ in mappings), path)
+    return "" if number is None else _prefix(path, version, *mappings[number], aliases)
 
 
 def _prefix(
