@@ -134,6 +134,11 @@ def test_whole_components_only() -> None:
             f"{ARCHIVED}: the repository mine has this name; rename or delete it",
             id="name taken",
         ),
+        pytest.param(
+            f"INSERT INTO repository (name, disabled) VALUES ('{ARCHIVED}', 0)",
+            f"{ARCHIVED}: the repository without a prefix has this name; rename or delete it",
+            id="name taken by one without a prefix",
+        ),
     ],
 )
 def test_a_target_that_is_not_ready(url: str, command: str, why: str) -> None:
@@ -194,6 +199,24 @@ def test_a_wrong_name(url: str, choice: Choice, words: str) -> None:
     ):
         with pytest.raises(NoSuchRepository, match=words):
             work()
+
+
+def test_prefixes(url: str) -> None:
+    """Only * and ? stand for others; a row without a prefix is not chosen by one."""
+    execute(
+        url,
+        "UPDATE repository SET prefix = NULL WHERE id = 1",
+        "UPDATE repository SET prefix = 'a[4]_%' WHERE id = 2",
+    )
+
+    def chosen(prefix: str) -> list[str | None]:
+        return [one.prefix for one in list_repositories(url, Choice(prefix=prefix))]
+
+    assert chosen("a[4]_%") == chosen("a[*") == ["a[4]_%"]
+    assert chosen("*") == ["a[4]_%", "fedora-44", "fedora-codecs-41"]
+    for prefix in ("", "[a]*", "a[4]__"):
+        with pytest.raises(NoSuchRepository):
+            expire(url, Choice(prefix=prefix))
 
 
 def test_a_wrong_destination(url: str) -> None:

@@ -48,7 +48,7 @@ class Choice(Struct, frozen=True, kw_only=True):
         """Whether a repository is meant."""
         return (
             all(getattr(self, kind) in (None, getattr(row, kind)) for kind in _KINDS)
-            and (self.prefix is None or fnmatchcase(row.prefix or "", self.prefix))
+            and (self.prefix is None or is_like(row.prefix or "", self.prefix))
             and (self.directory is None or is_within(row.directory, self.directory))
         )
 
@@ -56,6 +56,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     def is_all(self) -> bool:
         """Whether every repository is meant."""
         return self == Choice()
+
+
+def is_like(prefix: str, pattern: str) -> bool:
+    """Whether a prefix is a pattern's, in which * and ? stand for others; no prefix never is."""
+    return prefix != "" and fnmatchcase(prefix, pattern.replace("[", "[[]"))
 
 
 def is_within(name: str | None, top: str) -> bool:
@@ -75,7 +80,7 @@ def choose(link: Link, choice: Choice) -> list[Row]:
     found = [row for row in rows if choice.fits(row)]
     if not found and choice.prefix is not None:
         known = sorted({row.prefix for row in rows if row.prefix})
-        if not any(fnmatchcase(one, choice.prefix) for one in known):
+        if not any(is_like(one, choice.prefix) for one in known):
             raise NoSuchRepository(
                 f"prefix {choice.prefix}: no repository has it{near(choice.prefix, known)}"
             )

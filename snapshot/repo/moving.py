@@ -148,7 +148,8 @@ def _unready(
     if occupant is not None:
         return f"{place}: the repository {occupant or 'without a prefix'} is there already"
     if namesake is not None:
-        return f"{place}: the repository {namesake} has this name; rename or delete it"
+        other = namesake or "without a prefix"
+        return f"{place}: the repository {other} has this name; rename or delete it"
     return None
 
 

@@ -48,7 +48,8 @@ _TARGETS = "SELECT id FROM directory WHERE name IN (SELECT target FROM repo_move
 READY = f"""SELECT w.id, d.id, d.readable, cd.directory_id, coalesce(m.rows_there, 0),
         (SELECT min(coalesce(r.prefix, '')) FROM repository r
             WHERE r.directory_id = d.id),
-        (SELECT min(r.prefix) FROM repository r WHERE r.name = w.name AND r.id <> w.id),
+        (SELECT min(coalesce(r.prefix, '')) FROM repository r
+            WHERE r.name = w.name AND r.id <> w.id),
         coalesce(h.hosts, 0) + (SELECT count(*) FROM host_category hc
             WHERE hc.category_id = w.category_id AND hc.always_up2date)
     FROM repo_move w LEFT JOIN directory d ON d.name = w.target
