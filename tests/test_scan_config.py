@@ -101,6 +101,8 @@ def test_another_source(tmp_path: Path, source: str, kind: str) -> None:
         pytest.param("category = 1", "Expected `array`, got `int`", id="a wrong type"),
         pytest.param("[[category]]\nname = 'a'", "missing required field `type`", id="no type"),
         pytest.param("max_stale_days = 'x'", "max_stale_days", id="a word for a number"),
+        pytest.param("max_stale_days = -1", "Expected `int` >= 0", id="less than no day"),
+        pytest.param(f"max_stale_days = {10**30}", "max_stale_days", id="too many days"),
         pytest.param("\x00", "cannot be read", id="binary"),
     ],
 )
@@ -117,6 +119,13 @@ def test_a_missing_file(tmp_path: Path) -> None:
     """It is named."""
     with pytest.raises(ScanSettingsError, match="none: cannot be read: No such file"):
         read_settings(tmp_path / "none")
+
+
+def test_a_nul(tmp_path: Path) -> None:
+    """A url that no system call takes is refused."""
+    settings = read_settings(write(tmp_path, EVERYTHING.replace('url = "', 'url = "\\u0000')))
+    with pytest.raises(ScanSettingsError, match=r"category One: .* has a NUL"):
+        settings.of_category("One", None)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import hashlib
 import tomllib
 from pathlib import Path
 from re import Pattern
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from snapshot.file.errors import ScanSettingsError
 from snapshot.file.wholefile import read_text
@@ -17,6 +18,10 @@ from snapshot.scan.patterns import compiled
 
 STALE_DAYS, PROPAGATION_DAYS = 3, 2
 """scan-primary-mirror's values where the configuration has none."""
+
+
+# With less than none, each alternate would go at once; with a century, none ever.
+Days = Annotated[int, Meta(ge=0, le=36_500)]
 
 
 class CategorySettings(Struct, frozen=True):
@@ -51,8 +56,8 @@ class Settings(Struct, frozen=True):
     """A configuration; the names of the fields are its keys."""
 
     common_rsync_options: str = ""
-    max_propagation_days: int = PROPAGATION_DAYS
-    max_stale_days: int = STALE_DAYS
+    max_propagation_days: Days = PROPAGATION_DAYS
+    max_stale_days: Days = STALE_DAYS
     excludes: list[str] = []
     skip_paths_for_version: list[str] = []
     test_paths: list[str] = []
@@ -97,6 +102,9 @@ class Settings(Struct, frozen=True):
             )
         if found.type not in ("directory", "rsync"):
             raise ScanSettingsError(f"category {name}: type {found.type}: not directory or rsync")
+        for text in (self.common_rsync_options, found.options, found.url, found.list or ""):
+            if "\0" in text:
+                raise ScanSettingsError(f"category {name}: {text!r}: has a NUL")
         if found.type == "rsync":
             # Without the slash, rsync puts the folder's own name before each path.
             found = msgspec.structs.replace(found, url=found.url.rstrip("/") + "/")
