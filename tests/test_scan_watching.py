@@ -159,6 +159,8 @@ def test_an_internal_error_is_survived(loop: Loop, capsys: pytest.CaptureFixture
     assert "internal error: ZeroDivisionError" in str(told.error)
     assert (loop.watching.survived, loop.progress.backlog) == (1, 1)
     assert "ZeroDivisionError" in capsys.readouterr().err
+    loop.until(lambda: loop.watching.survived == 2)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_deleted_repository_calls_for_more(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

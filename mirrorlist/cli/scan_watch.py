@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from mirrorlist.cli.console import as_time, say, tell
+from mirrorlist.cli.console import as_time, one_line, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.errors import OptionError
@@ -160,7 +160,7 @@ def _told(event: "Told") -> None:
         f" {changes.details_added} checksums added; {result.seconds:.2f} s"
     )
     for problem in result.problems[:_MOST_PROBLEMS] if not task.paths else ():
-        tell(f"  ! {problem}")
+        tell(f"  ! {one_line(problem)}")
 
 
 def _shown(paths: tuple[str, ...]) -> str:

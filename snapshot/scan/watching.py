@@ -165,9 +165,10 @@ class Watching:
         except Exception as error:
             # No memory, no more open files, or a bug: none of these ends a watch.
             self.survived += 1
-            if repr(error) != one.told:
+            told = BackendError(f"internal error: {error!r}")
+            if str(told) != one.told:
                 traceback.print_exc()
-            self._fail(task, one, BackendError(f"internal error: {error!r}"))
+            self._fail(task, one, told)
         else:
             one.agenda.done(self._clock())
             self._succeed(task, one, result)
