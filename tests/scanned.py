@@ -1,6 +1,7 @@
 """Small primaries to scan, the databases to scan them into, and the tables that come of it."""
 
 import os
+import re
 import sqlite3
 import sys
 import tomllib
@@ -148,6 +149,13 @@ def execute(url: str, *commands: str) -> None:
         for command in commands:
             connection.execute(command)
     connection.close()
+
+
+def sql_of_page() -> list[list[str]]:
+    """Return the statements of each block of SQL in docs/scan.md: the rows, and the rights."""
+    page = (Path(__file__).parents[1] / "docs/scan.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    return [[one for one in block.split(";\n") if one.strip()] for block in blocks]
 
 
 TABLES = {

@@ -19,7 +19,19 @@ from snapshot.scan import list_file, sources
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.run import scan
 from tests.command import assert_refused, run
-from tests.scanned import CATEGORY, NOW, SETTINGS, TOML, Primary, contents, database, statements
+from tests.factories import make_database
+from tests.scanned import (
+    CATEGORY,
+    NOW,
+    SETTINGS,
+    TOML,
+    Primary,
+    contents,
+    database,
+    execute,
+    sql_of_page,
+    statements,
+)
 
 X86 = "9/Everything/x86_64"
 
@@ -122,7 +134,7 @@ def test_a_refused_scan(site: Site) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "code", "words"),
     [
-        ("--category", "Nothing", 2, "category Nothing: not in the database; it has"),
+        ("--category", "Nothing", 2, "category Nothing: not in the database; the database has"),
         ("--config", "/none/scan.toml", 2, "/none/scan.toml: cannot be read: No such file"),
         ("--database", "mysql://x/y", 2, "mysql: not a kind of database"),
         ("--database", "sqlite:////none/x", 3, "/none/x: no such database file"),
@@ -132,6 +144,24 @@ def test_a_refused_scan(site: Site) -> None:
 def test_a_wrong_option(site: Site, option: str, value: str, code: int, words: str) -> None:
     """It is refused in one line that names it."""
     assert_refused(run(*site.words(option, value)), code, words)
+
+
+def test_a_database_of_something_else(site: Site, tmp_path: Path) -> None:
+    """A file without MirrorManager's tables, or without categories, says what to do next."""
+    other = tmp_path / "other.sqlite"
+    other.touch()
+    words = ("no such table: category; is it MirrorManager's? check the URL",)
+    assert_refused(run(*site.words("--database", f"sqlite:///{other}")), 3, *words)
+    execute(site.url, "DELETE FROM category")
+    assert_refused(run(*site.words()), 2, "the database has no category; docs/scan.md (Before")
+
+
+def test_the_rows_of_the_page(tmp_path: Path) -> None:
+    """With the rows of docs/scan.md, a database that had none gets its first repository."""
+    primary, url = Primary(tmp_path), make_database(tmp_path / "new.sqlite", {})
+    primary.repository(X86)
+    execute(url, *sql_of_page()[0])
+    assert primary.scan(url, walk=True).changes.repositories_added == [f"epel-9 pub/epel/{X86}"]
 
 
 def test_an_unchanged_list_is_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ def test_a_nul(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("Two", "not in the configuration, which has One"), ("One", "type ftp: not directory or")],
+    [("Two", "which has One; add a ..category"), ("One", "type ftp: not directory or")],
 )
 def test_a_wrong_category(tmp_path: Path, name: str, words: str) -> None:
     """A category that is not there, or of an unknown type, is refused."""

@@ -23,6 +23,7 @@ from tests.scanned import (
     database,
     empty,
     repomd,
+    sql_of_page,
     statements,
 )
 
@@ -160,6 +161,21 @@ def test_a_role_that_may_only_read(primary: Primary, url: str, server: Server) -
     with pytest.raises(DatabaseError, match="cannot be used: permission denied") as refused:
         primary.scan(server.url(name, user="reader"))
     assert PASSWORD not in str(refused.value)
+
+
+def test_the_first_scan_of_the_page(primary: Primary, server: Server) -> None:
+    """The rows and rights of docs/scan.md are enough for a role in a database without rows."""
+    url = server.create_filled("page", {})
+    rows, rights = sql_of_page()
+    password = f"CREATE ROLE scanner LOGIN PASSWORD '{PASSWORD}'"
+    server.execute(password, *rows, *rights, database="page")
+    scanner = server.url("page", user="scanner")
+    added = primary.scan(scanner).changes.repositories_added
+    assert [one.split()[0] for one in added] == ["epel-9", "testing-epel9"]
+    assert primary.scan(scanner).unchanged
+    change(primary)
+    primary.scan(scanner, allow_deletions=True)
+    assert "old" not in {name.rpartition("/")[2] for name, *_ in found(url)["directory"]}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -147,8 +147,10 @@ def test_a_tree_that_is_gone(primary: Primary, tmp_path: Path) -> None:
     url = database(tmp_path)
     primary.scan(url)
     before = contents(url)
-    with pytest.raises(ListingError, match="cannot be listed"):
+    with pytest.raises(ListingError, match="none: cannot be listed: No such file or directory; "):
         scan(primary.job(url, walk=True, source=str(tmp_path / "none")))
+    with pytest.raises(ListingError, match="cannot be listed: a source is a folder, or rsync://"):
+        scan(primary.job(url, walk=True, source="http://127.0.0.1/pub"))
     assert contents(url) == before
 
 

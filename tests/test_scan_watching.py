@@ -191,7 +191,7 @@ def test_a_path_that_is_no_text(loop: Loop) -> None:
 
 def test_who_asks_for_what_is_not_there(loop: Loop) -> None:
     """A category that is not scanned here, or a wrong path, is refused at once."""
-    with pytest.raises(ScanSettingsError, match="which scans Fedora EPEL"):
+    with pytest.raises(ScanSettingsError, match="this scan does not have it, but Fedora"):
         loop.watching.ask("Other", X86)
     with pytest.raises(ScanSettingsError, match="empty part"):
         loop.ask("../x")

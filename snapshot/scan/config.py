@@ -93,7 +93,10 @@ class Settings(Struct, frozen=True):
         found = next((one for one in reversed(self.category) if one.name == name), None)
         if found is None and source is None:
             known = ", ".join(one.name for one in self.category) or "no category"
-            raise ScanSettingsError(f"category {name}: not in the configuration, which has {known}")
+            raise ScanSettingsError(
+                f"category {name}: not in the configuration, which has {known}; add a [[category]]"
+                " of this name, or give --source"
+            )
         found = found or CategorySettings(name, "", "")
         if source is not None:
             kind = "rsync" if source.startswith("rsync://") or "::" in source else "directory"

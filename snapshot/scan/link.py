@@ -25,6 +25,11 @@ _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
+_ADVICE = (
+    ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL"),
+    ("permission denied for", "docs/scan.md (Before the first scan) has the rights of the role"),
+    ("readonly database", "let this user write the file and its folder"),
+)
 # The first half of the key of an advisory lock: "mirr" in ASCII.
 _LOCK_CLASS = 0x6D697272
 
@@ -108,7 +113,14 @@ def _told(database: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
         from snapshot.export.database import explain, parse_url
 
         line = explain(parse_url(database), error)
-        raise DatabaseError(line.replace("cannot be read", "cannot be used")) from error
+        line = line.replace("cannot be read", "cannot be used")
+        raise DatabaseError(f"{line}{_advice(line)}") from error
+
+
+def _advice(line: str) -> str:
+    """Return what to do about a driver's error, for those that a first scan meets."""
+    found = (advice for pattern, advice in _ADVICE if re.search(pattern, line))
+    return "".join(f"; {advice}" for advice in found)
 
 
 @contextmanager

@@ -129,7 +129,8 @@ class Renewal:
             return True
         if not self._link.may_create():
             problems.append(
-                f"the role may not create the table {sql.STATE_TABLE}: each scan reads everything"
+                f"the role may not create the table {sql.STATE_TABLE}: each scan reads everything;"
+                " docs/scan.md (Before the first scan) has the statement"
             )
             return False
         self._link.execute(sql.CREATE_STATE)

@@ -33,4 +33,7 @@ def _hint(link: Link, name: str) -> str:
 
     known = [str(row[0]) for row in link.query(sql.CATEGORIES)]
     near = get_close_matches(name, known, 1)
-    return f" (perhaps {near[0]}?)" if near else f"; it has {', '.join(known) or 'none'}"
+    if near:
+        return f" (perhaps {near[0]}?)"
+    has = f"the database has {', '.join(known) or 'no category'}"
+    return f"; {has}; docs/scan.md (Before the first scan) says how to add one"

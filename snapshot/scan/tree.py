@@ -66,7 +66,8 @@ def walk(
             ]
             tell(len(seen))
     if "" not in seen:
-        raise ListingError(f"{root}: cannot be listed; what is in the database stays")
+        why = _reason(root, found[0][0].error)
+        raise ListingError(f"{root}: cannot be listed: {why}; what is in the database stays")
     inventory.finish()
     return seen, _digest(seen)
 
@@ -101,6 +102,13 @@ def _fill(directory: Directory, found: Seen) -> None:
         found.pages,
         found.files,
     )
+
+
+def _reason(root: str, error: OSError | None) -> str:
+    """Return why the folder itself cannot be listed."""
+    if "://" in root:
+        return "a source is a folder, or rsync://HOST/PATH"
+    return (error and error.strerror) or "unknown"
 
 
 def _report(looked: _Looked, inventory: Inventory) -> None:

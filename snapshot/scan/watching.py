@@ -102,7 +102,7 @@ class Watching:
         """Take an event from outside, in any thread; raises ScanSettingsError."""
         if category not in self._categories:
             known = ", ".join(self._categories)
-            raise ScanSettingsError(f"category {category}: not scanned here, which scans {known}")
+            raise ScanSettingsError(f"category {category}: this scan does not have it, but {known}")
         cleaned(path)
         self.events.put(Event(category, path, "hook"))
 
