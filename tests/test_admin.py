@@ -158,13 +158,15 @@ def test_an_address_that_is_taken() -> None:
         assert open_admin(None, address, said.append) is None
         assert len(said) == 1
         assert address in said[0]
+        assert open_admin(None, address, said.append, "pages") is None
+        assert said[1].startswith("warning: no pages: ")
         with pytest.raises(StartError, match="choose another --admin") as caught:
             open_admin(address, "127.0.0.1:3002", said.append)
         assert isinstance(caught.value, OperatorError)
         assert caught.value.exit_code == 1
         assert open_admin("none", address, said.append) is None
-    assert len(said) == 1
+    assert len(said) == 2
     listener = open_admin(None, address, said.append)
     assert listener is not None
     listener.close()
-    assert len(said) == 1
+    assert len(said) == 2

@@ -112,6 +112,9 @@ def test_it_stays(site: Site) -> None:
         assert 'mirrorlist_scan_backlog{category="Fedora EPEL"} 0.0' in metrics
         assert json.loads(watch.get("/health/fresh"))["fresh"] is True
         assert watch.get("/health/ready") == '{"ready":true}\n'
+        assert watch.hook("/pub/epel/9/x68/repodata/") == 202
+        missing = "  ! 9/x68: no such directory on the primary"
+        site.wait_for("a wrong path", lambda: missing in site.said.read_text())
         watch.process.terminate()
         assert watch.process.wait(SECONDS) == 0
 
@@ -166,6 +169,8 @@ def test_the_option_path(site: Site) -> None:
         (["--watch", "--dry-run"], "--dry-run: not with --watch"),
         (["--watch", "--category", "Other", "--source", "/"], "--source: only with one category"),
         (["--watch", "--category", "Other", "--list", "/x"], "--list: only with one category"),
+        (["--category", "Other", "--source", "/"], "--category: several only with --watch"),
+        (["--watch", "--hook-secret", "x" * 16, "--admin", "none"], "nobody can call the hook"),
         (["--watch", "--hook-secret", "short"], "--hook-secret: shorter than 16 bytes"),
         (["--watch", "--hook-secret", "@/nowhere"], "--hook-secret @/nowhere: cannot be read"),
     ],
@@ -173,3 +178,11 @@ def test_the_option_path(site: Site) -> None:
 def test_what_does_not_go_together(site: Site, more: list[str], words: str) -> None:
     """Options that mean nothing together are refused in one line, and so is a bad secret."""
     assert_refused(run(*site.words(*more)), 2, words)
+
+
+def test_a_category_without_rules(site: Site) -> None:
+    """A name that the configuration does not have ends the start, and is not tried for ever."""
+    text = TOML.replace('name = "Fedora EPEL"', 'name = "EPEL"')
+    (site.folder / "scan.toml").write_text(text)
+    done = run(*site.words("--watch", "--admin", "none"))
+    assert_refused(done, 2, "category Fedora EPEL: not in the configuration, which has EPEL")

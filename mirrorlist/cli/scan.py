@@ -124,8 +124,7 @@ def scan(
     job = ScanJob(
         database=database,
         settings=read_settings(config),
-        # As with any option that is given twice, the last one counts.
-        category=categories[-1],
+        category=categories[0],
         list=list_file,
         **asked,
     )
@@ -154,6 +153,8 @@ def _scan_once(job: "ScanJob", report: "Callable[[ScanJob, ScanResult], None]") 
 
 def _check_together(watch: bool, categories: tuple[str, ...], asked: Mapping[str, Any]) -> None:
     """Refuse options that mean nothing together; raises OptionError."""
+    if not watch and len(categories) > 1:
+        raise OptionError("--category: several only with --watch; else run it for each category")
     if watch and (asked["dry_run"] or asked["paths"]):
         raise OptionError(f"{'--dry-run' if asked['dry_run'] else '--path'}: not with --watch")
     for name in ("source", "list"):

@@ -20,6 +20,7 @@ from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
+from mirrorlist.settings import NOWHERE
 from mirrorlist.status.signed_hook import LEAST_SECRET_BYTES
 from snapshot.file.wholefile import read_text
 
@@ -77,6 +78,11 @@ def read_secret(given: str | None) -> bytes | None:
 
 def watch(job: "ScanJob", options: WatchOptions) -> None:
     """Scan categories whenever an event calls for it, until a signal; `job` has all but these."""
+    for name in options.categories:
+        # A wrong name ends the start. Later the file may be in the middle of a change.
+        job.settings.of_category(name, job.source)
+    if options.secret and options.admin == NOWHERE:
+        raise OptionError("--hook-secret: with --admin none nobody can call the hook")
     stay()
     manager = manager_of()
     end_on([signal.SIGTERM, signal.SIGINT], 0)
@@ -159,8 +165,17 @@ def _told(event: "Told") -> None:
         f"{place}: {repositories}; {directories} directories changed,"
         f" {changes.details_added} checksums added; {result.seconds:.2f} s"
     )
-    for problem in result.problems[:_MOST_PROBLEMS] if not task.paths else ():
+    for problem in _problems(task, result)[:_MOST_PROBLEMS]:
         tell(f"  ! {one_line(problem)}")
+
+
+def _problems(task: "Task", result: "ScanResult") -> list[str]:
+    """Return the problems to tell: of a scan of paths, that a path is not on the primary."""
+    if not task.paths:
+        return result.problems
+    # With all slashes that a hook may have left out, and with the topdir that it may have named.
+    asked = "".join(f"/{path.strip('/')}/" for path in task.paths)
+    return [one for one in result.problems if f"/{one.partition(': ')[0]}/" in asked]
 
 
 def _shown(paths: tuple[str, ...]) -> str:

@@ -73,11 +73,16 @@ A client that says it takes HTML gets the page with `.html` behind its path, if 
 _NO_HOOKS: Hooks = MappingProxyType({})
 
 
-def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> socket.socket | None:
+def open_admin(
+    given: str | None,
+    default: str,
+    say: Callable[[str], None],
+    lost: str = "health and metrics",
+) -> socket.socket | None:
     """Listen on the address that was given, or on the default; `none` is no listener.
 
     If a given address cannot be used, StartError is raised; if the default cannot be used, there is
-    one warning, and no listener.
+    one warning that names what is `lost`, and no listener.
     """
     if given == NOWHERE:
         return None
@@ -87,7 +92,7 @@ def open_admin(given: str | None, default: str, say: Callable[[str], None]) -> s
     except StartError as error:
         if given:
             raise
-        say(f"warning: no health and metrics: {error}")
+        say(f"warning: no {lost}: {error}")
         return None
 
 

@@ -50,7 +50,7 @@ def shown_on(
     admin: str | None, routes: Routes, hook: SignedHook, threads: Threads, say: Say
 ) -> Iterator[None]:
     """Answer on the admin address while the block runs."""
-    listener = open_admin(admin, ADMIN_OF_SCAN, say)
+    listener = open_admin(admin, ADMIN_OF_SCAN, say, f"health, metrics and {HOOK_PATH}")
     if listener is None:
         yield
         return
