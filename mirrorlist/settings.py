@@ -100,8 +100,8 @@ SETTINGS = (
     Setting(
         "watch",
         SettingKind.SWITCH,
-        "Keep running, and do it again whenever something has changed: the cache or another file"
-        " that an import reads, the primary or what a hook names of a scan.",
+        "Keep running, and import or scan again whenever something has changed. An import follows"
+        " the cache and the other files that it reads; a scan follows the primary and its hook.",
         ("import-cache", "scan"),
         default=False,
     ),

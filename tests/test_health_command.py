@@ -23,6 +23,7 @@ from tests.small_worlds import Mirror, small_data
 
 READY = "/health/ready"
 SNAPSHOT = ("--snapshot", "x")
+SCAN = ("--database", "x", "--config", "y", "--category", "z")
 
 
 def put(proc: Path, pid: int, parent: int, *words: str) -> None:
@@ -58,6 +59,8 @@ def pages(proc: Path, pid: int | None = None) -> list[str]:
         (["import-cache", "a", "--watch", "--output", "y"], []),
         (["demo", "--port", "82"], ["127.0.0.1:82/health/ready"]),
         (["watch", "--database", "x", "--output", "y"], ["127.0.0.1:3002/health/fresh"]),
+        (["scan", "--watch", *SCAN], ["127.0.0.1:3004/health/fresh"]),
+        (["scan", *SCAN, "--watch", "--admin", "84"], ["127.0.0.1:84/health/fresh"]),
         (
             ["watch", "--database", "x", "--output", "y", "--admin", "0.0.0.0:83"],
             ["127.0.0.1:83/health/fresh"],
@@ -109,6 +112,7 @@ def test_workers_are_not_servers(tmp_path: Path) -> None:
     put(tmp_path, 30, 1, *serving)
     put(tmp_path, 4, 30, *serving)
     put(tmp_path, 5, 1, "python3", "/bin/mirrorlist", "health")
+    put(tmp_path, 12, 1, "python3", "/bin/mirrorlist", "scan", *SCAN)
     put(tmp_path, 6, 1, "vi", "serve")
     put(tmp_path, 9, 1, "journalctl", "-fu", "mirrorlist-server")
     put(tmp_path, 10, 1, "tail", "-f", "/var/log/mirrorlist-server")
@@ -131,7 +135,7 @@ def test_one_of_several(tmp_path: Path) -> None:
 def test_none_runs(tmp_path: Path) -> None:
     """Where nothing runs, the error says what to give."""
     with pytest.raises(
-        OperatorError, match="serve, demo, watch, import-cache runs here; give the URL to ask"
+        OperatorError, match="no serve, demo, watch, import-cache or scan --watch runs here; give"
     ):
         pages(tmp_path)
 

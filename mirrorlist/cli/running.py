@@ -18,7 +18,8 @@ from mirrorlist.errors import OperatorError
 
 PROC = Path("/proc")
 STAYING = ("serve", "demo", "watch", "import-cache")
-"""The subcommands that can stay."""
+"""The subcommands that can stay; `scan` stays with `--watch`."""
+SCAN = "scan"
 DROP_IN = "mirrorlist-server"
 
 _MODULE = "mirrorlist.cli"
@@ -43,7 +44,8 @@ def running(pid: int | None, group: Subcommands, proc: Path = PROC) -> Running:
         listed = ", ".join(f"{one} ({words[0]})" for one, words in sorted(found.items()))
         raise OperatorError(f"several run here: {listed}; choose one with --pid, or give its URL")
     if not found:
-        raise OperatorError(f"none of {', '.join(STAYING)} runs here; give the URL to ask")
+        known = ", ".join(STAYING)
+        raise OperatorError(f"no {known} or scan --watch runs here; give the URL to ask")
     chosen = pid if pid is not None else min(found)
     name, *words = found[chosen]
     return Running(chosen, name, _options(group, name, words))
@@ -71,8 +73,12 @@ def _command(words: list[str]) -> list[str]:
         if program == DROP_IN:
             return [DROP_IN, *words[at + 1 :]]
         if program in ("mirrorlist", _MODULE) and words[at + 1 : at + 2]:
-            return words[at + 1 :] if words[at + 1] in STAYING else []
+            return words[at + 1 :] if _stays(words[at + 1 :]) else []
     return []
+
+
+def _stays(words: list[str]) -> bool:
+    return words[0] in STAYING or (words[0] == SCAN and "--watch" in words)
 
 
 def _parent(proc: Path, pid: int) -> int:
