@@ -127,6 +127,8 @@ def test_a_refused_scan(site: Site) -> None:
     run(*site.words())
     site.primary.list.write_text(f"[Files]\n{NOW}\td\t0\t9\n[End]\n")
     assert_refused(run(*site.words()), 3, "4 of 6 directories would be deleted", "--allow-del")
+    shown = run(*site.words("--dry-run", "--allow-deletions"))
+    assert f"- directories: pub/epel/{X86}\n" in shown.stdout
     site.primary.list.write_text(f"[Files]\n{NOW}\td\t0\t9\n")
     assert_refused(run(*site.words()), 3, "no [End] in it", "what is in the database stays")
 

@@ -154,10 +154,11 @@ def _refusal(result: "MoveResult") -> RefusedMove:
     first = result.unready[0]
     total = len(result.unready) + len(result.moved)
     more = f", and {len(result.unready) - 1:,} more" if len(result.unready) > 1 else ""
+    names = "--dry-run names them all, "
     return RefusedMove(
         f"{len(result.unready):,} of {counted_repositories(total)} cannot be moved, so none was:"
-        f" {first.repository}: {first.why}{more} (--dry-run names them all,"
-        " --skip-unready moves the others)"
+        f" {first.repository}: {first.why}{more} ({'' if result.dry_run else names}--skip-unready"
+        " moves the others)"
     )
 
 

@@ -103,8 +103,8 @@ def _check(what: str, gone: int, known: int, allow: bool) -> None:
     if gone * 100 > known * MOST_DELETED and not allow:
         raise RefusedScan(
             f"{gone:,} of {known:,} {what} would be deleted, more than {MOST_DELETED} %: the"
-            " listing may be cut short; nothing was changed. If it is right, scan with"
-            " --allow-deletions"
+            " listing may be cut short; nothing was changed. --dry-run --allow-deletions names what"
+            " would go; if that is right, scan with --allow-deletions"
         )
 
 
