@@ -1,8 +1,13 @@
 """`mirrorlist repo` as a user runs it: what it prints, and how a failure ends it."""
 
 import json
+import os
+import pty
 import signal
 import sqlite3
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import msgspec
@@ -12,6 +17,7 @@ from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
 from tests.command import assert_refused, run, run_program
+from tests.live import ROOT
 from tests.releases import ARCHIVED, DEVELOPED, OLD, RELEASED, released
 from tests.scanned import contents, execute
 
@@ -31,7 +37,7 @@ def test_list(url: str) -> None:
     assert (done.returncode, done.stderr) == (0, "mirrorlist: 3 repositories\n")
     head, *lines = done.stdout.splitlines()
     assert head.split() == [
-        *("prefix", "arch", "version", "category", "directory", "details", "newest")
+        *("prefix", "arch", "version", "category", "details", "newest", "(UTC)", "directory")
     ]
     assert [line.split()[:2] for line in lines] == [
         ["fedora-41", "x86_64"], ["fedora-44", "x86_64"], ["fedora-debug-41", "x86_64"],
@@ -41,6 +47,19 @@ def test_list(url: str) -> None:
     done = run("repo", "list", "--database", url, "--arch", "x86_64", "--prefix", "fedora-44*",
                "--version", "41")  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "mirrorlist: 0 repositories\n")
+
+
+def test_list_on_a_terminal(url: str) -> None:
+    """Of 80 columns each directory has a line of its own, so no path is broken."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    words = [sys.executable, "-m", "mirrorlist.cli", "repo", "list", "--database", url]
+    subprocess.run(words, stdout=theirs, stderr=theirs, check=True, env={"TERM": "xterm"}, cwd=ROOT)
+    lines = os.read(ours, 1 << 16).decode().splitlines()
+    assert lines[2].split()[:2] == ["fedora-41", "x86_64"]
+    assert lines[3] == f"  {OLD}"
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_list_json(url: str) -> None:

@@ -70,7 +70,7 @@ def test_what_it_says(site: Site) -> None:
     assert done.returncode == 0
     assert done.stdout == ""
     first, *rest = done.stderr.splitlines()
-    assert first.startswith(f"mirrorlist: {CATEGORY}: 6 directories, 1 repositories in ")
+    assert first.startswith(f"mirrorlist: {CATEGORY}: 6 directories, 1 repository in ")
     assert rest[:3] == [
         "mirrorlist: directories 5 added, 1 changed, 0 deleted",
         "mirrorlist: repositories 1 added, 0 moved, 0 deleted",
@@ -106,10 +106,10 @@ def test_problems(site: Site) -> None:
     why = "no repository_mapping fits; the repository is left out"
     assert lines[1] == f"  ! pub/epel/9/Other/x86_64: {why}"
     assert "no arch of the database" in lines[0]
-    assert "mirrorlist: 1 symbolic links are left out" in lines
+    assert "mirrorlist: left out: 1 symbolic link" in lines
     done = run(*site.words())
     assert done.stderr.splitlines()[1:] == [
-        "mirrorlist: 2 problems of the last scan are still there; --full names them"
+        "mirrorlist: still there from the last scan: 2 problems; --full names them"
     ]
 
 

@@ -63,6 +63,11 @@ def say(text: str) -> None:
     tell(f"mirrorlist: {text}")
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def fail(text: str, code: int) -> int:
     """Print an error as one line on standard error and return its exit code."""
     # A server that was asked, or a file, may have sent orders for the terminal.

@@ -7,13 +7,12 @@ import click
 import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import as_time, output, plain_table, say
+from mirrorlist.cli.console import as_time, counted, one_line, output, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
     MOST_SHOWN,
     choosing,
-    counted,
     counted_repositories,
     make_choice,
     say_more,
@@ -45,7 +44,7 @@ def repo() -> None:
 @options("repo list")
 @choosing
 def list_(database: str, json: bool, **given: str | None) -> None:
-    """Show repositories: prefix, arch, version, category, directory, and file details.
+    """Show repositories: prefix, arch, version, category, file details, and directory.
 
     DETAILS is the number of file details that repomd.xml has, the newest and its alternates.
     Clients of a repository with 0 cannot check what mirrors send them.
@@ -66,14 +65,20 @@ def list_(database: str, json: bool, **given: str | None) -> None:
 
 
 def _print_list(found: "list[Listed]") -> None:
-    table = plain_table("prefix", "arch", "version", "category", "directory", "details", "newest")
+    rows = [("prefix", "arch", "version", "category", "details", "newest (UTC)", "directory")]
     for one in found:
-        newest = "" if one.newest is None else as_time(one.newest)
-        names = (one.prefix, one.arch, one.version, one.category, one.directory)
-        shown = [Text(name or "-") for name in names]
-        shown[0].append(" (disabled)" if one.disabled else "")
-        table.add_row(*shown, str(one.details), newest)
-    output().print(table)
+        newest = "" if one.newest is None else as_time(one.newest).removesuffix(" UTC")
+        prefix = f"{one.prefix or '-'}{' (disabled)' if one.disabled else ''}"
+        names = (one.arch or "-", one.version or "-", one.category or "-")
+        rows.append((prefix, *names, str(one.details), newest, one.directory or "-"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    console = output()
+    # Below its row if the line would be too long: a path that is broken cannot be copied.
+    before = "  " if sum(widths) + 2 * len(widths) - 2 <= console.width else "\n  "
+    for row in rows:
+        *short, directory = map(one_line, row)
+        line = "  ".join(map(str.ljust, short, widths)) + before + directory
+        console.print(Text(line, style="" if row is not rows[0] else "bold"), soft_wrap=True)
 
 
 @repo.command("expire", short_help="Keep only the newest file details.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mirrorlist.cli.console import say
+from mirrorlist.cli.console import counted, say
 
 if TYPE_CHECKING:
     from snapshot.repo.choice import Choice
@@ -39,11 +39,6 @@ def make_choice(given: dict[str, str | None]) -> "Choice":
     if directory is not None:
         given = {**given, "directory": directory.strip("/")}
     return Choice(**given)
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def counted_repositories(count: int) -> str:

@@ -7,13 +7,12 @@ import click
 import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import messages, output, say
+from mirrorlist.cli.console import counted, messages, output, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
     MOST_SHOWN,
     choosing,
-    counted,
     counted_repositories,
     make_choice,
     say_more,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from mirrorlist.cli.console import one_line, progress_bar, say, tell
+from mirrorlist.cli.console import counted, one_line, progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
@@ -196,8 +196,8 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
     if found.unchanged:
         say(f"{job.category}: nothing has changed since the last scan ({found.seconds:.2f} s)")
         if found.problems:
-            count = len(found.problems)
-            say(f"{count:,} problems of the last scan are still there; --full names them")
+            problems = counted(len(found.problems), "problem", "problems")
+            say(f"still there from the last scan: {problems}; --full names them")
         return
     for problem in found.problems:
         tell(f"  ! {one_line(problem)}")
@@ -205,8 +205,8 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
         _print_difference(found)
     would = "would be " if job.dry_run else ""
     say(
-        f"{job.category}: {found.directories:,} directories, {found.repositories:,} repositories"
-        f" in {found.seconds:.2f} s"
+        f"{job.category}: {counted(found.directories, 'directory', 'directories')},"
+        f" {counted(found.repositories, 'repository', 'repositories')} in {found.seconds:.2f} s"
     )
     for kind, verbs in (
         ("directories", ("added", "changed", "deleted")),
@@ -216,7 +216,7 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
         say(f"{kind} {would}{', '.join(counts)}")
     say(f"checksums {would}{found.details_added:,} added, {found.details_aged:,} aged")
     if found.links:
-        say(f"{found.links:,} symbolic links are left out")
+        say(f"left out: {counted(found.links, 'symbolic link', 'symbolic links')}")
     say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in found.phases))
 
 

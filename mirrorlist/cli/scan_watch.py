@@ -154,7 +154,7 @@ def _told(event: "Told") -> None:
         return
     changes = result.changes
     repositories = (
-        f"{len(changes.repositories_added)} repositories added,"
+        f"repositories {len(changes.repositories_added)} added,"
         f" {len(changes.repositories_moved)} moved, {len(changes.repositories_deleted)} deleted"
     )
     directories = sum(
@@ -162,8 +162,8 @@ def _told(event: "Told") -> None:
                   changes.directories_deleted))
     )  # fmt: skip
     _line(
-        f"{place}: {repositories}; {directories} directories changed,"
-        f" {changes.details_added} checksums added; {result.seconds:.2f} s"
+        f"{place}: {repositories}; directories {directories} changed;"
+        f" checksums {changes.details_added} added; {result.seconds:.2f} s"
     )
     for problem in _problems(task, result)[:_MOST_PROBLEMS]:
         tell(f"  ! {one_line(problem)}")
