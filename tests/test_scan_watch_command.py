@@ -1,6 +1,7 @@
 """`mirrorlist scan --watch` as it is run: its hook, its pages, and what ends it."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -59,6 +60,7 @@ class Site:
                 cwd=ROOT, env={"PATH": "/usr/bin:/bin", **environment}, stdout=said, stderr=said,
             )  # fmt: skip
         try:
+            self.wait_for("its address", lambda: "/status" in self.said.read_text())
             self.wait_for("the first scan", lambda: self.stamps() == [NOW, NOW])
             yield Watch(process, self)
             assert "Traceback" not in self.said.read_text()
@@ -178,6 +180,18 @@ def test_the_option_path(site: Site) -> None:
 def test_what_does_not_go_together(site: Site, more: list[str], words: str) -> None:
     """Options that mean nothing together are refused in one line, and so is a bad secret."""
     assert_refused(run(*site.words(*more)), 2, words)
+
+
+@pytest.mark.system
+def test_problems_that_stay(site: Site) -> None:
+    """The line of a scan that finds nothing new says how many problems are still there."""
+    os.mkfifo(site.primary.root / "9/pipe")
+    assert run(*site.words("--source", site.primary.root)).returncode == 0
+    with site.watched() as watch:
+        told = "nothing has changed, .* s; still there: 1 problem; --full names them"
+        site.wait_for("the problem", lambda: re.search(told, site.said.read_text()))
+        page = exchange(watch.port, request(b"/status.html")).body.decode()
+        assert "scan --full names them" in page
 
 
 def test_a_category_without_rules(site: Site) -> None:

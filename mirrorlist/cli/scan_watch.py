@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from mirrorlist.cli.console import as_time, one_line, say, tell
+from mirrorlist.cli.console import as_time, counted, one_line, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.errors import OptionError
@@ -150,7 +150,9 @@ def _told(event: "Told") -> None:
         return
     result = event.result
     if result.unchanged:
-        _line(f"{place}: nothing has changed, {result.seconds:.2f} s")
+        count = counted(len(result.problems), "problem", "problems")
+        still = f"; still there: {count}; --full names them" if result.problems else ""
+        _line(f"{place}: nothing has changed, {result.seconds:.2f} s{still}")
         return
     changes = result.changes
     repositories = (
