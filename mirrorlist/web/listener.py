@@ -168,6 +168,8 @@ def _addresses(host: str, port: int, options: str) -> list[_Address]:
 
 def _refused(host: str, port: int, options: str, error: Exception) -> str:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    # Python adds the address, which the line has already.
+    why = why.partition(" (while attempting")[0]
     if isinstance(error, OSError) and error.errno in _NO_FAMILY:
         why += " (is IPv6 switched off on this machine?)"
     name = without_brackets(host)
