@@ -113,6 +113,17 @@ def test_problems(site: Site) -> None:
     ]
 
 
+def test_many_problems(site: Site) -> None:
+    """A screen of them is shown; the others are counted."""
+    for number in range(25):
+        site.primary.put(f"9/Other{number}/nowhere/repodata/x")
+    site.primary.write_list()
+    shown = [line for line in run(*site.words()).stderr.splitlines() if line.startswith("  ! ")]
+    assert len(shown) == 21
+    assert shown[-1] == "  ! 5 more; --json names them all"
+    assert len(json.loads(run(*site.words("--full", "--json")).stdout)["problems"]) == 25
+
+
 def test_json(site: Site) -> None:
     """It prints one object, which names everything that changed."""
     found = json.loads(run(*site.words("--json")).stdout)

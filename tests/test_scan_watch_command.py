@@ -140,7 +140,8 @@ def test_a_failure(site: Site) -> None:
 def test_what_systemd_is_told(site: Site) -> None:
     """It is ready when it takes events; a reload is a scan of everything, and its end is told."""
     with closing(Manager(site.folder)) as manager, site.watched(**manager.environment()) as watch:
-        assert "1 categories, " in manager.until("READY").lines["STATUS"]
+        told = manager.until("READY").lines["STATUS"]
+        assert told.startswith("scanning Fedora EPEL; events that wait: ")
         manager.until("WATCHDOG")
         manager.until("WATCHDOG")
         watch.process.send_signal(signal.SIGHUP)

@@ -200,7 +200,7 @@ def test_the_scan(machine: Booted) -> None:
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     machine.write("/etc/mirrorlist/scan-epel.env", lines)
     machine.start("mirrorlist-scan@epel")
-    assert machine.show("mirrorlist-scan@epel", "StatusText").startswith("1 categories, ")
+    assert machine.show("mirrorlist-scan@epel", "StatusText").startswith("scanning ")
     wait_until(
         "a scan",
         lambda: '"repositories":1,' in machine.get(18094, "/status.json"),

@@ -199,8 +199,10 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
             problems = counted(len(found.problems), "problem", "problems")
             say(f"still there from the last scan: {problems}; --full names them")
         return
-    for problem in found.problems:
+    for problem in found.problems[:_MOST_SHOWN]:
         tell(f"  ! {one_line(problem)}")
+    if len(found.problems) > _MOST_SHOWN:
+        tell(f"  ! {len(found.problems) - _MOST_SHOWN:,} more; --json names them all")
     if job.dry_run:
         _print_difference(found)
     would = "would be " if job.dry_run else ""

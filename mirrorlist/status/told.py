@@ -65,7 +65,7 @@ def scan_state(watching: "Watching", taken: Callable[[], int]) -> Callable[[], S
     def state() -> State:
         found = watching.progress
         backlog = sum(one.backlog for one in found.values())
-        parts = [f"{len(found)} categories, {backlog:,} events wait"]
+        parts = [f"scanning {', '.join(found)}", f"events that wait: {backlog:,}"]
         for name, one in found.items():
             if one.error is not None and (one.success_at or 0) <= (one.error_at or 0):
                 parts.append(f"error: {name}: {_cut(one.error)}")
