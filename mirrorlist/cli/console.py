@@ -6,7 +6,7 @@ rich is imported when something is shown that needs it, because that takes a com
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,9 @@ def one_line(text: str) -> str:
 
 def tell(text: str) -> None:
     """Print a line on standard error as it is, in the bytes that rich would write."""
+    if sys.stderr is None:
+        # The command was started with a closed standard error (`2>&-`).
+        return
     try:
         sys.stderr.write(f"{text.translate(_STRIPPED).expandtabs(8)}\n")
         sys.stderr.flush()
@@ -71,11 +74,16 @@ def counted(count: int, one: str, many: str) -> str:
 def fail(text: str, code: int) -> int:
     """Print an error as one line on standard error and return its exit code."""
     # A server that was asked, or a file, may have sent orders for the terminal.
-    from rich.text import Text
-
     shown = one_line(" ".join(text.split()))
-    line = Text("mirrorlist: ").append("error: ", style="bold red").append(shown)
-    messages().print(line, soft_wrap=True)
+    if sys.stderr is not None and sys.stderr.isatty():
+        # Where no file can be opened, no module can be loaded: then the line has no colour.
+        with suppress(OSError):
+            from rich.text import Text
+
+            line = Text("mirrorlist: ").append("error: ", style="bold red").append(shown)
+            messages().print(line, soft_wrap=True)
+            return code
+    tell(f"mirrorlist: error: {shown}")
     return code
 
 

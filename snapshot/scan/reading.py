@@ -164,7 +164,7 @@ def _each(read: "_One", items: Collection[tuple[str, Entry]]) -> "Iterator[Read 
         return map(read, items)
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="metadata") as pool:
         return iter(list(pool.map(read, items)))
 
 

@@ -58,7 +58,7 @@ def walk(
     """
     seen: dict[str, Seen] = {}
     level = [""]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="tree") as pool:
         while level:
             found = list(pool.map(_Look(root, known, scope), _batches(level)))
             level = [
