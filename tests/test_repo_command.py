@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from snapshot.repo.expiring import ExpireResult
+from mirrorlist.cli.console import json_line
+from snapshot.repo.expiring import Expired, ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
 from tests.command import assert_refused, run, run_program
@@ -67,6 +68,14 @@ def test_list_json(url: str) -> None:
     done = run("repo", "list", "--database", url, "--json")
     found = msgspec.json.decode(done.stdout, type=list[Listed])
     assert [one.prefix for one in found][:2] == ["fedora-41", "fedora-44"]
+
+
+def test_json_of_text_that_is_not_unicode() -> None:
+    """A database in SQL_ASCII may have any bytes; those that are no text are escaped."""
+    found = Expired("pub/\udcff", "x", None)
+    assert b'"directory":"pub/\\\\xff"' in json_line(
+        ExpireResult(dry_run=True, repositories=1, expired=[found])
+    )
 
 
 def test_a_dry_run_and_the_move(url: str) -> None:

@@ -99,6 +99,18 @@ def test_a_changed_database(primary: Primary, tmp_path: Path, command: str) -> N
     assert not primary.scan(url).unchanged
 
 
+def test_a_row_of_the_last_scan_with_nulls(primary: Primary, tmp_path: Path) -> None:
+    """It says nothing, so the scan compares everything and writes the row again."""
+    url, columns = database(tmp_path), "category_id INTEGER PRIMARY KEY, serial, mark, digest, due"
+    execute(
+        url,
+        f"CREATE TABLE mirrorlist_scan ({columns}, state)",
+        "INSERT INTO mirrorlist_scan (category_id) VALUES (1)",
+    )
+    assert not primary.scan(url).unchanged
+    assert primary.scan(url).unchanged
+
+
 def test_a_changed_configuration(primary: Primary, tmp_path: Path) -> None:
     """Other rules call for a scan."""
     url = database(tmp_path)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -47,6 +49,22 @@ def messages() -> "Console":
 def one_line(text: str) -> str:
     """Return a text that others wrote, such as a file name, without orders for the terminal."""
     return text.translate(_ORDERS)
+
+
+def json_line(value: object) -> bytes:
+    """Return a value as JSON; what is not Unicode in a text of a database is escaped."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [_escaped(one) for one in value]
+    return {k: _escaped(one) for k, one in value.items()} if isinstance(value, dict) else value
 
 
 def tell(text: str) -> None:

@@ -4,10 +4,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import as_time, counted, one_line, output, say
+from mirrorlist.cli.console import as_time, counted, json_line, one_line, output, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
@@ -57,7 +56,7 @@ def list_(database: str, json: bool, **given: str | None) -> None:
 
     found = list_repositories(database, make_choice(given))
     if json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
     if found:
         _print_list(found)
@@ -106,7 +105,7 @@ def expire(database: str, json: bool, dry_run: bool, **given: str | None) -> Non
 
     result = run_expire(database, choice, dry_run=dry_run)
     if json:
-        click.echo(msgspec.json.encode(result))
+        click.echo(json_line(result))
     else:
         _say_expired(result)
 

@@ -16,6 +16,7 @@ from snapshot.scan.statements import MARK, READ_STATE
 _FORMAT = 1
 # The values of MARK, at the end of a mark.
 _COUNTS = 7
+_FIELDS = ("serial", "mark", "digest", "due", "packed")
 
 
 Entry = tuple[str, int, int]
@@ -90,8 +91,11 @@ def read_last(link: Link, category: int) -> Last:
     rows = link.query(READ_STATE, {"category": category})
     if not rows:
         return Last()
-    serial, mark, digest, due, state = rows[0]
-    return Last(serial, mark, digest, due, bytes(state))
+    try:
+        return msgspec.convert(dict(zip(_FIELDS, rows[0], strict=True)), Last)
+    except msgspec.ValidationError:
+        # Somebody else has written this row, such as with a NULL: it says nothing.
+        return Last()
 
 
 def make_mark(link: Link, category: int, about: Mapping[str, object]) -> str:
