@@ -189,3 +189,17 @@ def test_a_directory_that_cannot_be_listed(
     assert result.problems == [f"9/Everything: {why}"]
     assert result.changes.directories_deleted == []
     assert contents(url) == before
+
+
+def test_a_disk_that_is_not_mounted(primary: Primary, tmp_path: Path) -> None:
+    """An empty folder that was not empty before is a failed listing, whatever may be deleted."""
+    url = database(tmp_path)
+    primary.scan(url, walk=True)
+    before = contents(url)
+    primary.root.rename(tmp_path / "disk")
+    primary.root.mkdir()
+    with pytest.raises(ListingError, match=r"nothing is in it: is it mounted\?"):
+        primary.scan(url, walk=True)
+    assert contents(url) == before
+    (primary.root / "new").mkdir()
+    assert len(primary.scan(url, walk=True).changes.directories_deleted) == 5

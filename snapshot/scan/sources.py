@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from snapshot.file.errors import ListingError
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory
@@ -63,6 +64,7 @@ def read_source(
             lambda done: progress("rsync lists", done, 0),
             known.scope.paths,
         )
+        _check_not_emptied(inventory, known, category.url)
         return Listed(inventory, digest, seen=seen_of(inventory))
     from snapshot.scan.tree import walk
 
@@ -74,4 +76,19 @@ def read_source(
         lambda done: progress("listing directories", done, total),
         known.scope,
     )
+    _check_not_emptied(inventory, known, category.url)
     return Listed(inventory, digest, seen=seen)
+
+
+def _check_not_emptied(inventory: Inventory, known: Known, url: str) -> None:
+    """Refuse a primary of which nothing is left: raises ListingError.
+
+    This is no matter of --allow-deletions, because a disk that is not mounted looks like this.
+    """
+    top = inventory.directories[""]
+    is_empty = len(inventory.directories) == 1 and not (top.files or top.linked)
+    if is_empty and len(known.seen) > 1:
+        raise ListingError(
+            f"{url}: nothing is in it: is it mounted? What is in the database stays. If it is"
+            " right, make a directory in it and scan with --allow-deletions"
+        )
