@@ -133,6 +133,17 @@ def test_json(site: Site) -> None:
     assert json.loads(run(*site.words("--json")).stdout)["unchanged"]
 
 
+def test_json_that_nobody_reads(site: Site) -> None:
+    """A reader that ended first is not a failure of the scan, which is done."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "mirrorlist.cli", *site.words("--json")]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing has changed" in run(*site.words()).stderr
+
+
 def test_a_refused_scan(site: Site) -> None:
     """Too many deletions, and a list that is cut short, end it with code 3 and one line."""
     run(*site.words())

@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -53,10 +51,22 @@ def one_line(text: str) -> str:
 
 def json_line(value: object) -> bytes:
     """Return a value as JSON; what is not Unicode in a text of a database is escaped."""
+    import msgspec
+
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
+
+
+def print_json(value: object) -> None:
+    """Print a value as a line of JSON on standard output; raises BrokenPipeError."""
+    try:
+        sys.stdout.write(f"{json_line(value).decode()}\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # For one with a number, click ends the command with 1, although all is done.
+        raise BrokenPipeError from error
 
 
 def _escaped(value: object) -> object:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from mirrorlist.cli.console import as_time, counted, json_line, one_line, output, say
+from mirrorlist.cli.console import (
+    as_time,
+    counted,
+    one_line,
+    output,
+    print_json,
+    say,
+)
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
@@ -56,7 +63,7 @@ def list_(database: str, json: bool, **given: str | None) -> None:
 
     found = list_repositories(database, make_choice(given))
     if json:
-        click.echo(json_line(found))
+        print_json(found)
         return
     if found:
         _print_list(found)
@@ -105,7 +112,7 @@ def expire(database: str, json: bool, dry_run: bool, **given: str | None) -> Non
 
     result = run_expire(database, choice, dry_run=dry_run)
     if json:
-        click.echo(json_line(result))
+        print_json(result)
     else:
         _say_expired(result)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from mirrorlist.cli.console import counted, json_line, messages, output, say
+from mirrorlist.cli.console import counted, messages, output, print_json, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
@@ -111,7 +111,7 @@ def move(
         database, make_choice(given), order, dry_run=dry_run, skip=skip_unready
     )
     if json:
-        click.echo(json_line(result))
+        print_json(result)
     elif dry_run or not result.refused:
         _say_moved(result)
     if result.refused:

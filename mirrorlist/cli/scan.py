@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorlist.cli.console import counted, json_line, one_line, progress_bar, say, tell
+from mirrorlist.cli.console import counted, one_line, print_json, progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
@@ -162,7 +162,7 @@ def _check_together(watch: bool, categories: tuple[str, ...], asked: Mapping[str
 
 
 def _print_json(job: "ScanJob", result: "ScanResult") -> None:
-    click.echo(json_line(_scanned(job, result)))
+    print_json(_scanned(job, result))
 
 
 def _scanned(job: "ScanJob", result: "ScanResult") -> Scanned:

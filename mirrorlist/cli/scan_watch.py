@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +130,9 @@ def _scanner(base: "ScanJob", options: WatchOptions, turn: Callable[..., None]) 
             job = structs.replace(base, settings=settings, category=task.category, paths=task.paths)
             result = run_scan(job, turn)
             if options.report:
-                options.report(job, result)
+                # The reader of the lines may have ended; the scan is done all the same.
+                with suppress(BrokenPipeError):
+                    options.report(job, result)
             found = settings.of_category(task.category, base.source)
             is_seen = found.type == "directory" or result.file is not None
             return result, found.url if is_seen else None
