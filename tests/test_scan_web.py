@@ -1,14 +1,19 @@
 """Metadata from a web server that misbehaves: it is reported, and never ends a scan."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from snapshot.scan import reading
 from snapshot.scan.reading import WebFiles
+from tests.scanned import CATEGORY, TOML, Primary, contents, database
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"
@@ -74,3 +79,27 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_MOST_BYTES", 8)
     with pytest.raises(OSError, match="more than the limit of 8 bytes"):
         fetched(LONG + b"123456789")
+
+
+def test_the_end_while_servers_are_silent(tmp_path: Path) -> None:
+    """SIGTERM ends a scan that waits for several files, at once and without a change."""
+    primary, url = Primary(tmp_path), database(tmp_path)
+    for number in (8, 9):
+        primary.repository(f"{number}/Everything/x86_64")
+    listed, before = primary.write_list(), contents(url)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        config = tmp_path / "scan.toml"
+        config.write_text(TOML.replace('"directory"', f'"rsync"\nchecksum_base = "{base}"'))
+        words = ["scan", "--database", url, "--config", str(config), "--category", CATEGORY]
+        program = subprocess.Popen(
+            [sys.executable, "-m", "mirrorlist.cli", *words, "--list", str(listed)],
+            stderr=subprocess.DEVNULL,
+        )
+        asked = [listener.accept()[0] for _ in range(2)]
+        program.terminate()
+        # A thread would wait for 30 s.
+        assert program.wait(25) == 128 + signal.SIGTERM
+        for one in asked:
+            one.close()
+    assert contents(url) == before

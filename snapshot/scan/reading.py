@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -162,10 +162,43 @@ def _each(read: "_One", items: Collection[tuple[str, Entry]]) -> "Iterator[Read 
     """Read many files in threads, and one, as most scans do, without loading what threads need."""
     if len(items) == 1:
         return map(read, items)
-    from concurrent.futures import ThreadPoolExecutor
+    import threading
+    from queue import Empty, SimpleQueue
 
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="metadata") as pool:
-        return iter(list(pool.map(read, items)))
+    todo: SimpleQueue[tuple[int, tuple[str, Entry]]] = SimpleQueue()
+    done: SimpleQueue[tuple[int, Read | str | Exception]] = SimpleQueue()
+
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                number, item = todo.get_nowait()
+                done.put((number, _tried(read, item)))
+
+    for one in enumerate(items):
+        todo.put(one)
+    # Not a pool: at a signal, its end would wait for servers that say nothing.
+    for started in range(min(_THREADS, len(items))):
+        try:
+            threading.Thread(target=work, daemon=True, name="metadata").start()
+        except RuntimeError:
+            # The system refuses a thread: those that run read all, or this one does.
+            if not started:
+                work()
+            break
+    found: dict[int, Read | str] = {}
+    while len(found) < len(items):
+        number, result = done.get()
+        if isinstance(result, Exception):
+            raise result
+        found[number] = result
+    return iter([found[number] for number in range(len(items))])
+
+
+def _tried(read: "_One", item: tuple[str, Entry]) -> "Read | str | Exception":
+    try:
+        return read(item)
+    except Exception as error:
+        return error
 
 
 def _path(parent: str, entry: Entry) -> str:
