@@ -66,13 +66,15 @@ def test_excluded_directories(tmp_path: Path) -> None:
 
 def test_links_and_others(tmp_path: Path) -> None:
     """Links are counted, a name that is not UTF-8 and an unknown type are reported; none counts."""
-    text = whole("5 f 1 a/x", "5 l 9 a/link", "5 s 0 a/socket", "5 f 1 a/\xff").encode("latin-1")
+    rows = ("5 f 1 a/x", "5 l 9 a/link", "5 s 0 a/socket", "5 f 1 a/\xff", "5 \xfe 0 b")
+    text = whole(*rows).encode("latin-1")
     found = read(tmp_path, text)
     assert found.directories["a"].files == [("x", 1, 5)]
     assert found.links == 1
     assert sorted(found.problems) == [
         r"a/\xff: the name is not UTF-8",
         "a/socket: neither a file nor a directory, but s",
+        r"b: neither a file nor a directory, but \xfe",
     ]
 
 

@@ -184,8 +184,8 @@ class Inventory:
 
     def leave_out(self, path: str, why: str) -> None:
         """Report a name that is left out, with all that is not text in it escaped."""
-        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        self.problems.append(f"{shown}: {why}")
+        text = f"{path}: {why}".encode("utf-8", "surrogateescape")
+        self.problems.append(text.decode("utf-8", "backslashreplace"))
 
 
 def children(paths: Iterable[str]) -> dict[str, set[str]]:
