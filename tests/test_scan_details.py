@@ -1,5 +1,6 @@
 """Checksums of a scan: which files are read, what they say, and how long alternates stay."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def test_metadata_is_read_when_it_changed(primary: Primary, tmp_path: Path) -> N
     assert (result.files_read, result.changes.details_added) == (1, 1)
     assert result.changes.directories_changed == [f"pub/epel/{X86}/repodata"]
     assert stamps(url) == [NOW, NOW, now]
+
+
+def test_a_refused_thread(
+    primary: Primary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system gives no thread, all metadata are read without one."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    url = database(tmp_path)
+    primary.repository("10/Everything/x86_64")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert primary.scan(url).files_read == 2
 
 
 def test_linked_metadata(primary: Primary, tmp_path: Path) -> None:
