@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.watch.look import Look
+from snapshot.export.database import parse_url
+from snapshot.watch.look import Look, Probe
 from snapshot.watch.loop import Done, Failed, Missed, Recovered
+from snapshot.watch.sqlite import SqliteProbe
 from tests.factories import edited, make_database, world
 from tests.watched import EVERY, Watched
 
@@ -213,6 +215,40 @@ def test_a_start_without_a_database(tmp_path: Path) -> None:
     watched.path.write_bytes(content)
     watched.until_told(Done)
     assert country(watched) == "FR"
+    watched.probe.close()
+
+
+class Late:
+    """A probe whose first look comes to nothing, because a writer has the database locked."""
+
+    def __init__(self, probe: Probe) -> None:
+        """Take the probe that looks later."""
+        self._probe = probe
+        self.shown, self.close = probe.shown, probe.close
+        self._looks = 0
+
+    def look(self, since: Look | None) -> Look | None:
+        """Return nothing at first."""
+        self._looks += 1
+        return self._probe.look(since) if self._looks > 1 else None
+
+
+def test_a_start_beside_a_writer(tmp_path: Path) -> None:
+    """An export before the first look does not hide what is committed after that export."""
+    watched = Watched(
+        tmp_path, world(), probe=Late(SqliteProbe(parse_url(f"sqlite:///{tmp_path}/mm.sqlite")))
+    )
+    watched.write("PRAGMA journal_mode = WAL")
+    phases = iter(range(1000))
+    # After the hosts were read.
+    watched.during = lambda phase: watched.write(MOVE) if next(phases) == 4 else None
+    watched.until_told(Done)
+    assert country(watched) == "FR"
+    assert watched.until_told(Done) <= SOON
+    assert country(watched) == "US"
+    watched.write(MOVE_BACK)
+    assert watched.until_told(Done) <= SOON
+    assert watched.rest(100) == []
     watched.probe.close()
 
 

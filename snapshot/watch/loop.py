@@ -105,6 +105,8 @@ class Watch:
         # The last look, and the last look before the newest export began.
         self._seen: Look | None = None
         self._read: Look | None = None
+        # Whether an export was made: from then on, another look than `_read` may be a change.
+        self._is_compared = False
         self._last: Last | None = None
         self._look_at = self._files_at = now
         self._failed_looks = 0
@@ -189,7 +191,7 @@ class Watch:
                 self._agenda.add(self._clock(), names)
             elif not waiting or self._seen is None or found.marks != self._seen.marks:
                 self._change(names)
-        elif result is LookResult.UNSURE and self._read is not None and not waiting:
+        elif result is LookResult.UNSURE and self._is_compared and not waiting:
             self._change([UNSURE], sure=False)
         self._seen = found
 
@@ -237,7 +239,7 @@ class Watch:
             # The same data would be refused again: wait for a change, or for `every`.
             self.progress.failed += 1
             self._note(error)
-            self._read = before
+            self._exported_after(before)
             self._agenda.done(began, self._clock())
         except Exception as error:
             # No memory, no thread, no more open files, or a bug: none of these ends a watch.
@@ -245,12 +247,16 @@ class Watch:
             self._survive(error)
             self._agenda.failed(self._clock())
         else:
-            self._read = before
+            self._exported_after(before)
             self._agenda.done(began, self._clock())
             self._succeed(reasons, result, taken)
         # Look at once for changes committed meanwhile, but keep the pause after failed looks.
         if not self._failed_looks:
             self._look_at = self._clock()
+
+    def _exported_after(self, before: Look | None) -> None:
+        """Compare later looks with the one before the export; without one, the next is a change."""
+        self._read, self._is_compared = before, True
 
     def _succeed(self, reasons: list[str], result: ExportResult, taken: int) -> None:
         progress, now = self.progress, self._clock()
