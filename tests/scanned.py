@@ -19,6 +19,8 @@ from snapshot.scan.run import scan
 from tests.factories import Tables, make_database
 
 CATEGORY, TOPDIR = "Fedora EPEL", "pub/epel"
+X86, ARM = "9/Everything/x86_64", "9/Everything/aarch64"
+"""Two repositories of the primary, below the topdir."""
 TOML = r"""
 excludes = ['.*\.snapshot', '.*/\.~tmp~']
 test_paths = ["/test/", "/stage/"]
@@ -179,6 +181,12 @@ TABLES = {
 def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Return what a SQLite database's tables say, apart from ids."""
     return {name: rows(url, sql) for name, sql in TABLES.items()}
+
+
+def stamps(url: str) -> list[int]:
+    """Return the timestamps of all rows of repomd.xml."""
+    sql = "SELECT timestamp FROM file_detail WHERE filename = 'repomd.xml' ORDER BY timestamp"
+    return [stamp for (stamp,) in rows(url, sql)]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tests.scanned import (
     CATEGORY,
     NOW,
     SETTINGS,
+    X86,
     Primary,
     contents,
     database,
@@ -27,10 +28,10 @@ from tests.scanned import (
     execute,
     repomd,
     rows,
+    stamps,
     statements,
 )
 
-X86 = "9/Everything/x86_64"
 DAY = 86_400
 
 
@@ -40,12 +41,6 @@ def primary(tmp_path: Path) -> Primary:
     primary = Primary(tmp_path)
     primary.repository(X86)
     return primary
-
-
-def stamps(url: str) -> list[int]:
-    """Return the timestamps of all rows of repomd.xml."""
-    sql = "SELECT timestamp FROM file_detail WHERE filename = 'repomd.xml' ORDER BY timestamp"
-    return [stamp for (stamp,) in rows(url, sql)]
 
 
 def test_a_first_scan(primary: Primary, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tests.scanned import (
     NOW,
     SETTINGS,
     TOML,
+    X86,
     Primary,
     contents,
     database,
@@ -32,8 +33,6 @@ from tests.scanned import (
     sql_of_page,
     statements,
 )
-
-X86 = "9/Everything/x86_64"
 
 
 class Site:

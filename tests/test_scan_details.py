@@ -9,9 +9,19 @@ import pytest
 from snapshot.scan.checksums import checksum_lines
 from snapshot.scan.run import scan
 from tests.factories import MD5, SHA1, SHA256, SHA512
-from tests.scanned import CATEGORY, NOW, Primary, contents, database, execute, repomd, rows
+from tests.scanned import (
+    CATEGORY,
+    NOW,
+    X86,
+    Primary,
+    contents,
+    database,
+    execute,
+    repomd,
+    rows,
+    stamps,
+)
 
-X86 = "9/Everything/x86_64"
 DAY = 86_400
 
 
@@ -21,12 +31,6 @@ def primary(tmp_path: Path) -> Primary:
     primary = Primary(tmp_path)
     primary.repository(X86)
     return primary
-
-
-def stamps(url: str) -> list[int]:
-    """Return the timestamps of all rows of repomd.xml."""
-    sql = "SELECT timestamp FROM file_detail WHERE filename = 'repomd.xml' ORDER BY timestamp"
-    return [stamp for (stamp,) in rows(url, sql)]
 
 
 def test_metadata_is_read_when_it_changed(primary: Primary, tmp_path: Path) -> None:

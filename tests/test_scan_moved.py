@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from snapshot.scan.moved import Candidate, choose
-from tests.scanned import CATEGORY, NOW, TOPDIR, Primary, contents, database, execute, rows
+from tests.scanned import CATEGORY, NOW, TOPDIR, X86, Primary, contents, database, execute, rows
 
-X86 = "9/Everything/x86_64"
 ARCHIVE = "pub/archive"
 ARCHES = [(1, "source"), (2, "x86_64"), (3, "aarch64")]
 

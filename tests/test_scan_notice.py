@@ -14,9 +14,8 @@ from snapshot.scan.agenda import WHOLE
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.notice import Notice, targets_of
 from snapshot.scan.tree import walk
-from tests.scanned import NOW, Primary, repomd
+from tests.scanned import NOW, X86, Primary, repomd
 
-X86 = "9/Everything/x86_64"
 SECONDS = 20.0
 
 

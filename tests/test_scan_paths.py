@@ -10,17 +10,8 @@ from snapshot.file.errors import RefusedScan, ScanSettingsError
 from snapshot.scan import tree
 from snapshot.scan.run import scan
 from snapshot.scan.scope import scope_of
-from tests.scanned import (
-    NOW,
-    Primary,
-    contents,
-    database,
-    execute,
-    repomd,
-    rows,
-)
+from tests.scanned import ARM, NOW, X86, Primary, contents, database, execute, repomd, rows
 
-X86, ARM = "9/Everything/x86_64", "9/Everything/aarch64"
 STAMPS = """SELECT d.name, max(f.timestamp) FROM file_detail f
     JOIN directory d ON d.id = f.directory_id GROUP BY d.name"""
 

@@ -18,6 +18,7 @@ from tests.postgresql import PASSWORD, Server, engine, run_server
 from tests.scanned import (
     TABLES,
     TOML,
+    X86,
     Primary,
     contents,
     database,
@@ -29,7 +30,6 @@ from tests.scanned import (
 
 pytestmark = pytest.mark.system
 
-X86 = "9/Everything/x86_64"
 # What SQLite's factory has too: ids that the sequences must not give again.
 SEQUENCES = [
     f"SELECT setval('{name}_id_seq', 100)"

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.scan.repomd import newest_timestamp
-from tests.scanned import NOW, Primary, contents, database
-
-X86 = "9/Everything/x86_64"
+from tests.scanned import NOW, X86, Primary, contents, database
 
 
 def document(*stamps: str) -> bytes:

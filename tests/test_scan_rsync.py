@@ -13,12 +13,10 @@ from snapshot.scan.inventory import Inventory
 from snapshot.scan.rsync_listing import read_rsync
 from snapshot.scan.run import scan
 from tests.clients.rsync import run_daemon
-from tests.scanned import CATEGORY, NOW, SETTINGS, Primary, contents, database, rows
+from tests.scanned import CATEGORY, NOW, SETTINGS, X86, Primary, contents, database, rows
 from tests.system import need_program
 
 pytestmark = pytest.mark.system
-
-X86 = "9/Everything/x86_64"
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ from snapshot.scan.inventory import Inventory
 from snapshot.scan.run import scan
 from snapshot.scan.tree import walk
 from snapshot.scan.unchanged import Seen
-from tests.scanned import NOW, Primary, contents, database, repomd, rows
-
-X86 = "9/Everything/x86_64"
+from tests.scanned import NOW, X86, Primary, contents, database, repomd, rows
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from tests.command import assert_refused, run
 from tests.hooked import SECRET, sent
 from tests.live import ROOT, exchange, request, wait_until
 from tests.notified import Manager
-from tests.scanned import CATEGORY, NOW, TOML, Primary, database, rows
+from tests.scanned import ARM, CATEGORY, NOW, TOML, X86, Primary, database, rows
 
-X86, ARM = "9/Everything/x86_64", "9/Everything/aarch64"
 STAMPS = """SELECT max(f.timestamp) FROM file_detail f JOIN directory d ON d.id = f.directory_id
     GROUP BY d.name ORDER BY d.name DESC"""
 SECONDS = 30.0

@@ -13,9 +13,8 @@ from snapshot.scan.job import ScanResult
 from snapshot.scan.notice import Notice
 from snapshot.scan.run import scan
 from snapshot.scan.watching import Done, Event, Failed, Task, Told, Watching
-from tests.scanned import CATEGORY, NOW, Primary, database, execute, rows
+from tests.scanned import ARM, CATEGORY, NOW, X86, Primary, database, execute, rows
 
-X86, ARM = "9/Everything/x86_64", "9/Everything/aarch64"
 _MOST_STEPS = 1000
 
 
