@@ -25,7 +25,7 @@ class Renewal:
     def run(self) -> ScanResult:
         """List the primary; if that is new, read what changed, and write."""
         case, phases = self._case, self._case.phases
-        known = Known(case.state.seen, case.digest, case.scope)
+        known = Known(case.state.seen, case.path, case.digest, case.scope)
         topdir = self._target.topdir
         source = source_of(self._job.settings, case.category, topdir)
         phases.end("comparing")
@@ -97,14 +97,13 @@ class Renewal:
 
     def _plan(self, listed: Listed, problems: list[str]) -> Plan:
         link, target = self._link, self._target
-        values = {"category": target.id, "product": target.product}
         versions = [Version(*row) for row in link.query(sql.VERSIONS, {"product": target.product})]
         arches = [(int(id), str(name)) for id, name in link.query(sql.ARCHES)]
-        rules = Rules(self._job.settings, arches, versions, [])
+        rules = Rules(self._job.settings, arches, versions)
         inventory = listed.inventory
         found = places(inventory, children(inventory.directories))
         wanted = rules.name(inventory, found, problems)
-        rows = link.query(sql.REPOSITORIES, {"category": values["category"]})
+        rows = link.query(sql.REPOSITORIES, {"category": target.id})
         existing = [_existing(*row) for row in rows]
         names = {inventory.full(path) for path, _ in found}
         unlisted = [inventory.full(path) for path in inventory.unlisted]

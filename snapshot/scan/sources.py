@@ -1,5 +1,7 @@
 """The three sources of an inventory: a full file list, a directory tree, an rsync server."""
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from snapshot.file.errors import ListingError
@@ -7,7 +9,7 @@ from snapshot.scan.config import CategorySettings
 from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import Progress, ScanJob
-from snapshot.scan.list_file import ABOVE, ABOVE_PREFIX, find_list, settled_stamp
+from snapshot.scan.list_file import ABOVE, ABOVE_PREFIX, settled_stamp
 from snapshot.scan.scope import EVERYTHING, Scope
 from snapshot.scan.unchanged import Seen
 
@@ -22,12 +24,13 @@ class Listed(Struct):
 
 
 class Known(Struct, frozen=True):
-    """What is known before: directories, and the digest of a list.
+    """What is known before: directories, the file of a list, if there is one, and its digest.
 
     Of a tree and of an rsync server only what is in the scope is looked at.
     """
 
     seen: dict[str, Seen]
+    path: Path | None
     digest: str
     scope: Scope = EVERYTHING
 
@@ -41,7 +44,7 @@ def read_source(
 ) -> Listed:
     """List the primary; raises ListingError."""
     inventory = Inventory(topdir, job.settings.excluded(category))
-    path = find_list(job, category)
+    path = known.path
     if path is not None:
         progress("reading the list", 0, 0)
         before = settled_stamp(path)
