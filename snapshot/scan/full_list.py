@@ -14,7 +14,7 @@ from pathlib import Path
 
 from snapshot.file.errors import ListingError
 from snapshot.file.wholefile import open_regular
-from snapshot.scan.inventory import Directory, Inventory
+from snapshot.scan.inventory import Directory, Inventory, is_64_bits
 from snapshot.scan.list_file import BLOCK, stamp
 
 _CUT = "it was cut short, or is being written; what is in the database stays"
@@ -193,7 +193,7 @@ class _Rows:
 
 def _seconds(time: str) -> int:
     found = int(time)
-    if found >> 63 not in (0, -1):
+    if not is_64_bits(found):
         raise ValueError(f"the time {time} is out of range")
     return found
 

@@ -19,8 +19,6 @@ _PACKAGES, _PAGES = ".rpm", ".html"
 # So many kept files of a large directory are cut down again.
 _COMPACT = 50 * SHORT
 _STRANGE = {"", ".", ".."}
-# What is left of a number of 64 bits when these are shifted out.
-_SIGNS = (0, -1)
 # An entry of a PostgreSQL index has at most 2,704.
 _MOST_BYTES = 2600
 
@@ -76,7 +74,7 @@ class Directory:
 
     def _keep(self, entries: list[Entry]) -> None:
         for name, size, time in entries:
-            if size >> 63 not in _SIGNS or time >> 63 not in _SIGNS:
+            if not (is_64_bits(size) and is_64_bits(time)):
                 raise ValueError(f"a size or time beyond 64 bits at {name}")
         self.files += entries
 
@@ -98,6 +96,12 @@ class Directory:
     def named(self) -> dict[str, Entry]:
         """Return the files by name."""
         return {one[0]: one for one in self.files}
+
+
+def is_64_bits(number: int) -> bool:
+    """Whether a column of the database can hold a number."""
+    # The sign is what is left when all other bits are shifted out.
+    return number >> 63 in (0, -1)
 
 
 def _newest(seconds: Sequence[int]) -> list[int]:
@@ -161,6 +165,8 @@ class Inventory:
         return ""
 
     def _matches(self, path: str) -> bool:
+        if not self._excludes:
+            return False
         full = self.full(path) if path or not self._top else f"{self._top}/"
         return first_found(self._excludes, full) is not None
 
