@@ -151,7 +151,7 @@ def test_a_path_that_cannot_be_listed(loop: Loop) -> None:
 
 def test_an_internal_error_is_survived(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:
     """An error that nobody foresaw is counted, and its events wait."""
-    loop.broken = ZeroDivisionError("of ours")
+    loop.broken = ZeroDivisionError("by a test")
     loop.ask(X86)
     told = loop.until_told()
     assert isinstance(told, Failed)

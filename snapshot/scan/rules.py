@@ -36,7 +36,7 @@ class Version(Struct, frozen=True):
 
 
 def find_arch(path: str, arches: Iterable[tuple[int, str]]) -> int | None:
-    """Return the id of the first arch whose name is a part of the path; None if there is none."""
+    """Return the id of the first arch whose name is a part of the path, or None."""
     parts, by_name = set(path.split("/")), {}
     for id, name in arches:
         if name in parts:
