@@ -10,7 +10,7 @@ from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, NoSuchRepository
 from snapshot.repo.choice import Choice
-from snapshot.repo.destination import KEPT, Order, Places
+from snapshot.repo.destination import Order, Places
 from snapshot.repo.expiring import Expired, expire
 from snapshot.repo.listing import list_repositories
 from snapshot.repo.moving import Left, move_repositories
@@ -18,7 +18,7 @@ from tests.metalink_document import Document
 from tests.releases import ARCHIVED, CODECS, DEVELOPED, OLD, RELEASED, metalink, released
 from tests.scanned import contents, execute, rows, statements
 
-TO_ARCHIVE = Order(category="Fedora Archive", kept=KEPT)
+TO_ARCHIVE = Order(category="Fedora Archive", kept=("Fedora Codecs",))
 TO_RELEASE = Order(
     places=Places("development/44", "releases/44"), category="Fedora Linux", version="44"
 )

@@ -10,7 +10,7 @@ import pytest
 
 from snapshot.file.errors import BusyScan
 from snapshot.repo.choice import Choice
-from snapshot.repo.destination import KEPT, Order, Places
+from snapshot.repo.destination import Order, Places
 from snapshot.repo.expiring import expire
 from snapshot.repo.listing import list_repositories
 from snapshot.repo.moving import move_repositories
@@ -23,7 +23,7 @@ from tests.scanned import TABLES, Primary, contents, empty, statements
 
 pytestmark = pytest.mark.system
 
-TO_ARCHIVE = Order(category="Fedora Archive", kept=KEPT)
+TO_ARCHIVE = Order(category="Fedora Archive", kept=("Fedora Codecs",))
 TO_RELEASE = Order(
     places=Places("development/44", "releases/44"), category="Fedora Linux", version="44"
 )

@@ -9,9 +9,6 @@ from snapshot.repo import statements as sql
 from snapshot.repo.choice import Row, near
 from snapshot.scan.link import Link
 
-ARCHIVE = "Fedora Archive"
-KEPT = ("Fedora Codecs",)
-"""Categories that mm2_move-to-archive never moves."""
 _ABOVE = "pub/"
 
 
