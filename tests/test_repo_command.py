@@ -126,6 +126,18 @@ def test_a_refused_move(url: str) -> None:
     assert (found.refused, found.moved, len(found.unready)) == (True, [], 2)
 
 
+def test_orders_for_a_terminal(url: str) -> None:
+    """A name that would tell a terminal to do things is shown without that."""
+    execute(url, "UPDATE file_detail SET filename = 'a' || char(27) || '[31mb'")
+    done = run("repo", "expire", "--database", url, "--product", "Fedora", "--dry-run")
+    assert "/a?[31mb of " in done.stdout
+    assert "\x1b" not in done.stdout
+    execute(url, "UPDATE directory SET name = name || char(27) WHERE name LIKE '%/os'")
+    move = run("repo", "move", "--database", url, "--dry-run", "--from", "os\x1b", "--to", "x\x1b")
+    assert "?" in move.stdout + move.stderr
+    assert "\x1b" not in move.stdout + move.stderr
+
+
 def test_expire(url: str) -> None:
     """It prints what is deleted, and its dry run deletes nothing."""
     words = ("repo", "expire", "--database", url, "--prefix", "fedora-41")

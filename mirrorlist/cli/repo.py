@@ -22,12 +22,13 @@ from mirrorlist.cli.repo_choice import (
     counted_repositories,
     make_choice,
     say_more,
+    show,
 )
 from mirrorlist.cli.repo_move import move
 from mirrorlist.errors import OptionError
 
 if TYPE_CHECKING:
-    from snapshot.repo.expiring import ExpireResult
+    from snapshot.repo.expiring import Expired, ExpireResult
     from snapshot.repo.listing import Listed
 
 
@@ -118,15 +119,17 @@ def expire(database: str, json: bool, dry_run: bool, **given: str | None) -> Non
 
 
 def _say_expired(result: "ExpireResult") -> None:
-    for one in result.expired[:MOST_SHOWN]:
-        time = "no time" if one.timestamp is None else as_time(one.timestamp)
-        line = f"- {one.directory}/{one.filename} of {time}"
-        output().print(Text(line), soft_wrap=True)
+    show(map(_expired, result.expired[:MOST_SHOWN]), output())
     say_more(len(result.expired))
     would = "would be " if result.dry_run else ""
     count = counted(len(result.expired), "alternate", "alternates")
     of = f" of {counted_repositories(result.repositories)}" if result.repositories else ""
     say(f"{count}{of} {would}deleted")
+
+
+def _expired(one: "Expired") -> str:
+    time = "no time" if one.timestamp is None else as_time(one.timestamp)
+    return f"- {one.directory}/{one.filename} of {time}"
 
 
 repo.add_command(move)

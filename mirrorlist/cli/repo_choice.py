@@ -1,13 +1,16 @@
 """Which repositories a subcommand of `mirrorlist repo` is about, and what they all print."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from rich.text import Text
 
-from mirrorlist.cli.console import counted, say
+from mirrorlist.cli.console import counted, one_line, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from snapshot.repo.choice import Choice
 
 MOST_SHOWN = 40
@@ -44,6 +47,12 @@ def make_choice(given: dict[str, str | None]) -> "Choice":
 def counted_repositories(count: int) -> str:
     """Return a number of repositories."""
     return counted(count, "repository", "repositories")
+
+
+def show(lines: Iterable[str], console: "Console") -> None:
+    """Print lines of names that others wrote, each whole, without orders for the terminal."""
+    for line in lines:
+        console.print(Text(one_line(line)), soft_wrap=True)
 
 
 def say_more(count: int) -> None:

@@ -4,7 +4,6 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
 from mirrorlist.cli.console import counted, messages, output, print_json, say
 from mirrorlist.cli.ending import end_on
@@ -15,13 +14,14 @@ from mirrorlist.cli.repo_choice import (
     counted_repositories,
     make_choice,
     say_more,
+    show,
 )
 from mirrorlist.errors import OptionError
 from snapshot.file.errors import RefusedMove
 
 if TYPE_CHECKING:
     from snapshot.repo.destination import Order
-    from snapshot.repo.moving import MoveResult
+    from snapshot.repo.moving import Moved, MoveResult
 
 
 @click.command("move", short_help="Point repositories to other directories.")
@@ -161,14 +161,10 @@ def _refusal(result: "MoveResult") -> RefusedMove:
 
 
 def _say_moved(result: "MoveResult") -> None:
-    for one in result.skipped[:MOST_SHOWN]:
-        messages().print(Text(f"  {one.repository}: {one.why}; it stays"), soft_wrap=True)
-    for one in result.unready[:MOST_SHOWN]:
-        messages().print(Text(f"  ! {one.repository}: {one.why}"), soft_wrap=True)
-    for move in result.moved[:MOST_SHOWN]:
-        hosts = counted(move.hosts, "host", "hosts")
-        line = f"~ {move.prefix} {move.arch}: {move.old} -> {move.new}"
-        output().print(Text(f"{line} ({hosts})"), soft_wrap=True)
+    skipped, unready = result.skipped[:MOST_SHOWN], result.unready[:MOST_SHOWN]
+    show((f"  {one.repository}: {one.why}; it stays" for one in skipped), messages())
+    show((f"  ! {one.repository}: {one.why}" for one in unready), messages())
+    show(map(_moved, result.moved[:MOST_SHOWN]), output())
     say_more(max(len(result.skipped), len(result.unready), len(result.moved)))
     if not result.refused:
         would = "would be " if result.dry_run else ""
@@ -176,3 +172,8 @@ def _say_moved(result: "MoveResult") -> None:
         say(f"{count} {would}moved, {len(result.unready):,} not ready")
     if alone := sum(not one.hosts for one in result.moved):
         say(f"warning: no host is up to date in {alone:,} of the new directories: crawl them first")
+
+
+def _moved(one: "Moved") -> str:
+    hosts = counted(one.hosts, "host", "hosts")
+    return f"~ {one.prefix} {one.arch}: {one.old} -> {one.new} ({hosts})"
