@@ -22,6 +22,7 @@ BackendError
 ├── RefusedMove (3)             repositories whose new directory is not ready
 ├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
+├── SpoolError (1)              a spool file of statistics that cannot be used
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
 """
@@ -131,6 +132,10 @@ class CacheError(BackendError):
     """A cache file of mirrorlist-server that cannot be used."""
 
     exit_code = 3
+
+
+class SpoolError(BackendError):
+    """A spool file of statistics that is damaged, foreign or too large: the others are used."""
 
 
 class DataFileError(BackendError):
