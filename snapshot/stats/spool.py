@@ -13,14 +13,18 @@ Bytes: MAGIC, `z` or `x` (zlib, xz), and the compressed msgpack of a list of `Ba
 import lzma
 import os
 import re
+import sys
 import zlib
+from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from snapshot.file.errors import SpoolError
 from snapshot.file.wholefile import read_regular
@@ -31,6 +35,8 @@ SUFFIX = ".spool"
 MOST_FILE_BYTES = 16 << 20
 MOST_UNPACKED_BYTES = 64 << 20
 """A larger file is refused, and never written."""
+MOST_ROWS = 1_000_000
+"""A file with more packed rows is refused; a worker has far fewer (docs/statistics.md#limits)."""
 MOST_NAME = 256
 """The longest name, in characters: of a repository, a host, an arch."""
 
@@ -52,6 +58,12 @@ NO_TIER = "none"
 _Text = Annotated[str, Meta(max_length=MOST_NAME)]
 _Number = Annotated[int, Meta(ge=0, le=1 << 53)]
 _Seconds = Annotated[int, Meta(ge=0, le=1 << 40)]
+_Status = Annotated[int, Meta(ge=0, le=999)]
+_Family = Annotated[int, Meta(ge=0, le=6)]
+_Countme = Annotated[int, Meta(ge=0, le=4)]
+
+KEY_BITS = (4, 12, 20, 20)
+"""How many bits of a packed key the parts take: client, origin, lead, label."""
 
 _NAME = re.compile(r"\d{10,13}-([0-9a-f]{32})-(\d{8,})" + re.escape(SUFFIX))
 
@@ -71,13 +83,13 @@ class CountRow(Struct, frozen=True, array_like=True, gc=False):
     """The client's country, such as `DE`; `N/A` if it is unknown."""
     tier: _Text
     """The tier of the first host, such as `country`; NO_TIER without hosts."""
-    status: Annotated[int, Meta(ge=0, le=999)]
+    status: _Status
     """The answer's status; 0 for OTHER."""
     client: _Text
     """One of CLIENTS, or OTHER."""
-    family: Annotated[int, Meta(ge=0, le=6)]
+    family: _Family
     """4 or 6, the version of the client's address; 0 if it is unknown."""
-    countme: Annotated[int, Meta(ge=0, le=4)]
+    countme: _Countme
     """The age of the system by countme=: 1 (first week) to 4 (over half a year); 0 without."""
     requests: _Number
 
@@ -118,6 +130,32 @@ class SketchRow(Struct, frozen=True, array_like=True, gc=False):
     hll: Annotated[bytes, Meta(max_length=1 << 16)]
 
 
+class PackedHour(Struct, frozen=True, array_like=True, gc=False):
+    """The requests of an hour: keys in ascending order as differences, and how often each came.
+
+    Both are integers of 64 bits, little-endian. A key has the indexes of its parts in `Packed`:
+    `KEY_BITS` says how many bits each takes, beginning with the lowest.
+    """
+
+    hour: _Seconds
+    keys: bytes
+    counts: bytes
+
+
+class Packed(Struct, frozen=True, array_like=True):
+    """The counts of requests as a worker has them: a key of four parts, and their names.
+
+    `labels`: kind, repository, arch, countme, and the status of a list. `leads`: the first host,
+    its tier, and 0; or empty, NO_TIER, and the status of an answer without hosts. `origins`:
+    country and family. The fourth part is an index in CLIENTS.
+    """
+
+    labels: tuple[tuple[_Text, _Text, _Text, _Countme, _Status], ...]
+    leads: tuple[tuple[_Text, _Text, _Status], ...]
+    origins: tuple[tuple[_Text, _Family], ...]
+    hours: tuple[PackedHour, ...]
+
+
 class Batch(Struct, frozen=True):
     """What one worker process counted in a while; each request is in one batch."""
 
@@ -138,6 +176,8 @@ class Batch(Struct, frozen=True):
     """Names the secret of the sketches: those of different keys cannot be united."""
     other: _Number = 0
     """How many of the requests in `counts` are in rows of OTHER, because labels had no room."""
+    packed: Packed | None = None
+    """More of `counts` and `hosts`, as servers write them; None in a batch that was read."""
 
     @property
     def requests(self) -> int:
@@ -173,9 +213,59 @@ def decode(data: bytes) -> list[Batch]:
         raise SpoolError("is not a spool file of this version: it was cut short, or is foreign")
     kind, packed = data[len(MAGIC) : len(MAGIC) + 1], data[len(MAGIC) + 1 :]
     try:
-        return _BATCHES.decode(_unpacked(kind, packed))
+        return [_unpack(batch) for batch in _BATCHES.decode(_unpacked(kind, packed))]
     except (zlib.error, lzma.LZMAError, EOFError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SpoolError(f"is damaged: {error}") from error
+
+
+def _unpack(batch: Batch) -> Batch:
+    """Return a batch with the rows of what is packed; raises SpoolError."""
+    packed = batch.packed
+    if packed is None:
+        return batch
+    if sum(len(one.keys) for one in packed.hours) > 8 * MOST_ROWS:
+        raise SpoolError("has too many rows")
+    counts: Counter[tuple[Any, ...]] = Counter()
+    hosts: Counter[tuple[Any, ...]] = Counter()
+    for one in packed.hours:
+        for key, count in _keys(one):
+            client, origin, lead, label = _parts(key)
+            try:
+                host, tier, status = packed.leads[lead]
+                kind, repository, arch, countme, of_list = packed.labels[label]
+                row = (one.hour, kind, repository, arch, packed.origins[origin][0], tier)
+                end = (CLIENTS[client], packed.origins[origin][1], countme)
+            except IndexError:
+                raise SpoolError("is damaged: a key without a name") from None
+            counts[*row, status or of_list, *end] += count
+            if host:
+                hosts[one.hour, host, tier] += count
+    return structs.replace(
+        batch,
+        counts=(*batch.counts, *(CountRow(*(*row, count)) for row, count in counts.items())),
+        hosts=(*batch.hosts, *(HostRow(*(*row, count)) for row, count in hosts.items())),
+        packed=None,
+    )
+
+
+def _keys(hour: PackedHour) -> Iterator[tuple[int, int]]:
+    columns = [array("q"), array("q")]
+    for column, data in zip(columns, (hour.keys, hour.counts), strict=True):
+        if len(data) % 8:
+            raise SpoolError("is damaged: a column that is cut short")
+        column.frombytes(data)
+        if sys.byteorder == "big":
+            column.byteswap()
+    if len(columns[0]) != len(columns[1]) or min(chain(*columns), default=0) < 0:
+        raise SpoolError("is damaged: columns that do not fit")
+    return zip(accumulate(columns[0]), columns[1], strict=True)
+
+
+def _parts(key: int) -> Iterator[int]:
+    for bits in KEY_BITS[:-1]:
+        yield key & ((1 << bits) - 1)
+        key >>= bits
+    yield key
 
 
 def _unpacked(kind: bytes, packed: bytes) -> bytes:
