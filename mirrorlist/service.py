@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from math import inf
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -18,17 +19,23 @@ from mirrorlist.lists.callers import Callers
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
 from mirrorlist.lists.explain import explain, plan_any
 from mirrorlist.lists.explanation import Explanation
+from mirrorlist.lists.label import label_of_nothing
 from mirrorlist.lists.orders import Orders, room
-from mirrorlist.lists.place import locate
+from mirrorlist.lists.place import NOWHERE, locate
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.lists.plans import Plans
 from mirrorlist.process.messages import print_trouble
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import Count, Slot
-from mirrorlist.request.client import Client, Trust
+from mirrorlist.request.client import UNKNOWN_CLIENT, Client, Trust
 from mirrorlist.request.geo import Geo
 from mirrorlist.request.query import Query, parse_query
+from mirrorlist.request.software import OTHER_SOFTWARE
 from mirrorlist.store import Store
+
+if TYPE_CHECKING:
+    # It loads datasketches, which only a server with a spool needs.
+    from mirrorlist.records.tally import Tally
 
 # One list of this many is timed, because timing costs more than counting. It must not be a divisor
 # or a multiple of `reuse`, or lists with a new order would be timed always or never.
@@ -90,6 +97,8 @@ class Service:
         self._untimed = 0
         # Replaced in a worker by one in memory that the admin process reads.
         self.slot = Slot()
+        # Counts for the statistics, if they are wanted.
+        self.tally: Tally | None = None
 
     def reseed(self) -> None:
         """Draw from a new random sequence: each worker must do so, or all workers draw alike."""
@@ -102,20 +111,21 @@ class Service:
         peer: str | None,
         forwarded: Sequence[bytes],
         is_head: bool = False,
+        software: int = OTHER_SOFTWARE,
     ) -> Answer:
         """Return the answer to a request; `forwarded` is that of `Trust.believe`.
 
-        A HEAD request is counted but not logged: "the log counts users; a client that sends HEAD
-        gets no list, and usually is a monitor" (docs/protocol.md#known-differences). Counting costs
-        0.4 us.
+        `software` is the client's (`family_of`). A HEAD request is counted in the metrics but
+        neither logged nor in the statistics: "the log counts users; a client that sends HEAD gets
+        no list, and usually is a monitor" (docs/protocol.md#known-differences).
         """
         if self._untimed:
             self._untimed -= 1
-            found = self._respond(is_metalink, raw_query, peer, forwarded, is_head)
+            found = self._respond(is_metalink, raw_query, peer, forwarded, is_head, software)
         else:
             self._untimed = TIMED_EVERY - 1
             begun = time.perf_counter_ns()
-            found = self._respond(is_metalink, raw_query, peer, forwarded, is_head)
+            found = self._respond(is_metalink, raw_query, peer, forwarded, is_head, software)
             self.slot.add_time(time.perf_counter_ns() - begun)
         self.slot.add_list(0 if is_metalink else 1, found.status, found.tier, found.country)
         return found
@@ -127,9 +137,13 @@ class Service:
         peer: str | None,
         forwarded: Sequence[bytes],
         is_head: bool,
+        software: int,
     ) -> Answer:
         now, catalog = self.clock(), self.store.catalog
+        tally = None if is_head else self.tally
         try:
+            if tally is not None and not tally.begin <= now < tally.end:
+                tally.turn(now)
             plan = self.plans.find(catalog, is_metalink, raw_query)
             if wish := plan.query.ip:
                 client = self.trust.believe(peer, forwarded, wish)
@@ -139,18 +153,33 @@ class Service:
             rng = self._draw(plan.query, client)
             found = answer_plan(plan, client, place, self._orders, rng, now)
         except QueryError as error:
-            return refuse(error, is_metalink, now)
+            found = refuse(error, is_metalink, now)
+            self._count_failed(tally, is_metalink, found, software)
+            return found
         except Exception:
-            return self._stored_order(is_metalink, raw_query, now)
-        if self.log and found.log and not is_head:
-            try:
+            found = self._stored_order(is_metalink, raw_query, now)
+            self._count_failed(tally, is_metalink, found, software)
+            return found
+        try:
+            if self.log and found.log and not is_head:
                 self.log.write(found.log, now)
-            except Exception:
-                # The list is made already: a client gets it even if its log line cannot be made.
-                self._trouble(now)
+            if tally is not None:
+                tally.add(plan.label, found, client, place, software)
+        except Exception:
+            # The list is made already: a client gets it even if its log line cannot be made.
+            self._trouble(now)
         if isinstance(plan, Refusal) and plan.is_unknown:
             self.slot.add(Count.UNKNOWN_REPOSITORIES)
+            if tally is not None:
+                tally.add_unknown(plan.query.repo or "", plan.query.arch or "")
         return found
+
+    def _count_failed(
+        self, tally: "Tally | None", is_metalink: bool, found: Answer, software: int
+    ) -> None:
+        """Count an answer to a request of which nothing is known."""
+        if tally is not None:
+            tally.add(label_of_nothing(is_metalink), found, UNKNOWN_CLIENT, NOWHERE, software)
 
     def forget(self) -> None:
         """Free the plans of the last catalog; to be called by another thread than the loop's."""

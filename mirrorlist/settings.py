@@ -257,6 +257,21 @@ SETTINGS = (
         choices=("full", "cut", "none"),
     ),
     Setting(
+        "spool",
+        SettingKind.DIRECTORY,
+        "A folder into which statistics are written each minute, for `mirrorlist stats collect`;"
+        " each server has its own. Without it, no statistics are made.",
+        ("serve", "mirrorlist-server"),
+    ),
+    Setting(
+        "spool_key",
+        SettingKind.FILE,
+        "A file with a secret of at least 32 bytes, the same on all servers of a site: distinct"
+        " addresses are counted by it, and no address is kept. Without it, each spool has its own"
+        " secret, and an address that two servers saw counts twice.",
+        ("serve", "mirrorlist-server"),
+    ),
+    Setting(
         "door",
         SettingKind.CHOICE,
         "What answers requests for lists: fast, the HTTP protocol class itself, or asgi, the"

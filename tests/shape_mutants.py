@@ -14,7 +14,8 @@ from uvicorn.server import ServerState
 
 from mirrorlist.lists.answer import Answer
 from mirrorlist.web.fast import FastProtocol
-from mirrorlist.web.shapes import Recogniser
+from mirrorlist.web.judge import Shape
+from mirrorlist.web.shapes import Recogniser, Request
 from tests.connection import HOST, Wire
 
 LINES = (
@@ -92,12 +93,18 @@ class _Asked:
     """A service that remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[tuple[bool, bytes], tuple[bytes, ...], bool]] = []
+        self.calls: list[tuple[tuple[bool, bytes], tuple[bytes, ...], bool, int]] = []
 
     def respond(
-        self, is_metalink: bool, query: bytes, peer: object, forwarded: Any, is_head: bool = False
+        self,
+        is_metalink: bool,
+        query: bytes,
+        peer: object,
+        forwarded: Any,
+        is_head: bool,
+        software: int,
     ) -> Answer:
-        self.calls.append(((is_metalink, query), tuple(forwarded), is_head))
+        self.calls.append(((is_metalink, query), tuple(forwarded), is_head, software))
         return Answer(200, "text/plain", (b"answer",))
 
 
@@ -116,8 +123,8 @@ class Judge:
         self._state = ServerState()
         self._state.default_headers = [(b"date", b"now")]
 
-    def means(self, data: bytes) -> tuple[tuple[bool, bytes], tuple[bytes, ...], bool] | None:
-        """Return the one list that is asked for, the lines, and whether the connection stays."""
+    def means(self, data: bytes) -> Request | None:
+        """Return the one list that is asked for, the lines, and what else the head says."""
         asked: Any = _Asked()
         protocol = FastProtocol(self._config, self._state, {}, _loop=self._loop, service=asked)
         wire = Wire(HOST)
@@ -128,8 +135,8 @@ class Judge:
         protocol.retire()
         if len(asked.calls) != 1 or wire.written.count(b"HTTP/1.1 ") != 1:
             return None
-        ((key, forwarded, is_head),) = asked.calls
-        return None if is_head else (key, forwarded, is_kept)
+        ((key, forwarded, is_head, software),) = asked.calls
+        return None if is_head else Request(key, forwarded, Shape(is_kept, software))
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -148,7 +155,7 @@ def disagreements(
         if found is None:
             continue
         admitted += 1
-        if judge.means(data) != (found.key, found.forwarded, found.keep_alive):
+        if judge.means(data) != found:
             wrong.append(data)
         if admitted >= accepted:
             break

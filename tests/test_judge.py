@@ -4,6 +4,7 @@ import pytest
 
 from mirrorlist.web import judge
 from mirrorlist.web.judge import is_like_probe, judge_line, judge_shape
+from snapshot.stats.spool import CLIENTS
 
 MARK = b"\r\nX-Forwarded-For: "
 END = b"\r\n"
@@ -65,7 +66,31 @@ def test_the_longest_line(more: int, is_plain: bool) -> None:
 )
 def test_shapes(before: bytes, mark: bytes, after: bytes, keep_alive: bool | None) -> None:
     """A plain head has at most one X-Forwarded-For line, and neither a body nor an upgrade."""
-    assert judge_shape(before, mark, after) is keep_alive
+    found = judge_shape(before, mark, after)
+    assert (found.keep_alive if found else None) is keep_alive
+
+
+@pytest.mark.parametrize(
+    ("agent", "software"),
+    [
+        pytest.param(b"\r\nUser-Agent: libdnf (Fedora Linux 41; server)", "dnf", id="dnf"),
+        pytest.param(b"\r\nuser-agent: libdnf5/5.2.8 (Fedora Linux 41; server)", "dnf5", id="dnf5"),
+        pytest.param(b"\r\nUSER-AGENT: urlgrabber/3.10 yum/3.4.3", "yum", id="yum"),
+        pytest.param(b"\r\nUser-Agent: ZYpp 17.31.0 (curl 8.0.1)", "zypper", id="zypper"),
+        pytest.param(b"\r\nUser-Agent: librepo/1.18", "librepo", id="librepo"),
+        pytest.param(b"\r\nUser-Agent: curl/8 libdnf", "other", id="in the middle"),
+        pytest.param(b"\r\nUser-Agent:", "other", id="empty"),
+        pytest.param(b"", "other", id="without"),
+    ],
+)
+def test_software(agent: bytes, software: str) -> None:
+    """A shape has the family of its User-Agent, before or behind the addresses."""
+    behind = agent.removeprefix(END) + END * bool(agent) + END
+    alone = agent + b"\r\nHost: a\r\n\r\n"
+    for parts in ((agent, MARK, END), (b"", MARK, behind), (alone, b"", b"")):
+        found = judge_shape(*parts)
+        assert found is not None
+        assert CLIENTS[found.software] == software
 
 
 @pytest.mark.parametrize(("more", "is_plain"), [(0, True), (1, False)])

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import structs
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mirrorlist.lists.selection import Tier
+from mirrorlist.records.backlog import Backlog
 from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count, Counts, Level
 from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, MetricRow, Metrics, ServedState
 from mirrorlist.status.scan_metrics import SCAN_METRICS, ScanMetrics
@@ -22,7 +24,10 @@ from tests.pages import hold, table
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 ALERTS = ROOT / "contrib" / "prometheus-alerts.yml"
-STATE = ServedState({"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400)
+SPOOL = Backlog(files=3, size=2048, oldest=940)
+STATE = ServedState(
+    {"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400, spool=SPOOL, now=1000.5
+)
 LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS}
 
 
@@ -103,9 +108,19 @@ def test_state() -> None:
 
 def test_an_unknown_age() -> None:
     """Where the age of the GeoIP data is unknown, nothing is said of it."""
-    found = read(Counts(1), ServedState({"id": 1}, 1, {"registries": 1}))
+    found = read(Counts(1), ServedState({"id": 1}, 1, {"registries": 1}, spool=SPOOL))
     assert "mirrorlist_geoip_age_seconds" not in found
     assert found.keys() == read(Counts(1)).keys() - {"mirrorlist_geoip_age_seconds"}
+
+
+def test_spool() -> None:
+    """What waits in the spool is on the page, and is not there without a spool."""
+    found = read(Counts(1))
+    names = ["mirrorlist_spool_files", "mirrorlist_spool_bytes", "mirrorlist_spool_age_seconds"]
+    assert [found[name].samples[0].value for name in names] == [3, 2048, 60]
+    empty = read(Counts(1), structs.replace(STATE, spool=Backlog(0, 0)))
+    assert [empty[name].samples[0].value for name in names] == [0, 0, 0]
+    assert not read(Counts(1), structs.replace(STATE, spool=None)).keys() & set(names)
 
 
 @pytest.mark.parametrize("row", METRICS, ids=lambda row: row.name)

@@ -21,7 +21,7 @@ HOME = "usr/lib/mirrorlist"
 
 SOURCE = Path(__file__).resolve().parents[2]
 LOCK = SOURCE / "requirements.lock"
-PROJECT = "mirrorlist[protobuf]"
+PROJECT = "mirrorlist[protobuf,stats]"
 _PIN = re.compile(r"^[a-z0-9._-]+==[^ ;]+", re.MULTILINE)
 
 

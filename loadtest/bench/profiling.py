@@ -81,7 +81,7 @@ def main(directory: Path, scale: float, close: bool, warm: int, seconds: int, ro
         worker = os.fork()
         if not worker:
             settings = ServeSettings(measured.snapshot, geoip=measured.geoip)
-            service, files = load_service(settings, print)
+            service, files, _ = load_service(settings, print)
             samples = Samples()
             signal.signal(signal.SIGPROF, samples.take)
             signal.setitimer(signal.ITIMER_PROF, _SAMPLE_SECONDS, _SAMPLE_SECONDS)

@@ -31,7 +31,7 @@ from mirrorlist.workers.serve_settings import ServeSettings
 import mirrorlist.workers.server
 snapshot, geoip, query = sys.argv[1:]
 started = time.perf_counter()
-service, _ = load_service(ServeSettings(Path(snapshot), geoip=Path(geoip)), print)
+service = load_service(ServeSettings(Path(snapshot), geoip=Path(geoip)), print).service
 answer = service.respond(True, query.encode(), "192.0.2.1", ())
 print((time.perf_counter() - started) * 1000, answer.status)
 """

@@ -50,6 +50,7 @@ class Catalog:
             (repository.prefix, repository.arch): repository.directory
             for repository in snapshot.repositories
         }
+        self.archs = frozenset(arch for _, arch in self.repositories)
         # "a repository with this prefix is disabled, in any arch" (docs/protocol.md#errors):
         # mirrorlist-server does the same.
         self.disabled = frozenset(

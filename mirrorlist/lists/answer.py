@@ -34,7 +34,8 @@ class Answer(Struct, frozen=True):
     """A whole answer; its body is in pieces, so that HTTP's head is joined to them only once.
 
     `log` is None for requests that the statistics do not count. `tier` is that of a list's first
-    host, `country` is the client's; both are for counting, and empty without a list.
+    host, `lead` is the code of both in a counter's key, `country` is the client's; they are for
+    counting, and empty without a list.
     """
 
     status: int
@@ -44,6 +45,7 @@ class Answer(Struct, frozen=True):
     log: LogEntry | None = None
     tier: Tier | None = None
     country: str = ""
+    lead: int = 0
 
     @property
     def body(self) -> bytes:
@@ -99,12 +101,16 @@ def _listed(
     order, said, body = found
     if plan.query.metalink:
         pieces = (_head(int(now)), *plan.metalink(body))
-        return Answer(200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country)
+        return Answer(
+            200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country, order.lead
+        )
     if plan.query.redirect:
         location = plan.location(order)
-        return Answer(302, text_list.CONTENT_TYPE, (), location, log, order.tier, country)
+        return Answer(
+            302, text_list.CONTENT_TYPE, (), location, log, order.tier, country, order.lead
+        )
     pieces = plan.mirrorlist(said, body)
-    return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country)
+    return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country, order.lead)
 
 
 def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:

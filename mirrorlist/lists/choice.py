@@ -20,7 +20,9 @@ from random import Random
 from msgspec import Struct
 
 from mirrorlist.lists.listing import Listing, Listings
+from mirrorlist.lists.numbered import Numbered
 from mirrorlist.lists.selection import Tier
+from snapshot.stats.spool import OTHER
 
 # The fractional parts of the multiples of the golden ratio divide 0 to 1 as evenly as any sequence
 # can, however many there are (multiplicative hashing, Knuth, The Art of Computer Programming 3).
@@ -29,8 +31,23 @@ _GOLDEN = (5**0.5 - 1) / 2
 _CHOICE_BYTES, _REGION_BYTES, _DRAWN_BYTES, _ORDER_BYTES = 560, 500, 26, 250
 
 
+class Lead(Struct, frozen=True, eq=False, gc=False):
+    """The first host of an order, by its name, and its tier; `code` is for a counter's key."""
+
+    code: int
+    host: str
+    tier: Tier | None
+
+
+STATUS_SHIFT, FIRST_LEAD = 16, 1024
+"""An answer without hosts has its status, shifted, in the place of a lead's code."""
+
+LEADS = Numbered(Lead, STATUS_SHIFT, 1 << 20, OTHER, None, first=FIRST_LEAD)
+"""All leads; the rest is for those beyond a million, which no snapshots have."""
+
+
 class Order(Struct, frozen=True):
-    """An order of hosts, those of `known` at `indexes`, and its first one's tier.
+    """An order of hosts, those of `known` at `indexes`, its first one's tier, and the code of both.
 
     Thousands of orders are kept, and an index takes a byte or two where a reference takes eight.
     """
@@ -38,6 +55,7 @@ class Order(Struct, frozen=True):
     known: Listings
     indexes: Sequence[int]
     tier: Tier | None = None
+    lead: int = 0
 
     @property
     def hosts(self) -> list[Listing]:
@@ -52,7 +70,8 @@ class Order(Struct, frozen=True):
 
 def order_of(hosts: Sequence[Listing], tier: Tier | None = None) -> Order:
     """Return the order of hosts that stand in it already."""
-    return Order(Listings(hosts), range(len(hosts)), tier)
+    lead = LEADS.find(hosts[0].name, tier).code if hosts else 0
+    return Order(Listings(hosts), range(len(hosts)), tier, lead)
 
 
 class Region:
@@ -130,7 +149,9 @@ class Choice:
     def drawn(self, reuse: int, rng: Random) -> Order:
         """Return a new order."""
         indexes = self._region.compact(self._arranged(reuse, rng))
-        return Order(self._region.hosts, indexes, self.tier)
+        hosts = self._region.hosts
+        lead = LEADS.find(hosts[indexes[0]].name, self.tier).code if indexes else 0
+        return Order(hosts, indexes, self.tier, lead)
 
     def _arranged(self, reuse: int, rng: Random) -> list[int]:
         if not self._firsts:

@@ -39,11 +39,12 @@ class ListKind(IntEnum):
 class Listing:
     """A host with the URLs that a kind of list gives for it; equal ones are one object."""
 
-    __slots__ = ("__weakref__", "around", "inverse", "lines", "number", "urls", "weight")
+    __slots__ = ("__weakref__", "around", "inverse", "lines", "name", "number", "urls", "weight")
 
     def __init__(self, urls: Sequence[Url], host: Host, number: int) -> None:
         """Take the URLs in their order, and a number that stands for the listing in digests."""
         self.number = number
+        self.name = host.name
         self.urls = urls
         self.weight = host.bandwidth
         self.inverse = 1.0 / host.bandwidth

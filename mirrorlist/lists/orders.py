@@ -193,8 +193,9 @@ class Orders:
             self._by_urls_bytes = 0
 
     def _listing(self, urls: Sequence[Url], host: Host) -> Listing:
-        # All that a `Listing` renders or draws by: two hosts that agree in it are one.
-        key = tuple(url.base for url in urls), host.country, host.private, host.bandwidth
+        # All that a `Listing` renders, draws or counts by: two hosts that agree in it are one.
+        bases = tuple(url.base for url in urls)
+        key = bases, host.name, host.country, host.private, host.bandwidth
         found = self._listings.get(key)
         if found is None:
             found = self._listings[key] = Listing(urls, host, next(self._numbers))

@@ -6,8 +6,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.numbered import Numbered
 from mirrorlist.request.address import Address
 from mirrorlist.request.client import Client
+from snapshot.stats.spool import OTHER
 
 UNKNOWN = "N/A"
 
@@ -26,7 +28,8 @@ class CountrySource(Protocol):
 class Place(Struct, frozen=True):
     """Where a client is; an unknown country is `N/A`, an unknown continent or ASN is None.
 
-    `is_near`: some host named a netblock around the client, or has the client's ASN.
+    `code` is the country's part of a counter's key. `is_near`: some host named a netblock around
+    the client, or has the client's ASN.
     """
 
     country: str
@@ -34,9 +37,21 @@ class Place(Struct, frozen=True):
     continent: str | None
     asn: int | None
     is_near: bool = False
+    code: int = 0
 
 
-NOWHERE = Place(UNKNOWN, "none", None, None)
+class Country(Struct, frozen=True, eq=False):
+    """A country as the statistics count it."""
+
+    code: int
+    name: str
+
+
+# Behind the client's software and the kind of its address.
+COUNTRIES = Numbered(Country, 6, 1 << 10, OTHER)
+"""All countries that clients were in; the rest is for those that only mistakes can make."""
+
+NOWHERE = Place(UNKNOWN, "none", None, None, code=COUNTRIES.find(UNKNOWN).code)
 
 
 def locate(client: Client, catalog: Catalog, geo: CountrySource) -> Place:
@@ -59,7 +74,11 @@ def locate(client: Client, catalog: Catalog, geo: CountrySource) -> Place:
 
 
 # Nearly all clients are in one of a few hundred places, and a new object each costs more.
-_place = lru_cache(1024)(Place)
+@lru_cache(1024)
+def _place(
+    country: str, source: str, continent: str | None, asn: int | None, is_near: bool
+) -> Place:
+    return Place(country, source, continent, asn, is_near, COUNTRIES.find(country).code)
 
 
 def _known(client: Client, catalog: Catalog) -> tuple[str | None, int | None, bool]:

@@ -17,6 +17,7 @@ from mirrorlist.lists import text as text_list
 from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
+from mirrorlist.lists.label import NO_LABEL, Label
 from mirrorlist.lists.listing import ListKind, filling, first_lines, make_template
 from mirrorlist.lists.orders import Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
@@ -43,6 +44,7 @@ _PLAN_BYTES = 2500
 class Refusal(Struct, frozen=True, weakref=True):
     """The answer to a query instead of a list, for every client.
 
+    `label` is what the statistics say of it.
     `is_resolved` says that the repository was found, so the request log counts the request;
     `is_unknown` says that the catalog does not have the repository and arch.
     """
@@ -52,6 +54,7 @@ class Refusal(Struct, frozen=True, weakref=True):
     text: str
     is_unknown: bool
     is_resolved: bool
+    label: Label = NO_LABEL
 
     @property
     def size(self) -> int:
@@ -68,6 +71,7 @@ class Plan:
 
     Orders are kept only for plans with `is_repeated`. `is_resolved` says that the query names a
     repository, so the request log counts it. `size` is about how many bytes the plan takes.
+    `label` is what the statistics say of it.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Plan:
         minimum: int,
         is_repeated: bool = False,
         subjects: Subjects | None = None,
+        label: Label = NO_LABEL,
     ) -> None:
         """Find what is asked for, among `subjects` if they are given; raises QueryError."""
         subject = subjects.find(query, catalog) if subjects else find_subject(query, catalog)
@@ -86,6 +91,7 @@ class Plan:
         self.catalog = catalog
         self.target = target
         self.is_repeated = is_repeated
+        self.label = label
         self.is_resolved = query.has_repository
         self._minimum = minimum
         self._kind = _kind(query)
@@ -237,10 +243,11 @@ def make_plan(
     minimum: int,
     is_repeated: bool = False,
     subjects: Subjects | None = None,
+    label: Label = NO_LABEL,
 ) -> Plan | Refusal:
     """Return the plan of a query, or the refusal of a client's mistake: a value, not an error."""
     try:
-        return Plan(query, catalog, minimum, is_repeated, subjects)
+        return Plan(query, catalog, minimum, is_repeated, subjects, label)
     except QueryError as error:
         return Refusal(
             query,
@@ -248,6 +255,7 @@ def make_plan(
             str(error),
             is_unknown=isinstance(error, UnknownRepository),
             is_resolved=isinstance(error, NoDetails) and query.has_repository,
+            label=label,
         )
 
 

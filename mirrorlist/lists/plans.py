@@ -2,6 +2,7 @@
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
+from mirrorlist.lists.label import label_of
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.lists.subject import Subjects
 from mirrorlist.request.query import parse_query
@@ -69,11 +70,12 @@ class Plans:
 
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
         query = parse_query(key[1], key[0])
+        label = label_of(query, key[1], catalog)
         # A query with ip= is rarely repeated, but it shares its orders with other queries.
         if query.ip:
-            return make_plan(query, catalog, self.minimum, True, self.subjects)
+            return make_plan(query, catalog, self.minimum, True, self.subjects, label)
         is_repeated = self._was_asked(key)
-        plan = make_plan(query, catalog, self.minimum, is_repeated, self.subjects)
+        plan = make_plan(query, catalog, self.minimum, is_repeated, self.subjects, label)
         return self._kept.keep(key, plan) if is_repeated else plan
 
     def _was_asked(self, key: tuple[bool, bytes]) -> bool:

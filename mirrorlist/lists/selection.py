@@ -33,6 +33,9 @@ class Tier(StrEnum):
     CONTINENT = "continent"
     GLOBAL = "global"
 
+    # Enum's own is a function in Python, and each answer is counted by its tier.
+    __hash__ = str.__hash__
+
 
 class Situation(Struct, frozen=True):
     """Everything that decides about one client's list, except chance."""

@@ -54,6 +54,8 @@ class Count(IntEnum):
     ERRORS_SURVIVED = 7
     MESSAGES_LOST = 8
     CONNECTIONS_GAVE_WAY = 9
+    STATISTICS_WRITTEN = 10
+    STATISTICS_OTHER = 11
 
 
 class Level(IntEnum):
@@ -61,6 +63,8 @@ class Level(IntEnum):
 
     LOG_QUEUED_BYTES = 0
     LOG_OUTAGES = 1
+    STATISTICS_WAITING = 2
+    SPOOL_OUTAGES = 3
 
 
 _TIER_OF = {tier: index for index, tier in enumerate((*Tier, None))}

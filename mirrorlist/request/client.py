@@ -70,6 +70,12 @@ class Client(Struct, frozen=True):
     is_ours: bool = False
 
 
+UNKNOWN_SOURCE = "unknown"
+"""The source of a client behind a proxy that does not tell its address."""
+
+UNKNOWN_CLIENT = Client(_UNKNOWN, _UNKNOWN, UNKNOWN_SOURCE)
+"""Stands for the client of a request that was not understood."""
+
 NO_CLIENT = Client(_UNKNOWN, _UNKNOWN, "none")
 """For lists without a client (trials of a snapshot, internal errors): near no host, nowhere."""
 
@@ -155,7 +161,7 @@ def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Cl
         if forwarded == SIGNED:
             # "A client is also unknown if a trusted proxy sends no X-Forwarded-For line, but
             # another header of rule 4": it is "near no host, and in the country of the proxy".
-            return Client(_UNKNOWN, peer.address, "unknown")
+            return Client(_UNKNOWN, peer.address, UNKNOWN_SOURCE)
         return _walked(peer, forwarded, proxies)
     return Client(peer.address, peer.address, "peer")
 
@@ -180,7 +186,7 @@ def _walked(peer: _Peer, lines: Sequence[bytes], proxies: "_Networks") -> Client
     if believed is None:
         # Not the proxy's own request: by the proxy's address it would see the private hosts that
         # are near the proxy.
-        return Client(_UNKNOWN, peer.address, "unknown")
+        return Client(_UNKNOWN, peer.address, UNKNOWN_SOURCE)
     return Client(believed, believed, "x-forwarded-for")
 
 

@@ -11,10 +11,12 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from mirrorlist.process.messages import Say, lost_lines
 from mirrorlist.process.signals import HELD, pass_over, release
 from mirrorlist.process.threads import Steady, Threads
+from mirrorlist.records.backlog import backlog_of
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
@@ -34,12 +36,14 @@ def run_admin(
     counts: Counts,
     stale: float,
     watch: tuple[str, int] | None,
+    spool: Path | None,
     say: Say,
     lifeline: int,
 ) -> None:
     """Answer until killed, or until the supervisor ends, which the lifeline's reading end tells.
 
-    `watch` is the address where a watch may be, which is asked for its state at intervals. A
+    `watch` is the address where a watch may be, which is asked for its state at intervals;
+    `spool` is the folder of the statistics. A
     service manager and Ctrl-C signal all processes, but this one stays until the last worker has
     ended, because it says meanwhile that the server is draining. This thread waits for nothing but
     the lifeline, so the process ends in time, even if other threads still wait.
@@ -50,7 +54,7 @@ def run_admin(
     release()
     observer, slot = Observer(counts, watch), counts.admin_process
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
-    Admin(listener, pages(counts, stale, observer, time.time)).start(threads)
+    Admin(listener, pages(counts, stale, observer, time.time, spool)).start(threads)
     if watch:
         threads.go_on("watch", observer.ask_and_rest)
 
@@ -110,8 +114,17 @@ class Observer:
             self.hours.add(sample, totals.countries)
 
 
-def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], float]) -> Routes:
-    """Return the pages about all workers; data older than `stale` seconds are not fresh."""
+def pages(
+    counts: Counts,
+    stale: float,
+    observer: Observer,
+    clock: Callable[[], float],
+    spool: Path | None = None,
+) -> Routes:
+    """Return the pages about all workers; data older than `stale` seconds are not fresh.
+
+    `spool` is the folder of the statistics, if there is one.
+    """
 
     def is_ready() -> Reply:
         found = all_ready(worker_states(counts), counts.is_draining, stale, clock())
@@ -122,9 +135,14 @@ def pages(counts: Counts, stale: float, observer: Observer, clock: Callable[[], 
         return json_reply(found, 200 if found.fresh else 503)
 
     def metrics() -> Reply:
-        from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, served_state
+        from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, ServedState, served_state
 
-        page = Metrics(counts.totals, lambda: served_state(worker_states(counts), clock()))
+        def state() -> ServedState:
+            return served_state(
+                worker_states(counts), clock(), backlog_of(spool) if spool else None
+            )
+
+        page = Metrics(counts.totals, state)
         return Reply(200, page.render(), CONTENT_TYPE)
 
     def page() -> Reply:

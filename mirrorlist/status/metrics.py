@@ -17,6 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from mirrorlist.records.backlog import Backlog
 from mirrorlist.records.counts import BOUNDS, Count, Level, Totals
 from mirrorlist.records.worker_state import SILENT_SECONDS, WorkerState
 from mirrorlist.service import TIMED_EVERY
@@ -27,7 +28,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 class ServedState(Struct, frozen=True):
     """How many workers serve which snapshot and GeoIP data, and the age of the oldest in seconds.
 
-    None is an unknown age.
+    None is an unknown age, and a spool that is not written. `now` is in seconds since 1970, UTC.
     """
 
     snapshots: Mapping[str, int]
@@ -35,16 +36,25 @@ class ServedState(Struct, frozen=True):
     geoips: Mapping[str, int]
     geoip_age: int | None = None
     silent: int = 0
+    spool: Backlog | None = None
+    now: float = 0.0
 
 
-def served_state(workers: Sequence[WorkerState], now: float) -> ServedState:
-    """Return the state that the workers report; `now` is in seconds since 1970, UTC."""
+def served_state(
+    workers: Sequence[WorkerState], now: float, spool: Backlog | None = None
+) -> ServedState:
+    """Return the state that the workers report; `now` is in seconds since 1970, UTC.
+
+    `spool` is what waits there, if statistics are written.
+    """
     return ServedState(
         Counter(worker.snapshot.id for worker in workers),
         _age([worker.snapshot.read for worker in workers], now),
         Counter(worker.geoip for worker in workers),
         _age([worker.geoip_built for worker in workers if worker.geoip_built is not None], now),
         sum(worker.is_silent for worker in workers),
+        spool,
+        now,
     )
 
 
@@ -123,6 +133,16 @@ COUNTERS = {
         "counter",
         "Idle connections that were closed because newer ones needed their file descriptors.",
     ),
+    Count.STATISTICS_WRITTEN: MetricRow(
+        "mirrorlist_statistics_requests_total",
+        "counter",
+        "Requests for lists that are in spool files, which a collector can take.",
+    ),
+    Count.STATISTICS_OTHER: MetricRow(
+        "mirrorlist_statistics_other_total",
+        "counter",
+        "Requests that the statistics count without labels, because there were too many labels.",
+    ),
 }
 LEVELS = {
     Level.LOG_QUEUED_BYTES: MetricRow(
@@ -132,6 +152,17 @@ LEVELS = {
         "mirrorlist_log_outages",
         "gauge",
         "How many workers cannot write the request log now.",
+    ),
+    Level.STATISTICS_WAITING: MetricRow(
+        "mirrorlist_statistics_waiting_requests",
+        "gauge",
+        "Requests that no spool file has at the last write, because files wait or cannot be"
+        " written.",
+    ),
+    Level.SPOOL_OUTAGES: MetricRow(
+        "mirrorlist_spool_outages",
+        "gauge",
+        "How many workers cannot write statistics into the spool now.",
     ),
 }
 SNAPSHOT = MetricRow(
@@ -155,6 +186,15 @@ GEOIP_AGE = MetricRow(
     "gauge",
     "Age of the oldest GeoIP data in use, counted from their build; absent if it is unknown.",
 )
+SPOOL_FILES = MetricRow(
+    "mirrorlist_spool_files", "gauge", "Files in the spool that wait for a collector."
+)
+SPOOL_BYTES = MetricRow("mirrorlist_spool_bytes", "gauge", "Bytes of the files in the spool.")
+SPOOL_AGE = MetricRow(
+    "mirrorlist_spool_age_seconds",
+    "gauge",
+    "Age of the oldest file in the spool, counted from its first request; 0 without files.",
+)
 
 METRICS = (
     REQUESTS,
@@ -166,6 +206,9 @@ METRICS = (
     WORKERS_SILENT,
     GEOIP,
     GEOIP_AGE,
+    SPOOL_FILES,
+    SPOOL_BYTES,
+    SPOOL_AGE,
 )
 
 
@@ -196,6 +239,11 @@ class Metrics(Collector):
         yield _info(GEOIP, state.geoips)
         if state.geoip_age is not None:
             yield GaugeMetricFamily(GEOIP_AGE.name, GEOIP_AGE.help, state.geoip_age)
+        if (spool := state.spool) is not None:
+            age = 0 if spool.oldest is None else max(0, int(state.now) - spool.oldest)
+            yield GaugeMetricFamily(SPOOL_FILES.name, SPOOL_FILES.help, spool.files)
+            yield GaugeMetricFamily(SPOOL_BYTES.name, SPOOL_BYTES.help, spool.size)
+            yield GaugeMetricFamily(SPOOL_AGE.name, SPOOL_AGE.help, age)
 
     def render(self) -> bytes:
         """Return the page, whose media type is CONTENT_TYPE."""

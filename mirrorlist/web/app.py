@@ -30,6 +30,7 @@ from mirrorlist.process.jobs import (
 )
 from mirrorlist.records.counts import Count, endpoint_index
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
+from mirrorlist.request.software import OTHER_SOFTWARE, USER_AGENT, family_of
 from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
 from mirrorlist.web import welcome
@@ -78,8 +79,12 @@ class App:
 
     def _respond(self, scope: Scope, is_metalink: bool) -> Response:
         peer, forwarded = _sender(scope)
-        query, is_head = scope["query_string"], scope["method"] == "HEAD"
-        answer = self._service.respond(is_metalink, query, peer, forwarded, is_head)
+        query, is_head, software = (
+            scope["query_string"],
+            scope["method"] == "HEAD",
+            _software(scope),
+        )
+        answer = self._service.respond(is_metalink, query, peer, forwarded, is_head, software)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
         return _plain(answer.body, answer.status, answer.content_type, headers)
 
@@ -91,6 +96,12 @@ def _sender(scope: Scope) -> tuple[str | None, Sequence[bytes]]:
     if not forwarded and any(name in SIGNS for name, _ in headers):
         forwarded = SIGNED
     return scope["client"][0] if scope["client"] else None, forwarded
+
+
+def _software(scope: Scope) -> int:
+    """Return the family of the client's software."""
+    agents = [value for name, value in scope["headers"] if name == USER_AGENT]
+    return family_of(agents[-1]) if agents else OTHER_SOFTWARE
 
 
 def _plain(body: bytes, status: int, content_type: str, headers: dict[str, str]) -> Response:

@@ -118,10 +118,10 @@ class Entrance:
             self._adopt(client, First(data))
             return
         unsent = _send(client, b"".join(self._front.answer(request, peer)))
-        if unsent is None or not (unsent or request.keep_alive):
+        if unsent is None or not (unsent or request.shape.keep_alive):
             client.close()
         else:
-            self._adopt(client, First(b"", unsent, request.keep_alive))
+            self._adopt(client, First(b"", unsent, request.shape.keep_alive))
 
     def _adopt(self, client: socket.socket, first: First) -> None:
         task = self._front.loop.create_task(self._make_connection(client, first))

@@ -17,12 +17,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mirrorlist.lists.answer import Answer
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
+from mirrorlist.request.software import OTHER_SOFTWARE, USER_AGENT, family_of
 from mirrorlist.service import Service
 from mirrorlist.web.head import MORE_THAN_HEAD, announces_body, asked_list
 from mirrorlist.web.protocol import LimitedProtocol
 from mirrorlist.web.states import State
 
-_NOTED = MORE_THAN_HEAD | SIGNS | {FORWARDED_FOR}
+_NOTED = MORE_THAN_HEAD | SIGNS | {FORWARDED_FOR, USER_AGENT}
 # Python 3.11 takes 0.2 us to find a member of an Enum by its name, and a list needs both.
 _ANSWERING, _IDLE = State.ANSWERING, State.IDLE
 
@@ -68,6 +69,7 @@ class FastProtocol(LimitedProtocol):
         """Begin with a request; the app's scope is only made for requests that go to the app."""
         self.url, self.headers = b"", []
         self._forwarded: list[bytes] | None = None
+        self._software = OTHER_SOFTWARE
         self._is_answered = self._has_more = self._is_signed = False
         self._meter.begin()
 
@@ -108,6 +110,8 @@ class FastProtocol(LimitedProtocol):
         if name == FORWARDED_FOR:
             self._forwarded = self._forwarded or []
             self._forwarded.append(value)
+        elif name == USER_AGENT:
+            self._software = family_of(value)
         elif name in SIGNS:
             self._is_signed = True
         elif name != b"content-length" or announces_body(name, value):
@@ -127,7 +131,7 @@ class FastProtocol(LimitedProtocol):
         peer = self.client[0] if self.client else None
         forwarded = self._forwarded or (SIGNED if self._is_signed else ())
         is_head = self.parser.get_method() == b"HEAD"
-        found = self._service.respond(is_metalink, query, peer, forwarded, is_head)
+        found = self._service.respond(is_metalink, query, peer, forwarded, is_head, self._software)
         keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         head = head_of(found, keep_alive, self.server_state.default_headers[0][1])
         self.server_state.total_requests += 1

@@ -98,8 +98,8 @@ class Front:
 
     def answer(self, request: Request, peer: str | None) -> list[bytes]:
         """Return the answer to a request, in pieces."""
-        (is_metalink, query), forwarded, keep_alive = request
-        found = self._service.respond(is_metalink, query, peer, forwarded)
+        (is_metalink, query), forwarded, (keep_alive, software) = request
+        found = self._service.respond(is_metalink, query, peer, forwarded, False, software)
         self._state.total_requests += 1
         date = self._state.default_headers[0][1]
         return [head_of(found, keep_alive, date), *found.pieces]

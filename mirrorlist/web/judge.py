@@ -4,9 +4,12 @@ No grammar of our own decides what is plain: what httptools does not hear as one
 and nothing more is not plain, and the full protocol answers it.
 """
 
+from typing import NamedTuple
+
 import httptools
 
 from mirrorlist.request.client import FORWARDED_FOR, SIGNS
+from mirrorlist.request.software import USER_AGENT, family_of
 from mirrorlist.web.head import MORE_THAN_HEAD, ListKey, asked_list
 
 MOST_LINE_BYTES = 512
@@ -36,8 +39,18 @@ def judge_line(line: bytes) -> ListKey | None:
     return asked_list(heard.url)
 
 
-def judge_shape(before: bytes, mark: bytes, after: bytes) -> bool | None:
-    """Return whether the connection stays after a head of this shape, None if it is not plain.
+class Shape(NamedTuple):
+    """What a head says beside its request line and the addresses.
+
+    `keep_alive`: the connection stays; `software` is the family of its User-Agent.
+    """
+
+    keep_alive: bool
+    software: int
+
+
+def judge_shape(before: bytes, mark: bytes, after: bytes) -> Shape | None:
+    """Return what a head of this shape says, None if it is not plain.
 
     `mark` is the line end, name, colon and blank of X-Forwarded-For, which stands between `before`
     and `after`; it is empty where the head has no such line.
@@ -53,7 +66,10 @@ def judge_shape(before: bytes, mark: bytes, after: bytes) -> bool | None:
     if forwarded != ([_PROBE] if mark else []):
         return None
     # A proxy that does not say for whom it asks: the full protocol knows what that means.
-    return heard.keep_alive if mark or SIGNS.isdisjoint(names) else None
+    if not mark and not SIGNS.isdisjoint(names):
+        return None
+    agents = [value for name, value in heard.headers if name == USER_AGENT]
+    return Shape(heard.keep_alive, family_of(agents[-1] if agents else b""))
 
 
 def is_like_probe(value: bytes) -> bool:

@@ -127,7 +127,7 @@ class LightConnection(asyncio.Protocol):
             return
         self.transport.writelines(self._front.answer(request, self.peer))
         self.misses = 0
-        if request.keep_alive:
+        if request.shape.keep_alive:
             self.stay()
         else:
             self.close()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.request.client import FORWARDED_FOR
 from mirrorlist.web.head import ListKey
-from mirrorlist.web.judge import is_like_probe, judge_line, judge_shape
+from mirrorlist.web.judge import Shape, is_like_probe, judge_line, judge_shape
 
 LINES_BYTES = 2 << 20
 """For the request lines that are known: about 5,000 of the usual length."""
@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
     key: ListKey
     forwarded: tuple[bytes, ...]
-    keep_alive: bool
+    shape: Shape
 
 
 class Recogniser:
@@ -42,8 +42,8 @@ class Recogniser:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._lines: Kept[bytes, ListKey] = Kept(LINES_BYTES, _line_bytes)
-        # Whether the connection stays, by the rest of a head.
-        self._shapes: Kept[bytes, bool] = Kept(SHAPES_BYTES, _shape_bytes)
+        # By the rest of a head.
+        self._shapes: Kept[bytes, Shape] = Kept(SHAPES_BYTES, _shape_bytes)
         # How the proxy before us spells the name of the header.
         self._mark = _USUAL_MARK
 
@@ -64,26 +64,26 @@ class Recogniser:
         before, mark, after = rest.partition(self._mark)
         if mark:
             return self._forwarded(key, before, mark, after)
-        keep_alive = self._shapes.young.get(rest)
-        return self._unmarked(key, rest) if keep_alive is None else Request(key, (), keep_alive)
+        shape = self._shapes.young.get(rest)
+        return self._unmarked(key, rest) if shape is None else Request(key, (), shape)
 
     def _forwarded(self, key: ListKey, before: bytes, mark: bytes, after: bytes) -> Request | None:
         value, _, after = after.partition(b"\r\n")
         known_by = before + mark + _GAP + after
-        keep_alive = self._shapes.young.get(known_by)
-        if keep_alive is None:
-            keep_alive = self._shape(known_by, before, mark, after)
-        if keep_alive is None or not is_like_probe(value):
+        shape = self._shapes.young.get(known_by)
+        if shape is None:
+            shape = self._shape(known_by, before, mark, after)
+        if shape is None or not is_like_probe(value):
             return None
-        return Request(key, (value,), keep_alive)
+        return Request(key, (value,), shape)
 
     def _unmarked(self, key: ListKey, rest: bytes) -> Request | None:
         if spelled := _spelling(rest):
             # Another proxy, which spells the name otherwise.
             self._mark = spelled
             return self._forwarded(key, *rest.partition(spelled))
-        keep_alive = self._shape(rest, rest, b"", b"")
-        return None if keep_alive is None else Request(key, (), keep_alive)
+        shape = self._shape(rest, rest, b"", b"")
+        return None if shape is None else Request(key, (), shape)
 
     def _line(self, line: bytes) -> ListKey | None:
         key = self._lines.find(line)
@@ -91,11 +91,11 @@ class Recogniser:
             self._lines.keep(line, key)
         return key
 
-    def _shape(self, known_by: bytes, before: bytes, mark: bytes, after: bytes) -> bool | None:
-        keep_alive = self._shapes.find(known_by)
-        if keep_alive is None and (keep_alive := judge_shape(before, mark, after)) is not None:
-            self._shapes.keep(known_by, keep_alive)
-        return keep_alive
+    def _shape(self, known_by: bytes, before: bytes, mark: bytes, after: bytes) -> Shape | None:
+        shape = self._shapes.find(known_by)
+        if shape is None and (shape := judge_shape(before, mark, after)) is not None:
+            self._shapes.keep(known_by, shape)
+        return shape
 
 
 def _spelling(rest: bytes) -> bytes | None:
@@ -109,5 +109,5 @@ def _line_bytes(line: bytes, key: ListKey) -> int:
     return 2 * len(line) + 230
 
 
-def _shape_bytes(known_by: bytes, keep_alive: bool) -> int:
-    return len(known_by) + 140
+def _shape_bytes(known_by: bytes, shape: Shape) -> int:
+    return len(known_by) + 200

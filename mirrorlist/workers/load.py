@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirrorlist.errors import OptionError
 from mirrorlist.process.messages import Say
@@ -22,11 +22,19 @@ _LOOK_SECONDS = 0.1
 _TELL_SECONDS = 15.0
 
 
+if TYPE_CHECKING:
+    # It loads numpy and datasketches, which only a server with a spool needs.
+    from mirrorlist.records.spooler import Spooler
+
+_NO_PACKAGES = "--spool: a package for statistics cannot be loaded ({}); the extra `stats` has it"
+
+
 class Loaded(NamedTuple):
-    """A service, and the state of its files before it read them."""
+    """A service, the state of its files before it read them, and what writes its statistics."""
 
     service: Service
     files: Files
+    spooler: "Spooler | None" = None
 
 
 def load_service(settings: ServeSettings, say: Say) -> Loaded:
@@ -42,7 +50,24 @@ def load_service(settings: ServeSettings, say: Say) -> Loaded:
     if isinstance(geo, NoGeo):
         say(f"warning: {geo.reason}")
     tuning = Tuning(settings.minimum, settings.reuse, settings.seed, settings.stale)
-    return Loaded(Service(store, geo, trust, time.time, tuning, log), files)
+    service = Service(store, geo, trust, time.time, tuning, log)
+    return Loaded(service, files, _spooler(settings, service, say))
+
+
+def _spooler(settings: ServeSettings, service: Service, say: Say) -> "Spooler | None":
+    if settings.spool is None:
+        if settings.spool_key:
+            raise OptionError("--spool-key: without --spool, no statistics are made")
+        return None
+    try:
+        from mirrorlist.records.sitekey import site_key
+        from mirrorlist.records.spooler import Spooler, prepare
+        from mirrorlist.records.tally import Tally
+    except ImportError as error:
+        raise OptionError(_NO_PACKAGES.format(error)) from error
+    prepare(settings.spool)
+    service.tally = Tally(site_key(settings.spool_key, settings.spool))
+    return Spooler(settings.spool, service.tally, say)
 
 
 def _trust(settings: ServeSettings) -> Trust:

@@ -50,7 +50,7 @@ def run_server(
     hooks: Hooks,
 ) -> None:
     """Print the addresses, and supervise workers on sockets that listen until told to stop."""
-    service, files = loaded
+    service, files, spooler = loaded
     # From its first line on, the server obeys signals as one that runs.
     hold_signals()
     watch = _watch_at(settings)
@@ -71,6 +71,7 @@ def run_server(
         proxied=proxied,
         drains=settings.drain > 0,
         loop=event_loop(say),
+        spooler=spooler,
     )
     admin_work: Work | None = None
     if admin:
@@ -79,7 +80,7 @@ def run_server(
         say(f"status, health and metrics on {page}")
         worker = _without([admin], worker)
         admin_work = _without(
-            listeners, partial(run_admin, admin, counts, service.stale, watch, say)
+            listeners, partial(run_admin, admin, counts, service.stale, watch, settings.spool, say)
         )
     hooks.manager.begin(server_state(counts, settings.workers))
     _supervisor(settings, (worker, admin_work), listeners, counts, say, hooks).run()

@@ -35,3 +35,5 @@ class ServeSettings(Struct, frozen=True):
     stale: float = DEFAULT_STALE
     drain: float = 0
     snapshot_key: Path | None = None
+    spool: Path | None = None
+    spool_key: Path | None = None

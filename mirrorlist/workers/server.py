@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
@@ -32,6 +32,9 @@ from mirrorlist.web.protocol import LimitedProtocol, MakeProtocol
 from mirrorlist.web.proxied import ProxiedFastProtocol, ProxiedProtocol
 from mirrorlist.web.stalled import cut_off_stalled
 from mirrorlist.workers.refresh import Files, Refresher
+
+if TYPE_CHECKING:
+    from mirrorlist.records.spooler import Spooler
 
 _OTHER = ENDPOINTS.index("other")
 # The classes of connections, by whether they are fast, and whether proxies send PROXY headers.
@@ -64,6 +67,7 @@ def work(
     proxied: bool = False,
     drains: bool = False,
     loop: str = "uvloop",
+    spooler: "Spooler | None" = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
@@ -74,6 +78,7 @@ def work(
     `proxied` trusted proxies begin their connections with a PROXY header. With `drains` SIGTERM
     and SIGINT count only once the supervisor ends the server: a service manager and Ctrl-C signal
     all processes at the beginning of a drain. `loop` is uvicorn's name of an event loop.
+    `spooler` writes statistics.
     """
     if drains:
         _wait_for_the_end(counts)
@@ -94,8 +99,10 @@ def work(
     )
     start_log(service.log, threads)
     start_refresh(Refresher(service, files, say_once, report), threads)
-    housekeeping = Housekeeping(slot, service.log, threads)
-    server = _WorkerServer(config, service.log, housekeeping, threads)
+    if spooler:
+        spooler.start(threads)
+    housekeeping = Housekeeping(slot, service.log, threads, spooler)
+    server = _WorkerServer(config, service.log, housekeeping, threads, spooler)
     if drains:
         server.may_end = lambda: counts.is_ending
     threads.start("lifeline", partial(_end_with, lifeline, server))
@@ -106,7 +113,7 @@ def work(
 
 class _WorkerServer(uvicorn.Server):
     """uvicorn's server, which tells each second that it runs, and how; and which writes what is
-    left of the request log at its end.
+    left of the request log and the statistics at its end.
 
     Not after `run()`, as that ends with the signal that ended it.
     """
@@ -117,9 +124,11 @@ class _WorkerServer(uvicorn.Server):
         log: AccessLog | None,
         housekeeping: "Housekeeping",
         threads: Threads,
+        spooler: "Spooler | None",
     ) -> None:
         super().__init__(config)
         self._log, self._housekeeping, self._threads = log, housekeeping, threads
+        self._spooler = spooler
         self._next_beat = 0.0
         self._front: Front | None = None
         self._say: Say = _silent
@@ -164,6 +173,8 @@ class _WorkerServer(uvicorn.Server):
         cutting.cancel()
         if self._log:
             self._log.close()
+        if self._spooler:
+            self._spooler.close()
         self._housekeeping.step(time.monotonic())
 
 
@@ -187,9 +198,15 @@ def _protocol(service: Service, policy: Policy, fast: bool, proxied: bool) -> Ma
 class Housekeeping:
     """Carries the counts of a worker's threads into its slot, where only one thread may write."""
 
-    def __init__(self, slot: Slot, log: AccessLog | None, threads: Threads) -> None:
-        """Take the worker's slot, its request log, if there is one, and its threads."""
-        self._slot, self._log = slot, log
+    def __init__(
+        self,
+        slot: Slot,
+        log: AccessLog | None,
+        threads: Threads,
+        spooler: "Spooler | None" = None,
+    ) -> None:
+        """Take the worker's slot, its threads, and its request log and statistics, if any."""
+        self._slot, self._log, self._spooler = slot, log, spooler
         self._growths = [
             # Lines that were lost before the fork are counted by the supervisor.
             Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines()),
@@ -197,6 +214,8 @@ class Housekeeping:
         ]
         if log:
             self._growths += count_log_lines(slot, log)
+        if spooler:
+            self._growths += count_spooled(slot, spooler)
 
     def step(self, now: float) -> None:
         """Write the worker's beat, counts and levels; `now` is of the monotonic clock."""
@@ -206,6 +225,9 @@ class Housekeeping:
             log.look(now)
             slot.set(Level.LOG_QUEUED_BYTES, log.queued)
             slot.set(Level.LOG_OUTAGES, log.is_out)
+        if spooler := self._spooler:
+            slot.set(Level.STATISTICS_WAITING, spooler.waiting)
+            slot.set(Level.SPOOL_OUTAGES, spooler.is_out)
         for growth in self._growths:
             growth.add()
 
@@ -215,6 +237,14 @@ def count_log_lines(slot: Slot, log: AccessLog) -> list[Growth]:
     return [
         Growth(slot, Count.LOG_LINES_WRITTEN, lambda: log.written),
         Growth(slot, Count.LOG_LINES_LOST, lambda: log.lost),
+    ]
+
+
+def count_spooled(slot: Slot, spooler: "Spooler") -> list[Growth]:
+    """Return the counters of the requests that statistics have, and of those without labels."""
+    return [
+        Growth(slot, Count.STATISTICS_WRITTEN, lambda: spooler.written),
+        Growth(slot, Count.STATISTICS_OTHER, lambda: spooler.others),
     ]
 
 
