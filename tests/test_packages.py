@@ -50,7 +50,7 @@ def told(*words: str | Path) -> str:
 def test_the_spec_names_what_it_bundles() -> None:
     """The spec provides bundled(...) for each library that the command needs, and for no other."""
     named = re.findall(r"^Provides: +bundled\(python3dist\((.*)\)\)$", SPEC, re.MULTILINE)
-    assert named == sorted(set(needed(Requirement("mirrorlist[protobuf]"))) - {"mirrorlist"})
+    assert named == sorted(set(needed(Requirement("mirrorlist[protobuf,stats]"))) - {"mirrorlist"})
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ HOME = "usr/lib/mirrorlist"
 SOURCE = Path(__file__).resolve().parents[2]
 LOCK = SOURCE / "requirements.lock"
 PROJECT = "mirrorlist[protobuf,stats]"
-_PIN = re.compile(r"^[a-z0-9._-]+==[^ ;]+", re.MULTILINE)
+# With its marker: the lock may have a release for each Python.
+_PIN = re.compile(r"^[a-z0-9._-]+==[^\\\n]+", re.MULTILINE)
 
 
 class Builder:
