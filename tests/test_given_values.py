@@ -224,6 +224,8 @@ CODES = {
     "--output": 1,
     "--log": 1,
     "--directory": 1,
+    "--spool": 1,
+    "--spool-key": 2,
     "--database": 3,
     "FILE": 3,
 }
@@ -252,7 +254,8 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
         shutil.copy(folder / "mm.snap", place / "mm.snap")
         make_database(place / "mm.sqlite", world())
         closed = place / "closed"
-        (closed.mkdir if option == "--directory" else closed.touch)(0o600)
+        is_folder = option in ("--directory", "--spool")
+        (closed.mkdir if is_folder else closed.touch)(0o600)
         export = ["export", "--database", f"sqlite:///{place}/mm.sqlite", "--output", "/nowhere/o"]
         ask = ["ask", "repo=linux-40&arch=x86_64", "--snapshot", place / "mm.snap"]
         serve = ["serve", "--snapshot", place / "mm.snap", "--port", "0", "--admin", "none"]
@@ -264,11 +267,15 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
             "--config": [*ask, "--config", closed],
             "--log": [*serve, "--log", closed],
             "--directory": ["demo", "--directory", closed / "a", "--port", "0"],
+            "--spool": [*serve, "--spool", closed / "a"],
+            "--spool-key": [*serve, "--spool", place / "spool", "--spool-key", closed],
             "--output": [*export[:3], "--output", place / "closed"],
             "--database": ["export", "--database", f"sqlite:///{closed}", "--output", "/tmp/o"],
         }
         if option in ("--asn", "--country-continent"):
             commands[option] = [*export[:3], "--output", "/tmp/mirrorlist-o", option, closed]
+        (place / "spool").mkdir()
+        (place / "spool").chmod(0o777)
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *COMMAND]
         done = subprocess.run(
             [*command, *map(str, commands[option])],

@@ -2,7 +2,8 @@
 
 An answer costs the loop a number that says all that is counted, and 16 bytes for the address. They
 are not looked at again by the loop: what an answer refers to has left the processor's cache soon.
-Another thread counts them, many at once, and forgets the addresses: within a minute.
+Another thread counts them, many at once, and forgets the addresses: within a minute, unless a disk
+hangs.
 """
 
 from array import array
@@ -24,7 +25,7 @@ CHUNK = 4096
 MANY = 16
 """After this many chunks, the other thread is woken: it has 20 ms of work."""
 _TOO_MANY = 16 * MANY
-"""After this many, 6 MB, the loop does the other thread's work: a disk hangs."""
+"""After this many, 25 MB, the loop does the other thread's work: a disk hangs."""
 
 
 class Tally:
