@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from snapshot.link import STATEMENT
 from snapshot.scan.config import Settings
 from snapshot.scan.job import ScanJob, ScanResult
-from snapshot.scan.link import STATEMENT
 from snapshot.scan.run import scan
 from tests.factories import Tables, make_database
 

@@ -202,7 +202,7 @@ def test_a_locked_database(url: str, tmp_path: Path) -> None:
     writer = sqlite3.connect(tmp_path / "mm.sqlite")
     writer.execute("BEGIN IMMEDIATE")
     done = run_program(
-        "from snapshot.scan import link; link._BUSY_SECONDS = 0.05; import sys;"
+        "from snapshot import link; link._BUSY_SECONDS = 0.05; import sys;"
         f"from mirrorlist.cli import main; sys.argv[:] = ['mirrorlist', 'repo', 'expire',"
         f" '--database', {url!r}, '--version', '41']; main()"
     )

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from snapshot.file.errors import BusyScan
+from snapshot.link import linked
 from snapshot.repo.choice import Choice
 from snapshot.repo.destination import Order, Places
 from snapshot.repo.expiring import expire
 from snapshot.repo.listing import list_repositories
 from snapshot.repo.moving import move_repositories
-from snapshot.scan.link import linked
 from snapshot.scan.statements import CREATE_STATE
 from tests.command import run_program
 from tests.postgresql import Server, engine, run_server

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from snapshot.file.errors import BusyScan, DatabaseError
+from snapshot.link import linked
 from snapshot.scan.job import Changes
-from snapshot.scan.link import linked
 from snapshot.scan.run import scan
 from tests.command import run_program
 from tests.postgresql import PASSWORD, Server, engine, run_server

@@ -18,11 +18,11 @@ from pathlib import Path
 import msgspec
 
 from loadtest.scans.tree import CATEGORY
+from snapshot.link import STATEMENT, Link, linked
 from snapshot.scan.checksums import Detail, details
 from snapshot.scan.config import read_settings
 from snapshot.scan.full_list import read_full_list
 from snapshot.scan.inventory import Inventory, children
-from snapshot.scan.link import STATEMENT, Link, linked
 from snapshot.scan.reading import LocalFiles, gather
 from snapshot.scan.repositories import Rules, Wanted, places
 from snapshot.scan.rules import Version

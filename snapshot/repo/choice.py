@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from snapshot.file.errors import BusyScan, NoSuchRepository
+from snapshot.link import Link
 from snapshot.repo import statements as sql
-from snapshot.scan.link import Link
 from snapshot.scan.statements import STATE_TABLE
 
 _KINDS = ("category", "product", "version", "arch")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from snapshot.file.errors import NoSuchRepository
+from snapshot.link import Link
 from snapshot.repo import statements as sql
 from snapshot.repo.choice import Row, near
-from snapshot.scan.link import Link
 
 _ABOVE = "pub/"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from snapshot.file.errors import NoSuchRepository
+from snapshot.link import Link, linked
 from snapshot.repo import statements as sql
 from snapshot.repo.choice import Choice, choose, forget, lock
-from snapshot.scan.link import Link, linked
 from snapshot.scan.statements import OPTIONAL
 
 

@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
+from snapshot.link import linked
 from snapshot.repo import statements as sql
 from snapshot.repo.choice import Choice, choose
-from snapshot.scan.link import linked
 
 
 class Listed(Struct, frozen=True):

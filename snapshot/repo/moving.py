@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from snapshot.file.errors import BusyScan, NoSuchRepository
+from snapshot.link import Link, linked
 from snapshot.repo import statements as sql
 from snapshot.repo.choice import Choice, choose, forget, lock
 from snapshot.repo.destination import Category, Move, Order, Planned, plan_moves, read_category
-from snapshot.scan.link import Link, linked
 
 
 class Moved(Struct, frozen=True):

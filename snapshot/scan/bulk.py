@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from snapshot.file.errors import RefusedScan
+from snapshot.link import Link, Row
 from snapshot.scan import statements as sql
 from snapshot.scan.checksums import Detail
 from snapshot.scan.inventory import Inventory
 from snapshot.scan.job import MOST_DELETED, Changes
-from snapshot.scan.link import Link, Row
 from snapshot.scan.moved import repoint_lost
 from snapshot.scan.repositories import Plan
 from snapshot.scan.target import Target

@@ -5,10 +5,10 @@ import time
 
 from msgspec import Struct
 
+from snapshot.link import Link
 from snapshot.scan import statements as sql
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.job import Changes, Progress, ScanJob, ScanResult
-from snapshot.scan.link import Link
 from snapshot.scan.list_file import find_list, list_digest, settled_stamp
 from snapshot.scan.scope import EVERYTHING, Scope, scope_of
 from snapshot.scan.target import find_target

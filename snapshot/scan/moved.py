@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from snapshot.scan.link import Link, Row
+from snapshot.link import Link, Row
 from snapshot.scan.rules import find_arch
 from snapshot.scan.statements import ARCHES
 

@@ -2,9 +2,9 @@
 
 import time
 
+from snapshot.link import linked
 from snapshot.scan.case import Case, Phases
 from snapshot.scan.job import Progress, ScanJob, ScanResult
-from snapshot.scan.link import linked
 
 
 def scan(job: ScanJob, progress: Progress = lambda *_: None) -> ScanResult:

@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from snapshot.file.errors import DatabaseError, ScanSettingsError
+from snapshot.link import Link
 from snapshot.scan import statements as sql
-from snapshot.scan.link import Link
 
 
 class Target(Struct, frozen=True):

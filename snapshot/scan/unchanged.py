@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from snapshot.scan.link import Link
+from snapshot.link import Link
 from snapshot.scan.statements import MARK, READ_STATE
 
 _FORMAT = 1

@@ -1,4 +1,4 @@
-"""A connection to a database for one scan: the same statements for PostgreSQL and SQLite.
+"""A connection that writes in bulk: the same statements for PostgreSQL and SQLite.
 
 SQLAlchemy is not imported for a usual URL, because that takes longer than a scan that finds
 nothing new. Statements have parameters like %(name)s.
@@ -18,17 +18,24 @@ from snapshot.file.errors import BusyScan, DatabaseError
 if TYPE_CHECKING:
     import psycopg
 
-STATEMENT = "mirrorlist.scan.statement"
+POSTGRESQL, SQLITE = "postgresql", "sqlite"
+STATEMENT = "mirrorlist.statement"
 """The audit event before each statement, with its text: a test counts them, or kills there."""
 _SQLITE = re.compile(r"sqlite:///([^?#%@~]+)")
 _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
+_SCAN = "mirrorlist scan"
+# What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
-    ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL"),
-    ("permission denied for", "docs/scan.md (Before the first scan) has the rights of the role"),
-    ("readonly database", "let this user write the file and its folder"),
+    ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _SCAN),
+    (
+        "permission denied for",
+        "docs/scan.md (Before the first scan) has the rights of the role",
+        _SCAN,
+    ),
+    ("readonly database", "let this user write the file and its folder", ""),
 )
 # The first half of the key of an advisory lock: "mirr" in ASCII.
 _LOCK_CLASS = 0x6D697272
@@ -41,6 +48,9 @@ NONE: Parameters = MappingProxyType({})
 class Link(Protocol):
     """A connection; `query` and `execute` raise DatabaseError."""
 
+    kind: str
+    """POSTGRESQL or SQLITE."""
+
     def begin(self) -> None:
         """Begin the transaction that writes."""
 
@@ -51,10 +61,13 @@ class Link(Protocol):
         """Execute a statement and return how many rows it changed."""
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-        """Write many rows into a table that is empty."""
+        """Write many rows into a table, without a look at what it has."""
 
     def lock(self, category: int) -> None:
         """Exclude other scans of a category until the end; raises BusyScan."""
+
+    def wait_alone(self, subject: int) -> None:
+        """Wait until no other transaction is alone with a subject; then be it, to the end of it."""
 
     def tables(self, names: Sequence[str]) -> set[str]:
         """Return those of some tables that the database has."""
@@ -66,12 +79,27 @@ class Link(Protocol):
         """End the transaction."""
 
 
+def temporary(link: Link, table: str, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
+    """Make a temporary table, again if it is there, of columns with their types, and fill it."""
+    link.execute(f"DROP TABLE IF EXISTS {table}")
+    shape = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    link.execute(f"CREATE TEMPORARY TABLE {table} ({shape})")
+    link.load(table, list(columns), rows)
+    if link.kind == POSTGRESQL:
+        # Without it, a plan is made for a table of a thousand rows.
+        link.execute(f"ANALYZE {table}")
+
+
 @contextmanager
-def linked(database: str) -> Iterator[Link]:
-    """Connect to a database; an open transaction is rolled back. Raises DatabaseError."""
+def linked(database: str, program: str = _SCAN, *, create: bool = False) -> Iterator[Link]:
+    """Connect to a database; an open transaction is rolled back. Raises DatabaseError.
+
+    PostgreSQL shows `program` in its list of sessions. With `create`, a missing file of SQLite is
+    made.
+    """
     file = _SQLITE.fullmatch(database)
     if file:
-        with _sqlite(database, Path(file[1])) as link:
+        with _sqlite(database, Path(file[1]), program, create) as link:
             yield link
     elif _POSTGRESQL.match(database) and database.count("@") <= 1:
         from psycopg import Error
@@ -81,31 +109,35 @@ def linked(database: str) -> Iterator[Link]:
             given = conninfo_to_dict(_POSTGRESQL.sub("postgresql://", database))
         except Error:
             given = None
-        with _other(database) if given is None else _postgresql(database, given) as link:
-            yield link
+        if given is None:
+            with _other(database, program, create) as link:
+                yield link
+        else:
+            with _postgresql(database, given, program) as link:
+                yield link
     else:
-        with _other(database) as link:
+        with _other(database, program, create) as link:
             yield link
 
 
 @contextmanager
-def _other(database: str) -> Iterator[Link]:
+def _other(database: str, program: str, create: bool) -> Iterator[Link]:
     """Connect to a URL that takes SQLAlchemy to be understood, or to be refused in good words."""
     from snapshot.export.database import database_file, parse_url
 
     url = parse_url(database)
     file = database_file(url)
     if file is not None:
-        with _sqlite(database, file) as link:
+        with _sqlite(database, file, program, create) as link:
             yield link
     else:
         _, given = url.get_dialect()().create_connect_args(url)
-        with _postgresql(database, given) as link:
+        with _postgresql(database, given, program) as link:
             yield link
 
 
 @contextmanager
-def _told(database: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
+def _told(database: str, kinds: tuple[type[Exception], ...], program: str) -> Iterator[None]:
     """Turn a driver's errors into one line, without a password."""
     try:
         yield
@@ -114,20 +146,21 @@ def _told(database: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]:
 
         line = explain(parse_url(database), error)
         line = line.replace("cannot be read", "cannot be used")
-        raise DatabaseError(f"{line}{_advice(line)}") from error
+        raise DatabaseError(f"{line}{_advice(line, program)}") from error
 
 
-def _advice(line: str) -> str:
-    """Return what to do about a driver's error, for those that a first scan meets."""
-    found = (advice for pattern, advice in _ADVICE if re.search(pattern, line))
+def _advice(line: str, program: str) -> str:
+    """Return what to do about a driver's error, for those that a first run meets."""
+    of_program = [row for row in _ADVICE if row[2] in ("", program)]
+    found = (advice for pattern, advice, _ in of_program if re.search(pattern, line))
     return "".join(f"; {advice}" for advice in found)
 
 
 @contextmanager
-def _sqlite(database: str, path: Path) -> Iterator[Link]:
+def _sqlite(database: str, path: Path, program: str, create: bool) -> Iterator[Link]:
     # OverflowError: a number of a listing that is larger than any of SQLite's.
-    with _told(database, (sqlite3.Error, UnicodeError, OverflowError)):
-        if not path.is_file():
+    with _told(database, (sqlite3.Error, UnicodeError, OverflowError), program):
+        if not path.is_file() and not create:
             raise DatabaseError(f"{path}: no such database file")
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
         try:
@@ -137,13 +170,13 @@ def _sqlite(database: str, path: Path) -> Iterator[Link]:
 
 
 @contextmanager
-def _postgresql(database: str, given: Mapping[str, Any]) -> Iterator[Link]:
+def _postgresql(database: str, given: Mapping[str, Any], program: str) -> Iterator[Link]:
     import psycopg
 
     from snapshot.export.postgresql import connect_by
 
-    with _told(database, (psycopg.Error, UnicodeError)):
-        connection = connect_by(given, "mirrorlist scan", autocommit=True)
+    with _told(database, (psycopg.Error, UnicodeError), program):
+        connection = connect_by(given, program, autocommit=True)
         try:
             yield _Postgresql(connection)
         finally:
@@ -153,6 +186,8 @@ def _postgresql(database: str, given: Mapping[str, Any]) -> Iterator[Link]:
 
 class _Sqlite:
     """A file, in which a transaction excludes every other writer."""
+
+    kind = SQLITE
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -180,6 +215,9 @@ class _Sqlite:
     def lock(self, category: int) -> None:
         """Nothing more to do: the transaction excludes other writers of the file."""
 
+    def wait_alone(self, subject: int) -> None:
+        """Nothing more to do: the transaction excludes other writers of the file."""
+
     def tables(self, names: Sequence[str]) -> set[str]:
         found = self.query("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
         return {name for (name,) in found} & {*names}
@@ -193,6 +231,8 @@ class _Sqlite:
 
 class _Postgresql:
     """A session, whose advisory lock excludes other scans while the primary is listed, too."""
+
+    kind = POSTGRESQL
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
         self._connection = connection
@@ -222,6 +262,9 @@ class _Postgresql:
         sql = f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, %(category)s)"
         if not self.query(sql, {"category": category})[0][0]:
             raise BusyScan("another scan of this category is running; this one changes nothing")
+
+    def wait_alone(self, subject: int) -> None:
+        self._run(f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {subject})")
 
     def tables(self, names: Sequence[str]) -> set[str]:
         quoted = ", ".join(f"'{name}'" for name in names)
