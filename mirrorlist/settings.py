@@ -24,13 +24,17 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
 
+# What looks at the statistics, and what changes them.
+_LOOKS = ("stats top", "stats trend", "stats table")
+_STATS = ("stats collect", "stats expire", *_LOOKS)
+
 SETTINGS = (
     Setting(
         "database",
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO),
+        ("export", "watch", "scan", *REPO, *_STATS),
         required=True,
         metavar="URL",
     ),
@@ -358,7 +362,7 @@ SETTINGS = (
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
+        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay", *_LOOKS),
         default=False,
     ),
 )

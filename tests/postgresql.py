@@ -63,6 +63,12 @@ class Server:
             self._process.wait()
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash does: with SIGKILL, and nothing is cleared away."""
         if self._process is not None:

@@ -43,6 +43,7 @@ def cli() -> None:
     Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap
     What changed?    mirrorlist diff mm.snap.1 mm.snap
     Is it healthy?   mirrorlist health
+    Who asked?       mirrorlist stats top --database postgresql://mm@db/mirrormanager --by country
 
     \b
     Every option can also stand in the environment (--trusted-proxy is

@@ -1,4 +1,4 @@
-"""What `export`, `import-cache`, `scan` and `inspect` print as JSON, for docs/json.md."""
+"""What `export`, `import-cache`, `scan`, `inspect` and `stats` print as JSON, for docs/json.md."""
 
 from msgspec import Struct
 
@@ -111,3 +111,21 @@ class Summary(Struct, frozen=True):
     counts: dict[str, int]
     """How many hosts, directories, repositories and so on it has."""
     sections: list[Section]
+
+
+class SumRow(Struct, frozen=True):
+    """A list of objects: each has also the names of `--by`, with their values as texts."""
+
+    requests: int
+    """The requests with these values."""
+
+
+class StepRow(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """A list of objects: each has also the names of `--by`, with their values as texts."""
+
+    begin: str
+    """When the step begins, UTC, such as `2026-11-27 00:00:00`."""
+    end: str
+    """When it ends; this moment is in the next step."""
+    requests: int
+    """The requests in the step with these values."""

@@ -22,6 +22,7 @@ NAMES = (
     "diff",
     "replay",
     "health",
+    "stats",
 )
 """The subcommands; each is a function in a module of its name."""
 

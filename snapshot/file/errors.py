@@ -22,6 +22,7 @@ BackendError
 ├── RefusedMove (3)             repositories whose new directory is not ready
 ├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
+├── QuestionError (2)           a question to the statistics that has no answer
 ├── SpoolError (1)              a spool file of statistics that cannot be used
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
@@ -132,6 +133,12 @@ class CacheError(BackendError):
     """A cache file of mirrorlist-server that cannot be used."""
 
     exit_code = 3
+
+
+class QuestionError(BackendError):
+    """A question to the statistics that has no answer: labels or days that are not kept."""
+
+    exit_code = 2
 
 
 class SpoolError(BackendError):

@@ -1,0 +1,23 @@
+"""`mirrorlist stats`: statistics of requests, from spool files into a database, and out."""
+
+import click
+
+from mirrorlist.cli.stats_collect import collect, expire
+from mirrorlist.cli.stats_look import table, top, trend
+
+
+@click.group(short_help="Statistics of requests: bring them into a database, and look at them.")
+def stats() -> None:
+    """Statistics of requests, which last, and have no client's address.
+
+    Servers count what they answer and write spool files; `collect` adds these to a database. `top`,
+    `trend` and `table` show what is there.
+
+    \b
+    mirrorlist stats collect /var/lib/mirrorlist/spool --database postgresql://mm@db/mm --watch
+    mirrorlist stats top --database postgresql://mm@db/mm --by repo,arch --since 2026-11-01
+    """
+
+
+for _command in (collect, expire, top, trend, table):
+    stats.add_command(_command)

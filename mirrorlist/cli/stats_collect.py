@@ -1,0 +1,207 @@
+"""`mirrorlist stats collect` and `expire`: from spools into the database, and away at the end."""
+
+import gc
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mirrorlist.cli.console import say
+from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.options import options
+from mirrorlist.cli.values import FilePath, Number, Whole
+from mirrorlist.errors import OptionError
+
+if TYPE_CHECKING:
+    from snapshot.stats.collecting import Collected
+
+_DAY_SECONDS = 86400
+
+
+@click.command(short_help="Add what servers counted to the database.")
+@click.argument("spools", nargs=-1, required=True, metavar="SPOOL...", type=FilePath())
+@options("stats collect")
+@click.option("--watch", is_flag=True, help="Keep running, and collect again and again.")
+@click.option(
+    "--interval",
+    type=Number(1),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds between two collections of --watch.",
+)
+@click.option(
+    "--listen",
+    metavar="ADDRESS:PORT",
+    help="Also receive spool files by HTTP, into the first SPOOL; implies --watch. TLS is for a"
+    " proxy before it.",
+)
+@click.option(
+    "--token-file",
+    type=FilePath(),
+    metavar="FILE",
+    help="The file whose first line is the token that senders have; required with --listen.",
+)
+@click.option("--expire", is_flag=True, help="With --watch: run `stats expire` once a day, too.")
+def collect(
+    spools: tuple[Path, ...],
+    database: str,
+    watch: bool,
+    interval: float,
+    listen: str | None,
+    token_file: Path | None,
+    expire: bool,
+) -> None:
+    """Add what is in spools to a database, each batch exactly once, and remove the files.
+
+    A SPOOL is a folder in which servers write, or to which rsync brings their files, or a single
+    file. A file that is damaged is moved to the folder `damaged` beside it, and named. If the
+    database is down, the files wait. Tables are made when they are missing, and MirrorManager's
+    access_stat is filled if the database has it.
+
+    \b
+    mirrorlist stats collect /srv/spool --database postgresql://mm@db/mirrormanager --watch
+    mirrorlist stats collect /srv/spool --database sqlite:///stats.sqlite
+    """
+    from snapshot.stats.collecting import collect as run_collect
+
+    gc.disable()
+    if not watch and not listen:
+        end_on([signal.SIGTERM], 128 + signal.SIGTERM)
+        _tell(run_collect(spools, database), always=True)
+        return
+    end_on([signal.SIGTERM, signal.SIGINT], 0)
+    with _receiving(spools[0], listen, token_file):
+        _go_on(lambda: _tell(run_collect(spools, database)), database, interval, expire)
+
+
+@contextmanager
+def _receiving(spool: Path, listen: str | None, token_file: Path | None) -> Iterator[None]:
+    """Receive spool files while the block runs, if there is an address to listen on."""
+    if listen is None:
+        yield
+        return
+    from mirrorlist.status.spool_receiver import PATH, Receiver, make_receiver
+    from mirrorlist.web.listener import host_and_port, shown_of
+    from mirrorlist.web.listener import listen as listen_on
+
+    token = _token(token_file)
+    spool.mkdir(parents=True, exist_ok=True)
+    host, port = host_and_port(listen, "--listen")
+    listener = listen_on(host, port, "--listen")
+    receiver = Receiver(listener, make_receiver(spool, token))
+    say(f"receiving spool files on http://{shown_of(listener)}{PATH}")
+    receiver.start()
+    try:
+        yield
+    finally:
+        receiver.stop()
+
+
+def _token(path: Path | None) -> str:
+    from mirrorlist.status.spool_receiver import LEAST_TOKEN
+    from snapshot.file.wholefile import read_text
+
+    if path is None:
+        raise OptionError("--listen needs --token-file: without a token anybody could add counts")
+    try:
+        token = read_text(path).split("\n")[0].strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise OptionError(f"{path}: the token cannot be read: {why}") from error
+    if len(token) < LEAST_TOKEN or not token.isascii():
+        raise OptionError(
+            f"{path}: a token has at least {LEAST_TOKEN} ASCII characters; make one with"
+            " openssl rand -hex 32"
+        )
+    return token
+
+
+def _go_on(step: Callable[[], None], database: str, interval: float, expire: bool) -> None:
+    """Collect until the end; while the database cannot be used, the files wait."""
+    from snapshot.file.errors import DatabaseError, SpoolError
+
+    trouble, expired = "", 0.0
+    while True:
+        began = time.monotonic()
+        try:
+            step()
+            if expire and time.time() - expired > _DAY_SECONDS:
+                _run_expire(database)
+                expired = time.time()
+            if trouble:
+                say("collecting again: all files that waited are in the database")
+            trouble = ""
+        except (DatabaseError, SpoolError) as error:
+            if not trouble:
+                say(f"{error}; the files wait")
+            trouble = str(error)
+        gc.collect()
+        time.sleep(max(0.0, interval - (time.monotonic() - began)))
+
+
+def _tell(done: "Collected", always: bool = False) -> None:
+    for line in done.set_aside:
+        say(line)
+    if done.other:
+        say(
+            f"{done.other:,} of {done.requests:,} requests are in rows of (other): a server had no"
+            " room for their labels"
+        )
+    if always:
+        again = f"; {done.again:,} batches had been added before" if done.again else ""
+        say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
+
+
+def _run_expire(database: str) -> None:
+    from snapshot.stats.expiring import Keep
+    from snapshot.stats.expiring import expire as run
+
+    run(database, Keep(), datetime.now(UTC))
+
+
+def _keep(name: str, default: int | None, help: str) -> Callable[..., Callable[..., object]]:
+    shown = f"{help}  [default: {'for ever' if default is None else default}]"
+    return click.option(name, type=Whole(1), default=default, metavar="N", help=shown)
+
+
+@click.command(short_help="Drop statistics that are too old.")
+@options("stats expire")
+@_keep("--keep-details", 48, "Hours for which each combination of labels is kept.")
+@_keep("--keep-hours", 2400, "Hours for which sums by hour are kept.")
+@_keep("--keep-days", 1100, "Days for which sums by day, and of unknown repositories, are kept.")
+@_keep("--keep-months", None, "Months for which sums by month are kept.")
+@_keep("--keep-sketches", 400, "Days for which sketches of distinct addresses are kept.")
+@_keep("--keep-batches", 400, "Days for which it is known that a spool file was added.")
+def expire(
+    database: str,
+    keep_details: int,
+    keep_hours: int,
+    keep_days: int,
+    keep_months: int | None,
+    keep_sketches: int,
+    keep_batches: int,
+) -> None:
+    """Drop what is older than it is to be kept.
+
+    In PostgreSQL partitions are dropped: days, months or quarters of a year whose end is too old.
+    A spool file that is older than --keep-batches is set aside by `collect`.
+    """
+    from snapshot.stats.expiring import Keep
+    from snapshot.stats.expiring import expire as run
+
+    keep = Keep(
+        detail_hours=keep_details,
+        hours=keep_hours,
+        days=keep_days,
+        months=keep_months,
+        sketch_days=keep_sketches,
+        batch_days=keep_batches,
+    )
+    done = run(database, keep, datetime.now(UTC))
+    say(f"dropped: {', '.join(done.dropped) or 'nothing'}; {done.batches:,} batches forgotten")

@@ -1,0 +1,196 @@
+"""Takes spool files into the database, each batch exactly once, and removes the files.
+
+A batch is noted in the transaction that adds it. So a collector that ends anywhere, and a file that
+comes twice, change no sum: what is noted is passed over, and its file removed.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from snapshot.file.errors import SpoolError
+from snapshot.link import Link, linked, temporary
+from snapshot.stats import adding, spool
+from snapshot.stats.cubes import details, hosts
+from snapshot.stats.sketches import is_sketch
+from snapshot.stats.spool import DAY_SECONDS, Batch
+from snapshot.stats.tables import BATCHES_SINCE, SUBJECT, day_of, prepare, read_mark
+
+DAMAGED = "damaged"
+"""The folder in a spool for files that cannot be used."""
+PROGRAM = "mirrorlist stats"
+# Of one transaction: more files go into the next.
+_MOST_BYTES = 32 << 20
+_NOT_BEFORE = 946_684_800  # 2000-01-01
+_COLUMNS = {
+    "source": "TEXT",
+    "sequence": "BIGINT",
+    "server": "TEXT",
+    "begun": "BIGINT",
+    "ended": "BIGINT",
+    "requests": "BIGINT",
+    "other": "BIGINT",
+    "added": "BIGINT",
+}
+_NAMES = ", ".join(_COLUMNS)
+_NOTE = f"""INSERT INTO stat_batch ({_NAMES}) SELECT {_NAMES} FROM new_batch WHERE true
+    ON CONFLICT (source, sequence) DO NOTHING RETURNING source, sequence"""
+
+
+class Collected(Struct):
+    """What a collection did."""
+
+    files: int = 0
+    """The files whose batches are all in the database now."""
+    batches: int = 0
+    """The batches that were added."""
+    again: int = 0
+    """The batches that were passed over, because an earlier collection had added them."""
+    requests: int = 0
+    """The requests of the batches that were added."""
+    other: int = 0
+    """How many of them are in rows of OTHER, because a server had no room for their labels."""
+    set_aside: list[str] = []
+    """A line for each file that could not be used."""
+
+
+class _File(Struct, frozen=True):
+    path: Path
+    batches: list[Batch]
+
+
+def collect(spools: Sequence[Path], database: str) -> Collected:
+    """Add what is in some spools (folders or single files), and remove its files.
+
+    Raises DatabaseError; then the files that are not in the database are still there.
+    """
+    done = Collected()
+    for portion in _portions(spools, done):
+        with linked(database, PROGRAM, create=True) as link:
+            too_old = _take(link, portion, done)
+        for one in too_old:
+            why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
+            done.set_aside.append(_set_aside(one.path, why))
+        for one in portion:
+            if one in too_old:
+                continue
+            _remove(one.path)
+            done.files += 1
+    return done
+
+
+def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
+    """Yield the files that can be used, a transaction's worth at a time, the oldest first."""
+    portion: list[_File] = []
+    size = 0
+    for path in _paths(spools):
+        try:
+            size += path.stat().st_size
+            portion.append(_File(path, _usable(path)))
+        except FileNotFoundError:
+            # Another collector has taken it.
+            continue
+        except SpoolError as error:
+            done.set_aside.append(_set_aside(path, str(error)))
+        if size > _MOST_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _paths(spools: Iterable[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for one in spools:
+        try:
+            # Asked for first: a folder that cannot be entered is not a file that is missing.
+            found |= dict.fromkeys(spool.files(one) if _is_folder(one) else [one])
+        except OSError as error:
+            raise SpoolError(f"{one}: cannot be read: {error.strerror}") from error
+    return list(found)
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(path.stat().st_mode)
+
+
+def _usable(path: Path) -> list[Batch]:
+    """Return the batches of a file; raises SpoolError if the database could not take them."""
+    batches = spool.read(path)
+    last = time.time() + DAY_SECONDS
+    for batch in batches:
+        times = [row.hour for row in batch.counts] + [row.hour for row in batch.hosts]
+        times += [row.day for row in batch.unknown] + [row.day for row in batch.sketches]
+        if times and not _NOT_BEFORE <= min(times) <= max(times) <= last:
+            raise SpoolError(f"{path}: counts a time that cannot be: a clock was wrong")
+        if not all(is_sketch(row.hll) for row in batch.sketches):
+            raise SpoolError(f"{path}: is damaged: a sketch that is not one")
+    return batches
+
+
+def _set_aside(path: Path, why: str) -> str:
+    """Move a file to the folder for damaged files, and return a line about it."""
+    folder = path.parent / DAMAGED
+    try:
+        folder.mkdir(exist_ok=True)
+        os.rename(path, folder / path.name)
+    except OSError as error:
+        return f"{why}; it stays, because it cannot be moved to {folder}: {error.strerror}"
+    return f"{why}; moved to {folder}"
+
+
+def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
+    """Add the batches that are not noted yet, and note them; return files that are too old."""
+    prepare(link, _content([b for one in portion for b in one.batches]).days())
+    link.begin()
+    link.wait_alone(SUBJECT)
+    since = read_mark(link, BATCHES_SINCE) or 0
+    too_old = [one for one in portion if any(b.ended < since for b in one.batches)]
+    young = [one for one in portion if one not in too_old]
+    batches = {(b.source, b.sequence): b for one in young for b in one.batches}
+    content = _content([*batches.values()])
+    fresh = _note(link, batches.values())
+    if len(fresh) < len(batches):
+        content = _content([one for at, one in batches.items() if at in fresh])
+    if fresh:
+        adding.write(link, content, day_of(int(time.time())))
+    link.end(commit=True)
+    done.batches += len(fresh)
+    done.again += sum(len(one.batches) for one in young) - len(fresh)
+    done.requests += sum(batches[at].requests for at in fresh)
+    done.other += sum(batches[at].other for at in fresh)
+    return too_old
+
+
+def _content(batches: list[Batch]) -> adding.Content:
+    return adding.Content(
+        detail=details(batches),
+        hosts=hosts(batches),
+        unknown=tuple(row for one in batches for row in one.unknown),
+        sketches=tuple((one.key, row) for one in batches for row in one.sketches),
+    )
+
+
+def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
+    """Note batches, and return those that were not noted yet."""
+    now = int(time.time())
+    rows = (
+        (b.source, b.sequence, b.server, b.begun, b.ended, b.requests, b.other, now)
+        for b in batches
+    )
+    temporary(link, "new_batch", _COLUMNS, rows)
+    return {(source, sequence) for source, sequence in link.query(_NOTE)}
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; one that stays is passed over by the next collection."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SpoolError(
+            f"{path}: is in the database, and cannot be removed: {error.strerror}"
+        ) from error

@@ -1,0 +1,314 @@
+"""Answers questions about the counts: sums by labels, and their course over time.
+
+A sum over any period is two look-ups for each key: the running total at its end, less that before
+its begin. So the time of an answer depends on how many keys it is about, not on the days between.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+from snapshot.file.errors import DatabaseError, QuestionError
+from snapshot.link import POSTGRESQL, Link
+from snapshot.stats.cubes import CUBES, HOST, HOURLY, LABELS, Cube, name
+from snapshot.stats.tables import DAY, DETAILS_SINCE, HOUR, MONTH, TABLES, day_of, read_mark
+
+TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
+"""What a table can be by, beside labels."""
+FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
+
+_PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
+            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} DESC LIMIT 1)
+        - (SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
+            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} LIMIT 1)"""
+
+_SUMS = """SELECT {columns} sum(x.requests) AS requests FROM (SELECT {labels} {period} AS requests
+    FROM stat_key k WHERE k.cube = '{cube}'{where}) x
+    WHERE x.requests > 0{group} ORDER BY {order} LIMIT {most}"""
+
+_TIMED = """SELECT {columns} sum(t.requests) AS requests
+    FROM stat_key k JOIN {table} t ON t.key_id = k.id
+    WHERE k.cube = '{cube}'{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
+    ORDER BY {order} LIMIT {most}"""
+
+_DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k
+    WHERE k.hour >= {first} AND k.hour < {end}{where}{group} ORDER BY {order} LIMIT {most}"""
+
+_COURSE = """WITH step(n, first, after) AS (VALUES {steps})
+    SELECT x.n, {columns} sum(x.requests) AS requests
+    FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k
+        WHERE k.cube = '{cube}'{where}{chosen}) x
+    WHERE x.requests > 0 GROUP BY {group}"""
+
+
+class Question(Struct, frozen=True):
+    """Which requests, by what; the days are both in it."""
+
+    by: tuple[str, ...] = ()
+    """Labels, and among them at most one of TIMES."""
+    since: date | None = None
+    until: date | None = None
+    where: Mapping[str, str] = {}
+    """Values that labels must have."""
+
+
+class Line(Struct, frozen=True):
+    """A sum: a value for each name in `by`, and the requests."""
+
+    values: tuple[str, ...]
+    requests: int
+
+
+class Course(Struct, frozen=True):
+    """A sum's course: requests in each step."""
+
+    values: tuple[str, ...]
+    requests: list[int]
+
+
+class Step(Struct, frozen=True):
+    """A part of a period; `end` is not in it."""
+
+    first: datetime
+    end: datetime
+
+
+def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
+    """Return the sums, the largest first, or by time; raises QuestionError, DatabaseError."""
+    _check(link, question)
+    cube = _cube(question)
+    if cube is None:
+        statement, parameters = _of_details(link, question, most)
+    else:
+        statement, parameters = _of_cube(link, question, cube, most)
+    # Without requests there is a line, but of nothing.
+    rows = [row for row in link.query(statement, parameters) if row[-1]]
+    return [Line(tuple(map(_shown, row[:-1])), int(row[-1])) for row in rows]
+
+
+def total(link: Link, question: Question) -> int:
+    """Return the requests of all lines of the table together."""
+    if needs_details(question):
+        return sum(line.requests for line in table(link, question))
+    by = ("host",) if "host" in question.by else ()
+    apart = Question(by, question.since, question.until, question.where)
+    return sum(line.requests for line in table(link, apart))
+
+
+def courses(
+    link: Link, question: Question, steps: Sequence[Step], lines: list[Line]
+) -> list[Course]:
+    """Return the course of each of some lines of a table over the steps.
+
+    Raises QuestionError if the labels together are kept for no other than the last days.
+    """
+    by_hour = any((one.end - one.first) % timedelta(1) for one in steps)
+    cube = _cube(question, hourly=by_hour)
+    if cube is None:
+        raise QuestionError(
+            f"{_together(question)}: not kept by {'hour' if by_hour else 'day'};"
+            f" these are: {_kept(hourly=by_hour)}"
+        )
+    if not lines or not steps:
+        return []
+    unit = "hour" if by_hour else "day"
+    where, parameters = _where(question.where)
+    chosen, more = _chosen(question.by, lines)
+    statement = _COURSE.format(
+        steps=", ".join(
+            f"({n}, {_time(link, one.first, unit)}, {_time(link, one.end, unit)})"
+            for n, one in enumerate(steps)
+        ),
+        columns="".join(f"x.{label}, " for label in question.by),
+        labels="".join(f"k.{label}, " for label in question.by),
+        period=_PERIOD.format(table=TIMES[unit], unit=unit, first="step.first", end="step.after"),
+        cube=name(cube),
+        where=where,
+        chosen=chosen,
+        group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
+    )
+    found = {line.values: [0] * len(steps) for line in lines}
+    for n, *values, requests in link.query(statement, {**parameters, **more}):
+        found[tuple(map(_shown, values))][n] = int(requests)
+    return [Course(values, requests) for values, requests in found.items()]
+
+
+def hourly(question: Question) -> bool:
+    """Return whether its labels together are kept by hour."""
+    return _cube(question, hourly=True) is not None
+
+
+def first_day(link: Link) -> date | None:
+    """Return the first day of which there are counts, or None without any."""
+    _check(link, Question())
+    rows = link.query(
+        f"SELECT min(t.day) FROM {DAY} t JOIN stat_key k ON k.id = t.key_id WHERE k.cube = 'all'"
+    )
+    return date.fromisoformat(_shown(rows[0][0])[:10]) if rows[0][0] is not None else None
+
+
+def _check(link: Link, question: Question) -> None:
+    for label in (*question.by, *question.where):
+        if label not in LABELS and (label not in TIMES or label in question.where):
+            near = get_close_matches(label, (*LABELS, *TIMES), 1)
+            hint = f" (perhaps {near[0]}?)" if near else ""
+            known = ", ".join((*LABELS, *TIMES))
+            raise QuestionError(f"{label}: not a label{hint}; there are {known}")
+    if len(_labels(question) & {*TIMES}) > 1 or len({*question.by}) < len(question.by):
+        raise QuestionError(f"{','.join(question.by)}: each once, and one of {', '.join(TIMES)}")
+    if question.since and question.until and question.since > question.until:
+        raise QuestionError(f"{question.since} is after {question.until}")
+    if "host" in _labels(question) and not _labels(question) <= {*HOST, *TIMES}:
+        raise QuestionError("host: counted with tier alone; leave out the other labels")
+    if not {*TABLES} <= link.tables([*TABLES]):
+        raise DatabaseError(
+            "the database has no statistics yet: mirrorlist stats collect, or import, adds them"
+        )
+
+
+def _labels(question: Question) -> set[str]:
+    return {*question.by, *question.where}
+
+
+def _together(question: Question) -> str:
+    return ",".join(label for label in LABELS if label in _labels(question))
+
+
+def _kept(*, hourly: bool = False) -> str:
+    several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
+    return "; ".join([*several, "each label alone"])
+
+
+def _cubes(hourly: bool) -> list[Cube]:
+    return [cube for cube in (*CUBES, HOST) if cube in HOURLY or not hourly]
+
+
+def _cube(question: Question, *, hourly: bool = False) -> Cube | None:
+    """Return the smallest cube that has all labels, or None."""
+    labels = _labels(question)
+    hourly = hourly or bool(labels & {"hour", "month"})
+    fit = [cube for cube in _cubes(hourly) if labels - {*TIMES} <= {*cube}]
+    return min(fit, key=len, default=None)
+
+
+def _of_cube(
+    link: Link, question: Question, cube: Cube, most: int
+) -> tuple[str, Mapping[str, str]]:
+    unit = next((one for one in question.by if one in TIMES), None)
+    where, parameters = _where(question.where)
+    first, end = _bounds(link, question, unit or "day")
+    parts = {
+        "columns": "".join(
+            f"{_column(one, 'x' if unit is None else 'k')}, " for one in question.by
+        ),
+        "labels": "".join(f"k.{label}, " for label in question.by),
+        "period": _PERIOD.format(table=DAY, unit="day", first=first, end=end),
+        "group": _group(question.by),
+        "order": _order(question.by),
+        "cube": name(cube),
+        "where": where,
+        "most": most,
+    }
+    if unit is None:
+        return _SUMS.format(**parts), parameters
+    timed = {"table": TIMES[unit], "unit": unit, "first": first, "end": end}
+    return _TIMED.format(**parts, **timed), parameters
+
+
+def _column(one: str, labels: str) -> str:
+    return f"t.{one}" if one in TIMES else f"{labels}.{one}"
+
+
+def _group(by: Sequence[str]) -> str:
+    return f" GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
+
+
+def _order(by: Sequence[str]) -> str:
+    """The largest first; in a table by time, the earliest first."""
+    places = {one: str(n + 1) for n, one in enumerate(by)}
+    times = [places[one] for one in by if one in TIMES]
+    return ", ".join([*times, f"{len(by) + 1} DESC", *(one for one in places.values())])
+
+
+def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping[str, str]]:
+    since, oldest = question.since, details_since(link)
+    if oldest is not None:
+        if since and since < oldest:
+            raise QuestionError(
+                f"{_together(question)}: kept together since {oldest} only; give --since {oldest}."
+                f" For longer these are kept: {_kept()}"
+            )
+        since = since or oldest
+    if {"month"} & _labels(question):
+        raise QuestionError(
+            f"{_together(question)}: not kept by month; these are: {_kept(hourly=True)}"
+        )
+    where, parameters = _where(question.where)
+    first, end = _bounds(link, Question((), since, question.until), "hour")
+    day = "CAST(k.hour AS DATE)" if link.kind == POSTGRESQL else "substr(k.hour, 1, 10)"
+    columns = [day if one == "day" else f"k.{one}" for one in question.by]
+    return _DETAILS.format(
+        columns="".join(f"{one}, " for one in columns),
+        first=first,
+        end=end,
+        where=where,
+        group=_group(question.by),
+        order=_order(question.by),
+        most=most,
+    ), parameters
+
+
+def details_since(link: Link) -> date | None:
+    """Return the first day that is kept in each combination of labels, or None if all are."""
+    second = read_mark(link, DETAILS_SINCE)
+    return None if second is None else day_of(second)
+
+
+def needs_details(question: Question) -> bool:
+    """Return whether only the counts of the last days have these labels together."""
+    return _cube(question) is None
+
+
+def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str]:
+    first, last = question.since or FIRST, question.until or LAST
+    if unit == "month":
+        first = first.replace(day=1)
+    begin = datetime(first.year, first.month, first.day)
+    end = datetime(last.year, last.month, last.day) + timedelta(1)
+    return _time(link, begin, unit), _time(link, end, unit)
+
+
+def _time(link: Link, time: datetime, unit: str) -> str:
+    """Return a time as SQL; it is never a user's text."""
+    if unit == "hour":
+        kind, shown = "TIMESTAMP", time.isoformat(" ")
+    else:
+        kind, shown = "DATE", time.date().isoformat()
+    return f"{kind} '{shown}'" if link.kind == POSTGRESQL else f"'{shown}'"
+
+
+def _where(where: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    conditions = "".join(f" AND k.{label} = %(where_{label})s" for label in where)
+    return conditions, {f"where_{label}": value for label, value in where.items()}
+
+
+def _chosen(by: Sequence[str], lines: Sequence[Line]) -> tuple[str, dict[str, str]]:
+    """Return the condition that a key is of one of the lines."""
+    if not by:
+        return "", {}
+    parameters = {
+        f"line_{n}_{place}": value
+        for n, line in enumerate(lines)
+        for place, value in enumerate(line.values)
+    }
+    each = [
+        " AND ".join(f"k.{label} = %(line_{n}_{place})s" for place, label in enumerate(by))
+        for n in range(len(lines))
+    ]
+    return f" AND ({' OR '.join(f'({one})' for one in each)})", parameters
+
+
+def _shown(value: object) -> str:
+    return str(value)

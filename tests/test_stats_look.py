@@ -1,0 +1,262 @@
+"""What `mirrorlist stats top`, `trend` and `table` show is what direct SQL gives."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mirrorlist.cli.stats_look import sparkline
+from snapshot.file.errors import DatabaseError, QuestionError
+from snapshot.link import Link, linked
+from snapshot.stats.collecting import collect
+from snapshot.stats.expiring import Keep, expire
+from snapshot.stats.queries import Course, Question, Step, courses, table, total
+from snapshot.stats.spool import Batch
+from tests.command import assert_refused, run
+from tests.stats_world import FIELDS, TODAY, batches, query, spooled, sqlite
+
+DAY = timedelta(1)
+LAST = datetime.fromtimestamp(TODAY, UTC).date()
+FIRST = LAST - timedelta(40)
+GIVEN = batches(1, 8, 60, days=40)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with random counts of 40 days."""
+    folder = tmp_path_factory.mktemp("look")
+    url = sqlite(folder)
+    collect([spooled(folder / "spool", GIVEN)], url)
+    return url
+
+
+@pytest.fixture
+def link(url: str) -> Iterator[Link]:
+    """A connection to it."""
+    with linked(url) as link:
+        yield link
+
+
+def by_hand(
+    given: list[Batch], by: tuple[str, ...], since: date, until: date, **where: str
+) -> Counter[tuple[str, ...]]:
+    """Count requests by labels in some days."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for one in given:
+        for row in one.counts:
+            time = datetime.fromtimestamp(row.hour, UTC)
+            times = {"hour": f"{time:%Y-%m-%d %H:%M:%S}", "day": f"{time:%Y-%m-%d}"}
+            times["month"] = f"{time:%Y-%m-01}"
+            labels: dict[str, str] = {
+                label: times.get(label) or str(getattr(row, FIELDS.get(label, label)))
+                for label in (*by, *where)
+            }
+            if since <= time.date() <= until and all(labels[a] == b for a, b in where.items()):
+                found[tuple(labels[label] for label in by)] += row.requests
+    return found
+
+
+@pytest.mark.parametrize(
+    ("by", "where"),
+    [
+        ((), {}),
+        (("repo",), {}),
+        (("repo", "arch"), {}),
+        (("country", "repo", "arch"), {}),
+        (("arch",), {"repo": "epel-9"}),
+        (("country",), {"repo": "epel-9"}),
+        (("kind", "status"), {}),
+        (("countme", "client"), {"country": "DE"}),
+        (("repo", "countme"), {"arch": "x86_64"}),
+        (("day",), {}),
+        (("day", "country"), {}),
+        (("repo", "hour"), {}),
+        (("month", "arch"), {}),
+        # These are together in no cube.
+        (("repo", "country", "client"), {}),
+        (("arch", "family", "day"), {"kind": "metalink"}),
+        (("hour", "repo", "country"), {}),
+        ((), {"repo": "epel-9", "country": "DE", "client": "dnf"}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("days", [(0, 40), (3, 3), (10, 30)], ids=str)
+def test_a_table(
+    link: Link, by: tuple[str, ...], where: dict[str, str], days: tuple[int, int]
+) -> None:
+    """Each line is what was counted by hand, and so is their sum; the largest come first."""
+    since, until = (FIRST + timedelta(n) for n in days)
+    if "month" in by:
+        # A month is shown whole.
+        since, until = FIRST.replace(day=1), date(2999, 1, 1)
+    wanted = by_hand(GIVEN, by, since, until, **where)
+    question = Question(by, since, until, where)
+    lines = table(link, question)
+    assert {line.values: line.requests for line in lines} == wanted
+    assert total(link, question) == sum(wanted.values())
+    if not {*by} & {"hour", "day", "month"}:
+        counts = [line.requests for line in lines]
+        assert counts == sorted(counts, reverse=True)
+        assert table(link, question, 2) == lines[:2]
+
+
+@pytest.mark.parametrize("length", [timedelta(hours=1), DAY, timedelta(7)], ids=str)
+@pytest.mark.parametrize(
+    ("by", "where"), [((), {}), (("arch",), {}), (("repo", "arch"), {"repo": "epel-9"})], ids=str
+)
+def test_a_course(
+    link: Link, length: timedelta, by: tuple[str, ...], where: dict[str, str]
+) -> None:
+    """Each step has what direct SQL gives for it."""
+    begin = datetime(FIRST.year, FIRST.month, FIRST.day) + 20 * DAY
+    steps = [Step(begin + n * length, begin + (n + 1) * length) for n in range(12)]
+    lines = table(link, Question(by, where=where))
+    labels = "".join(f", {label}" for label in by)
+    conditions = "".join(f" AND {label} = '{value}'" for label, value in where.items())
+    for n, step in enumerate(steps):
+        sql = (
+            f"SELECT sum(requests){labels} FROM stat_detail WHERE hour >= '{step.first}'"
+            f" AND hour < '{step.end}'{conditions} GROUP BY 1=1{labels}"
+        )
+        wanted = {row[1:]: row[0] for row in query("sqlite:///" + _file(link), sql)}
+        found = courses(link, Question(by, where=where), steps, lines)
+        assert {one.values: one.requests[n] for one in found if one.requests[n]} == wanted
+
+
+def _file(link: Link) -> str:
+    return str(link.query("PRAGMA database_list")[0][2])
+
+
+def test_courses_of_nothing(link: Link) -> None:
+    """Without a line there is no course, and a line without requests has zeros."""
+    begin = datetime(1990, 1, 1)
+    steps = [Step(begin, begin + DAY)]
+    assert courses(link, Question(("arch",)), steps, []) == []
+    lines = table(link, Question(()))
+    assert courses(link, Question(()), steps, lines) == [Course((), [0])]
+
+
+def test_hosts(link: Link) -> None:
+    """How often a host was named first is asked for by host and tier."""
+    wanted: Counter[tuple[str, ...]] = Counter()
+    for one in GIVEN:
+        for row in one.hosts:
+            wanted[row.host, row.tier] += row.times
+    question = Question(("host", "tier"))
+    assert {one.values: one.requests for one in table(link, question)} == wanted
+    assert total(link, question) == sum(wanted.values())
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (Question(("repos",)), "repos: not a label (perhaps repo?)"),
+        (Question(("repo", "repo")), "each once"),
+        (Question(("hour", "day")), "one of hour, day, month"),
+        (Question(("host", "repo")), "host: counted with tier alone"),
+        (Question((), date(2026, 2, 2), date(2026, 2, 1)), "2026-02-02 is after 2026-02-01"),
+        (Question((), where={"day": "x"}), "day: not a label"),
+        (Question(("month", "repo", "client", "country")), "not kept by month"),
+        (
+            Question(("repo", "country", "client"), date(2000, 1, 1)),
+            "repo,country,client: kept together since",
+        ),
+    ],
+    ids=str,
+)
+def test_a_question_without_an_answer(link: Link, question: Question, words: str) -> None:
+    """It is refused in words that lead on."""
+    with pytest.raises(QuestionError) as refused:
+        table(link, question)
+    assert words in str(refused.value)
+
+
+def test_no_statistics(tmp_path: Path) -> None:
+    """A database without the tables is refused with what makes them."""
+    with linked(sqlite(tmp_path)) as link, pytest.raises(DatabaseError, match="stats collect"):
+        table(link, Question())
+
+
+def test_sums_do_not_change_when_days_expire(tmp_path: Path) -> None:
+    """A question about days that are kept has the same answer before and after an expiry."""
+    url = sqlite(tmp_path)
+    collect([spooled(tmp_path / "spool", GIVEN)], url)
+    until = LAST
+    question = Question(("repo", "arch"), until - timedelta(9), until)
+    with linked(url) as link:
+        before = table(link, question)
+    expire(url, Keep(days=20), datetime.fromtimestamp(TODAY, UTC))
+    with linked(url) as link:
+        assert table(link, question) == before
+        kept = table(link, Question(("repo", "arch")))
+    sums = by_hand(GIVEN, ("repo", "arch"), until - timedelta(20), until)
+    assert {one.values: one.requests for one in kept} == sums
+
+
+def data(url: str, *words: str) -> Any:
+    """Run a command with --json and return what it printed."""
+    done = run("stats", *words, "--database", url, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_json_and_csv(url: str) -> None:
+    """The same rows in both: the names of --by and `requests`; a trend has its steps too."""
+    rows = data(url, "table", "--by", "repo,arch,country")
+    wanted = by_hand(GIVEN, ("repo", "arch", "country"), FIRST, LAST)
+    assert [*rows[0]] == ["repo", "arch", "country", "requests"]
+    assert {(r["repo"], r["arch"], r["country"]): r["requests"] for r in rows} == wanted
+    done = run("stats", "table", "--by", "repo,arch,country", "--csv", "--database", url)
+    shown = [*csv.DictReader(io.StringIO(done.stdout))]
+    assert [{**one, "requests": int(one["requests"])} for one in shown] == rows
+    assert data(url, "top", "--by", "arch", "--most", "1") == data(url, "table", "--by", "arch")[:1]
+    days = data(url, "trend", "--since", str(LAST - DAY))
+    assert sum(one["requests"] for one in days) == sum(
+        by_hand(GIVEN, (), LAST - DAY, LAST).values()
+    )
+    assert [*days[0]] == ["from", "to", "requests"]
+    assert len(days) == 24
+
+
+def test_what_people_see(url: str) -> None:
+    """Lines of at most 80 columns, with shares, a course and the whole."""
+    done = run("stats", "top", "--by", "arch", "--database", url)
+    whole = sum(by_hand(GIVEN, (), FIRST, LAST).values())
+    assert done.stderr == f"mirrorlist: {whole:,} requests in all\n"
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["arch", "requests", "share", "course"]
+    assert len(lines) == 2
+    counts = by_hand(GIVEN, ("arch",), FIRST, LAST)
+    for line in lines:
+        arch, requests, share, percent, *course = line.split()
+        assert int(requests.replace(",", "")) == counts[(arch,)]
+        assert (share, percent) == (f"{100 * counts[(arch,)] / whole:.1f}", "%")
+        assert len("".join(course)) > 10
+    for words in (["top", "--by", "repo,country"], ["trend"], ["trend", "--by", "country"]):
+        done = run("stats", *words, "--database", url)
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= 80
+    none = run("stats", "top", "--since", "1999-01-01", "--until", "1999-01-02", "--database", url)
+    assert none.stderr == "mirrorlist: no requests\n"
+
+
+def test_a_wrong_value(url: str) -> None:
+    """It is refused in one line with what it should be."""
+    for words, said in (
+        (["top", "--since", "yesterday"], "--since yesterday: not a day such as 2026-11-27"),
+        (["top", "--where", "repo"], "--where repo: not LABEL=VALUE"),
+        (["table", "--by", "x"], "x: not a label"),
+    ):
+        assert_refused(run("stats", *words, "--database", url), 2, said)
+
+
+def test_a_sparkline() -> None:
+    """The largest is the highest, and nothing is the lowest."""
+    assert sparkline([0, 1, 4, 8]).plain == "▁▁▄█"
+    assert sparkline([0, 0]).plain == "▁▁"

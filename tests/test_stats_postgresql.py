@@ -1,0 +1,229 @@
+"""Statistics in a real PostgreSQL: the same sums as in SQLite, and each batch in them once."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from snapshot.file.errors import BackendError, DatabaseError
+from snapshot.link import linked
+from snapshot.stats.collecting import collect
+from snapshot.stats.expiring import Keep, expire
+from snapshot.stats.spool import Batch
+from tests.command import run_program
+from tests.postgresql import Server, run_server
+from tests.stats_world import (
+    ACCESS,
+    TODAY,
+    batch,
+    batches,
+    everything,
+    hold_all_sums,
+    query,
+    row,
+    spooled,
+    sqlite,
+)
+
+pytestmark = pytest.mark.system
+
+DAY = 86400
+ACCESS_ROWS = """SELECT c.name, s.date, s.name, s.requests FROM access_stat s
+    JOIN access_stat_category c ON c.id = s.category_id"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server with a database to copy, which has MirrorManager's tables."""
+    with run_server() as server:
+        server.create("filled")
+        server.execute(*ACCESS.format(serial="SERIAL").split(";"), database="filled")
+        yield server
+
+
+@pytest.fixture
+def url(server: Server, request: pytest.FixtureRequest) -> str:
+    """A database of one test."""
+    name = f"stats_{abs(hash(request.node.nodeid))}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE filled")
+    return server.url(name)
+
+
+def test_the_same_tables(tmp_path: Path, url: str) -> None:
+    """Both databases have the same rows, also after late data and an expiry."""
+    other = sqlite(tmp_path)
+    given = batches(1, 12, 30, days=50)
+    now = datetime.fromtimestamp(TODAY, UTC)
+    for n in (8, 0, 4):
+        for one in (url, other):
+            collect([spooled(tmp_path / "spool", given[n : n + 4])], one)
+        assert everything(url) == everything(other)
+        assert sorted(query(url, ACCESS_ROWS)) == sorted(query(other, ACCESS_ROWS))
+    hold_all_sums(url, given)
+    keep = Keep(detail_hours=24, batch_days=1)
+    dropped = expire(url, keep, now).dropped
+    assert dropped
+    assert all(one.startswith("stat_detail_") for one in dropped)
+    expire(other, keep, now)
+    assert everything(url) == everything(other)
+
+
+def test_partitions(tmp_path: Path, url: str) -> None:
+    """They are made for the days that come, and dropped when their end is too old."""
+    given = [batch(n + 1, row(hour=TODAY - n * 100 * DAY)) for n in range(5)]
+    collect([spooled(tmp_path / "spool", given)], url)
+    tables = "SELECT relname FROM pg_class WHERE relname LIKE 'stat_day_2%' AND relkind = 'r'"
+    before = query(url, tables)
+    done = expire(url, Keep(days=150), datetime.fromtimestamp(TODAY, UTC))
+    after = query(url, tables)
+    assert {*after} < {*before}
+    assert {one for one in done.dropped if one.startswith("stat_day_")} == {
+        name for (name,) in before
+    } - {name for (name,) in after}
+    kept = query(
+        url,
+        "SELECT count(*) FROM stat_key k WHERE NOT EXISTS"
+        " (SELECT 1 FROM stat_month t WHERE t.key_id = k.id) AND NOT EXISTS"
+        " (SELECT 1 FROM stat_day t WHERE t.key_id = k.id)",
+    )
+    assert kept == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_collector_killed_at_every_step(tmp_path: Path, url: str, kind: str) -> None:
+    """Killed before any statement or any file's removal, nothing is lost or added twice."""
+    target = url if kind == "postgresql" else sqlite(tmp_path)
+    given: list[Batch] = []
+    folder = tmp_path / "spool"
+    new = batches(3, 300, 2)
+    step = 0
+    while True:
+        # Each time a new batch, beside what was left.
+        given.append(new[len(given)])
+        spooled(folder, given[-1:])
+        # Not all of them: the two databases are asked the same.
+        step += 5 if kind == "sqlite" else 7
+        words = ["stats", "collect", str(folder), "--database", target]
+        done = run_program(
+            f"from tests.killed_scan import run; run({step}, {words!r}, 'os.remove')"
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        with_all = sum(one.requests for one in given)
+        assert _total(target) in (with_all, with_all - given[-1].requests, *_sums(given))
+    assert step > 40
+    assert [*folder.iterdir()] == []
+    hold_all_sums(target, given)
+
+
+def _total(url: str) -> int:
+    try:
+        rows = query(url, "SELECT coalesce(sum(requests), 0) FROM stat_batch")
+    except DatabaseError:
+        # Killed before the tables were made.
+        return 0
+    return int(rows[0][0])
+
+
+def _sums(given: list[Batch]) -> list[int]:
+    """Return the requests of the first batches, for each number of them."""
+    return [sum(one.requests for one in given[:n]) for n in range(len(given) + 1)]
+
+
+def test_a_database_killed_while_it_adds(tmp_path: Path, server: Server, url: str) -> None:
+    """Nothing is lost or counted twice, whichever statement it dies at."""
+    given = batches(4, 8, 20)
+    folder = spooled(tmp_path / "spool", given)
+    words = ["stats", "collect", str(folder), "--database", url]
+    for step in (20, 45):
+        program = (
+            "import sys, subprocess\n"
+            f"left = [{step}]\n"
+            "def hook(event, _):\n"
+            "    if event == 'mirrorlist.statement':\n"
+            "        left[0] -= 1\n"
+            "        if not left[0]:\n"
+            f"            import os; os.kill({server.pid}, 9)\n"
+            "            import time; time.sleep(0.3)\n"
+            f"sys.addaudithook(hook); sys.argv[:] = ['mirrorlist', *{words!r}]\n"
+            "from mirrorlist.cli import main; main()\n"
+        )
+        done = run_program(program)
+        assert done.returncode == 3, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        server.kill()
+        server.start()
+        spooled(folder, given[:2])
+    collect([folder], url)
+    hold_all_sums(url, given)
+    assert [*folder.iterdir()] == []
+
+
+def test_two_collectors(tmp_path: Path, url: str) -> None:
+    """Two at the same time, at copies of the same files and at one spool, add each batch once."""
+    given = batches(5, 60, 10)
+    errors: list[BackendError] = []
+    shared = spooled(tmp_path / "shared", given[30:])
+
+    def take(name: str) -> None:
+        try:
+            for n in range(4):
+                collect([spooled(tmp_path / name, given[: 10 * n]), shared], url)
+        except BackendError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in ("one", "other")]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert errors == []
+    assert [*shared.iterdir()] == []
+    hold_all_sums(url, given)
+
+
+def test_a_database_that_is_migrated(tmp_path: Path, url: str) -> None:
+    """While a migration has the tables locked, a collector waits, and files pile up unharmed."""
+    given = batches(6, 4, 5)
+    collect([spooled(tmp_path / "spool", given[:1])], url)
+    waiting = threading.Thread(
+        target=collect, args=([spooled(tmp_path / "spool", given[1:3])], url)
+    )
+    with linked(url) as migration:
+        migration.begin()
+        migration.execute("LOCK TABLE stat_key, stat_day, stat_batch IN ACCESS EXCLUSIVE MODE")
+        waiting.start()
+        while not query(
+            url,
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND"
+            " datname = current_database()",
+        ):
+            time.sleep(0.01)
+        spooled(tmp_path / "spool", given[3:])
+        assert len([*(tmp_path / "spool").iterdir()]) == 3
+        migration.end(commit=True)
+    waiting.join()
+    collect([tmp_path / "spool"], url)
+    hold_all_sums(url, given)
+
+
+def test_late_data_of_a_dropped_quarter(tmp_path: Path, url: str) -> None:
+    """It comes into a new partition, and questions about other days do not notice."""
+    given = [batch(n + 1, row(hour=TODAY - n * 60 * DAY)) for n in range(6)]
+    collect([spooled(tmp_path / "spool", given)], url)
+    expire(url, Keep(days=150, batch_days=None), datetime.fromtimestamp(TODAY, UTC))
+    late = batch(9, row(hour=TODAY - 300 * DAY, requests=7))
+    collect([spooled(tmp_path / "spool", [late])], url)
+    begin = datetime.fromtimestamp(TODAY, UTC).date() - timedelta(300)
+    rows = query(
+        url,
+        "SELECT t.day, t.requests FROM stat_day t JOIN stat_key k ON k.id = t.key_id"
+        " WHERE k.cube = 'all' ORDER BY 1",
+    )
+    assert rows[0] == (str(begin), 7)
+    assert rows[-1] == (str(datetime.fromtimestamp(TODAY, UTC).date()), 1)
