@@ -26,7 +26,7 @@ REPO = ("repo list", "repo move", "repo expire")
 
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table")
-_STATS = ("stats collect", "stats expire", *_LOOKS)
+_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
 
 SETTINGS = (
     Setting(
@@ -226,7 +226,7 @@ SETTINGS = (
         "geoip",
         SettingKind.FILE,
         "A GeoIP country file (mmdb) instead of the built-in registry data.",
-        ("serve", "ask", "replay", "demo"),
+        ("serve", "ask", "replay", "demo", "stats import"),
     ),
     Setting(
         "minimum",

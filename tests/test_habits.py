@@ -267,8 +267,8 @@ def test_each_dependency_is_used() -> None:
     imported = {name.split(".")[0] for one in sources for name in _imported(ast.walk(one))}
     others = {name.replace("_", "-").lower() for name in imported | LOADED_BY_NAME}
     others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}
-    # Extras: protobuf is for import-cache alone, the other two for statistics.
-    extras = {"google", "datasketches", "numpy"}
+    # Extras: protobuf is for import-cache alone, the others for statistics.
+    extras = {"google", "datasketches", "numpy", "zstandard"}
     assert others - extras - {"mirrorlist", "snapshot"} == names
 
 

@@ -1,8 +1,9 @@
-"""`mirrorlist stats`: statistics of requests, from spool files into a database, and out."""
+"""`mirrorlist stats`: statistics of requests, from spool files or logs into a database, and out."""
 
 import click
 
 from mirrorlist.cli.stats_collect import collect, expire
+from mirrorlist.cli.stats_import import import_
 from mirrorlist.cli.stats_look import table, top, trend
 
 
@@ -10,14 +11,15 @@ from mirrorlist.cli.stats_look import table, top, trend
 def stats() -> None:
     """Statistics of requests, which last, and have no client's address.
 
-    Servers count what they answer and write spool files; `collect` adds these to a database. `top`,
-    `trend` and `table` show what is there.
+    Servers count what they answer and write spool files; `collect` adds these to a database, and
+    `import` adds old logs. `top`, `trend` and `table` show what is there.
 
     \b
     mirrorlist stats collect /var/lib/mirrorlist/spool --database postgresql://mm@db/mm --watch
+    mirrorlist stats import requests.log-*.gz --database postgresql://mm@db/mm
     mirrorlist stats top --database postgresql://mm@db/mm --by repo,arch --since 2026-11-01
     """
 
 
-for _command in (collect, expire, top, trend, table):
+for _command in (collect, import_, expire, top, trend, table):
     stats.add_command(_command)

@@ -23,6 +23,7 @@ BackendError
 ├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── QuestionError (2)           a question to the statistics that has no answer
+├── LogError (1)                a log to import that cannot be read, or is not a log
 ├── SpoolError (1)              a spool file of statistics that cannot be used
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 └── OutputError (1)             the output file cannot be written
@@ -139,6 +140,10 @@ class QuestionError(BackendError):
     """A question to the statistics that has no answer: labels or days that are not kept."""
 
     exit_code = 2
+
+
+class LogError(BackendError):
+    """A log to import that cannot be read, or is not a log of a kind that we know."""
 
 
 class SpoolError(BackendError):

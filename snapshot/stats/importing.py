@@ -1,0 +1,192 @@
+"""Counts old logs into the database, each line once.
+
+A log is known by its content: the digest of its first line, how many bytes were taken, and their
+digest. So a log that was renamed or packed is known again, and of one that has grown only the new
+lines are taken.
+"""
+
+import gc
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from msgspec import Struct
+
+from snapshot.file.errors import LogError
+from snapshot.link import Link, linked
+from snapshot.stats import adding, loglines
+from snapshot.stats.cubes import HOST, Sums
+from snapshot.stats.logfiles import blocks, first_line
+from snapshot.stats.loglines import Counted, Raw, Reading
+from snapshot.stats.tables import SUBJECT, day_of, prepare
+
+_PROGRAM = "mirrorlist stats import"
+_KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
+_NOTE = """INSERT INTO stat_import (first, bytes, digest, name, requests, added)
+    VALUES (%(first)s, %(bytes)s, %(digest)s, %(name)s, %(requests)s, %(added)s)"""
+# Blocks that wait for a process: more would only fill the memory.
+_WAITING = 8
+# A log of fewer bytes is counted sooner than another process is started.
+_SMALL = 8 << 20
+
+Known = Mapping[int, str]
+"""The digests of what was taken of logs that begin so, by the number of bytes."""
+
+
+class Imported(Struct):
+    """What an import of a file did."""
+
+    path: str
+    """The file."""
+    requests: int = 0
+    """Requests that were added."""
+    before: int = 0
+    """Bytes, unpacked, that an earlier import had taken."""
+    passed: int = 0
+    """Lines of requests for something else than a list."""
+    unread: int = 0
+    """Lines that are torn or foreign; with it the last line, if it has no end yet."""
+    shown: list[str] = []
+    """Some of them."""
+    seconds: float = 0.0
+    """How long it took."""
+    problem: str = ""
+    """Why nothing of it was added, if it is not a log, or cannot be read."""
+
+
+class _Read(Struct):
+    counted: Counted
+    end: int
+    digest: str
+    before: int
+    unended: bytes
+
+
+def import_logs(paths: Sequence[Path], database: str, reading: Reading) -> Iterator[Imported]:
+    """Add the requests in some logs, and yield what each gave; raises DatabaseError."""
+    for path in paths:
+        try:
+            yield _import(path, database, reading)
+        except LogError as error:
+            yield Imported(path=str(path), problem=str(error))
+
+
+def _import(path: Path, database: str, reading: Reading) -> Imported:
+    began = time.monotonic()
+    first = first_line(path)
+    with linked(database, _PROGRAM, create=True) as link:
+        prepare(link, [])
+        known = _known(link, first)
+        read = _read(path, known, reading)
+        found = read.counted
+        if found.unread and not found.requests and not found.passed and not read.before:
+            raise LogError(
+                f"{path}: no line of a log that we know; it begins: {found.shown[0][:80]}"
+            )
+        if read.end > read.before:
+            _write(link, path, first, known, read)
+    unended = [read.unended.decode("utf-8", "replace")] if read.unended else []
+    return Imported(
+        path=str(path),
+        requests=found.requests,
+        before=read.before,
+        passed=found.passed,
+        unread=found.unread + len(unended),
+        shown=[*found.shown, *unended],
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _known(link: Link, first: str) -> dict[int, str]:
+    return {int(size): str(digest) for size, digest in link.query(_KNOWN, {"first": first})}
+
+
+def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> None:
+    none = Sums(HOST, {})
+    contents = [
+        adding.Content(detail, none, has_hours=has_hours)
+        for detail, has_hours in ((read.counted.dated, False), (read.counted.timed, True))
+        if detail
+    ]
+    prepare(link, {day for one in contents for day in one.days()})
+    link.begin()
+    link.wait_alone(SUBJECT)
+    if _known(link, first) != known:
+        raise LogError(f"{path}: another import took it meanwhile; this one adds nothing")
+    values = {"first": first, "bytes": read.end, "digest": read.digest, "name": path.name}
+    values |= {"requests": read.counted.requests, "added": int(time.time())}
+    link.execute(_NOTE, values)
+    for one in contents:
+        adding.write(link, one, day_of(int(time.time())))
+    link.end(commit=True)
+
+
+def _read(path: Path, known: Known, reading: Reading) -> _Read:
+    """Count the lines behind what is known."""
+    before = _taken(path, known)
+    read = _Read(Counted(), 0, "", before, b"")
+    total, waiting = loglines.nothing(), deque[Future[Raw]]()
+    size = path.stat().st_size
+    with _counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as submit:
+        for block in blocks(path, [before]):
+            if not block.data.endswith(b"\n"):
+                read.unended = block.data
+                continue
+            read.end, read.digest = block.end, block.digest
+            if block.end > before:
+                waiting.append(submit(block.data))
+            if len(waiting) > _WAITING:
+                total.add(waiting.popleft().result())
+        for one in waiting:
+            total.add(one.result())
+    read.counted = loglines.take_apart(total, reading)
+    return read
+
+
+def _taken(path: Path, known: Known) -> int:
+    """Return how many bytes of a log an earlier import has taken."""
+    found = 0
+    for block in blocks(path, known) if known else ():
+        if known.get(block.end) == block.digest:
+            found = block.end
+        if block.end >= max(known):
+            break
+    return found
+
+
+@contextmanager
+def _counters(reading: Reading, processes: int) -> Iterator[Callable[[bytes], "Future[Raw]"]]:
+    """Give a function that counts a block, in another process if there are several."""
+    if processes == 1:
+        yield partial(_count_here, reading)
+        return
+    context = get_context("fork")
+    with ProcessPoolExecutor(processes, context, _use, (reading,)) as pool:
+        yield lambda data: pool.submit(_count, data)
+
+
+def _count_here(reading: Reading, data: bytes) -> "Future[Raw]":
+    future: Future[Raw] = Future()
+    future.set_result(loglines.count(data, reading))
+    return future
+
+
+class _Process:
+    """What a counting process uses for all blocks: given once, before the fork."""
+
+    reading: Reading
+
+
+def _use(reading: Reading) -> None:
+    gc.disable()
+    _Process.reading = reading
+
+
+def _count(data: bytes) -> Raw:
+    return loglines.count(data, _Process.reading)

@@ -1,0 +1,123 @@
+"""Reads logs in blocks of whole lines: plain, gzip, xz or zstd, by how a file begins."""
+
+import gzip
+import hashlib
+import lzma
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any, cast
+
+from msgspec import Struct
+
+from snapshot.file.errors import LogError
+from snapshot.file.wholefile import open_regular
+
+_BLOCK_BYTES = 4 << 20
+_MOST_LINE = 1 << 20
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class Block(Struct, frozen=True):
+    """Whole lines of a log; `end` is how many bytes of the log, uncompressed, end with it."""
+
+    data: bytes
+    end: int
+    digest: str
+    """The SHA-256 of the log up to the end of the block, if it ends where a cut was asked for."""
+
+
+def first_line(path: Path) -> str:
+    """Return the digest of a log's first line; raises LogError."""
+    with closing(_pieces(path)) as pieces:
+        line, feed, _ = next(pieces, b"").partition(b"\n")
+    return hashlib.sha256(line + feed).hexdigest()
+
+
+def blocks(path: Path, cuts: Iterable[int]) -> Iterator[Block]:
+    """Yield a log's blocks, which end at each of the cuts, and the rest without a line feed.
+
+    The last block has the digest of all whole lines. Raises LogError.
+    """
+    wanted = sorted({*cuts})
+    with closing(_pieces(path)) as pieces:
+        yield from _blocks(pieces, wanted)
+
+
+def _blocks(pieces: Iterable[bytes], cuts: list[int]) -> Iterator[Block]:
+    digest, end = hashlib.sha256(), 0
+    for data in pieces:
+        for piece in _cut(data, end, cuts):
+            end += len(piece)
+            if piece.endswith(b"\n"):
+                digest.update(piece)
+            yield Block(piece, end, digest.hexdigest())
+
+
+def _cut(data: bytes, start: int, cuts: list[int]) -> Iterator[bytes]:
+    at = 0
+    for cut in (one - start for one in cuts if 0 < one - start < len(data)):
+        yield data[at:cut]
+        at = cut
+    yield data[at:]
+
+
+def _pieces(path: Path) -> Generator[bytes]:
+    """Yield about _BLOCK_BYTES at a time, each up to the end of a line."""
+    with _opened(path) as file:
+        rest = b""
+        try:
+            while chunk := file.read(_BLOCK_BYTES):
+                whole, feed, rest_of_chunk = chunk.rpartition(b"\n")
+                if feed:
+                    yield rest + whole + feed
+                    rest = rest_of_chunk
+                else:
+                    rest += chunk
+                if len(rest) > _MOST_LINE:
+                    raise LogError(f"{path}: not a log: a line of more than {_MOST_LINE:,} bytes")
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise LogError(f"{path}: cannot be unpacked: {_why(error)}") from error
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise LogError(f"{path}: cannot be unpacked: {error}") from error
+        if rest:
+            yield rest
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or "cut short"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        raise LogError(f"{path}: cannot be read: {error.strerror}") from error
+    with file, _unpacked(file) as unpacked:
+        yield unpacked
+
+
+def _unpacked(file: BufferedReader) -> IO[bytes]:
+    begin = file.peek(6)
+    if begin.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(file))
+    if begin.startswith(b"\xfd7zXZ\0"):
+        return lzma.open(file)
+    return _zstd(file) if begin.startswith(_ZSTD) else file
+
+
+def _zstd(file: BufferedReader) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise LogError(
+            f"{file.name}: is packed by zstd, and the package zstandard is not installed: unpack"
+            " the file first, or install zstandard beside mirrorlist"
+        ) from error
+    made: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return cast("IO[bytes]", made)
