@@ -1,20 +1,25 @@
 """Statistics in a real PostgreSQL: the same sums as in SQLite, and each batch in them once."""
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from loadtest.stats.__main__ import StatsRun
 from snapshot.file.errors import BackendError, DatabaseError
 from snapshot.link import linked
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.spool import Batch
-from tests.command import run_program
+from tests.command import COMMAND, PLAIN, run_program
+from tests.live import ROOT
 from tests.postgresql import Server, run_server
 from tests.stats_world import (
     ACCESS,
@@ -164,6 +169,38 @@ def test_a_database_killed_while_it_adds(tmp_path: Path, server: Server, url: st
     assert [*folder.iterdir()] == []
 
 
+def test_a_database_that_is_away(tmp_path: Path, server: Server, url: str) -> None:
+    """A collector that stays says so once, goes on when it is back, and has lost nothing."""
+    given = [batch(n + 1, row(requests=n + 1)) for n in range(9)]
+    folder = spooled(tmp_path / "spool", given[:3])
+    words = ["stats", "collect", str(folder), "--database", url, "--watch", "--interval", "1"]
+    with subprocess.Popen(
+        [*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=PLAIN
+    ) as process:
+        assert process.stderr is not None
+        try:
+            _wait_until_empty(folder)
+            server.stop()
+            spooled(folder, given[3:])
+            assert process.stderr.readline().endswith("; the files wait\n")
+            assert len([*folder.iterdir()]) == 6
+            server.start()
+            _wait_until_empty(folder)
+            said = process.stderr.readline()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert said == "mirrorlist: collecting again: all files that waited are in the database\n"
+        assert process.wait(30) == 0
+    hold_all_sums(url, given)
+
+
+def _wait_until_empty(folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while [*folder.iterdir()]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_two_collectors(tmp_path: Path, url: str) -> None:
     """Two at the same time, at copies of the same files and at one spool, add each batch once."""
     given = batches(5, 60, 10)
@@ -227,3 +264,28 @@ def test_late_data_of_a_dropped_quarter(tmp_path: Path, url: str) -> None:
     )
     assert rows[0] == (str(begin), 7)
     assert rows[-1] == (str(datetime.fromtimestamp(TODAY, UTC).date()), 1)
+
+
+def test_the_load_test(tmp_path: Path, url: str) -> None:
+    """It fills days, asks all questions about them, and keeps the figures."""
+    words = ["--database", url, "--requests", "20000", "--runs", "1", "--record", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest.stats", "--days", "1", "--days", "3", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*-stats.json")
+    found = msgspec.json.decode(path.read_bytes(), type=StatsRun)
+    assert {(one.days, one.about) for one in found.figures} == {(1, 1), (3, 3), (3, 1)}
+    assert all(one.lines for one in found.figures)
+    days = query(
+        url,
+        "SELECT day, sum(requests) FROM stat_day t JOIN stat_key k"
+        " ON k.id = t.key_id WHERE k.cube = 'all' GROUP BY 1 ORDER BY 1",
+    )
+    assert len(days) == 3
+    assert all(15_000 < requests < 30_000 for _, requests in days)

@@ -73,11 +73,15 @@ def collect(
     gc.disable()
     if not watch and not listen:
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
-        _tell(run_collect(spools, database), always=True)
+        done = run_collect(spools, database)
+        _Teller().tell(done)
+        again = f"; {done.again:,} batches had been added before" if done.again else ""
+        say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
+    teller = _Teller()
     with _receiving(spools[0], listen, token_file):
-        _go_on(lambda: _tell(run_collect(spools, database)), database, interval, expire)
+        _go_on(lambda: teller.tell(run_collect(spools, database)), database, interval, expire)
 
 
 @contextmanager
@@ -145,17 +149,22 @@ def _go_on(step: Callable[[], None], database: str, interval: float, expire: boo
         time.sleep(max(0.0, interval - (time.monotonic() - began)))
 
 
-def _tell(done: "Collected", always: bool = False) -> None:
-    for line in done.set_aside:
-        say(line)
-    if done.other:
-        say(
-            f"{done.other:,} of {done.requests:,} requests are in rows of (other): a server had no"
-            " room for their labels"
-        )
-    if always:
-        again = f"; {done.again:,} batches had been added before" if done.again else ""
-        say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
+class _Teller:
+    """Tells what collections did; of rows of (other) once a day, because each may have some."""
+
+    def __init__(self) -> None:
+        self._told: float | None = None
+
+    def tell(self, done: "Collected") -> None:
+        for line in done.set_aside:
+            say(line)
+        now = time.monotonic()
+        if done.other and (self._told is None or now - self._told > _DAY_SECONDS):
+            self._told = now
+            say(
+                f"{done.other:,} of {done.requests:,} requests are in rows of (other): a server had"
+                " no room for their labels"
+            )
 
 
 def _run_expire(database: str) -> None:

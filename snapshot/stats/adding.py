@@ -6,6 +6,7 @@ is the same on PostgreSQL and SQLite.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -111,28 +112,25 @@ class _Facts:
         self.hours: dict[tuple[int, str], int] = {}
         self.days: dict[tuple[int, str], int] = {}
         self.months: dict[tuple[int, str], int] = {}
-        self._known: dict[tuple[Cube, Values], int] = {}
+        # A batch has few periods and many sums.
+        self._hour, self._month = lru_cache(as_hour), lru_cache(as_month)
+        self._day = lru_cache(lambda second: str(day_of(second)))
 
     def take(self, given: Sums, has_hours: bool) -> None:
         """Take the sums of a cube by hour."""
         cube, by_day = given.cube, given.by_day()
+        ids = {values: key(cube, values) for _, values in by_day.requests}
+        self.keys.update((id, (cube, values)) for values, id in ids.items())
         for (second, values), count in by_day.requests.items():
-            self.days[self._key(cube, values), str(day_of(second))] = count
+            self.days[ids[values], self._day(second)] = count
         if cube not in HOURLY:
             return
         for (second, values), count in by_day.requests.items():
-            at = self._key(cube, values), as_month(second)
+            at = ids[values], self._month(second)
             self.months[at] = self.months.get(at, 0) + count
         if has_hours:
             for (second, values), count in given.requests.items():
-                self.hours[self._key(cube, values), as_hour(second)] = count
-
-    def _key(self, cube: Cube, values: Values) -> int:
-        found = self._known.get((cube, values))
-        if found is None:
-            found = self._known[cube, values] = key(cube, values)
-            self.keys[found] = cube, values
-        return found
+                self.hours[ids[values], self._hour(second)] = count
 
 
 def _details(detail: Detail, kept: date) -> Iterator[Row]:

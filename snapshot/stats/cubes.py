@@ -69,6 +69,8 @@ class Sums(Struct, frozen=True):
 
     def by_day(self) -> "Sums":
         """Return the sums of the days."""
+        if not any(second % DAY_SECONDS for second in {second for second, _ in self.requests}):
+            return self
         found: dict[tuple[int, Values], int] = {}
         for (second, values), count in self.requests.items():
             at = second - second % DAY_SECONDS, values
