@@ -1,6 +1,7 @@
 """Old logs into a database: each line once, whatever the file is called or packed by."""
 
 import gzip
+import hashlib
 import lzma
 import random
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from snapshot.stats import loglines
+from snapshot.stats import logfiles, loglines
 from snapshot.stats.cubes import NOT_LOGGED
 from snapshot.stats.importing import Imported, import_logs
 from snapshot.stats.loglines import Counted, Reading
@@ -260,6 +261,21 @@ def test_the_command(tmp_path: Path) -> None:
     assert said[6] == "mirrorlist: error: 3 of 5 files were not taken; see above"
     rows = query(url, "SELECT client, country, requests FROM stat_detail ORDER BY 1")
     assert rows == [("(not logged)", "DE", 1), ("dnf5", "N/A", 1)]
+
+
+@pytest.mark.parametrize("size", [10, 200, 5000, 1 << 20])
+def test_blocks(tmp_path: Path, size: int) -> None:
+    """They have all bytes, end with lines and at each cut, and know the digest up to there."""
+    given = lines(9, 50)
+    path = write(tmp_path / "a.log", given)
+    path.write_bytes(path.read_bytes() + b"no end")
+    cut = packed_size(given[:20])
+    found = [*logfiles.blocks(path, [cut, 7 * cut], size)]
+    assert b"".join(one.data for one in found) == path.read_bytes()
+    assert found[-1].data == b"no end"
+    assert all(one.data.endswith(b"\n") for one in found[:-1])
+    (at_cut,) = (one for one in found if one.end == cut)
+    assert at_cut.digest == hashlib.sha256(path.read_bytes()[:cut]).hexdigest()
 
 
 @pytest.mark.system

@@ -134,7 +134,8 @@ class _Facts:
 
 
 def _details(detail: Detail, kept: date) -> Iterator[Row]:
-    hours = {second: as_hour(second) for second, _ in detail if day_of(second) >= kept}
+    seconds = {second for second, _ in detail}
+    hours = {second: as_hour(second) for second in seconds if day_of(second) >= kept}
     for (second, values), count in detail.items():
         if second in hours:
             yield (hours[second], *values, count)

@@ -31,7 +31,7 @@ _KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
 _NOTE = """INSERT INTO stat_import (first, bytes, digest, name, requests, added)
     VALUES (%(first)s, %(bytes)s, %(digest)s, %(name)s, %(requests)s, %(added)s)"""
 # Blocks that wait for a process: more would only fill the memory.
-_WAITING = 8
+_WAITING = 4
 # A log of fewer bytes is counted sooner than another process is started.
 _SMALL = 8 << 20
 
