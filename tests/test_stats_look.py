@@ -19,7 +19,7 @@ from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import Course, Question, Step, courses, table, total
 from snapshot.stats.spool import Batch
 from tests.command import assert_refused, run
-from tests.stats_world import FIELDS, TODAY, batches, query, spooled, sqlite
+from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, spooled, sqlite
 
 DAY = timedelta(1)
 LAST = datetime.fromtimestamp(TODAY, UTC).date()
@@ -49,16 +49,16 @@ def by_hand(
     """Count requests by labels in some days."""
     found: Counter[tuple[str, ...]] = Counter()
     for one in given:
-        for row in one.counts:
-            time = datetime.fromtimestamp(row.hour, UTC)
+        for each in one.counts:
+            time = datetime.fromtimestamp(each.hour, UTC)
             times = {"hour": f"{time:%Y-%m-%d %H:%M:%S}", "day": f"{time:%Y-%m-%d}"}
             times["month"] = f"{time:%Y-%m-01}"
             labels: dict[str, str] = {
-                label: times.get(label) or str(getattr(row, FIELDS.get(label, label)))
+                label: times.get(label) or str(getattr(each, FIELDS.get(label, label)))
                 for label in (*by, *where)
             }
             if since <= time.date() <= until and all(labels[a] == b for a, b in where.items()):
-                found[tuple(labels[label] for label in by)] += row.requests
+                found[tuple(labels[label] for label in by)] += each.requests
     return found
 
 
@@ -146,8 +146,8 @@ def test_hosts(link: Link) -> None:
     """How often a host was named first is asked for by host and tier."""
     wanted: Counter[tuple[str, ...]] = Counter()
     for one in GIVEN:
-        for row in one.hosts:
-            wanted[row.host, row.tier] += row.times
+        for each in one.hosts:
+            wanted[each.host, each.tier] += each.times
     question = Question(("host", "tier"))
     assert {one.values: one.requests for one in table(link, question)} == wanted
     assert total(link, question) == sum(wanted.values())
@@ -244,6 +244,21 @@ def test_what_people_see(url: str) -> None:
         assert max(map(len, done.stdout.splitlines())) <= 80
     none = run("stats", "top", "--since", "1999-01-01", "--until", "1999-01-02", "--database", url)
     assert none.stderr == "mirrorlist: no requests\n"
+
+
+def test_long_names(tmp_path: Path) -> None:
+    """Names are cut so that each line fits in 80 columns, on one row."""
+    names = [f"{'a-long-name-' * 6}{n}" for n in range(3)]
+    rows = [row(requests=1_234_567 * (n + 1), repository=one) for n, one in enumerate(names)]
+    url = sqlite(tmp_path)
+    collect([spooled(tmp_path / "spool", [batch(1, *rows)])], url)
+    for by, lines in (("repo", 4), ("repo,arch", 4), ("repo,arch,country", 4)):
+        for command in ("top", "trend"):
+            done = run("stats", command, "--by", by, "--database", url)
+            shown = done.stdout.splitlines()
+            assert len(shown) == lines, done.stdout
+            assert max(map(len, shown)) <= 80
+    assert names[0] in run("stats", "table", "--by", "repo", "--csv", "--database", url).stdout
 
 
 def test_a_wrong_value(url: str) -> None:

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 30
+# Beside requests and share there is less room.
+_POINTS_OF_TOP = 20
 _MOST_LINES = 5
-_LONGEST_NAME = 40
+# Of a line: requests, share or last, and the spaces between them.
+_NUMBERS = 26
+_SHORTEST_NAME = 6
 _PROGRAM = "mirrorlist stats"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +104,7 @@ def top(
         if json or as_csv:
             _print_data(by, [(*one.values, one.requests) for one in lines], as_csv)
             return
-        steps = _steps(link, question)
+        steps = _steps(link, question, _POINTS_OF_TOP)
         drawn = queries.courses(link, question, steps, lines) if _has_course(question) else []
     if not lines:
         say("no requests")
@@ -140,7 +144,7 @@ def trend(
     question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         lines = queries.table(link, question, most)
-        steps = _steps(link, question)
+        steps = _steps(link, question, _POINTS)
         found = queries.courses(link, question, steps, lines)
     if json or as_csv:
         rows = [
@@ -194,7 +198,8 @@ def table(
     shown.columns[-1].justify = "right"
     for *values, count in rows:
         shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
-    _printer().print(shown)
+    # In a pipe lines are as long as they are: nothing is folded or cut.
+    output().print(shown)
 
 
 def _names(by: str) -> tuple[str, ...]:
@@ -219,8 +224,8 @@ def _has_course(question: "Question") -> bool:
     return not needs_details(question) and not {*question.by} & {*TIMES}
 
 
-def _steps(link: "Link", question: "Question") -> "list[Step]":
-    """Divide the period into at most 30 steps, of hours or of whole days."""
+def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
+    """Divide the period into steps, of hours or of whole days."""
     from snapshot.stats.queries import Step, first_day, hourly
 
     today = datetime.now(UTC).date()
@@ -231,9 +236,9 @@ def _steps(link: "Link", question: "Question") -> "list[Step]":
         return []
     hours = int((end - begin).total_seconds()) // 3600
     if hours <= 48 and hourly(question):
-        length = timedelta(hours=-(-hours // _POINTS))
+        length = timedelta(hours=-(-hours // most))
     else:
-        length = timedelta(-(-(hours // 24) // _POINTS))
+        length = timedelta(-(-(hours // 24) // most))
     count = -(-(end - begin) // length)
     return [Step(begin + n * length, min(begin + (n + 1) * length, end)) for n in range(count)]
 
@@ -260,6 +265,8 @@ def _printer() -> Console:
 def _print_top(
     question: "Question", lines: "Sequence[Line]", whole: int, drawn: "Sequence[Course]"
 ) -> None:
+    console = _printer()
+    short = _shortener(console, len(question.by), _POINTS_OF_TOP)
     courses = {one.values: one.requests for one in drawn}
     columns = [*question.by, "requests", "share", *(["course"] if drawn else [])]
     shown = plain_table(*columns)
@@ -268,8 +275,8 @@ def _print_top(
     for line in lines:
         share = f"{100 * line.requests / max(1, whole):.1f} %"
         spark = [sparkline(courses[line.values])] if drawn else []
-        shown.add_row(*map(_short, line.values), f"{line.requests:,}", share, *spark)
-    _printer().print(shown)
+        shown.add_row(*map(short, line.values), f"{line.requests:,}", share, *spark)
+    console.print(shown)
     say(f"{whole:,} requests in all")
 
 
@@ -278,17 +285,19 @@ def _print_trend(question: "Question", steps: "Sequence[Step]", found: "Sequence
         (only,) = found
         _print_steps(steps, only.requests)
         return
+    console = _printer()
+    short = _shortener(console, len(question.by), _POINTS)
     shown = plain_table(*question.by, "course", "last", "requests")
     for column in shown.columns[-2:]:
         column.justify = "right"
     for one in found:
         shown.add_row(
-            *map(_short, one.values),
+            *map(short, one.values),
             sparkline(one.requests),
             f"{one.requests[-1]:,}",
             f"{sum(one.requests):,}",
         )
-    _printer().print(shown)
+    console.print(shown)
     say(f"{len(steps)} steps, from {steps[0].first} to {steps[-1].end} UTC")
 
 
@@ -302,8 +311,11 @@ def _print_steps(steps: "Sequence[Step]", counts: Sequence[int]) -> None:
     _printer().print(shown)
 
 
-def _short(value: str) -> Text:
-    return Text(value if len(value) <= _LONGEST_NAME else f"{value[: _LONGEST_NAME - 1]}…")
+def _shortener(console: Console, labels: int, points: int) -> Callable[[str], Text]:
+    """Return the function that cuts names so that a line fits on the screen."""
+    room = (console.width - _NUMBERS - points) // max(1, labels) - 2
+    most = max(_SHORTEST_NAME, room)
+    return lambda name: Text(name if len(name) <= most else f"{name[: most - 1]}…")
 
 
 def sparkline(counts: Sequence[int]) -> Text:
