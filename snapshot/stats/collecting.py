@@ -23,8 +23,8 @@ from snapshot.stats.tables import BATCHES_SINCE, SUBJECT, day_of, prepare, read_
 DAMAGED = "damaged"
 """The folder in a spool for files that cannot be used."""
 PROGRAM = "mirrorlist stats"
-# Of one transaction: more files go into the next.
-_MOST_BYTES = 32 << 20
+# Of one transaction, about 300 MB of memory: more files go into the next.
+_MOST_ROWS = 250_000
 _NOT_BEFORE = 946_684_800  # 2000-01-01
 _COLUMNS = {
     "source": "TEXT",
@@ -86,19 +86,20 @@ def collect(spools: Sequence[Path], database: str) -> Collected:
 def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
     """Yield the files that can be used, a transaction's worth at a time, the oldest first."""
     portion: list[_File] = []
-    size = 0
+    rows = 0
     for path in _paths(spools):
         try:
-            size += path.stat().st_size
             portion.append(_File(path, _usable(path)))
         except FileNotFoundError:
             # Another collector has taken it.
             continue
         except SpoolError as error:
             done.set_aside.append(_set_aside(path, str(error)))
-        if size > _MOST_BYTES:
+            continue
+        rows += sum(len(one.counts) + len(one.hosts) for one in portion[-1].batches)
+        if rows > _MOST_ROWS:
             yield portion
-            portion, size = [], 0
+            portion, rows = [], 0
     if portion:
         yield portion
 
@@ -123,13 +124,17 @@ def _usable(path: Path) -> list[Batch]:
     batches = spool.read(path)
     last = time.time() + DAY_SECONDS
     for batch in batches:
-        times = [row.hour for row in batch.counts] + [row.hour for row in batch.hosts]
-        times += [row.day for row in batch.unknown] + [row.day for row in batch.sketches]
+        times = _times(batch)
         if times and not _NOT_BEFORE <= min(times) <= max(times) <= last:
             raise SpoolError(f"{path}: counts a time that cannot be: a clock was wrong")
         if not all(is_sketch(row.hll) for row in batch.sketches):
             raise SpoolError(f"{path}: is damaged: a sketch that is not one")
     return batches
+
+
+def _times(batch: Batch) -> set[int]:
+    hours = {row.hour for row in batch.counts} | {row.hour for row in batch.hosts}
+    return hours | {row.day for row in batch.unknown} | {row.day for row in batch.sketches}
 
 
 def _set_aside(path: Path, why: str) -> str:
@@ -145,18 +150,16 @@ def _set_aside(path: Path, why: str) -> str:
 
 def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
     """Add the batches that are not noted yet, and note them; return files that are too old."""
-    prepare(link, _content([b for one in portion for b in one.batches]).days())
+    prepare(link, {day_of(second) for one in portion for b in one.batches for second in _times(b)})
     link.begin()
     link.wait_alone(SUBJECT)
     since = read_mark(link, BATCHES_SINCE) or 0
     too_old = [one for one in portion if any(b.ended < since for b in one.batches)]
     young = [one for one in portion if one not in too_old]
     batches = {(b.source, b.sequence): b for one in young for b in one.batches}
-    content = _content([*batches.values()])
     fresh = _note(link, batches.values())
-    if len(fresh) < len(batches):
-        content = _content([one for at, one in batches.items() if at in fresh])
     if fresh:
+        content = _content([one for at, one in batches.items() if at in fresh])
         adding.write(link, content, day_of(int(time.time())))
     link.end(commit=True)
     done.batches += len(fresh)
