@@ -25,7 +25,7 @@ REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
 
 # What looks at the statistics, and what changes them.
-_LOOKS = ("stats top", "stats trend", "stats table")
+_LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
 _STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
 
 SETTINGS = (

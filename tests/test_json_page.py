@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.printed import Exported, Scanned, StepRow, Summary, SumRow
+from mirrorlist.cli.printed import AddressesRow, Exported, Scanned, StepRow, Summary, SumRow
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -70,6 +70,7 @@ ANSWERS = (
     Answer("`mirrorlist replay --json`", Replayed),
     Answer("`mirrorlist stats table --json`, `mirrorlist stats top --json`", SumRow),
     Answer("`mirrorlist stats trend --json`", StepRow),
+    Answer("`mirrorlist stats addresses --json`", AddressesRow),
 )
 
 

@@ -19,7 +19,7 @@ from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import Course, Question, Step, courses, table, total
 from snapshot.stats.spool import Batch
 from tests.command import assert_refused, run
-from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, spooled, sqlite
+from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, sketch, spooled, sqlite
 
 DAY = timedelta(1)
 LAST = datetime.fromtimestamp(TODAY, UTC).date()
@@ -244,6 +244,30 @@ def test_what_people_see(url: str) -> None:
         assert max(map(len, done.stdout.splitlines())) <= 80
     none = run("stats", "top", "--since", "1999-01-01", "--until", "1999-01-02", "--database", url)
     assert none.stderr == "mirrorlist: no requests\n"
+
+
+def test_addresses(tmp_path: Path) -> None:
+    """Each day's distinct addresses, of all and by repository; secrets are told apart."""
+    url = sqlite(tmp_path)
+    yesterday = sketch(range(300), TODAY - 86400)
+    first = batch(1, sketches=(sketch(range(500)), yesterday), key="k")
+    second = batch(2, sketches=(sketch(range(400, 700)),), key="k")
+    collect([spooled(tmp_path / "spool", [first, second])], url)
+    days = data(url, "addresses")
+    assert [one["day"] for one in days] == [str(LAST - DAY), str(LAST)]
+    wanted = (300, 700)
+    assert all(abs(a["addresses"] / b - 1) < 0.05 for a, b in zip(days, wanted, strict=True))
+    assert [
+        one[0]
+        for one in query(url, "SELECT estimate FROM stat_sketch WHERE repo = '' ORDER BY day")
+    ] == [one["addresses"] for one in days]
+    (only,) = data(url, "addresses", "--by-repo", "--since", str(LAST))
+    assert (only["repo"], only["arch"]) == ("fedora-43", "x86_64")
+    other = batch(3, sketches=(sketch(range(10)),), key="other")
+    collect([spooled(tmp_path / "spool", [other])], url)
+    done = run("stats", "addresses", "--database", url)
+    assert "servers used 2 secrets on a day" in done.stderr
+    assert abs(int(done.stdout.split()[-1]) - 710) < 36
 
 
 def test_long_names(tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ class SumRow(Struct, frozen=True):
     """The requests with these values."""
 
 
+class AddressesRow(Struct, frozen=True):
+    """A list of objects; with `--by-repo` each has `repo` and `arch`, too."""
+
+    day: str
+    """The day, UTC, such as `2026-11-27`."""
+    addresses: int
+    """How many different addresses asked, an estimate within about 1.6 %."""
+
+
 class StepRow(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
     """A list of objects: each has also the names of `--by`, with their values as texts."""
 

@@ -4,15 +4,15 @@ import click
 
 from mirrorlist.cli.stats_collect import collect, expire
 from mirrorlist.cli.stats_import import import_
-from mirrorlist.cli.stats_look import table, top, trend
+from mirrorlist.cli.stats_look import addresses, table, top, trend
 
 
 @click.group(short_help="Statistics of requests: bring them into a database, and look at them.")
 def stats() -> None:
-    """Statistics of requests, which last, and have no client's address.
+    """Statistics of requests: they last, and have no client's address.
 
     Servers count what they answer and write spool files; `collect` adds these to a database, and
-    `import` adds old logs. `top`, `trend` and `table` show what is there.
+    `import` adds old logs. `top`, `trend`, `table` and `addresses` show what is there.
 
     \b
     mirrorlist stats collect /var/lib/mirrorlist/spool --database postgresql://mm@db/mm --watch
@@ -21,5 +21,5 @@ def stats() -> None:
     """
 
 
-for _command in (collect, import_, expire, top, trend, table):
+for _command in (collect, import_, expire, top, trend, table, addresses):
     stats.add_command(_command)

@@ -196,7 +196,7 @@ def expire(
     keep_sketches: int,
     keep_batches: int,
 ) -> None:
-    """Drop what is older than it is to be kept.
+    """Drop what has been kept for long enough.
 
     In PostgreSQL partitions are dropped: days, months or quarters of a year whose end is too old.
     A spool file that is older than --keep-batches is set aside by `collect`.

@@ -33,10 +33,13 @@ _PROGRAM = "mirrorlist stats"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Day(click.ParamType[date]):
+class Day(click.ParamType[date]):
+    """A day such as 2026-11-27."""
+
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day; raises Unfit."""
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
@@ -56,9 +59,9 @@ def _question(by: str) -> Callable[[F], F]:
                 help="Only requests with this label, such as repo=fedora-43; may be given again.",
             ),
             click.option(
-                "--until", type=_Day(), metavar="DAY", help="The last day, such as 2026-11-27."
+                "--until", type=Day(), metavar="DAY", help="The last day, such as 2026-11-27."
             ),
-            click.option("--since", type=_Day(), metavar="DAY", help="The first day."),
+            click.option("--since", type=Day(), metavar="DAY", help="The first day."),
             click.option(
                 "--by",
                 default=by,
@@ -77,7 +80,9 @@ def _question(by: str) -> Callable[[F], F]:
 @click.command(short_help="Show what is asked for most.")
 @options("stats top")
 @_question("repo")
-@click.option("--most", type=Whole(1), default=20, show_default=True, help="How many lines.")
+@click.option(
+    "--most", type=Whole(1), default=20, show_default=True, metavar="N", help="How many lines."
+)
 def top(
     database: str,
     json: bool,
@@ -120,6 +125,7 @@ def top(
     type=Whole(1),
     default=_MOST_LINES,
     show_default=True,
+    metavar="N",
     help="How many lines of --by, those with the most requests.",
 )
 def trend(
@@ -162,7 +168,9 @@ def trend(
 @click.command(short_help="Print sums, for programs and for people.")
 @options("stats table")
 @_question("repo,arch")
-@click.option("--most", type=Whole(1), default=1_000_000, help="Print so many rows at most.")
+@click.option(
+    "--most", type=Whole(1), default=1_000_000, metavar="N", help="Print this many rows at most."
+)
 def table(
     database: str,
     json: bool,
@@ -199,6 +207,48 @@ def table(
     for *values, count in rows:
         shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
     # In a pipe lines are as long as they are: nothing is folded or cut.
+    output().print(shown)
+
+
+@click.command(short_help="Show how many different addresses asked on each day.")
+@options("stats addresses")
+@click.option("--by-repo", is_flag=True, help="Of each repository and arch, not of all together.")
+@click.option("--since", type=Day(), metavar="DAY", help="The first day.")
+@click.option("--until", type=Day(), metavar="DAY", help="The last day, such as 2026-11-27.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output.")
+def addresses(
+    database: str,
+    json: bool,
+    by_repo: bool,
+    since: date | None,
+    until: date | None,
+    as_csv: bool,
+) -> None:
+    """Show how many different addresses asked on each day, within about 1.6 %.
+
+    No address is kept: these are estimates from sketches, which add up over servers. Addresses of
+    different days cannot be compared, so days do not add up to the addresses of a week.
+
+    \b
+    mirrorlist stats addresses --database sqlite:///stats.sqlite --since 2026-11-01
+    """
+    from snapshot.link import linked
+    from snapshot.stats import queries
+
+    with linked(database, _PROGRAM) as link:
+        found = queries.addresses(link, since, until, by_repo=by_repo)
+    apart = max((one.secrets for one in found), default=1)
+    if apart > 1:
+        say(f"servers used {apart} secrets on a day: an address may be counted {apart} times")
+    by = "day,repo,arch" if by_repo else "day"
+    rows = [(one.day, *((one.repo, one.arch) if by_repo else ()), one.addresses) for one in found]
+    if json or as_csv:
+        _print_data(by, rows, as_csv, "addresses")
+        return
+    shown = plain_table(*_names(by), "addresses")
+    shown.columns[-1].justify = "right"
+    for *values, count in rows:
+        shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
     output().print(shown)
 
 
@@ -243,8 +293,10 @@ def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
     return [Step(begin + n * length, min(begin + (n + 1) * length, end)) for n in range(count)]
 
 
-def _print_data(by: str, rows: Sequence[Sequence[Any]], as_csv: bool) -> None:
-    names = (*_names(by), "requests")
+def _print_data(
+    by: str, rows: Sequence[Sequence[Any]], as_csv: bool, counted: str = "requests"
+) -> None:
+    names = (*_names(by), counted)
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)

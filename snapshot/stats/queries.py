@@ -61,6 +61,21 @@ class Line(Struct, frozen=True):
     requests: int
 
 
+class Addresses(Struct, frozen=True):
+    """How many distinct addresses asked on a day, within about 1.6 % in two of three cases.
+
+    Sketches of different secrets cannot be united, so they are added up: with several `secrets` an
+    address may be in it several times.
+    """
+
+    day: str
+    repo: str
+    """The repository, or empty for all."""
+    arch: str
+    addresses: int
+    secrets: int
+
+
 class Course(Struct, frozen=True):
     """A sum's course: requests in each step."""
 
@@ -133,6 +148,23 @@ def courses(
     for n, *values, requests in link.query(statement, {**parameters, **more}):
         found[tuple(map(_shown, values))][n] = int(requests)
     return [Course(values, requests) for values, requests in found.items()]
+
+
+def addresses(
+    link: Link, since: date | None, until: date | None, *, by_repo: bool = False
+) -> list[Addresses]:
+    """Return the distinct addresses of each day, of all or by repository and arch."""
+    _check(link, Question((), since, until))
+    first, end = _bounds(link, Question((), since, until), "day")
+    rows = link.query(
+        "SELECT day, repo, arch, sum(estimate), count(*) FROM stat_sketch"
+        f" WHERE day >= {first} AND day < {end} AND repo {'<>' if by_repo else '='} ''"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3"
+    )
+    return [
+        Addresses(_shown(day), repo, arch, int(estimate), secrets)
+        for day, repo, arch, estimate, secrets in rows
+    ]
 
 
 def hourly(question: Question) -> bool:
