@@ -14,7 +14,7 @@ import zstandard
 from snapshot.stats import logfiles, loglines
 from snapshot.stats.cubes import NOT_LOGGED
 from snapshot.stats.importing import Imported, import_logs
-from snapshot.stats.loglines import Counted, Reading
+from snapshot.stats.logforms import Counted, Reading
 from tests.command import run
 from tests.stats_world import query, sqlite
 

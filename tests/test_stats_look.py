@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mirrorlist.cli.stats_look import sparkline
+from mirrorlist.cli.stats_shown import sparkline
 from snapshot.file.errors import DatabaseError, QuestionError
 from snapshot.link import Link, linked
 from snapshot.stats.collecting import collect

@@ -16,7 +16,7 @@ from mirrorlist.cli.values import FilePath
 
 if TYPE_CHECKING:
     from snapshot.stats.importing import Imported
-    from snapshot.stats.loglines import Reading
+    from snapshot.stats.logforms import Reading
 
 
 @click.command("import", short_help="Add old logs to the database.")
@@ -48,7 +48,7 @@ def import_(files: tuple[Path, ...], database: str, geoip: Path | None) -> None:
 
 def _reading(geoip: Path | None) -> "Reading":
     from mirrorlist.request.software import family_of
-    from snapshot.stats.loglines import Reading
+    from snapshot.stats.logforms import Reading
     from snapshot.stats.spool import CLIENTS
 
     return Reading(country=_country(geoip), client=lambda agent: CLIENTS[family_of(agent)])

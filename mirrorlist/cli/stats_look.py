@@ -1,33 +1,30 @@
 """`mirrorlist stats top`, `trend` and `table`: what the statistics say, for people or as data."""
 
-import csv
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
-from rich.console import Console
-from rich.text import Text
 
-from mirrorlist.cli.console import output, plain_table, say
+from mirrorlist.cli.console import say
 from mirrorlist.cli.options import options
+from mirrorlist.cli.stats_shown import (
+    POINTS,
+    POINTS_OF_TOP,
+    names_of,
+    print_data,
+    print_sums,
+    print_top,
+    print_trend,
+)
 from mirrorlist.cli.values import Whole, refuse
 from mirrorlist.errors import OptionError
 
 if TYPE_CHECKING:
     from snapshot.link import Link
-    from snapshot.stats.queries import Course, Line, Question, Step
+    from snapshot.stats.queries import Question, Step
 
-_BARS = "▁▂▃▄▅▆▇█"
-_POINTS = 30
-# Beside requests and share there is less room.
-_POINTS_OF_TOP = 20
 _MOST_LINES = 5
-# Of a line: requests, share or last, and the spaces between them.
-_NUMBERS = 26
-_SHORTEST_NAME = 6
 _PROGRAM = "mirrorlist stats"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,14 +104,14 @@ def top(
         lines = queries.table(link, question, most)
         whole = queries.total(link, question)
         if json or as_csv:
-            _print_data(by, [(*one.values, one.requests) for one in lines], as_csv)
+            print_data(by, [(*one.values, one.requests) for one in lines], as_csv)
             return
-        steps = _steps(link, question, _POINTS_OF_TOP)
+        steps = _steps(link, question, POINTS_OF_TOP)
         drawn = queries.courses(link, question, steps, lines) if _has_course(question) else []
     if not lines:
         say("no requests")
         return
-    _print_top(question, lines, whole, drawn)
+    print_top(question, lines, whole, drawn)
 
 
 @click.command(short_help="Show the course of requests over time.")
@@ -150,7 +147,7 @@ def trend(
     question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         lines = queries.table(link, question, most)
-        steps = _steps(link, question, _POINTS)
+        steps = _steps(link, question, POINTS)
         found = queries.courses(link, question, steps, lines)
     if json or as_csv:
         rows = [
@@ -158,11 +155,11 @@ def trend(
             for one in found
             for step, count in zip(steps, one.requests, strict=True)
         ]
-        _print_data(f"from,to,{by}".rstrip(","), rows, as_csv)
+        print_data(f"from,to,{by}".rstrip(","), rows, as_csv)
     elif not lines:
         say("no requests")
     else:
-        _print_trend(question, steps, found)
+        print_trend(question, steps, found)
 
 
 @click.command(short_help="Print sums, for programs and for people.")
@@ -200,14 +197,9 @@ def table(
         say(f"{by}: counted together since {kept}")
     rows = [(*one.values, one.requests) for one in lines]
     if json or as_csv:
-        _print_data(by, rows, as_csv)
+        print_data(by, rows, as_csv)
         return
-    shown = plain_table(*_names(by), "requests")
-    shown.columns[-1].justify = "right"
-    for *values, count in rows:
-        shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
-    # In a pipe lines are as long as they are: nothing is folded or cut.
-    output().print(shown)
+    print_sums(by, rows)
 
 
 @click.command(short_help="Show how many different addresses asked on each day.")
@@ -243,17 +235,9 @@ def addresses(
     by = "day,repo,arch" if by_repo else "day"
     rows = [(one.day, *((one.repo, one.arch) if by_repo else ()), one.addresses) for one in found]
     if json or as_csv:
-        _print_data(by, rows, as_csv, "addresses")
+        print_data(by, rows, as_csv, "addresses")
         return
-    shown = plain_table(*_names(by), "addresses")
-    shown.columns[-1].justify = "right"
-    for *values, count in rows:
-        shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
-    output().print(shown)
-
-
-def _names(by: str) -> tuple[str, ...]:
-    return tuple(one for one in (part.strip() for part in by.split(",")) if one)
+    print_sums(by, rows, "addresses")
 
 
 def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]) -> "Question":
@@ -265,7 +249,7 @@ def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]
         if not equals:
             raise OptionError(f"--where {one}: not LABEL=VALUE, such as repo=fedora-43")
         pairs[label.strip()] = value
-    return Question(_names(by), since, until, pairs)
+    return Question(names_of(by), since, until, pairs)
 
 
 def _has_course(question: "Question") -> bool:
@@ -291,86 +275,3 @@ def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
         length = timedelta(-(-(hours // 24) // most))
     count = -(-(end - begin) // length)
     return [Step(begin + n * length, min(begin + (n + 1) * length, end)) for n in range(count)]
-
-
-def _print_data(
-    by: str, rows: Sequence[Sequence[Any]], as_csv: bool, counted: str = "requests"
-) -> None:
-    names = (*_names(by), counted)
-    if as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
-        return
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    click.echo(msgspec.json.encode(found))
-
-
-def _printer() -> Console:
-    """Return the console: in a pipe 80 columns, because what is shown is for people."""
-    console = output()
-    if not console.is_terminal:
-        console.width = 80
-    return console
-
-
-def _print_top(
-    question: "Question", lines: "Sequence[Line]", whole: int, drawn: "Sequence[Course]"
-) -> None:
-    console = _printer()
-    short = _shortener(console, len(question.by), _POINTS_OF_TOP)
-    courses = {one.values: one.requests for one in drawn}
-    columns = [*question.by, "requests", "share", *(["course"] if drawn else [])]
-    shown = plain_table(*columns)
-    for column in shown.columns[len(question.by) : len(question.by) + 2]:
-        column.justify = "right"
-    for line in lines:
-        share = f"{100 * line.requests / max(1, whole):.1f} %"
-        spark = [sparkline(courses[line.values])] if drawn else []
-        shown.add_row(*map(short, line.values), f"{line.requests:,}", share, *spark)
-    console.print(shown)
-    say(f"{whole:,} requests in all")
-
-
-def _print_trend(question: "Question", steps: "Sequence[Step]", found: "Sequence[Course]") -> None:
-    if not question.by:
-        (only,) = found
-        _print_steps(steps, only.requests)
-        return
-    console = _printer()
-    short = _shortener(console, len(question.by), _POINTS)
-    shown = plain_table(*question.by, "course", "last", "requests")
-    for column in shown.columns[-2:]:
-        column.justify = "right"
-    for one in found:
-        shown.add_row(
-            *map(short, one.values),
-            sparkline(one.requests),
-            f"{one.requests[-1]:,}",
-            f"{sum(one.requests):,}",
-        )
-    console.print(shown)
-    say(f"{len(steps)} steps, from {steps[0].first} to {steps[-1].end} UTC")
-
-
-def _print_steps(steps: "Sequence[Step]", counts: Sequence[int]) -> None:
-    shown = plain_table("from (UTC)", "requests", "")
-    shown.columns[1].justify = "right"
-    most = max([*counts, 1])
-    for step, count in zip(steps, counts, strict=True):
-        bar = "█" * round(40 * count / most)
-        shown.add_row(f"{step.first:%Y-%m-%d %H:%M}", f"{count:,}", Text(bar))
-    _printer().print(shown)
-
-
-def _shortener(console: Console, labels: int, points: int) -> Callable[[str], Text]:
-    """Return the function that cuts names so that a line fits on the screen."""
-    room = (console.width - _NUMBERS - points) // max(1, labels) - 2
-    most = max(_SHORTEST_NAME, room)
-    return lambda name: Text(name if len(name) <= most else f"{name[: most - 1]}…")
-
-
-def sparkline(counts: Sequence[int]) -> Text:
-    """Return counts as bars of eight heights, of which the lowest begins at 0."""
-    most = max([*counts, 1])
-    return Text("".join(_BARS[min(7, 8 * count // (most + 1))] for count in counts))

@@ -23,7 +23,8 @@ from snapshot.link import Link, linked
 from snapshot.stats import adding, loglines
 from snapshot.stats.cubes import HOST, Sums
 from snapshot.stats.logfiles import blocks, first_line
-from snapshot.stats.loglines import Counted, Raw, Reading
+from snapshot.stats.logforms import Counted, Reading
+from snapshot.stats.loglines import Raw
 from snapshot.stats.tables import SUBJECT, day_of, prepare
 
 _PROGRAM = "mirrorlist stats import"

@@ -1,45 +1,17 @@
-"""The lines of logs, counted: our request log in both forms, and httpd's combined log of a proxy.
+"""The lines of logs, counted: equal ends together, before any of them is taken apart.
 
-Source: docs/protocol.md#the-request-log. Addresses are read for their version and country, and kept
-nowhere. Equal ends of lines are counted together before any of them is taken apart, because a log
-has few different ones.
+A log has few different ends of lines, so it is read at the speed of regular expressions.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, ClassVar, Protocol
-from urllib.parse import parse_qs
 
-import msgspec
 from msgspec import Struct
 
-from snapshot.stats.cubes import NOT_LOGGED, Values
-from snapshot.stats.spool import METALINK, MIRRORLIST, MOST_NAME, NO_REPOSITORY, UNKNOWN_REPOSITORY
+from snapshot.stats.logforms import FORMS, Counted, Key, Reading
 
 MOST_SHOWN = 5
 """As many lines that cannot be read are shown."""
-
 MOST_BYTES_SHOWN = 200
-UNKNOWN_COUNTRY = "N/A"
-
-Key = tuple[Any, ...]
-"""What lines of a form have in common beside the address; a form alone knows its parts."""
-
-_FAMILIES = {"4": rb"[\d.]+", "6": rb"[\da-fA-F]*:[\da-fA-F:.]*"}
-_NO_ADDRESS = b"\nIP: 0.0.0.0; "
-_NOT_BEFORE, _NOT_AFTER = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-
-
-class Reading(Struct, frozen=True):
-    """How a line's address and User-Agent are understood."""
-
-    country: Callable[[str], str | None]
-    """Returns the country of an address, None for an unknown one."""
-    client: Callable[[bytes], str]
-    """Returns the family of a User-Agent."""
 
 
 class Raw(Struct):
@@ -60,39 +32,9 @@ class Raw(Struct):
         self.shown = [*self.shown, *other.shown][:MOST_SHOWN]
 
 
-class Counted(Struct):
-    """What is in some lines."""
-
-    dated: dict[tuple[int, Values], int] = {}
-    """Requests by day (its first second) and labels, of lines that have no time."""
-    timed: dict[tuple[int, Values], int] = {}
-    """Requests by hour and labels."""
-    passed: int = 0
-    """Lines of requests for something else than a list."""
-    unread: int = 0
-    """Lines that are torn or foreign."""
-    shown: list[str] = []
-    """Some of them."""
-
-    @property
-    def requests(self) -> int:
-        """How many requests were counted."""
-        return sum(self.dated.values()) + sum(self.timed.values())
-
-
-class _Form(Protocol):
-    """A form of lines."""
-
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        """Count the lines of this form in a block, which has a line feed before each."""
-
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        """Add what an end of lines says; return False if it says what cannot be."""
-
-
 def nothing() -> Raw:
     """Return the sum of no block."""
-    return Raw([Counter() for _ in _FORMS])
+    return Raw([Counter() for _ in FORMS])
 
 
 def count(block: bytes, reading: Reading) -> Raw:
@@ -104,9 +46,9 @@ def count(block: bytes, reading: Reading) -> Raw:
     if len(fed) == 1:
         return found
     begin = fed[: 1 << 14]
-    order = sorted(range(len(_FORMS)), key=lambda n: -_FORMS[n].count(begin, reading).total())
+    order = sorted(range(len(FORMS)), key=lambda n: -FORMS[n].count(begin, reading).total())
     first = order[0]
-    found.ends[first] = _FORMS[first].count(fed, reading)
+    found.ends[first] = FORMS[first].count(fed, reading)
     if found.ends[first].total() != fed.count(b"\n"):
         found.ends[first] = Counter()
         _one_by_one(fed, order, reading, found)
@@ -116,7 +58,7 @@ def count(block: bytes, reading: Reading) -> Raw:
 def take_apart(raw: Raw, reading: Reading) -> Counted:
     """Return what the counted ends of lines say."""
     found = Counted(unread=raw.unread, shown=[*raw.shown])
-    for form, ends in zip(_FORMS, raw.ends, strict=True):
+    for form, ends in zip(FORMS, raw.ends, strict=True):
         for end, requests in ends.items():
             if not form.read(end, requests, reading, found):
                 found.unread += requests
@@ -136,191 +78,10 @@ def _one_by_one(fed: bytes, order: list[int], reading: Reading, into: Raw) -> No
         left: list[bytes] = []
         good: list[bytes] = []
         for line in lines:
-            one = _FORMS[n].count(b"\n" + line, reading).total() == 1
+            one = FORMS[n].count(b"\n" + line, reading).total() == 1
             (good if one else left).append(line)
         if good:
-            into.ends[n] = _FORMS[n].count(b"\n" + b"\n".join(good), reading)
+            into.ends[n] = FORMS[n].count(b"\n" + b"\n".join(good), reading)
         lines = left
     into.unread += len(lines)
     into.shown = [line[:MOST_BYTES_SHOWN].decode("utf-8", "replace") for line in lines[:MOST_SHOWN]]
-
-
-class _Classic:
-    """Lines of MirrorManager and mirrorlist-server: with a date and without a time."""
-
-    _PATTERNS = tuple(
-        (family, re.compile(rb"\nIP: " + address + rb"; DATE: (.*)"))
-        for family, address in _FAMILIES.items()
-    )
-    _HIDDEN = re.compile(_NO_ADDRESS + rb"DATE: (.*)")
-    _END = re.compile(r"(\d{4}-\d\d-\d\d); COUNTRY: ([^;]*); REPO: ([^;]*); ARCH: ([^;]*)")
-
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        found: Counter[Key] = Counter()
-        lines = block.count(b"\n")
-        if _NO_ADDRESS in block:
-            hidden = self._HIDDEN.findall(block)
-            found.update({("0", end): n for end, n in Counter(hidden).items()})
-            block = self._HIDDEN.sub(b"", block)
-            lines -= len(hidden)
-        for family, pattern in self._PATTERNS:
-            if lines:
-                ends = pattern.findall(block)
-                lines -= len(ends)
-                found.update({(family, end): n for end, n in Counter(ends).items()})
-        return found
-
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        family, rest = end
-        found = self._END.fullmatch(rest.decode("utf-8", "replace"))
-        second = _second(found[1]) if found else None
-        if found is None or second is None or not _fit(found[2], found[3], found[4]):
-            return False
-        _add(into.dated, (second, _values(found[3], found[4], found[2], family)), count)
-        return True
-
-
-class _JsonEnd(Struct):
-    """What stands in a line after the address."""
-
-    repo: str
-    arch: str
-    country: str
-
-
-class _Json:
-    """Lines of `--log-format json`, as our server writes them."""
-
-    _PATTERN = re.compile(
-        rb'\n\{"time":"(\d{4}-\d\d-\d\dT\d\d):\d\d:\d\dZ",'
-        rb'(?:"address":"[^":]*([":])[^,]*,)?(.*)'
-    )
-    _FAMILIES: ClassVar = {b":": "6", b'"': "4", b"": "0"}
-    _DECODER = msgspec.json.Decoder(_JsonEnd)
-
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        return Counter(self._PATTERN.findall(block))
-
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        hour, after, rest = end
-        second = _second(hour.decode() + ":00:00Z")
-        try:
-            found = self._DECODER.decode(b"{" + rest)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return False
-        if second is None or not _fit(found.country, found.repo, found.arch):
-            return False
-        family = self._FAMILIES[after]
-        _add(into.timed, (second, _values(found.repo, found.arch, found.country, family)), count)
-        return True
-
-
-class _Combined:
-    """Lines of httpd's combined log, which other proxies write as well."""
-
-    # Without quotes in a quoted part: 99 of 100 lines, in half the time.
-    _PATTERN = re.compile(
-        rb"\n([^ \n]+) [^ \n]+ [^ \n]+ \[([^:\n]+:\d\d):\d\d:\d\d ([+-]\d{4}\]"
-        rb' "[^"\n]*" \d{3}) [^ \n]+ "[^"\n]*" ("[^"\n]*")(?=\n|\Z)'
-    )
-
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        return self._counted(self._PATTERN.findall(block), reading)
-
-    def _counted(
-        self, found: list[tuple[bytes, bytes, bytes, bytes]], reading: Reading
-    ) -> Counter[Key]:
-        addresses = b" ".join([one[0] for one in found]).decode("latin-1").split(" ")
-        countries = map(reading.country, addresses)
-        families = [":" in one for one in addresses]
-        return Counter(zip(countries, families, [one[1:] for one in found], strict=found != []))
-
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        country, is_6, (hour, middle, agent) = end
-        zone, _, rest = middle.decode("latin-1").partition('] "')
-        request, _, status = rest.rpartition('" ')
-        second = _apache(hour.decode("latin-1"), zone)
-        if second is None:
-            return False
-        labels = _request(request, status)
-        if labels is None:
-            into.passed += count
-            return True
-        kind, repo, arch, countme = labels
-        client, family = reading.client(agent[1:-1]), "6" if is_6 else "4"
-        shown = country or UNKNOWN_COUNTRY
-        _add(
-            into.timed,
-            (second, (kind, repo, arch, shown, NOT_LOGGED, status, client, family, countme)),
-            count,
-        )
-        return True
-
-
-class _Escaped(_Combined):
-    """Such lines with quotes in quoted parts, and those of the common log."""
-
-    _PATTERN = re.compile(
-        rb"\n([^ \n]+) [^ \n]+ [^\[\n]*\[([^:\n]+:\d\d):\d\d:\d\d ([+-]\d{4}\]"
-        rb' "[^"\\\n]*(?:\\.[^"\\\n]*)*" \d{3}) [^ \n]+'
-        rb'(?: "[^"\\\n]*(?:\\.[^"\\\n]*)*" ("[^"\\\n]*(?:\\.[^"\\\n]*)*"))?(?: [^\n]*)?(?=\n|\Z)'
-    )
-
-
-_FORMS: tuple[_Form, ...] = (_Classic(), _Json(), _Combined(), _Escaped())
-
-
-def _add(to: dict[tuple[int, Values], int], at: tuple[int, Values], count: int) -> None:
-    to[at] = to.get(at, 0) + count
-
-
-def _values(repo: str, arch: str, country: str, family: str) -> Values:
-    return (
-        *(NOT_LOGGED, repo, arch, country, NOT_LOGGED, NOT_LOGGED),
-        *(NOT_LOGGED, family, NOT_LOGGED),
-    )
-
-
-def _fit(country: str, repo: str, arch: str) -> bool:
-    return len(country) <= MOST_NAME and 0 < len(repo) <= MOST_NAME and 0 < len(arch) <= MOST_NAME
-
-
-@lru_cache(4096)
-def _second(text: str) -> int | None:
-    """Return the seconds since 1970 of a date or time in UTC; None for one that cannot be."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return _possible(time.replace(tzinfo=UTC))
-
-
-@lru_cache(4096)
-def _apache(hour: str, zone: str) -> int | None:
-    try:
-        time = datetime.strptime(f"{hour} {zone}", "%d/%b/%Y:%H %z")
-    except ValueError:
-        return None
-    second = _possible(time)
-    return None if second is None else second - second % 3600
-
-
-def _possible(time: datetime) -> int | None:
-    return int(time.timestamp()) if _NOT_BEFORE <= time <= _NOT_AFTER else None
-
-
-def _request(request: str, status: str) -> tuple[str, str, str, str] | None:
-    """Return kind, repository, arch and countme of a request for a list; else None."""
-    method, _, rest = request.partition(" ")
-    path, _, query = rest.partition(" ")[0].partition("?")
-    kind = path.rpartition("/")[2]
-    if method != "GET" or kind not in (METALINK, MIRRORLIST):
-        return None
-    values = {name: each[0][:MOST_NAME] for name, each in parse_qs(query).items()}
-    repo, arch = values.get("repo", ""), values.get("arch", "")
-    if not repo or not arch:
-        repo, arch = NO_REPOSITORY, ""
-    elif status == "404":
-        repo = UNKNOWN_REPOSITORY
-    countme = values.get("countme", "0")
-    return kind, repo, arch, countme if countme in "01234" and len(countme) == 1 else "0"
