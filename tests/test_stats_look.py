@@ -16,7 +16,8 @@ from snapshot.file.errors import DatabaseError, QuestionError
 from snapshot.link import Link, linked
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
-from snapshot.stats.queries import Course, Question, Step, courses, table, total
+from snapshot.stats.queries import courses, table, total
+from snapshot.stats.questions import Course, Question, Step
 from snapshot.stats.spool import Batch
 from tests.command import assert_refused, run
 from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, sketch, spooled, sqlite

@@ -22,7 +22,8 @@ from loadtest.common.records import Machine, keep, record, this_machine
 from loadtest.common.tables import Sheet, sheet, show
 from loadtest.stats.history import REQUESTS, History, make_tables
 from snapshot.link import Link, linked
-from snapshot.stats.queries import Question, Step, courses, table
+from snapshot.stats.queries import courses, table
+from snapshot.stats.questions import Question, Step
 
 _LAST = date(2026, 11, 26)
 _SIZES = """SELECT i.inhparent::regclass::text, sum(pg_total_relation_size(i.inhrelid))::bigint,

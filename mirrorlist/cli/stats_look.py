@@ -22,7 +22,7 @@ from mirrorlist.errors import OptionError
 
 if TYPE_CHECKING:
     from snapshot.link import Link
-    from snapshot.stats.queries import Question, Step
+    from snapshot.stats.questions import Question, Step
 
 _MOST_LINES = 5
 _PROGRAM = "mirrorlist stats"
@@ -241,7 +241,7 @@ def addresses(
 
 
 def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]) -> "Question":
-    from snapshot.stats.queries import Question
+    from snapshot.stats.questions import Question
 
     pairs = {}
     for one in where:
@@ -253,14 +253,16 @@ def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]
 
 
 def _has_course(question: "Question") -> bool:
-    from snapshot.stats.queries import TIMES, needs_details
+    from snapshot.stats.queries import needs_details
+    from snapshot.stats.questions import TIMES
 
     return not needs_details(question) and not {*question.by} & {*TIMES}
 
 
 def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
     """Divide the period into steps, of hours or of whole days."""
-    from snapshot.stats.queries import Step, first_day, hourly
+    from snapshot.stats.queries import first_day, hourly
+    from snapshot.stats.questions import Step
 
     today = datetime.now(UTC).date()
     last = min(question.until or today, today + timedelta(1))

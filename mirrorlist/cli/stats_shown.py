@@ -13,7 +13,7 @@ from rich.text import Text
 from mirrorlist.cli.console import output, plain_table, say
 
 if TYPE_CHECKING:
-    from snapshot.stats.queries import Course, Line, Question, Step
+    from snapshot.stats.questions import Course, Line, Question, Step
 
 _BARS = "▁▂▃▄▅▆▇█"
 POINTS = 30

@@ -6,17 +6,25 @@ its begin. So the time of an answer depends on how many keys it is about, not on
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 
-from msgspec import Struct
-
-from snapshot.file.errors import DatabaseError, QuestionError
+from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
-from snapshot.stats.cubes import CUBES, HOST, HOURLY, LABELS, Cube, name
-from snapshot.stats.tables import DAY, DETAILS_SINCE, HOUR, MONTH, TABLES, day_of, read_mark
+from snapshot.stats.cubes import Cube, name
+from snapshot.stats.questions import (
+    TIMES,
+    Addresses,
+    Course,
+    Line,
+    Question,
+    Step,
+    check,
+    cube_of,
+    kept,
+    labels_of,
+    together,
+)
+from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
 
-TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
-"""What a table can be by, beside labels."""
 FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
 
 _PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
@@ -43,57 +51,10 @@ _COURSE = """WITH step(n, first, after) AS (VALUES {steps})
     WHERE x.requests > 0 GROUP BY {group}"""
 
 
-class Question(Struct, frozen=True):
-    """Which requests, by what; the days are both in it."""
-
-    by: tuple[str, ...] = ()
-    """Labels, and among them at most one of TIMES."""
-    since: date | None = None
-    until: date | None = None
-    where: Mapping[str, str] = {}
-    """Values that labels must have."""
-
-
-class Line(Struct, frozen=True):
-    """A sum: a value for each name in `by`, and the requests."""
-
-    values: tuple[str, ...]
-    requests: int
-
-
-class Addresses(Struct, frozen=True):
-    """How many distinct addresses asked on a day, within about 1.6 % in two of three cases.
-
-    Sketches of different secrets cannot be united, so they are added up: with several `secrets` an
-    address may be in it several times.
-    """
-
-    day: str
-    repo: str
-    """The repository, or empty for all."""
-    arch: str
-    addresses: int
-    secrets: int
-
-
-class Course(Struct, frozen=True):
-    """A sum's course: requests in each step."""
-
-    values: tuple[str, ...]
-    requests: list[int]
-
-
-class Step(Struct, frozen=True):
-    """A part of a period; `end` is not in it."""
-
-    first: datetime
-    end: datetime
-
-
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
     """Return the sums, the largest first, or by time; raises QuestionError, DatabaseError."""
-    _check(link, question)
-    cube = _cube(question)
+    check(link, question)
+    cube = cube_of(question)
     if cube is None:
         statement, parameters = _of_details(link, question, most)
     else:
@@ -120,11 +81,11 @@ def courses(
     Raises QuestionError if the labels together are kept for no other than the last days.
     """
     by_hour = any((one.end - one.first) % timedelta(1) for one in steps)
-    cube = _cube(question, hourly=by_hour)
+    cube = cube_of(question, hourly=by_hour)
     if cube is None:
         raise QuestionError(
-            f"{_together(question)}: not kept by {'hour' if by_hour else 'day'};"
-            f" these are: {_kept(hourly=by_hour)}"
+            f"{together(question)}: not kept by {'hour' if by_hour else 'day'};"
+            f" these are: {kept(hourly=by_hour)}"
         )
     if not lines or not steps:
         return []
@@ -154,7 +115,7 @@ def addresses(
     link: Link, since: date | None, until: date | None, *, by_repo: bool = False
 ) -> list[Addresses]:
     """Return the distinct addresses of each day, of all or by repository and arch."""
-    _check(link, Question((), since, until))
+    check(link, Question((), since, until))
     first, end = _bounds(link, Question((), since, until), "day")
     rows = link.query(
         "SELECT day, repo, arch, sum(estimate), count(*) FROM stat_sketch"
@@ -169,60 +130,16 @@ def addresses(
 
 def hourly(question: Question) -> bool:
     """Return whether its labels together are kept by hour."""
-    return _cube(question, hourly=True) is not None
+    return cube_of(question, hourly=True) is not None
 
 
 def first_day(link: Link) -> date | None:
     """Return the first day of which there are counts, or None without any."""
-    _check(link, Question())
+    check(link, Question())
     rows = link.query(
         f"SELECT min(t.day) FROM {DAY} t JOIN stat_key k ON k.id = t.key_id WHERE k.cube = 'all'"
     )
     return date.fromisoformat(_shown(rows[0][0])[:10]) if rows[0][0] is not None else None
-
-
-def _check(link: Link, question: Question) -> None:
-    for label in (*question.by, *question.where):
-        if label not in LABELS and (label not in TIMES or label in question.where):
-            near = get_close_matches(label, (*LABELS, *TIMES), 1)
-            hint = f" (perhaps {near[0]}?)" if near else ""
-            known = ", ".join((*LABELS, *TIMES))
-            raise QuestionError(f"{label}: not a label{hint}; there are {known}")
-    if len(_labels(question) & {*TIMES}) > 1 or len({*question.by}) < len(question.by):
-        raise QuestionError(f"{','.join(question.by)}: each once, and one of {', '.join(TIMES)}")
-    if question.since and question.until and question.since > question.until:
-        raise QuestionError(f"{question.since} is after {question.until}")
-    if "host" in _labels(question) and not _labels(question) <= {*HOST, *TIMES}:
-        raise QuestionError("host: counted with tier alone; leave out the other labels")
-    if not {*TABLES} <= link.tables([*TABLES]):
-        raise DatabaseError(
-            "the database has no statistics yet: mirrorlist stats collect, or import, adds them"
-        )
-
-
-def _labels(question: Question) -> set[str]:
-    return {*question.by, *question.where}
-
-
-def _together(question: Question) -> str:
-    return ",".join(label for label in LABELS if label in _labels(question))
-
-
-def _kept(*, hourly: bool = False) -> str:
-    several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
-    return "; ".join([*several, "each label alone"])
-
-
-def _cubes(hourly: bool) -> list[Cube]:
-    return [cube for cube in (*CUBES, HOST) if cube in HOURLY or not hourly]
-
-
-def _cube(question: Question, *, hourly: bool = False) -> Cube | None:
-    """Return the smallest cube that has all labels, or None."""
-    labels = _labels(question)
-    hourly = hourly or bool(labels & {"hour", "month"})
-    fit = [cube for cube in _cubes(hourly) if labels - {*TIMES} <= {*cube}]
-    return min(fit, key=len, default=None)
 
 
 def _of_cube(
@@ -269,13 +186,13 @@ def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping
     if oldest is not None:
         if since and since < oldest:
             raise QuestionError(
-                f"{_together(question)}: kept together since {oldest} only; give --since {oldest}."
-                f" For longer these are kept: {_kept()}"
+                f"{together(question)}: kept together since {oldest} only; give --since {oldest}."
+                f" For longer these are kept: {kept()}"
             )
         since = since or oldest
-    if {"month"} & _labels(question):
+    if {"month"} & labels_of(question):
         raise QuestionError(
-            f"{_together(question)}: not kept by month; these are: {_kept(hourly=True)}"
+            f"{together(question)}: not kept by month; these are: {kept(hourly=True)}"
         )
     where, parameters = _where(question.where)
     first, end = _bounds(link, Question((), since, question.until), "hour")
@@ -300,7 +217,7 @@ def details_since(link: Link) -> date | None:
 
 def needs_details(question: Question) -> bool:
     """Return whether only the counts of the last days have these labels together."""
-    return _cube(question) is None
+    return cube_of(question) is None
 
 
 def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str]:
