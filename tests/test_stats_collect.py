@@ -15,6 +15,7 @@ from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
 from snapshot.stats import spool
 from snapshot.stats.collecting import collect
+from snapshot.stats.cubes import key
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
@@ -268,3 +269,17 @@ def test_the_command(tmp_path: Path) -> None:
     )
     expired = run("stats", "expire", "--database", url)
     assert expired.stderr == "mirrorlist: dropped: nothing; 0 batches forgotten\n"
+
+
+def test_keys_of_a_question_are_neighbours() -> None:
+    """Keys of a cube, and in it those of a first value, lie together; all keys are different."""
+    repos, countries = [f"repo{n}" for n in range(60)], [f"C{n}" for n in range(60)]
+    cube = ("repo", "arch", "country")
+    keys = {key(cube, (repo, "x86_64", country)): repo for repo in repos for country in countries}
+    others = {key(("repo",), (repo,)): "" for repo in repos}
+    assert len(keys) == 3600
+    assert all(-(1 << 63) <= one < 1 << 63 for one in keys)
+    in_order = [name for _, name in sorted({**keys, **others}.items())]
+    changes = sum(a != b for a, b in itertools.pairwise(in_order))
+    # 60 groups of a repository each, and the other cube as a whole.
+    assert changes == 60

@@ -11,13 +11,13 @@ from itertools import accumulate, product
 from random import Random
 
 from snapshot.link import Link, temporary
-from snapshot.stats.cubes import CUBES, HOST, HOURLY, LABELS, REQUEST, Cube, Values, key, name
+from snapshot.stats.cubes import CUBES, HOSTS, HOURLY, LABELS, REQUEST, Cube, Values, key, name
 from snapshot.stats.spool import CLIENTS, KINDS
 from snapshot.stats.tables import DETAIL, prepare
 
 REQUESTS = 27_000_000
 """Requests a day."""
-REPOSITORIES, COUNTRIES, HOSTS = 700, 200, 400
+REPOSITORIES, COUNTRIES, MIRRORS = 700, 200, 400
 HOUR_DAYS = 100
 """The days of which sums by hour are kept."""
 
@@ -111,7 +111,7 @@ class History:
 
     def _keys(self) -> Iterator[tuple[Cube, Values, float]]:
         """Yield each key with its requests a day."""
-        for cube in (*CUBES, HOST):
+        for cube in (*CUBES, *HOSTS):
             for values in product(*(self.shares[label] for label in cube)):
                 rate = self._requests * math.prod(
                     self.shares[label][one] for label, one in zip(cube, values, strict=True)
@@ -159,7 +159,7 @@ def _shares(chance: Random) -> dict[str, Shares]:
         "client": dict(zip(CLIENTS, (0.5, 0.3, 0.05, 0.05, 0.05, 0.05), strict=True)),
         "family": {"4": 0.75, "6": 0.25},
         "countme": {"0": 0.86, "1": 0.01, "2": 0.02, "3": 0.05, "4": 0.06},
-        "host": _zipf([f"mirror{chance.randrange(10**6)}.example" for _ in range(HOSTS)], 0.8, 2),
+        "host": _zipf([f"mirror{chance.randrange(10**6)}.example" for _ in range(MIRRORS)], 0.8, 2),
     }
 
 

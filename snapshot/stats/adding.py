@@ -7,6 +7,7 @@ is the same on PostgreSQL and SQLite.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 
@@ -73,7 +74,7 @@ class Content(Struct, frozen=True):
     """What is to be added; without `has_hours` the detail's hours are only days."""
 
     detail: Detail
-    hosts: Sums
+    hosts: list[Sums]
     unknown: tuple[UnknownRow, ...] = ()
     sketches: tuple[tuple[str, SketchRow], ...] = ()
     """Each with the name of its secret."""
@@ -81,7 +82,9 @@ class Content(Struct, frozen=True):
 
     def days(self) -> set[date]:
         """Return the days of it."""
-        seconds = {second for second, _ in (*self.detail, *self.hosts.requests)}
+        seconds = {
+            second for second, _ in chain(self.detail, *(one.requests for one in self.hosts))
+        }
         seconds |= {one.day for one in self.unknown} | {one.day for _, one in self.sketches}
         return {day_of(second) for second in seconds}
 
@@ -94,7 +97,7 @@ def write(link: Link, content: Content, today: date) -> None:
     link.load(DETAIL, ["hour", *REQUEST, "requests"], _details(content.detail, kept))
     mark(link, DETAILS_SINCE, int(datetime.combine(kept, time(), UTC).timestamp()))
     facts = _Facts()
-    for one in (*sums(content.detail), content.hosts):
+    for one in chain(sums(content.detail), content.hosts):
         facts.take(one, content.has_hours)
     _keys(link, facts.keys)
     for table, rows in ((HOUR, facts.hours), (DAY, facts.days), (MONTH, facts.months)):

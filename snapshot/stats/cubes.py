@@ -18,11 +18,16 @@ REQUEST = ("kind", "repo", "arch", "country", "tier", "status", "client", "famil
 """The labels of a request."""
 HOST = ("host", "tier")
 """The labels of a host that is named first."""
+HOSTS: tuple[tuple[str, ...], ...] = (HOST, ("host",))
+"""The cubes of hosts."""
 LABELS = (*REQUEST, "host")
 """All labels, in the order of the columns of `stat_key`."""
 
 NOT_LOGGED = "(not logged)"
 """Stands for what the line of a log does not say."""
+
+# The bits of a key that all values decide together.
+_REST_BITS = 44
 
 Cube = tuple[str, ...]
 
@@ -38,7 +43,7 @@ CUBES: tuple[Cube, ...] = (
 )
 """The cubes of requests: each comes after those of which it can be summed up."""
 
-HOURLY = frozenset([*((label,) for label in REQUEST), (), ("repo", "arch"), HOST])
+HOURLY = frozenset([*((label,) for label in REQUEST), (), ("repo", "arch"), *HOSTS])
 """The cubes of which the database keeps hours and months too; of the others it keeps days."""
 
 Values = tuple[str, ...]
@@ -54,11 +59,21 @@ def name(cube: Cube) -> str:
 def key(cube: Cube, values: Values) -> int:
     """Return the key of a sum: 64 bits, signed.
 
-    Of a million keys, two are equal in one of 37 million databases.
+    8 bits are of the cube and 12 of the first value, so that the keys that a question is about are
+    neighbours in an index. The others are of all values: of 200,000 keys, two are equal in one of
+    500,000 databases.
     """
-    text = "\0".join((name(cube), *values))
-    digest = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    texts = (name(cube), *values)
+    first = values[0] if len(values) > 1 else ""
+    head = _hash(texts[0], 1) << 12 | _hash(first, 2) >> 4
+    rest = _hash("\0".join(texts), 8) & ((1 << _REST_BITS) - 1)
+    return (head << _REST_BITS | rest) - (1 << 63)
+
+
+def _hash(text: str, size: int) -> int:
+    """Return as many bytes of a hash, as a number."""
+    data = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(data, digest_size=size).digest(), "big")
 
 
 class Sums(Struct, frozen=True):
@@ -113,14 +128,14 @@ def sums(detail: Detail) -> Iterator[Sums]:
         yield Sums(cube, found)
 
 
-def hosts(batches: Iterable[Batch]) -> Sums:
-    """Return how often each host was named first, by hour and tier."""
+def hosts(batches: Iterable[Batch]) -> list[Sums]:
+    """Return how often each host was named first, by hour, with its tier and without."""
     found: dict[tuple[int, Values], int] = {}
     for batch in batches:
         for row in batch.hosts:
             at = (row.hour, (row.host, row.tier))
             found[at] = found.get(at, 0) + row.times
-    return Sums(HOST, found)
+    return [Sums(cube, _summed(cube, HOST, found)) for cube in HOSTS]
 
 
 def _summed(cube: Cube, source: Cube, counts: Detail) -> dict[tuple[int, Values], int]:

@@ -21,7 +21,6 @@ from msgspec import Struct
 from snapshot.file.errors import LogError
 from snapshot.link import Link, linked
 from snapshot.stats import adding, loglines
-from snapshot.stats.cubes import HOST, Sums
 from snapshot.stats.logfiles import blocks, first_line
 from snapshot.stats.logforms import Counted, Reading
 from snapshot.stats.loglines import Raw
@@ -109,9 +108,8 @@ def _known(link: Link, first: str) -> dict[int, str]:
 
 
 def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> None:
-    none = Sums(HOST, {})
     contents = [
-        adding.Content(detail, none, has_hours=has_hours)
+        adding.Content(detail, [], has_hours=has_hours)
         for detail, has_hours in ((read.counted.dated, False), (read.counted.timed, True))
         if detail
     ]

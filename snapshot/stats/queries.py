@@ -33,8 +33,7 @@ _PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
             AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} LIMIT 1)"""
 
 _SUMS = """SELECT {columns} sum(x.requests) AS requests FROM (SELECT {labels} {period} AS requests
-    FROM stat_key k WHERE k.cube = '{cube}'{where}) x
-    WHERE x.requests > 0{group} ORDER BY {order} LIMIT {most}"""
+    FROM stat_key k WHERE k.cube = '{cube}'{where}) x{group} ORDER BY {order} LIMIT {most}"""
 
 _TIMED = """SELECT {columns} sum(t.requests) AS requests
     FROM stat_key k JOIN {table} t ON t.key_id = k.id
@@ -44,11 +43,14 @@ _TIMED = """SELECT {columns} sum(t.requests) AS requests
 _DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k
     WHERE k.hour >= {first} AND k.hour < {end}{where}{group} ORDER BY {order} LIMIT {most}"""
 
+# A WHERE instead would be a second evaluation of the look-ups, in PostgreSQL.
+_SOME = " HAVING sum(x.requests) > 0"
+
 _COURSE = """WITH step(n, first, after) AS (VALUES {steps})
     SELECT x.n, {columns} sum(x.requests) AS requests
     FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k
         WHERE k.cube = '{cube}'{where}{chosen}) x
-    WHERE x.requests > 0 GROUP BY {group}"""
+    GROUP BY {group}"""
 
 
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
@@ -92,7 +94,7 @@ def courses(
     unit = "hour" if by_hour else "day"
     where, parameters = _where(question.where)
     chosen, more = _chosen(question.by, lines)
-    statement = _COURSE.format(
+    statement = (_COURSE + _SOME).format(
         steps=", ".join(
             f"({n}, {_time(link, one.first, unit)}, {_time(link, one.end, unit)})"
             for n, one in enumerate(steps)
@@ -154,7 +156,7 @@ def _of_cube(
         ),
         "labels": "".join(f"k.{label}, " for label in question.by),
         "period": _PERIOD.format(table=DAY, unit="day", first=first, end=end),
-        "group": _group(question.by),
+        "group": _group(question.by) + (_SOME if question.by and unit is None else ""),
         "order": _order(question.by),
         "cube": name(cube),
         "where": where,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from snapshot.file.errors import DatabaseError, QuestionError
 from snapshot.link import Link
-from snapshot.stats.cubes import CUBES, HOST, HOURLY, LABELS, Cube, name
+from snapshot.stats.cubes import CUBES, HOST, HOSTS, HOURLY, LABELS, Cube, name
 from snapshot.stats.tables import DAY, HOUR, MONTH, TABLES
 
 TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
@@ -99,7 +99,7 @@ def kept(*, hourly: bool = False) -> str:
 
 
 def _cubes(hourly: bool) -> list[Cube]:
-    return [cube for cube in (*CUBES, HOST) if cube in HOURLY or not hourly]
+    return [cube for cube in (*CUBES, *HOSTS) if cube in HOURLY or not hourly]
 
 
 def cube_of(question: Question, *, hourly: bool = False) -> Cube | None:
