@@ -200,6 +200,7 @@ def test_mirrormanagers_tables(tmp_path: Path, url: str) -> None:
     given = [
         batch(1, row(requests=6), row(requests=2, country="N/A", arch="aarch64")),
         batch(2, row(requests=5, status=404), row(requests=9, repository="(unknown)")),
+        batch(4, row(requests=3, tier="none")),
         batch(3, row(requests=2, repository="epel-9"), row(hour=TODAY - DAY, requests=1)),
     ]
     for one in given:

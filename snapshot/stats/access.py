@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 from snapshot.link import Link, Row, temporary
 from snapshot.stats.cubes import NOT_LOGGED, REQUEST, Detail, Values
-from snapshot.stats.spool import NO_REPOSITORY, OTHER, UNKNOWN_REPOSITORY
+from snapshot.stats.spool import NO_REPOSITORY, NO_TIER, OTHER, UNKNOWN_REPOSITORY
 from snapshot.stats.tables import day_of
 
 TABLES = ("access_stat_category", "access_stat")
 _CATEGORIES = {"countries": "country", "archs": "arch", "repositories": "repo"}
 _NOT_RESOLVED = (UNKNOWN_REPOSITORY, NO_REPOSITORY, OTHER)
+# A disabled repository has no tier; an answer that a log has no status of was a list.
+_ANSWERED = ("200", "302", NOT_LOGGED)
 _LONGEST = 255
 
 _NEW_CATEGORIES = """INSERT INTO access_stat_category (name)
@@ -58,4 +60,8 @@ def _rows(detail: Detail) -> Iterator[Row]:
 
 def _is_resolved(values: Values) -> bool:
     by_label = dict(zip(REQUEST, values, strict=True))
-    return by_label["repo"] not in _NOT_RESOLVED and by_label["status"] in ("200", NOT_LOGGED)
+    return (
+        by_label["repo"] not in _NOT_RESOLVED
+        and by_label["status"] in _ANSWERED
+        and by_label["tier"] != NO_TIER
+    )
