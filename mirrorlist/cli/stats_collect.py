@@ -16,6 +16,7 @@ from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath, Number, Whole
 from mirrorlist.errors import OptionError
+from mirrorlist.process.threads import Threads
 
 if TYPE_CHECKING:
     from snapshot.stats.collecting import Collected
@@ -79,13 +80,20 @@ def collect(
         say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
-    teller = _Teller()
-    with _receiving(spools[0], listen, token_file):
-        _go_on(lambda: teller.tell(run_collect(spools, database)), database, interval, expire)
+    teller, threads = _Teller(), Threads(say)
+
+    def step() -> None:
+        threads.again()
+        teller.tell(run_collect(spools, database))
+
+    with _receiving(spools[0], listen, token_file, threads):
+        _go_on(step, database, interval, expire)
 
 
 @contextmanager
-def _receiving(spool: Path, listen: str | None, token_file: Path | None) -> Iterator[None]:
+def _receiving(
+    spool: Path, listen: str | None, token_file: Path | None, threads: Threads
+) -> Iterator[None]:
     """Receive spool files while the block runs, if there is an address to listen on."""
     if listen is None:
         yield
@@ -100,7 +108,7 @@ def _receiving(spool: Path, listen: str | None, token_file: Path | None) -> Iter
     listener = listen_on(host, port, "--listen")
     receiver = Receiver(listener, make_receiver(spool, token))
     say(f"receiving spool files on http://{shown_of(listener)}{PATH}")
-    receiver.start()
+    receiver.start(threads)
     try:
         yield
     finally:

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mirrorlist.process.threads import Threads
 from snapshot.file.errors import SpoolError
 from snapshot.stats.spool import MOST_FILE_BYTES, SUFFIX, decode, write
 
@@ -94,7 +95,7 @@ class Receiver:
 
     def __init__(self, listener: socket.socket, app: Starlette) -> None:
         """Take the socket, which is closed at the end, and the app."""
-        config = uvicorn.Config(
+        self._config = uvicorn.Config(
             app,
             loop="asyncio",
             lifespan="off",
@@ -105,17 +106,27 @@ class Receiver:
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         self._listener = listener
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="spool receiver", daemon=True)
+        self._server: uvicorn.Server | None = None
+        self._is_stopping, self._ended = False, threading.Event()
 
-    def start(self) -> None:
+    def start(self, threads: Threads) -> None:
         """Begin to answer."""
-        self._thread.start()
+        threads.go_on("spool receiver", self._run)
 
     def stop(self) -> None:
         """End the answers under way, then close the socket."""
-        self._server.should_exit = True
-        self._thread.join(2 * _STOP_SECONDS)
+        self._is_stopping = True
+        if self._server:
+            self._server.should_exit = True
+            if self._server.started:
+                self._ended.wait(2 * _STOP_SECONDS)
 
-    def _run(self) -> None:
-        self._server.run(sockets=[self._listener])
+    def _run(self) -> bool:
+        """Answer until the stop; after an error the next call begins with a new event loop."""
+        self._server = server = uvicorn.Server(self._config)
+        # Checked after the server is set, because `stop` sets its flag before it ends the server.
+        if self._is_stopping:
+            server.should_exit = True
+        server.run(sockets=[self._listener])
+        self._ended.set()
+        return True
