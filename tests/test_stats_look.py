@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +21,7 @@ from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import courses, table, total
 from snapshot.stats.questions import Course, Question, Step
 from snapshot.stats.spool import Batch
-from tests.command import assert_refused, run
+from tests.command import COMMAND, assert_refused, run
 from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, sketch, spooled, sqlite
 
 DAY = timedelta(1)
@@ -223,6 +225,27 @@ def test_json_and_csv(url: str) -> None:
     )
     assert [*days[0]] == ["from", "to", "requests"]
     assert len(days) == 24
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_data_that_nobody_reads(url: str, form: str) -> None:
+    """A reader that ended first is not a failure."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*COMMAND, "stats", "table", "--database", url, form]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_with_orders_for_a_terminal(tmp_path: Path) -> None:
+    """What others wrote, such as a name in a log, is shown without control characters."""
+    folder, url = tmp_path / "spool", sqlite(tmp_path)
+    collect([spooled(folder, [batch(1, row(repository="epel\33[2J"))])], url)
+    for words in (["top"], ["table", "--by", "repo"], ["trend", "--by", "repo"]):
+        done = run("stats", *words, "--database", url)
+        assert "epel?[2J" in done.stdout
+        assert "\33" not in done.stdout
 
 
 def test_what_people_see(url: str) -> None:

@@ -61,8 +61,13 @@ def json_line(value: object) -> bytes:
 
 def print_json(value: object) -> None:
     """Print a value as a line of JSON on standard output; raises BrokenPipeError."""
+    print_data(f"{json_line(value).decode()}\n")
+
+
+def print_data(text: str) -> None:
+    """Print a text for programs as it is on standard output; raises BrokenPipeError."""
     try:
-        sys.stdout.write(f"{json_line(value).decode()}\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
         # For one with a number, click ends the command with 1, although all is done.

@@ -12,7 +12,7 @@ from mirrorlist.cli.stats_shown import (
     POINTS,
     POINTS_OF_TOP,
     names_of,
-    print_data,
+    print_rows,
     print_sums,
     print_top,
     print_trend,
@@ -104,7 +104,7 @@ def top(
         lines = queries.table(link, question, most)
         whole = queries.total(link, question)
         if json or as_csv:
-            print_data(by, [(*one.values, one.requests) for one in lines], as_csv)
+            print_rows(by, [(*one.values, one.requests) for one in lines], as_csv)
             return
         steps = _steps(link, question, POINTS_OF_TOP)
         drawn = queries.courses(link, question, steps, lines) if _has_course(question) else []
@@ -155,7 +155,7 @@ def trend(
             for one in found
             for step, count in zip(steps, one.requests, strict=True)
         ]
-        print_data(f"from,to,{by}".rstrip(","), rows, as_csv)
+        print_rows(f"from,to,{by}".rstrip(","), rows, as_csv)
     elif not lines:
         say("no requests")
     else:
@@ -197,7 +197,7 @@ def table(
         say(f"{by}: counted together since {kept}")
     rows = [(*one.values, one.requests) for one in lines]
     if json or as_csv:
-        print_data(by, rows, as_csv)
+        print_rows(by, rows, as_csv)
         return
     print_sums(by, rows)
 
@@ -235,7 +235,7 @@ def addresses(
     by = "day,repo,arch" if by_repo else "day"
     rows = [(one.day, *((one.repo, one.arch) if by_repo else ()), one.addresses) for one in found]
     if json or as_csv:
-        print_data(by, rows, as_csv, "addresses")
+        print_rows(by, rows, as_csv, "addresses")
         return
     print_sums(by, rows, "addresses")
 

@@ -1,16 +1,14 @@
 """How `mirrorlist stats` prints: tables with sparklines for people, JSON or CSV for programs."""
 
 import csv
-import sys
 from collections.abc import Callable, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import output, plain_table, say
+from mirrorlist.cli.console import one_line, output, plain_table, print_data, print_json, say
 
 if TYPE_CHECKING:
     from snapshot.stats.questions import Course, Line, Question, Step
@@ -35,22 +33,22 @@ def print_sums(by: str, rows: Sequence[Sequence[Any]], counted: str = "requests"
     shown = plain_table(*names_of(by), counted)
     shown.columns[-1].justify = "right"
     for *values, count in rows:
-        shown.add_row(*(Text(str(one)) for one in values), f"{count:,}")
+        shown.add_row(*(Text(one_line(str(one))) for one in values), f"{count:,}")
     output().print(shown)
 
 
-def print_data(
+def print_rows(
     by: str, rows: Sequence[Sequence[Any]], as_csv: bool, counted: str = "requests"
 ) -> None:
     """Print rows as JSON, a list of objects, or as CSV."""
     names = (*names_of(by), counted)
     if as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([names, *rows])
+        print_data(text.getvalue())
         return
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    click.echo(msgspec.json.encode(found))
+    print_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _printer() -> Console:
@@ -116,7 +114,12 @@ def _shortener(console: Console, labels: int, points: int) -> Callable[[str], Te
     """Return the function that cuts names so that a line fits on the screen."""
     room = (console.width - _NUMBERS - points) // max(1, labels) - 2
     most = max(_SHORTEST_NAME, room)
-    return lambda name: Text(name if len(name) <= most else f"{name[: most - 1]}…")
+
+    def short(name: str) -> Text:
+        shown = one_line(name)
+        return Text(shown if len(shown) <= most else f"{shown[: most - 1]}…")
+
+    return short
 
 
 def sparkline(counts: Sequence[int]) -> Text:
