@@ -23,6 +23,7 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 """The programs of MirrorManager's whose names and flags two commands have."""
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
+_SITES = ("sites check", "sites apply", "sites probe")
 
 SETTINGS = (
     Setting(
@@ -30,7 +31,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO),
+        ("export", "watch", "scan", *REPO, "sites apply", "sites probe"),
         required=True,
         metavar="URL",
     ),
@@ -343,7 +344,7 @@ SETTINGS = (
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
+        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay", *_SITES),
         default=False,
     ),
 )

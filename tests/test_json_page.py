@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.printed import Exported, Scanned, Summary
+from mirrorlist.cli.printed import Checked, Exported, Scanned, Summary
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -22,6 +22,8 @@ from snapshot.file.difference import Difference
 from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
+from snapshot.sites.difference import SiteDifference
+from snapshot.sites.probe import ProbedAll
 from tests.command import run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields
@@ -68,6 +70,9 @@ ANSWERS = (
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),
     Answer("`mirrorlist replay --json`", Replayed),
+    Answer("`mirrorlist sites check --json`", Checked),
+    Answer("`mirrorlist sites apply --json`", SiteDifference),
+    Answer("`mirrorlist sites probe --json`", ProbedAll),
 )
 
 

@@ -17,6 +17,7 @@ NAMES = (
     "scan",
     "repo",
     "serve",
+    "sites",
     "ask",
     "inspect",
     "diff",

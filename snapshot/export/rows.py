@@ -159,7 +159,8 @@ class NetblockCountryRow(NamedTuple):
 class Rows(NamedTuple):
     """All rows that an export reads, all of one moment.
 
-    `up2date` waits until the largest table is read, and returns what it says.
+    `up2date` waits until the largest table is read, and returns what it says. `reduced` is when
+    `mirrorlist sites apply` last took something away, in seconds since 1970.
     """
 
     sites: list[SiteRow]
@@ -179,6 +180,7 @@ class Rows(NamedTuple):
     redirects: list[RedirectRow]
     continents: list[ContinentRow]
     netblock_countries: list[NetblockCountryRow]
+    reduced: int | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""

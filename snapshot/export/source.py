@@ -12,6 +12,7 @@ from snapshot.export import schema
 from snapshot.export.beside import beside
 from snapshot.export.carried import read_carried
 from snapshot.export.database import cut_off
+from snapshot.export.declared import read_reduced, site_file
 from snapshot.export.directories import Carried
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
@@ -65,6 +66,8 @@ def reading(
         progress(f"reading {name}", step, len(TABLES))
         read[source.field] = _read(connection, source, left_out) if name in present else []
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
+    if site_file.name in present:
+        read["reduced"] = read_reduced(connection)
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))

@@ -126,6 +126,7 @@ class Report(Struct, frozen=True, array_like=True):
 
     `origin` is `database`, or `cache` for mirrorlist-server's file, which holds less. `notes` are
     lines about troubles that no single row causes; `names` are DNS answers for netblocks' names.
+    `reduced` is when a site's file last took something away on purpose, or None.
     """
 
     row_counts: dict[str, int]
@@ -133,6 +134,7 @@ class Report(Struct, frozen=True, array_like=True):
     origin: str = "database"
     notes: tuple[str, ...] = ()
     names: dict[str, KnownName] = {}
+    reduced: int | None = None
 
 
 class History(Struct, frozen=True):
