@@ -34,7 +34,7 @@ def test_from_nothing_to_a_metalink(tmp_path: Path) -> None:
         "+ repository baseos-9 x86_64",
         "written",
     ]
-    done = run("sites", "probe", file, "--database", database)
+    done = run("sites", "probe", file, "--database", database, "--no-mirrors")
     assert (done.returncode, "baseos-9 x86_64  new" in done.stdout) == (0, True)
     done = run("export", "--database", database, "--output", tmp_path / "m.snap", "--no-dns")
     assert done.returncode == 0, done.stderr
@@ -153,7 +153,7 @@ def test_probe_fails_aloud(tmp_path: Path) -> None:
     publish_tree(tmp_path / "pub", versions=("9",))
     database = ("--database", f"sqlite:///{tmp_path / 'm.db'}")
     run("sites", "apply", file, *database)
-    done = run("sites", "probe", file, *database, "--json")
+    done = run("sites", "probe", file, *database, "--json", "--no-mirrors")
     assert done.returncode == 1
     states = [one["state"] for one in json.loads(done.stdout)["repositories"]]
     assert states == ["new", "new", "failed", "failed"]

@@ -62,6 +62,8 @@ WRONG = {
     "none such": ('"DE"', '"XX"', "13: there is no country XX; write two letters of ISO 3166"),
     "allowed": ("allowed = []", 'allowed = ["AT", "UK"]', "19: there is no country UK; GB is"),
     "no scheme": ("https://mirror", "mirror", "14: URL without scheme: did you mean `https://mi"),
+    "rsync's own": ("rsync://mirror.example.de/", "a.example::", ("14: URL without scheme: "
+                    "did you mean `rsync://a.example/pub/`?")),
     "a scheme": ("https://mirror", "htps://mirror", "14: URL of htps; use http, https, rsync, ft"),
     "a query": ('de/pub/",', 'de/pub/?a",', "14: URL with a query: no path can be written beh"),
     "a password": ("https://mi", "https://u:p@mi", "14: URL with a user's name or a password"),

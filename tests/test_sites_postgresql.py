@@ -47,7 +47,8 @@ def test_the_same_as_sqlite(tmp_path: Path, server: Server) -> None:
         for name, url in urls.items():
             applied(url, file, prune=True, max_loss=100)
             assert not applied(url, file, prune=True).changes_anything
-            probe(url, load(file).config, tmp_path, "test", lambda *about: None, 1_800_000_000)
+            about = (url, load(file).config, tmp_path, "test", lambda *done: None, 1_800_000_000)
+            probe(*about, mirrors=False)
             export(url, Job(tmp_path / name, resolve_dns=False))
             ids.add(Snapshot(tmp_path / name).id)
         assert len(ids) == 1

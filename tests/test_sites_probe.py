@@ -37,7 +37,8 @@ def _url(folder: Path) -> str:
 
 def _probe(file: Path, now: int = NOW) -> dict[str, Probed]:
     config = load(file).config
-    found = probe(_url(file.parent), config, file.parent, "test", lambda *about: None, now)
+    about = (_url(file.parent), config, file.parent, "test", lambda *done: None, now)
+    found = probe(*about, mirrors=False)
     return {one.repository: one for one in found.repositories}
 
 
@@ -237,7 +238,7 @@ def test_a_redirect_inwards(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server on the Internet cannot make us ask this machine."""
     from snapshot.sites import fetch
 
-    monkeypatch.setattr(fetch, "_is_inside", lambda host: host == "localhost")
+    monkeypatch.setattr(fetch, "is_inside", lambda host: host == "localhost")
     with (
         _server(lambda one: _send(one, b"", 302, Location="http://localhost:1/")) as url,
         pytest.raises(FetchError, match="a redirect into a private network"),

@@ -12,7 +12,7 @@ from mirrorlist import __version__
 from mirrorlist.cli.console import output, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
-from mirrorlist.cli.sites_shown import show_difference, show_probed
+from mirrorlist.cli.sites_shown import show_difference, show_mirrors, show_probed
 from mirrorlist.cli.values import FilePath, Whole
 from mirrorlist.errors import OptionError
 from snapshot.file.defaults import DEFAULT_MAX_LOSS
@@ -206,30 +206,41 @@ def apply(file: Path, database: str, json: bool, prune: bool, dry_run: bool, max
         click.echo("written")
 
 
-@sites.command(short_help="Read the repositories' checksums from the primary.")
+@sites.command(short_help="Read checksums from the primary, and ask the mirrors.")
 @_FILE
 @options("sites probe")
-def probe(file: Path, database: str, json: bool) -> int:
-    """Read each repository's repomd.xml from the primary; its checksums make the metalinks.
+@click.option(
+    "--mirrors/--no-mirrors",
+    default=True,
+    show_default=True,
+    help="Ask the mirrors too, not the primary alone.",
+)
+def probe(file: Path, database: str, json: bool, mirrors: bool) -> int:
+    """Read each repository's repomd.xml from the primary, then from every mirror.
 
-    A repomd.xml that was replaced stays valid for as long as a mirror may lag ([site]
-    lag_hours). Nothing changes for a repository that cannot be read, or whose repomd.xml names
-    files that are not there yet; then the exit code is 1. Mirrors are not asked.
+    The primary's checksums make the metalinks; one that was replaced stays valid for as long as
+    a mirror may lag ([site] lag_hours). Nothing changes for a repository that the primary does
+    not give, or whose repomd.xml names files that are not there yet; then the exit code is 1.
+    A mirror that has an older or another repomd.xml is not offered for this repository. A URL
+    without any answer leaves the lists after [site] failures probes, and comes back by itself.
 
     \b
     mirrorlist sites probe --database sqlite:///mirrors.db
+    mirrorlist sites probe --database sqlite:///mirrors.db --json --no-mirrors
     """
     from snapshot.sites.load import load
-    from snapshot.sites.probe import probe as probe_primary
+    from snapshot.sites.probe import probe as ask_all
 
     config = load(file).config
     contact = f" (+{config.site.contact})" if config.site.contact else ""
     agent = f"mirrorlist/{__version__}{contact}"
     with progress_bar() as steps:
         folder = file.absolute().parent
-        found = probe_primary(database, config, folder, agent, steps, int(time.time()))
+        now = int(time.time())
+        found = ask_all(database, config, folder, agent, steps, now, mirrors=mirrors)
     if json:
         click.echo(msgspec.json.encode(found))
     else:
         show_probed(output(), found.repositories)
+        show_mirrors(output(), found.mirrors)
     return int(any(one.state == "failed" for one in found.repositories))

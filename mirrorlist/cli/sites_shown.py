@@ -10,6 +10,7 @@ from mirrorlist.cli.console import as_time, plain_table
 
 if TYPE_CHECKING:
     from snapshot.sites.difference import Changes, SiteDifference
+    from snapshot.sites.mirror_probe import ProbedUrl
     from snapshot.sites.probe import Probed
 
 # As many of each kind as fit on a screen; --json has all of them.
@@ -68,3 +69,19 @@ def show_probed(console: Console, found: Iterable["Probed"]) -> None:
         about = as_time(one.timestamp) if one.timestamp is not None else one.reason or ""
         table.add_row(Text(one.repository), one.state, Text(about))
     console.print(table)
+
+
+def show_mirrors(console: Console, found: Sequence["ProbedUrl"]) -> None:
+    """Print the URLs of mirrors that have a trouble, and how many have none."""
+    troubled = [one for one in found if one.error is not None]
+    if troubled:
+        console.print()
+        table = plain_table("mirror", "URL", "hidden", "repositories", "trouble")
+        for one in troubled:
+            counts = ", ".join(f"{count} {word}" for word, count in one.verdicts.items())
+            hidden = "no" if one.offered else "yes"
+            table.add_row(Text(one.mirror), Text(one.url), hidden, counts, Text(one.error or ""))
+        console.print(table)
+    if found:
+        good = len(found) - len(troubled)
+        console.print(Text(f"\n{good:,} of {len(found):,} URLs of mirrors have no trouble"))

@@ -4,7 +4,20 @@ An export reads when somebody last took something away on purpose: then one snap
 than the published one, whatever `--max-loss` says (docs/sites.md#when-much-goes-at-once).
 """
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    select,
+)
+
+from snapshot.export import schema
 
 own_metadata = MetaData()
 
@@ -18,13 +31,38 @@ site_file = Table(
     Column("reduced", BigInteger),  # Unix seconds; NULL if nothing was ever taken away
 )
 
+
+def _row_of(table: Table, name: str) -> Column[int]:
+    """The id of a row that goes together with this one, in a database that knows foreign keys."""
+    key = ForeignKey(table.c.id, ondelete="CASCADE")
+    return Column(name, Integer, key, primary_key=True, autoincrement=False)
+
+
 # When a probe first saw that a row of file_detail is not the current one. The row's own timestamp
 # does not tell: a tree may be made a week before it is published.
 replaced = Table(
     "mirrorlist_replaced",
     own_metadata,
-    Column("file_detail_id", Integer, primary_key=True, autoincrement=False),
+    _row_of(schema.file_detail, "file_detail_id"),
     Column("at", BigInteger, nullable=False),  # Unix seconds
+)
+
+# Which mirrors have, by the file, only a part of a category: a probe of the mirror writes the same
+# rows of host_category_dir for a whole mirror and for a part.
+partial = Table(
+    "mirrorlist_partial", own_metadata, _row_of(schema.host_category, "host_category_id")
+)
+
+# How a URL of a mirror answered.
+url_state = Table(
+    "mirrorlist_url",
+    own_metadata,
+    _row_of(schema.host_category_url, "url_id"),
+    Column("failures", Integer, nullable=False),  # in a row; each is a probe without any answer
+    Column("checked", BigInteger, nullable=False),  # Unix seconds
+    Column("good", BigInteger),  # Unix seconds; NULL if it never was
+    Column("error", Text),  # the last one, until it is good again
+    Column("tls_expires", BigInteger),  # Unix seconds
 )
 
 

@@ -12,6 +12,7 @@ DEFAULT_WEIGHT = 100
 DEFAULT_NAME = "{prefix}-{version}"
 DEFAULT_TOPDIR = "pub"
 DEFAULT_LAG_HOURS = 72
+DEFAULT_FAILURES = 2
 
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 _Texts = Annotated[list[_Text], Meta(min_length=1)]
@@ -47,6 +48,15 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
             " repomd.xml stays valid in the metalink.",
         ),
     ] = DEFAULT_LAG_HOURS
+    failures: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="After this many probes in a row without any answer, a URL of a mirror"
+            " leaves the lists, until it answers again.",
+        ),
+    ] = DEFAULT_FAILURES
     overlapping_netblocks: Annotated[
         bool, Meta(description="Whether netblocks of several mirrors may overlap.")
     ] = False

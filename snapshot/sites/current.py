@@ -8,9 +8,12 @@ from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from snapshot.export import schema
+from snapshot.export.declared import partial
 from snapshot.export.netblock import parse_netblock
 from snapshot.sites.rows import rows_of
 from snapshot.sites.state import MirrorState, RepositoryState, State, netblock_text
+
+_CARRIER = "host_category_id"
 
 
 class Current(Struct, frozen=True):
@@ -115,9 +118,9 @@ def _mirrors(
         netblocks[row.host_id].append(_netblock(row.netblock))
     for row in _all(connection, schema.host_country_allowed, "host_id", ids):
         countries[row.host_id].append(row.country.strip().upper())
-    partial = [row.id for row in carriers if not row.always_up2date]
-    has: dict[int, list[str]] = {host_of[id]: [] for id in partial}
-    for row in rows_of(connection, schema.host_category_dir, "host_category_id", partial):
+    parts = [row.host_category_id for row in rows_of(connection, partial, _CARRIER, host_of)]
+    has: dict[int, list[str]] = {host_of[id]: [] for id in parts}
+    for row in rows_of(connection, schema.host_category_dir, _CARRIER, parts):
         has[host_of[row.host_category_id]].append(directories.get(row.directory_id, ""))
     return {
         row.name: MirrorState(

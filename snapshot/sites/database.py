@@ -1,4 +1,4 @@
-"""Opens a database for one transaction that writes, and makes a new one if there is none."""
+"""Opens a database for one transaction that writes, and makes a missing one."""
 
 import os
 import sqlite3

@@ -128,12 +128,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         parts = urlsplit(newurl)
         if parts.scheme not in ("http", "https"):
             raise urllib.error.URLError(f"a redirect to {parts.scheme}: is not followed")
-        if not _is_inside(urlsplit(req.full_url).hostname) and _is_inside(parts.hostname):
+        if not is_inside(urlsplit(req.full_url).hostname) and is_inside(parts.hostname):
             raise urllib.error.URLError(f"a redirect into a private network: {newurl:.100}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _is_inside(host: str | None) -> bool:
+def is_inside(host: str | None) -> bool:
     """Whether a name leads to this machine or to a private network."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from itertools import count, product
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from snapshot.export import schema
+from snapshot.export.declared import partial
 from snapshot.sites.current import Current, owner
-from snapshot.sites.rows import delete_where, insert_all, rows_of, update_all
+from snapshot.sites.rows import chunks, delete_where, insert_all, rows_of, update_all
 from snapshot.sites.state import MirrorState, State
 from snapshot.sites.tree_rows import TreeIds
 
@@ -205,6 +206,10 @@ def _urls(
         for row in rows_of(connection, table, "host_id", touched)
     }
     _replace(connection, schema.host_category_url, found, _url_rows(rows, hosts, ids, found))
+    parts = [id for pair, id in found.items() if not wanted.get(pair, True)]
+    for part in chunks(found.values()):
+        connection.execute(delete(partial).where(partial.c.host_category_id.in_(part)))
+    insert_all(connection, partial, [{"host_category_id": id} for id in parts])
     dirs = _directory_rows(rows, hosts, ids, found)
     _replace(connection, schema.host_category_dir, found, dirs)
 

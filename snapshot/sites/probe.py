@@ -1,4 +1,4 @@
-"""Reads each repository's repomd.xml from the primary, and makes it the details of its file."""
+"""Reads each repository's repomd.xml from the primary, then from each mirror."""
 
 from collections import defaultdict
 from collections.abc import Callable, Set
@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from snapshot.export import schema
 from snapshot.export.database import parse_url
 from snapshot.export.declared import replaced
 from snapshot.export.usable import METADATA
 from snapshot.file.errors import DataFileError
+from snapshot.sites.asking import Limits
 from snapshot.sites.config import Config, Primary
 from snapshot.sites.database import writing
 from snapshot.sites.fetch import FetchError, Folder, Tree, Web
+from snapshot.sites.judging import Known
+from snapshot.sites.mirror_probe import ProbedUrl, ask_mirrors, read_urls, write_verdicts
 from snapshot.sites.repomd import MOST_BYTES, Metadata, read_repomd
-from snapshot.sites.rows import chunks, delete_where, ids_of, insert_all, rows_of, update_all
+from snapshot.sites.rows import delete_where, ids_of, insert_all, rows_of, update_all
 from snapshot.sites.state import METADATA_FOLDER, State, declared
 
 _AT_ONCE = 4
@@ -43,15 +46,24 @@ class Probed(Struct, frozen=True):
 
 
 class ProbedAll(Struct, frozen=True):
-    """What a probe read from the primary."""
+    """What a probe read from the primary and from the mirrors."""
 
     repositories: list[Probed]
+    mirrors: list[ProbedUrl]
 
 
 def probe(
-    database: str, config: Config, folder: Path, agent: str, progress: Progress, now: int
+    database: str,
+    config: Config,
+    folder: Path,
+    agent: str,
+    progress: Progress,
+    now: int,
+    *,
+    mirrors: bool = True,
+    limits: Limits | None = None,
 ) -> ProbedAll:
-    """Write the details of every repomd.xml that changed, and return what was found.
+    """Write the details of every repomd.xml that changed, then which mirrors have it.
 
     Nothing changes for a repository that cannot be read, or that is half published: its repomd.xml
     names files that are not there yet. `folder` is where a relative path begins, and `now` is in
@@ -60,10 +72,15 @@ def probe(
     url, tree, want = parse_url(database), _tree(config, folder, agent), declared(config)
     with writing(url, create=False, commit=False) as connection:
         known = _known(connection, want)
-    found = _read_all(tree, want, known, progress)
+    found = _read_all(tree, known, progress)
     with writing(url, create=False) as connection:
         _write(connection, found, now, config.site.lag_hours * 3600)
-    return ProbedAll([*map(_said, found)])
+        sums = _sums(_known(connection, want), found)
+        urls = read_urls(connection, config.site.name, want) if mirrors and sums else []
+    judged = ask_mirrors(urls, sums, agent, progress, limits)
+    with writing(url, create=False) as connection:
+        asked = write_verdicts(connection, config.site.name, judged, now, config.site.failures)
+    return ProbedAll([*map(_said, found)], asked)
 
 
 class _Found(Struct):
@@ -83,6 +100,20 @@ class _Found(Struct):
         return self.metadata is not None and (
             newest is None or newest.sha256 != self.metadata.sha256
         )
+
+
+def _sums(known: list[_Found], found: list[_Found]) -> dict[str, Known]:
+    """Return what the metalink has now, by directory, of the repositories that could be read."""
+    read = {one.directory: one.metadata for one in found if one.metadata}
+    return {
+        one.directory: Known(
+            current=read[one.directory].sha256,
+            alternates=frozenset(row.sha256 for row in one.known),
+            timestamp=read[one.directory].timestamp,
+        )
+        for one in known
+        if one.directory in read
+    }
 
 
 def _rank(row: Any) -> tuple[int, int]:
@@ -129,7 +160,7 @@ def _known(connection: Connection, want: State) -> list[_Found]:
     ]
 
 
-def _read_all(tree: Tree, want: State, known: list[_Found], progress: Progress) -> list[_Found]:
+def _read_all(tree: Tree, known: list[_Found], progress: Progress) -> list[_Found]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for step, _ in enumerate(pool.map(lambda one: _read(tree, one), known), 1):
             progress("reading the primary", step, len(known))
@@ -205,8 +236,6 @@ def _forget(connection: Connection, found: list[_Found], now: int, lag: int) -> 
     known = [row.id for one in found for row in one.known]
     since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
     gone |= {id for id in old if since.get(id, now) < now - lag}
-    for part in chunks(gone):
-        connection.execute(delete(replaced).where(replaced.c[_KEY].in_(part)))
     delete_where(connection, _TABLE, "id", gone)
     new = [{_KEY: id, "at": now} for id in old if id not in gone and id not in since]
     insert_all(connection, replaced, new)

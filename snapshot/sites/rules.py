@@ -167,7 +167,10 @@ def _url(text: str, path: tuple[str | int, ...], tell: Tell, schemes: Iterable[s
     """Return a URL as the export writes it; None if no client could use it, which is told."""
     scheme, mark, _ = text.partition("://")
     if not mark:
-        tell(path, f"URL without scheme: did you mean `https://{text.lstrip('/')}`?")
+        # HOST::MODULE is rsync's own way to write rsync://HOST/MODULE.
+        host, module, rest = text.partition("::")
+        meant = f"rsync://{host}/{rest}" if module else f"https://{text.lstrip('/')}"
+        tell(path, f"URL without scheme: did you mean `{meant}`?")
         return None
     if scheme.lower() not in schemes:
         tell(path, f"URL of {scheme:.20}; use {', '.join(schemes)}{proposal(scheme, schemes)}")

@@ -61,7 +61,7 @@ def declared(config: Config) -> State:
         category = config.trees[row.tree]
         for one in expand(row):
             directory = _join(topdirs[row.tree], one.path)
-            directories |= dict.fromkeys(_family(directory, topdirs[row.tree]), category)
+            directories |= dict.fromkeys(family(directory, topdirs[row.tree]), category)
             repositories[one.name, one.arch] = RepositoryState(
                 directory=directory, category=category, version=one.version
             )
@@ -77,7 +77,7 @@ def _join(topdir: str, path: str) -> str:
     return f"{topdir}/{path}" if path else topdir
 
 
-def _family(directory: str, topdir: str) -> Iterator[str]:
+def family(directory: str, topdir: str) -> Iterator[str]:
     """Yield a repository's directory, those between it and the topdir, and that of its metadata."""
     yield f"{directory}/{METADATA_FOLDER}"
     while directory != topdir:
@@ -120,7 +120,7 @@ def _has(mirror: Mirror, config: Config, topdirs: dict[str | None, str]) -> tupl
         if row.tree in mirror.trees or (row.tree is None and mirror.urls):
             for one in filter(lambda one: _is_there(mirror, one), expand(row)):
                 directory = _join(topdirs[row.tree], one.path)
-                found.update(_family(directory, topdirs[row.tree]))
+                found.update(family(directory, topdirs[row.tree]))
     return tuple(sorted(found))
 
 
