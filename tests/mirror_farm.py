@@ -1,4 +1,4 @@
-"""Mirrors on loopback that are right, stale, dead, silent, dripping, lying or redirecting."""
+"""Mirrors on loopback that are right, stale, dead, slow, silent, dripping, lying or redirecting."""
 
 import asyncio
 import threading
@@ -54,6 +54,8 @@ class Farm:
         if kind == "reset":
             writer.transport.abort()
             raise ConnectionResetError
+        if kind == "slow":
+            await asyncio.sleep(0.02)
         if kind == "silent":
             await asyncio.sleep(60)
         file = self.roots.get(name, self.main) / rest

@@ -59,6 +59,9 @@ def test_it_is_served(tmp_path: Path, database: str) -> None:
     assert (c.countries_allowed, bool(c.inactive)) == (("DE", "FR"), True)
     assert {row.prefix for row in found.repositories} == {"baseos-9", "baseos-10"}
     assert found.report.left_out == ()
+    # MirrorManager's own exporter ignores case, but not blanks.
+    rows = _query(database, "SELECT country FROM host_country_allowed ORDER BY id")
+    assert rows == [("DE",), ("De",), ("FR",)]
     body = _listed(found, b"repo=baseos-10&arch=aarch64&ip=192.0.2.9")
     assert "https://a.example/pub/10/BaseOS/aarch64/os/" in body
 
