@@ -1,12 +1,14 @@
 """What is wrong with a file of a site: each problem has its line, and says what to write."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from snapshot.sites.config import Config, Mirror, schema
+from snapshot.sites.config import Config, Mirror, Primary, Repository, Site, schema
 from snapshot.sites.load import load
+from tests.pages import ROOT
 from tests.small_sites import HEAD, mirror, problems, site_text, write
 
 # The file of the issue, whose keys are fixed.
@@ -175,6 +177,16 @@ def test_no_file(tmp_path: Path) -> None:
     assert told == "1: no such file; `mirrorlist sites init` writes a first one"
     (told,) = problems(tmp_path)
     assert told == "1: cannot be read: Is a directory"
+
+
+def test_the_page_is_right(tmp_path: Path) -> None:
+    """docs/sites.md has a file that can be used, and names each key."""
+    page = (ROOT / "docs/sites.md").read_text(encoding="utf-8")
+    assert problems(write(tmp_path, page.partition("```toml\n")[2].partition("```")[0])) == []
+    table = page.partition("| key | says |")[2].partition("\n\n")[0]
+    keys = {name for kind in (Site, Primary, Repository, Mirror) for name in kind.__struct_fields__}
+    told = {name.rpartition(".")[2].strip("[]") for name in re.findall(r"`([^`]+)`", table)}
+    assert keys - told == set()
 
 
 def test_the_schema_has_every_key() -> None:

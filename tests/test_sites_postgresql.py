@@ -69,6 +69,21 @@ def test_two_at_once(tmp_path: Path, server: Server) -> None:
     assert sorted(found) == [False, True]
 
 
+def test_a_user_who_may_not_read_our_table(tmp_path: Path, server: Server) -> None:
+    """An export goes on without it, and a note says what to grant."""
+    url, file = server.create("granted"), write(tmp_path, FIRST)
+    applied(url, file)
+    server.execute(
+        "CREATE USER reader PASSWORD 'r3ad'",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+        "REVOKE ALL ON mirrorlist_site FROM reader",
+        database="granted",
+    )
+    job = Job(tmp_path / "m.snap", resolve_dns=False)
+    found = export(server.url("granted", "reader", "r3ad"), job)
+    assert "the database's user may not read mirrorlist_site: grant SELECT on it" in found.notes
+
+
 def test_a_server_that_is_away(tmp_path: Path) -> None:
     """It is told in one line, without the password."""
     file = write(tmp_path, FIRST)

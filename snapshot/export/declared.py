@@ -66,6 +66,13 @@ url_state = Table(
 )
 
 
+def may_read(connection: Connection) -> bool:
+    """Return whether the database's user may read our table; a failed SELECT would end the read."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.scalar(select(func.has_table_privilege(site_file.name, "SELECT"))))
+
+
 def read_reduced(connection: Connection) -> int | None:
     """Return when a file last took something away, in seconds since 1970; None if never."""
     found = connection.scalar(select(func.max(site_file.c.reduced)))
