@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ class Farm:
         self.port = 0
         self.most_at_once = 0
         self.asked: Counter[str] = Counter()
+        self.unchanged = 0
         self._at_once = 0
 
     def url(self, name: str) -> str:
@@ -34,12 +36,14 @@ class Farm:
         """Answer the requests of one connection."""
         try:
             while line := await reader.readline():
-                while (await reader.readline()).strip():
-                    pass
+                etag = b""
+                while head := (await reader.readline()).strip():
+                    if head.lower().startswith(b"if-none-match:"):
+                        etag = head.partition(b":")[2].strip()
                 self._at_once += 1
                 self.most_at_once = max(self.most_at_once, self._at_once)
                 try:
-                    await self._one(line.split()[1].decode(), writer)
+                    await self._one(line.split()[1].decode(), etag, writer)
                 finally:
                     self._at_once -= 1
         except (ConnectionError, asyncio.CancelledError):
@@ -47,7 +51,7 @@ class Farm:
         finally:
             writer.close()
 
-    async def _one(self, path: str, writer: asyncio.StreamWriter) -> None:
+    async def _one(self, path: str, etag: bytes, writer: asyncio.StreamWriter) -> None:
         name, _, rest = path.lstrip("/").partition("/")
         self.asked[name] += 1
         kind = self.kinds.get(name, "")
@@ -72,6 +76,12 @@ class Farm:
             head, body, more = "302 Found", b"", f"Location: /right/{rest}\r\n"
         elif kind == "loop":
             head, body, more = "302 Found", b"", f"Location: {path}\r\n"
+        if head == "200 OK":
+            mine = f'"{zlib.crc32(body)}"'
+            more = f"ETag: {mine}\r\n"
+            if etag == mine.encode():
+                self.unchanged += 1
+                head, body = "304 Not Modified", b""
         writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode())
         if kind == "drip":
             for byte in body:

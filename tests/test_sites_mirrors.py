@@ -232,6 +232,24 @@ def test_a_new_repository(tmp_path: Path, farm: Farm) -> None:
     assert _offered(file) == {"a", "b"}
 
 
+def test_unchanged(tmp_path: Path, farm: Farm) -> None:
+    """What was there before is asked for by its ETag, and a new file is seen nevertheless."""
+    file = _site(tmp_path, farm, "a", "b")
+    _probe(file)
+    assert farm.unchanged == 0
+    assert _probe(file)["a"].verdicts == {"current": 4}
+    assert farm.unchanged == 8
+    publish_tree(tmp_path / "pub", NEW, versions=("9",))
+    assert _probe(file)["a"].verdicts == {"current": 4}
+    assert farm.unchanged == 12
+    farm.roots["b"] = tmp_path / "copy"
+    shutil.copytree(tmp_path / "pub", tmp_path / "copy")
+    publish_tree(tmp_path / "pub", NEW + 1)
+    assert _probe(file)["b"].verdicts == {"alternate": 4}
+    assert _probe(file, NOW + 73 * 3600)["b"].verdicts == {"behind": 4}
+    assert _offered(file) == {"a"}
+
+
 def test_few_at_once(tmp_path: Path, farm: Farm) -> None:
     """One machine gets no more than four requests at once, whatever the number of mirrors."""
     names = [f"m{number}" for number in range(10)]

@@ -65,6 +65,17 @@ url_state = Table(
     Column("tls_expires", BigInteger),  # Unix seconds
 )
 
+# What a URL of a mirror answered for a file, to ask next time whether it is still the same.
+answer = Table(
+    "mirrorlist_answer",
+    own_metadata,
+    _row_of(schema.host_category_url, "url_id"),
+    _row_of(schema.directory, "directory_id"),
+    Column("etag", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("timestamp", BigInteger),  # Unix seconds; NULL if the file is not a repomd.xml
+)
+
 
 def may_read(connection: Connection) -> bool:
     """Return whether the database's user may read our table; a failed SELECT would end the read."""

@@ -33,13 +33,15 @@ class Reply(NamedTuple):
     status: int | None = None
     error: str | None = None
     tls_expires: int | None = None
+    etag: str | None = None
 
 
 class Question(NamedTuple):
-    """A file below a URL."""
+    """A file below a URL, and the ETag that it had; a reply with the status 304 says the same."""
 
     url: str
     path: str
+    etag: str | None = None
 
 
 class Limits(Struct, frozen=True):
@@ -131,15 +133,18 @@ class _Asking:
 
     async def _once(self, session: aiohttp.ClientSession, question: Question) -> Reply:
         try:
-            return await self._get(session, f"{question.url}/{quote(question.path)}")
+            headers = {"If-None-Match": question.etag} if question.etag else {}
+            return await self._get(session, f"{question.url}/{quote(question.path)}", headers)
         except TimeoutError:
             return Reply(error="no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Reply(error=_why(error))
 
-    async def _get(self, session: aiohttp.ClientSession, url: str) -> Reply:
+    async def _get(
+        self, session: aiohttp.ClientSession, url: str, headers: dict[str, str]
+    ) -> Reply:
         for _ in range(_REDIRECTS + 1):
-            async with session.get(url, allow_redirects=False) as answer:
+            async with session.get(url, headers=headers, allow_redirects=False) as answer:
                 if answer.status not in _CODES:
                     return await self._body(answer)
                 target = urljoin(url, answer.headers.get("Location", ""))
@@ -158,7 +163,8 @@ class _Asking:
             if len(data) > self._most:
                 # An answer that is too long is an answer: it is not what should be there.
                 return Reply(body=b"", status=200, tls_expires=expires)
-        return Reply(body=bytes(data), status=200, tls_expires=expires)
+        etag = answer.headers.get("ETag")
+        return Reply(body=bytes(data), status=200, tls_expires=expires, etag=etag)
 
 
 async def _refused(url: str, target: str) -> str | None:

@@ -37,6 +37,7 @@ class Verdict(StrEnum):
 GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
 _UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
 _MISSING = (403, 404, 410, 451)
+_UNCHANGED = 304
 
 
 class Known(Struct, frozen=True):
@@ -47,23 +48,39 @@ class Known(Struct, frozen=True):
     timestamp: int
 
 
-def judge(reply: Reply, known: Known) -> Verdict:
-    """Return what a reply says of a mirror."""
-    if reply.error is not None or reply.body is None:
+class Memory(Struct, frozen=True):
+    """What a URL answered for a file; `timestamp` is None if the file is not a repomd.xml."""
+
+    etag: str
+    sha256: str
+    timestamp: int | None
+
+
+def remember(reply: Reply, before: Memory | None) -> Memory | None:
+    """Return what to remember of a reply; None if the next request has to be a full one."""
+    if reply.status == _UNCHANGED:
+        return before
+    if reply.body is None:
+        return None
+    try:
+        timestamp = read_repomd(reply.body).timestamp
+    except ValueError:
+        timestamp = None
+    return Memory(reply.etag or "", hashlib.sha256(reply.body).hexdigest(), timestamp)
+
+
+def judge(reply: Reply, known: Known, found: Memory | None) -> Verdict:
+    """Return what a reply says of a mirror; `found` is what `remember` made of it."""
+    if found is None:
         missing = reply.error is None and reply.status in _MISSING
         return Verdict.MISSING if missing else Verdict.UNREACHABLE
-    found = hashlib.sha256(reply.body).hexdigest()
-    if found == known.current:
+    if found.sha256 == known.current:
         return Verdict.CURRENT
-    if found in known.alternates:
+    if found.sha256 in known.alternates:
         return Verdict.ALTERNATE
-    try:
-        found_time = read_repomd(reply.body).timestamp
-    except ValueError:
+    if found.timestamp is None or found.timestamp == known.timestamp:
         return Verdict.WRONG
-    if found_time == known.timestamp:
-        return Verdict.WRONG
-    return Verdict.BEHIND if found_time < known.timestamp else Verdict.AHEAD
+    return Verdict.BEHIND if found.timestamp < known.timestamp else Verdict.AHEAD
 
 
 class UrlState(Struct, frozen=True):
@@ -93,7 +110,11 @@ def next_state(
     """
     found, replies = Counter(verdicts), [*replies]
     silent = found.keys() <= {Verdict.UNREACHABLE}
-    errors = [one.error or f"status {one.status}" for one in replies if one.body is None]
+    errors = [
+        one.error or f"status {one.status}"
+        for one in replies
+        if one.body is None and one.status != _UNCHANGED
+    ]
     worst = next((one for one in Verdict if one not in GOOD | _UNKNOWN and found[one]), None)
     good = any(found[one] for one in GOOD)
     error = errors[-1] if errors and silent else worst.value if worst else None

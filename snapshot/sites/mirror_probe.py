@@ -10,15 +10,18 @@ from sqlalchemy import Connection, select, update
 from snapshot.export import schema
 from snapshot.export.declared import site_file, url_state
 from snapshot.export.usable import METADATA
+from snapshot.sites.answers import read_answers, write_answers
 from snapshot.sites.asking import Limits, Question, Reply, ask_all
 from snapshot.sites.current import read_current
 from snapshot.sites.judging import (
     Known,
+    Memory,
     UrlState,
     Verdict,
     by_directory,
     judge,
     next_state,
+    remember,
     up_to_date,
 )
 from snapshot.sites.probed_rows import Directories, MirrorUrl
@@ -59,6 +62,7 @@ class Judged(Struct, frozen=True):
     url: MirrorUrl
     replies: dict[str, Reply]
     verdicts: dict[str, Verdict]
+    found: dict[str, Memory | None]
 
 
 def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]:
@@ -75,6 +79,7 @@ def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]
     states = {
         row.url_id: row for row in rows_of(connection, url_state, "url_id", (r.id for r in rows))
     }
+    answers = read_answers(connection, [row.id for row in rows])
     found = []
     for row in sorted(rows, key=lambda row: row.id):
         host, category = carriers[row.host_category_id]
@@ -90,6 +95,7 @@ def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]
                     topdirs[category],
                     tuple(parts),
                     _state(states.get(row.id)),
+                    answers[row.id],
                 )
             )
     return found
@@ -110,7 +116,7 @@ def ask_mirrors(
 ) -> list[Judged]:
     """Return what every URL has of each repository whose sums are known."""
     asked = {
-        (one.id, directory): Question(one.url, _path(one, directory))
+        (one.id, directory): _question(one, directory)
         for one in urls
         for directory in one.directories
         if directory in sums
@@ -129,9 +135,15 @@ def ask_mirrors(
             for directory in one.directories
             if directory in sums
         }
-        verdicts = {directory: judge(reply, sums[directory]) for directory, reply in mine.items()}
-        judged.append(Judged(one, mine, verdicts))
+        found = {name: remember(reply, one.answers.get(name)) for name, reply in mine.items()}
+        verdicts = {name: judge(reply, sums[name], found[name]) for name, reply in mine.items()}
+        judged.append(Judged(one, mine, verdicts, found))
     return judged
+
+
+def _question(one: MirrorUrl, directory: str) -> Question:
+    before = one.answers.get(directory)
+    return Question(one.url, _path(one, directory), before.etag if before else None)
 
 
 def _path(one: MirrorUrl, directory: str) -> str:
@@ -162,6 +174,7 @@ def write_verdicts(
         for one in judged
     }
     hidden = _write_states(connection, states, there, limit)
+    write_answers(connection, [(one.url, one.found) for one in judged])
     if _write_directories(connection, judged) or hidden:
         _note_reduced(connection, site, now)
     return [_said(one, states[one.url.id], limit) for one in judged]

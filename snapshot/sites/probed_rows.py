@@ -7,7 +7,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, update
 
 from snapshot.export import schema
-from snapshot.sites.judging import UrlState
+from snapshot.sites.judging import Memory, UrlState
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
 from snapshot.sites.state import METADATA_FOLDER, family
 
@@ -28,6 +28,7 @@ class MirrorUrl(Struct, frozen=True):
     topdir: str
     directories: tuple[str, ...]
     state: UrlState
+    answers: dict[str, Memory]
 
 
 class Directories:
