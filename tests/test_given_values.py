@@ -224,6 +224,7 @@ CODES = {
     "--output": 1,
     "--log": 1,
     "--directory": 1,
+    "--state": 1,
     "--database": 3,
     "FILE": 3,
 }
@@ -252,7 +253,7 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
         shutil.copy(folder / "mm.snap", place / "mm.snap")
         make_database(place / "mm.sqlite", world())
         closed = place / "closed"
-        (closed.mkdir if option == "--directory" else closed.touch)(0o600)
+        (closed.mkdir if option in ("--directory", "--state") else closed.touch)(0o600)
         export = ["export", "--database", f"sqlite:///{place}/mm.sqlite", "--output", "/nowhere/o"]
         ask = ["ask", "repo=linux-40&arch=x86_64", "--snapshot", place / "mm.snap"]
         serve = ["serve", "--snapshot", place / "mm.snap", "--port", "0", "--admin", "none"]
@@ -264,6 +265,7 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
             "--config": [*ask, "--config", closed],
             "--log": [*serve, "--log", closed],
             "--directory": ["demo", "--directory", closed / "a", "--port", "0"],
+            "--state": ["run", "--example", "--state", closed / "a", "--port", "0"],
             "--output": [*export[:3], "--output", place / "closed"],
             "--database": ["export", "--database", f"sqlite:///{closed}", "--output", "/tmp/o"],
         }

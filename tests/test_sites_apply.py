@@ -94,6 +94,15 @@ def test_a_second_time(tmp_path: Path, database: str, text: str) -> None:
     assert not second.changes_anything
 
 
+def test_one_goes_and_one_comes(tmp_path: Path, database: str) -> None:
+    """A new mirror has its own URLs, though SQLite gives it the id of one that is gone."""
+    applied(database, write(tmp_path, site_text(mirror("a"), mirror("b"))))
+    applied(database, write(tmp_path, site_text(mirror("a"), mirror("c"))), prune=True)
+    body = _listed(_exported(database, tmp_path), b"repo=baseos-9&arch=x86_64&protocol=https")
+    assert "https://c.example/pub/" in body
+    assert "https://b.example/" not in body
+
+
 def test_trees(tmp_path: Path, database: str) -> None:
     """A repository of a tree is at the URLs that mirrors have for the tree."""
     text = site_text(

@@ -6,7 +6,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 import click
 from rich.text import Text
 
+from mirrorlist.cli.beforehand import in_child, make_directory
 from mirrorlist.cli.console import output, progress_bar, say
-from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
 from mirrorlist.errors import StartError
 from mirrorlist.process.messages import stay
@@ -46,8 +46,8 @@ def demo(directory: Path, **given: Any) -> None:
     settings = ServeSettings(directory / "demo.snap", **given)
     # Bound first: if the port is in use, say so before building a database.
     listeners = _listen(settings.host, settings.port)
-    _make_directory(directory)
-    code = _in_child(lambda: _prepare(directory))
+    make_directory(directory, "--directory")
+    code = in_child(lambda: _prepare(directory))
     if code:
         raise SystemExit(code)
     # Imported here so that `--help` does not wait for uvicorn.
@@ -89,15 +89,6 @@ def _listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
         raise StartError(f"{error}; is a demo of yours running there already? {other}") from error
 
 
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(
-            f"{directory}: cannot be made: {error.strerror}; choose another --directory"
-        ) from error
-
-
 def _prepare(directory: Path) -> None:
     from mirrorlist.cli.export import run_export
     from snapshot.demo import build_demo, demo_asn_lines
@@ -117,21 +108,6 @@ def _prepare(directory: Path) -> None:
     run_export(f"sqlite:///{database}", Job(directory / "demo.snap", asn, max_loss=None))
 
 
-def _in_child(work: Callable[[], None]) -> int:
-    """Run `work` in a child process, so that the server's process never loads a database driver."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    process = os.fork()
-    if not process:
-        # Ended halfway, it must not end with 0.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        code = guarded(work)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
 def _teach(address: str, directory: Path) -> None:
     # Each command is one line: a terminal folds long lines, and copies them unfolded.
     output().print(Text("\n".join(_lesson(f"http://{address}", directory))), soft_wrap=True)
@@ -141,7 +117,7 @@ def _lesson(url: str, directory: Path) -> list[str]:
     query = "repo=rawhide&arch=x86_64"
     snapshot, asn = (shlex.quote(str(directory / name)) for name in ("demo.snap", "asn.txt"))
     database = shlex.quote(f"sqlite:///{(directory / 'demo.sqlite').absolute()}")
-    program = _program()
+    this = program()
     return [
         "",
         "# Try, in another terminal; a client in Germany:",
@@ -158,15 +134,15 @@ def _lesson(url: str, directory: Path) -> list[str]:
         f"curl '{url}/repositories'",
         "# Why these mirrors?",
         f"curl -H 'Accept: text/plain' '{url}/explain?{query}&ip=200.160.0.8'",
-        f"{program} ask --snapshot {snapshot} '{query}' --ip 200.160.0.8",
+        f"{this} ask --snapshot {snapshot} '{query}' --ip 200.160.0.8",
         "# What changes in the database is served seconds later, while this runs:",
-        f"{program} watch --database {database} --output {snapshot} --asn {asn}",
+        f"{this} watch --database {database} --output {snapshot} --asn {asn}",
         "# End with Ctrl-C.",
         "",
     ]
 
 
-def _program() -> str:
+def program() -> str:
     """Return how to run this program again from a shell."""
     if sys.argv[0].endswith(".py"):
         return f"{shlex.quote(sys.executable)} -m mirrorlist.cli"

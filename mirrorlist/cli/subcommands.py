@@ -14,6 +14,7 @@ NAMES = (
     "export",
     "watch",
     "import-cache",
+    "run",
     "scan",
     "repo",
     "serve",

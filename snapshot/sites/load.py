@@ -34,7 +34,7 @@ class Loaded(Struct, frozen=True):
 def load(file: Path) -> Loaded:
     """Return a site; raises SitesFileError with all problems of all files."""
     found: list[Problem] = []
-    files = (file, *_parts(file))
+    files = files_of(file)
     sources = [source for path in files if (source := _read(path, found))]
     if len(sources) == len(files):
         config = _config(sources, found)
@@ -43,10 +43,10 @@ def load(file: Path) -> Loaded:
     raise SitesFileError(sorted(found))
 
 
-def _parts(file: Path) -> list[Path]:
-    """The files of mirrors.d; a name that begins with a dot is an editor's."""
+def files_of(file: Path) -> tuple[Path, ...]:
+    """Return a site's file and those of mirrors.d; a name that begins with a dot is an editor's."""
     found = (file.parent / FOLDER).glob("*.toml")
-    return sorted(path for path in found if not path.name.startswith("."))
+    return (file, *sorted(path for path in found if not path.name.startswith(".")))
 
 
 class _Source(Struct, frozen=True):

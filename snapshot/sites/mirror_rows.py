@@ -190,7 +190,9 @@ def _urls(
         for category, _ in one.urls
     }
     touched = {hosts[name] for name in rows}
-    mine = {pair: id for pair, id in have.host_categories.items() if pair[0] in touched}
+    # Not those of a mirror that is gone: SQLite gives its id to a new one.
+    before = {have.hosts[name] for name in rows if name in have.hosts}
+    mine = {pair: id for pair, id in have.host_categories.items() if pair[0] in before}
     table = schema.host_category
     delete_where(connection, table, "id", [id for pair, id in mine.items() if pair not in wanted])
     new = [_carrier(pair, whole) for pair, whole in wanted.items() if pair not in mine]
