@@ -70,9 +70,11 @@ def test_a_life(tmp_path: Path, farm: Farm) -> None:
     with running_site(tmp_path, file, "--interval", "1") as site:
         site.start()
         assert mirrors(site) == {"a"}
-        small_file(tmp_path, {"a": farm.url("a"), "b": farm.url("b")})
+        shape = 'shapes = [{ path = "/mirrorlist/{version}/{prefix}", arch = "x86_64" }]'
+        small_file(tmp_path, {"a": farm.url("a"), "b": farm.url("b")}, shape)
         wait_until("the new mirror", partial(_offers, site, {"a", "b"}), SECONDS)
         site.wait_for("mirrors.toml: applied: 1 mirror (b) new, 1 mirror (stale) gone")
+        assert "/b/9/x86_64/" in site.ask("/mirrorlist/9/base")
         small_file(tmp_path, {"a": "ftp.example"})
         farm.roots["b"] = tmp_path / "old"
         wait_until("b is out", partial(_offers, site, {"a"}), SECONDS)

@@ -22,7 +22,9 @@ def show_difference(console: Console, found: "SiteDifference") -> None:
     for kind, changes in (("mirror", found.mirrors), ("repository", found.repositories)):
         if not changes.is_empty:
             _show(console, kind, changes, found.prune)
-    if found.mirrors.is_empty and found.repositories.is_empty:
+    if found.requests:
+        console.print(Text("~ requests in other words ([[shapes]], [aliases])", style="yellow"))
+    elif found.mirrors.is_empty and found.repositories.is_empty:
         console.print(Text(f"{found.site}: the database says what the file says"))
 
 

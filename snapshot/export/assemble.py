@@ -99,6 +99,7 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
         netblock_ranges=netblocks.ranges,
         country_ranges=prepared.country_ranges,
         asn_ranges=prepared.asn_ranges,
+        request_shapes=inputs.rows.request_shapes,
         report=Report(
             counts,
             left_out.sorted(),

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from snapshot.export import schema
+from snapshot.file.model import RequestShape
 
 own_metadata = MetaData()
 
@@ -77,14 +78,40 @@ answer = Table(
 )
 
 
-def may_read(connection: Connection) -> bool:
+# Requests in other words than repo= and arch=, by site.
+request_shape = Table(
+    "mirrorlist_request",
+    own_metadata,
+    Column("site", Text, primary_key=True),  # as [site] says
+    Column("request", Text, primary_key=True),  # as in the snapshot
+    Column("names", Text, nullable=False),  # the parameters that count, joined by &
+    Column("prefix", Text, nullable=False),
+    Column("arch", Text, nullable=False),
+)
+
+
+def may_read(connection: Connection, table: Table) -> bool:
     """Return whether the database's user may read our table; a failed SELECT would end the read."""
     if connection.dialect.name != "postgresql":
         return True
-    return bool(connection.scalar(select(func.has_table_privilege(site_file.name, "SELECT"))))
+    return bool(connection.scalar(select(func.has_table_privilege(table.name, "SELECT"))))
 
 
 def read_reduced(connection: Connection) -> int | None:
     """Return when a file last took something away, in seconds since 1970; None if never."""
     found = connection.scalar(select(func.max(site_file.c.reduced)))
     return found if type(found) is int else None
+
+
+def read_shapes(connection: Connection) -> tuple[RequestShape, ...]:
+    """Return the requests of all sites, those with the most parameters first.
+
+    Of two sites that name one request, the first by name has it.
+    """
+    found: dict[tuple[str, ...], dict[str, tuple[str, str]]] = {}
+    table = request_shape
+    for row in connection.execute(select(table).order_by(table.c.site, table.c.request)):
+        names = tuple(row.names.split("&")) if row.names else ()
+        found.setdefault(names, {}).setdefault(row.request, (row.prefix, row.arch))
+    ordered = sorted(found.items(), key=lambda item: (-len(item[0]), item[0]))
+    return tuple(RequestShape(*item) for item in ordered)

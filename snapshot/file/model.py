@@ -150,6 +150,18 @@ class History(Struct, frozen=True):
     moments: Sequence[int]
 
 
+class RequestShape(Struct, frozen=True, array_like=True):
+    """Requests in other words than `repo=` and `arch=`, and what each of them asks for.
+
+    `names` are the parameters that count, sorted. A key of `requests` is a path, which is empty for
+    those of all lists, then `?`, then these parameters with their values, joined by `&`. Its value
+    is a prefix and an arch. An arch that begins with `$` stands for all arches of the prefix.
+    """
+
+    names: tuple[str, ...]
+    requests: dict[str, tuple[str, str]]
+
+
 class SnapshotData(Struct, frozen=True):
     """Everything that one snapshot holds, ready to be written.
 
@@ -173,3 +185,4 @@ class SnapshotData(Struct, frozen=True):
     asn_ranges: Ranges
     report: Report
     history: History | None = None
+    request_shapes: tuple[RequestShape, ...] = ()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, delete, insert
 
 from snapshot.export.database import parse_url
@@ -15,6 +16,8 @@ from snapshot.sites.current import read_current
 from snapshot.sites.database import writing
 from snapshot.sites.difference import SiteDifference, check_loss, difference
 from snapshot.sites.mirror_rows import write_mirrors
+from snapshot.sites.request_rows import RequestRows
+from snapshot.sites.request_shapes import expand_shapes
 from snapshot.sites.state import declared
 from snapshot.sites.tree_rows import write_tree
 
@@ -39,12 +42,15 @@ def apply(
     with writing(parse_url(database), commit=not dry) as connection:
         have = read_current(connection, config.site.name)
         found = difference(config.site.name, have.state, want, prune=prune)
+        requests = RequestRows(connection, config.site.name, expand_shapes(config))
+        found = replace(found, requests=requests.differ)
         told(found)
         check_loss(have.state, want, prune=prune, max_loss=max_loss)
         check_conflicts(connection, config.site.name, have, want, prune=prune)
         if found.changes_anything or have.product is None:
             categories = write_tree(connection, config.site.name, have, want, prune=prune)
             write_mirrors(connection, config.site.name, have, want, categories, prune=prune)
+        requests.write()
         _note(connection, config, found)
     return found
 

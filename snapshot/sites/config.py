@@ -154,6 +154,39 @@ class Mirror(Struct, frozen=True, forbid_unknown_fields=True):
         return [*self.urls, *(url for urls in self.trees.values() for url in urls)]
 
 
+class Shape(Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests in other words than repo= and arch=."""
+
+    path: Annotated[
+        _Text | None,
+        Meta(
+            description="The path of the requests, below /mirrorlist or /metalink, with {prefix},"
+            " {version} and {arch}: /mirrorlist/{version}/{prefix}."
+        ),
+    ] = None
+    query: Annotated[
+        dict[str, _Text],
+        Meta(description='Their parameters, with the same words: { release = "{version}" }.'),
+    ] = {}
+    arch: Annotated[
+        _Text | None,
+        Meta(
+            description="The arch, if no pattern has {arch}: one of the repositories, or"
+            " $basearch, which stays so in a mirrorlist, for clients to fill in."
+        ),
+    ] = None
+
+
+class Aliases(Struct, frozen=True, forbid_unknown_fields=True):
+    """What else clients may say, in every kind of request."""
+
+    versions: Annotated[
+        dict[str, _Text], Meta(description='Versions by their aliases: { "9" = "9.6" }.')
+    ] = {}
+    prefixes: Annotated[dict[str, _Text], Meta(description='Prefixes: { BaseOS = "baseos" }.')] = {}
+    arches: Annotated[dict[str, _Text], Meta(description='Arches: { arm64 = "aarch64" }.')] = {}
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All of a site: its file, and the files in mirrors.d beside it."""
 
@@ -161,6 +194,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     repository: Annotated[list[Repository], Meta(min_length=1)]
     primary: Primary | UnsetType = UNSET
     mirror: list[Mirror] = []
+    shapes: list[Shape] = []
+    aliases: Aliases | UnsetType = UNSET
 
     @property
     def trees(self) -> dict[str | None, str]:

@@ -52,12 +52,16 @@ class SiteDifference(Struct, frozen=True):
     repositories: Changes
     prune: bool
     """Whether what is gone from the file is removed from the database."""
+    requests: bool = False
+    """Whether `[[shapes]]` and `[aliases]` allow other requests than before."""
 
     @property
     def changes_anything(self) -> bool:
         """Whether something is written."""
         both = (self.mirrors, self.repositories)
-        return any(one.added or one.changed or (self.prune and one.gone) for one in both)
+        return self.requests or any(
+            one.added or one.changed or (self.prune and one.gone) for one in both
+        )
 
     @property
     def reduces(self) -> bool:

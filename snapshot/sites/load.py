@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from snapshot.file.wholefile import read_text
-from snapshot.sites.config import Config, Mirror, Primary, Repository, Site
+from snapshot.sites.config import Aliases, Config, Mirror, Primary, Repository, Shape, Site
 from snapshot.sites.positions import Path as Keys
 from snapshot.sites.positions import find_positions, line_of
 from snapshot.sites.problems import Problem, SitesFileError
+from snapshot.sites.request_shapes import check_shapes
 from snapshot.sites.rules import Placed, check_rules
 from snapshot.sites.shape import shaped, unknown_key
 
@@ -20,7 +21,7 @@ FOLDER = "mirrors.d"
 _SYNTAX = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # A value of letters without quotes.
 _BARE = re.compile(r"[=\[,]\s*(?!true\b|false\b|inf\b|nan\b)[A-Za-z]")
-_SECTIONS = ("site", "primary", "repository", "mirror")
+_SECTIONS = ("site", "primary", "repository", "mirror", "shapes", "aliases")
 _EXAMPLE = '; text stands in quotes, such as country = "DE"'
 
 
@@ -101,6 +102,10 @@ def _config(sources: list[_Source], found: list[Problem]) -> Config | None:
     primary: Primary | UnsetType | None = UNSET
     if "primary" in main.data:
         primary = _section(main, Primary, "primary", found)
+    shapes = _listed(main, Shape, "shapes", found)
+    aliases: Aliases | UnsetType | None = UNSET
+    if "aliases" in main.data:
+        aliases = _section(main, Aliases, "aliases", found)
     whole = not found
     if site is None:
         return None
@@ -110,8 +115,12 @@ def _config(sources: list[_Source], found: list[Problem]) -> Config | None:
         primary=UNSET if primary is None else primary,
         repository=[one.value for one in repositories],
         mirror=[one.value for one in mirrors],
+        shapes=[one.value for one in shapes],
+        aliases=UNSET if aliases is None else aliases,
     )
     check_rules(config, tops, repositories, mirrors, whole=whole)
+    if not found:
+        check_shapes(config, shapes, _teller(main, ("aliases",), found))
     return config
 
 

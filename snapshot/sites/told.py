@@ -14,7 +14,8 @@ _STAYS = "what was known stays"
 def applied(found: SiteDifference) -> str:
     """Return what an apply has changed: `2 mirrors new (a, b), 1 repository gone (c)`."""
     parts = [*_changes("mirror", found.mirrors), *_changes("repository", found.repositories)]
-    return ", ".join(parts) or "nothing new for clients"
+    parts += ["requests in other words changed"] * found.requests
+    return ", ".join(parts)
 
 
 def _changes(kind: str, found: Changes) -> list[str]:
