@@ -65,15 +65,15 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path, *words: object) -> Iterator[Site]:
+def running_site(folder: Path, *words: object, **environment: str) -> Iterator[Site]:
     """Run a site in a folder on free ports; yields before it serves."""
     said = folder / "said"
     ports = ("--port", "0", "--admin", "127.0.0.1:0", "--watch-admin", "none", "--no-dns")
     with said.open("wb") as file:
         process = subprocess.Popen(
             [*COMMAND, "run", *map(str, words), *ports],
-            cwd=folder, env=PLAIN, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            start_new_session=True,
+            cwd=folder, env={**PLAIN, **environment}, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=file,
         )  # fmt: skip
     try:
         yield Site(process, said)

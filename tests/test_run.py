@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.command import assert_refused, run
 from tests.live import wait_until
 from tests.mirror_farm import Farm, run_farm
+from tests.notified import Manager
 from tests.running_site import KINDS, SECONDS, Site, running_site, small_file
 from tests.small_sites import REPOMD
 
@@ -47,9 +49,18 @@ def mirrors(site: Site) -> set[str]:
 
 
 def test_the_example(tmp_path: Path) -> None:
-    """Of its three mirrors, clients get the one that is up to date, and SIGINT ends all of it."""
-    with running_site(tmp_path, "--example") as site:
+    """Of its three mirrors, clients get the one that is up to date, and SIGINT ends all of it.
+
+    A service manager is told how it starts, that it is ready, and that it ends.
+    """
+    manager = Manager(tmp_path)
+    with (
+        closing(manager),
+        running_site(tmp_path, "--example", **manager.environment(5)) as site,
+    ):
+        assert manager.until("STATUS", "asking the mirrors").process == site.process.pid
         site.start()
+        assert manager.until("READY").process == site.process.pid
         metalink = site.ask("/metalink?repo=example-1&arch=x86_64")
         assert metalink.count("<url ") == 1
         assert 'location="DE"' in metalink
@@ -62,6 +73,9 @@ def test_the_example(tmp_path: Path) -> None:
         assert site.process.wait(SECONDS) == 0, site.said
         assert _are_gone(children)
         assert "unexpectedly" not in site.said
+        assert {told.process for told in (*manager.all, manager.until("STOPPING"))} == {
+            site.process.pid
+        }
 
 
 def test_a_life(tmp_path: Path, farm: Farm) -> None:

@@ -69,6 +69,8 @@ def publish_first(keeping: Keeping) -> None:
     check_files(keeping.database, job)
     config = load(keeping.file).config
     apply_all(duty, config)
+    mirrors = "1 mirror" if len(config.mirror) == 1 else f"{len(config.mirror):,} mirrors"
+    say(f"{keeping.file.name} is applied; {mirrors} and the primary are asked before the start")
     with progress_bar() as steps:
         found = probe_all(duty, config, steps)
         for line in trouble_of_primary(found):

@@ -49,10 +49,10 @@ def run(
     """Answer /metalink and /mirrorlist for the mirrors of FILE, a mirrors.toml.
 
     FILE is applied at the start, and whenever it or mirrors.d beside it has changed; what is gone
-    from it is removed. Every --interval seconds the primary is read and all mirrors are asked, and
-    what has changed is served seconds later. Database and snapshot are in the --state directory.
-    Any process that dies is replaced; meanwhile the last snapshot is served. SIGHUP asks the
-    mirrors now. SIGTERM and SIGINT end all in order.
+    from it is removed, up to --max-loss percent at once. Every --interval seconds the primary is
+    read and all mirrors are asked. What has changed is served seconds later. Database and
+    snapshot are in the --state directory. Any process that dies is replaced; meanwhile the last
+    snapshot is served. SIGHUP asks the mirrors now. SIGTERM and SIGINT end all in order.
 
     \b
     mirrorlist run --example
