@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.declared import url_state
+from snapshot.export.rows import Progress
 from snapshot.file.defaults import DEFAULT_MAX_LOSS
 from snapshot.file.errors import BackendError, DatabaseError
 from snapshot.sites.apply import apply
@@ -22,7 +23,7 @@ from snapshot.sites.config import Config
 from snapshot.sites.difference import SiteDifference
 from snapshot.sites.file_changes import SiteFiles
 from snapshot.sites.load import load
-from snapshot.sites.probe import ProbedAll, Progress, probe
+from snapshot.sites.probe import ProbedAll, probe
 from snapshot.sites.told import answers_of_mirrors, applied, published, trouble_of_primary
 
 LOOK_SECONDS = 1.0
