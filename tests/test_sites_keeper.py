@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.sites.file_changes import SiteFiles
-from snapshot.sites.keeper import Applier, Duty, Prober, seconds_left
+from snapshot.sites.keeper import NO_PRIMARY, Applier, Duty, Prober, seconds_left
 from tests.mirror_farm import Farm, run_farm
 from tests.small_sites import HEAD, publish_tree, site_text, write
 
@@ -131,6 +131,17 @@ def test_a_silent_primary(kept: Kept) -> None:
     assert kept.asked() == 0
     kept.pass_by()
     assert kept.asked() == 4
+
+
+def test_no_primary(kept: Kept) -> None:
+    """A site without a primary is applied and not probed, and this is said once."""
+    file = kept.duty.file
+    file.write_text(file.read_text().replace('[primary]\npath = "pub"\n', ""))
+    applied, warned = kept.pass_by()
+    assert applied.startswith("mirrors.toml: applied: ")
+    assert warned == NO_PRIMARY
+    assert kept.pass_by(2 * INTERVAL) == []
+    assert kept.asked() == 0
 
 
 def test_a_start_after_another(kept: Kept) -> None:

@@ -23,9 +23,11 @@ from mirrorlist.cli.watch import exporter
 from mirrorlist.cli.watch_events import EventPrinter
 from mirrorlist.process.signals import STOP, do_now
 from mirrorlist.process.threads import Threads
+from snapshot.file.changes import mounted
 from snapshot.file.errors import BackendError
 
 if TYPE_CHECKING:
+    from snapshot.sites.config import Config
     from snapshot.sites.keeper import Duty
     from snapshot.watch.loop import Event
 
@@ -61,25 +63,36 @@ class Keeping(Struct, frozen=True):
 def publish_first(keeping: Keeping) -> None:
     """Apply the file, probe and export, before there is anything to serve; raises BackendError."""
     from snapshot.export.exporter import check_files, export
-    from snapshot.sites.keeper import apply_all, probe_all
+    from snapshot.sites.keeper import apply_all, why_unprobed
     from snapshot.sites.load import load
-    from snapshot.sites.told import answers_of_mirrors, trouble_of_primary
 
     job, duty = keeping.options.job(), keeping.duty()
     check_files(keeping.database, job)
     config = load(keeping.file).config
     apply_all(duty, config)
-    mirrors = "1 mirror" if len(config.mirror) == 1 else f"{len(config.mirror):,} mirrors"
-    say(f"{keeping.file.name} is applied; {mirrors} and the primary are asked before the start")
+    unprobed = why_unprobed(config)
+    for line in unprobed:
+        say(line)
+    if not unprobed:
+        _probe_first(duty, config)
     with progress_bar() as steps:
-        found = probe_all(duty, config, steps)
-        for line in trouble_of_primary(found):
-            say(line)
-        if found.mirrors:
-            say(answers_of_mirrors(found.mirrors))
         result = export(keeping.database, job, progress=steps)
     for note in result.notes:
         say(note)
+
+
+def _probe_first(duty: "Duty", config: "Config") -> None:
+    from snapshot.sites.keeper import probe_all
+    from snapshot.sites.told import answers_of_mirrors, trouble_of_primary
+
+    mirrors = "1 mirror" if len(config.mirror) == 1 else f"{len(config.mirror):,} mirrors"
+    say(f"{duty.file.name} is applied; {mirrors} and the primary are asked before the start")
+    with progress_bar() as steps:
+        found = probe_all(duty, config, steps)
+    for line in trouble_of_primary(found):
+        say(line)
+    if found.mirrors:
+        say(answers_of_mirrors(found.mirrors))
 
 
 def keep(keeping: Keeping, listener: socket.socket | None, lifeline: int) -> None:
@@ -109,6 +122,8 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
     from snapshot.watch.loop import Duty, Watch
     from snapshot.watch.probes import make_probe
 
+    for file in mounted([keeping.file, *keeping.options.job().data_files]):
+        say(f"{file} is mounted alone: its replacement will not be seen; mount its folder")
     job = keeping.options.job(refresh=int(_EVERY_SECONDS))
     prober, triggers = Prober(keeping.duty(), _say_timed), SimpleQueue[str]()
     applier = Applier(keeping.duty(), prober, _say_timed)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from sqlalchemy import func, select
 
 from snapshot.export.database import parse_url, read_only
@@ -31,6 +31,11 @@ LOOK_SECONDS = 1.0
 # as long, up to the interval; the mirrors are not.
 FIRST_RETRY_SECONDS = 15.0
 _LOCKED_SECONDS = 5.0
+NO_PRIMARY = (
+    "warning: the file has no [primary]: there are no metalinks, and no mirror is probed; give its"
+    " url or path"
+)
+"""What is said of a site that cannot be probed."""
 # Not all sites that were started together ask at one moment.
 _JITTER = 0.05
 
@@ -84,6 +89,7 @@ class Prober:
 
     def use(self, config: Config, *, at_once: bool) -> None:
         """Probe by this file from now on; may be called by another thread."""
+        self._once("no primary", why_unprobed(config))
         if self._config is None and not at_once:
             self._due = self._clock() + seconds_left(self._duty)
         self._config = config
@@ -99,7 +105,8 @@ class Prober:
         if self._is_woken:
             self._is_woken, self._due = False, self._clock()
         config, now = self._config, self._clock()
-        if config is not None and now >= min(self._due, self._retry_at):
+        is_probed = config is not None and not why_unprobed(config)
+        if config is not None and is_probed and now >= min(self._due, self._retry_at):
             self._probe(config, mirrors=now >= self._due)
         time.sleep(LOOK_SECONDS)
 
@@ -190,6 +197,11 @@ def probe_all(
     folder, now = duty.file.absolute().parent, int(time.time())
     agent = f"{duty.agent}{contact}"
     return probe(duty.database, config, folder, agent, progress, now, mirrors=mirrors)
+
+
+def why_unprobed(config: Config) -> list[str]:
+    """Return a line that says why a site is not probed; empty if it is."""
+    return [] if config.primary is not UNSET else [NO_PRIMARY]
 
 
 def seconds_left(duty: Duty) -> float:
