@@ -68,7 +68,7 @@ class Site:
 def running_site(folder: Path, *words: object, **environment: str) -> Iterator[Site]:
     """Run a site in a folder on free ports; yields before it serves."""
     said = folder / "said"
-    ports = ("--port", "0", "--admin", "127.0.0.1:0", "--watch-admin", "none", "--no-dns")
+    ports = ("--port", "0", "--admin", "127.0.0.1:0", "--watch-admin", "127.0.0.1:0", "--no-dns")
     with said.open("wb") as file:
         process = subprocess.Popen(
             [*COMMAND, "run", *map(str, words), *ports],

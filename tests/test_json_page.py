@@ -23,6 +23,7 @@ from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
 from snapshot.sites.difference import SiteDifference
+from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
 from tests.command import run
 from tests.factories import export_tables, make_database, world
@@ -70,6 +71,7 @@ ANSWERS = (
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),
     Answer("`mirrorlist replay --json`", Replayed),
+    Answer("`/site` of the keeper of a `mirrorlist run`", KeeperState),
     Answer("`mirrorlist sites check --json`", Checked),
     Answer("`mirrorlist sites apply --json`", SiteDifference),
     Answer("`mirrorlist sites probe --json`", ProbedAll),

@@ -1,12 +1,15 @@
 """`mirrorlist run`: one command for a whole site, of which any part may be killed."""
 
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -101,6 +104,12 @@ def test_a_life(tmp_path: Path, farm: Farm) -> None:
         site.wait_for("--max-loss 100")
         assert mirrors(site) == {"a"}
         assert "<hash" in site.ask(f"/metalink?{QUERY}")
+        page = re.search(r"http://\S+/site", site.said)
+        assert page
+        with urlopen(page[0], timeout=SECONDS) as answer:
+            told = json.load(answer)
+        assert "--max-loss 100" in told["file_error"]
+        assert (told["repositories_failed"], told["urls"]) == (1, 2)
         words = ["--state", tmp_path / "mirrorlist-state", "--port", "0", "--admin", "none"]
         done = run("run", file, *words)
         assert_refused(done, 1, "is in use by another process of yours")

@@ -8,6 +8,7 @@ import pytest
 
 from snapshot.sites.file_changes import SiteFiles
 from snapshot.sites.keeper import NO_PRIMARY, Applier, Duty, Prober, seconds_left
+from snapshot.sites.keeper_state import KeeperState
 from tests.mirror_farm import Farm, run_farm
 from tests.small_sites import HEAD, publish_tree, site_text, write
 
@@ -23,8 +24,10 @@ class Kept:
         self.said: list[str] = []
         self.write("a")
         self.duty = Duty(folder / "mirrors.toml", f"sqlite:///{folder / 'm.db'}", INTERVAL, "test")
-        self.prober = Prober(self.duty, self.said.append, lambda: self.now)
-        self.applier = Applier(self.duty, self.prober, self.said.append, lambda: self.now)
+        self.state = KeeperState()
+        self.prober = Prober(self.duty, self.said.append, self.state, lambda: self.now)
+        given = (self.duty, self.prober, self.said.append, self.state)
+        self.applier = Applier(*given, lambda: self.now)
 
     def write(self, *mirrors: str) -> None:
         """Write the file with some mirrors of the farm."""
@@ -90,6 +93,9 @@ def test_the_file(kept: Kept) -> None:
     assert "miror" in first + second
     assert first.startswith("error: ")
     assert first.endswith("; what was applied before stays")
+    assert kept.state.file_error
+    assert kept.state.applied
+    assert (kept.state.urls, kept.state.urls_troubled, kept.state.urls_hidden) == (2, 1, 0)
     assert kept.pass_by() == []
     kept.write("a", "b")
     assert kept.pass_by() == []
@@ -119,6 +125,8 @@ def test_a_silent_primary(kept: Kept) -> None:
     (said,) = kept.pass_by(1.1 * INTERVAL)
     assert said.startswith("the primary: baseos-9 x86_64 and 3 more cannot be read: ")
     assert said.endswith("; what was known stays")
+    assert [kept.state.primary_error] == [said]
+    assert (kept.state.repositories, kept.state.repositories_failed) == (4, 4)
     assert kept.asked() == 0
     assert kept.pass_by(15) == []
     (kept.folder / "gone").rename(kept.folder / "pub")
@@ -126,6 +134,7 @@ def test_a_silent_primary(kept: Kept) -> None:
     assert kept.pass_by(29) == []
     again, new = kept.pass_by(2)
     assert again == "the primary: all repositories can be read again"
+    assert kept.state.primary_error is None
     assert new.startswith("the primary: 4 repositories (")
     # The mirrors are asked at once for what is new.
     assert kept.asked() == 0

@@ -119,14 +119,16 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
     from snapshot.sites.keeper import Applier, Prober
+    from snapshot.sites.keeper_state import KeeperState
     from snapshot.watch.loop import Duty, Watch
     from snapshot.watch.probes import make_probe
 
     for file in mounted([keeping.file, *keeping.options.job().data_files]):
         say(f"{file} is mounted alone: its replacement will not be seen; mount its folder")
     job = keeping.options.job(refresh=int(_EVERY_SECONDS))
-    prober, triggers = Prober(keeping.duty(), _say_timed), SimpleQueue[str]()
-    applier = Applier(keeping.duty(), prober, _say_timed)
+    state, triggers = KeeperState(), SimpleQueue[str]()
+    prober = Prober(keeping.duty(), _say_timed, state)
+    applier = Applier(keeping.duty(), prober, _say_timed, state)
 
     def now(signal_name: str) -> None:
         prober.wake()
@@ -141,7 +143,7 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         threads.go_on("file", applier.step)
         threads.go_on("probes", prober.step)
         if listener:
-            Admin(listener, pages(loop.progress, keeping.stale, threads)).start(threads)
+            Admin(listener, pages(loop.progress, keeping.stale, threads, state)).start(threads)
         loop.run()
 
 

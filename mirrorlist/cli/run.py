@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from mirrorlist.cli.options import options
 from mirrorlist.cli.run_example import EXAMPLE_DIRECTORY, EXAMPLE_FILE, Example, teach
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
+from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import hold
 from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
@@ -68,8 +70,6 @@ def run(
     settings, manager = _settings(directory, given), manager_of()
     # Imported here so that `--help` does not wait for uvicorn.
     from mirrorlist.web.listener import listen_all
-    from mirrorlist.workers.load import load_service
-    from mirrorlist.workers.run import Hooks, run_server
 
     # Bound first: if the port is in use, say so before asking any mirror.
     listeners = listen_all(settings.host, settings.port)
@@ -86,17 +86,33 @@ def run(
     manager.starting("applying the file, and asking the mirrors", _FIRST_SECONDS)
     if code := _prepare(keeping, settings, shown):
         raise SystemExit(code)
+    _serve(keeping, settings, listeners, manager, shown)
+
+
+def _serve(
+    keeping: Keeping,
+    settings: ServeSettings,
+    listeners: Sequence[socket.socket],
+    manager: Manager,
+    shown: Example | None,
+) -> None:
+    """Serve what is published, with the keeper and the example's mirrors beside the workers."""
+    from mirrorlist.workers.load import load_service
+    from mirrorlist.workers.run import Hooks, run_server
+
     watch, settings = _watch_listener(settings)
 
     def listening(address: str) -> None:
         if warning := warning_of_default_trust(settings.host, settings.trusted_proxy):
             say(warning)
+        if watch:
+            say(f"how the site is kept is on http://{settings.watch_admin}/site")
         if shown:
-            teach(address, directory, settings.snapshot)
+            teach(address, keeping.state, settings.snapshot)
 
     hooks = Hooks(
         listening,
-        tells_status=example,
+        tells_status=shown is not None,
         manager=manager,
         beside=_beside(keeping, watch, shown),
         closes=[*([watch] if watch else []), *(shown.sockets if shown else [])],

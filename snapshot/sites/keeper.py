@@ -22,6 +22,7 @@ from snapshot.sites.apply import apply
 from snapshot.sites.config import Config
 from snapshot.sites.difference import SiteDifference
 from snapshot.sites.file_changes import SiteFiles
+from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.load import load
 from snapshot.sites.probe import ProbedAll, probe
 from snapshot.sites.told import answers_of_mirrors, applied, published, trouble_of_primary
@@ -79,9 +80,12 @@ class Once:
 class Prober:
     """Probes when it is time; `step` is for a thread of its own."""
 
-    def __init__(self, duty: Duty, say: Say, clock: Clock = time.monotonic) -> None:
-        """Take the duty; `say` receives a line for all that is new."""
+    def __init__(
+        self, duty: Duty, say: Say, state: KeeperState, clock: Clock = time.monotonic
+    ) -> None:
+        """Take the duty and the state to write; `say` receives a line for all that is new."""
         self._duty, self._once, self._clock = duty, Once(say), clock
+        self._state = state
         self._config: Config | None = None
         self._is_woken = False
         self._due = self._retry_at = float("inf")
@@ -115,19 +119,26 @@ class Prober:
         if mirrors:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)
             self._due = self._clock() + self._duty.interval * spread
-        self._retry_at = float("inf")
+        self._retry_at, begun = float("inf"), self._clock()
         try:
             found = probe_all(self._duty, config, mirrors=mirrors)
         except BackendError as error:
+            self._state.probe_error = str(error)
             self._once("probe", [f"error: {error}; the next probe tries again"])
             return
         self._once("probe", [])
+        self._state.probe_error = None
         self._tell(found)
+        if mirrors:
+            self._state.probed, self._state.probe_seconds = time.time(), self._clock() - begun
         if not mirrors and any(one.state == "new" for one in found.repositories):
             self._due = self._clock()
 
     def _tell(self, found: ProbedAll) -> None:
-        trouble = trouble_of_primary(found)
+        trouble, state = trouble_of_primary(found), self._state
+        state.primary_error = trouble[0] if trouble else None
+        state.repositories = len(found.repositories)
+        state.repositories_failed = sum(one.state == "failed" for one in found.repositories)
         if not trouble and self._once.is_open("primary"):
             self._once.say("the primary: all repositories can be read again")
         self._once("primary", trouble)
@@ -135,6 +146,9 @@ class Prober:
         for line in published(found):
             self._once.say(line)
         if found.mirrors:
+            state.urls = len(found.mirrors)
+            state.urls_troubled = sum(one.error is not None for one in found.mirrors)
+            state.urls_hidden = sum(not one.offered for one in found.mirrors)
             self._once("mirrors", [answers_of_mirrors(found.mirrors)])
 
     def _plan_retry(self, is_needed: bool) -> None:
@@ -148,9 +162,17 @@ class Prober:
 class Applier:
     """Applies a changed file, and gives it to a prober; `step` is for a thread of its own."""
 
-    def __init__(self, duty: Duty, prober: Prober, say: Say, clock: Clock = time.monotonic) -> None:
-        """Take the duty; `say` receives a line for all that is new."""
+    def __init__(
+        self,
+        duty: Duty,
+        prober: Prober,
+        say: Say,
+        state: KeeperState,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Take the duty and the state to write; `say` receives a line for all that is new."""
         self._duty, self._prober, self._once, self._clock = duty, prober, Once(say), clock
+        self._state = state
         self._files = SiteFiles(duty.file)
         self._again_at = float("inf")
 
@@ -166,11 +188,13 @@ class Applier:
             config = load(self._duty.file).config
             found = apply_all(self._duty, config)
         except BackendError as error:
+            self._state.file_error = str(error)
             if isinstance(error, DatabaseError):
                 self._again_at = self._clock() + _LOCKED_SECONDS
             self._once("file", [f"error: {error}; what was applied before stays", *error.more])
             return
         self._once("file", [])
+        self._state.file_error, self._state.applied = None, time.time()
         if found.changes_anything:
             self._once.say(f"{self._duty.file.name}: applied: {applied(found)}")
         self._prober.use(config, at_once=found.changes_anything)
