@@ -290,9 +290,12 @@ print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 
 
 @pytest.mark.system
-def test_a_demo_ends_with_its_terminal(tmp_path: Path) -> None:
-    """When its terminal is closed, the demo ends in order, and nothing of it stays."""
-    options = ["demo", "--directory", str(tmp_path / "d"), "--port", "0", "--admin", "127.0.0.1:0"]
+@pytest.mark.parametrize(
+    "words", [["demo", "--directory"], ["run", "--example", "--watch-admin", "none", "--state"]]
+)
+def test_a_demo_ends_with_its_terminal(tmp_path: Path, words: list[str]) -> None:
+    """When its terminal is closed, a demo ends in order, and nothing of it stays."""
+    options = [*words, str(tmp_path / "d"), "--port", "0", "--admin", "127.0.0.1:0"]
     done = subprocess.run(
         [sys.executable, "-c", IN_A_TERMINAL, *options],
         cwd=ROOT,

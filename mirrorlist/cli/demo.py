@@ -42,7 +42,7 @@ def demo(directory: Path, **given: Any) -> None:
     stay()
     hold()
     # Opened first, because the terminal may be closed while the database is built.
-    terminal = _terminal()
+    terminal = terminal_of()
     settings = ServeSettings(directory / "demo.snap", **given)
     # Bound first: if the port is in use, say so before building a database.
     listeners = _listen(settings.host, settings.port)
@@ -57,14 +57,14 @@ def demo(directory: Path, **given: Any) -> None:
     hooks = Hooks(
         listening=partial(_teach, directory=directory),
         ends=STOP if terminal is None else STOP | {signal.SIGHUP},
-        over=partial(_is_gone, terminal),
+        over=partial(is_gone, terminal),
         tells_status=True,
     )
     run_server(settings, load_service(settings, say), listeners, say, hooks)
 
 
-def _terminal() -> int | None:
-    """Open the terminal whose closing ends the demo; None without one, or under nohup."""
+def terminal_of() -> int | None:
+    """Open the terminal whose closing ends a demo; None without one, or under nohup."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return None
     try:
@@ -73,7 +73,7 @@ def _terminal() -> int | None:
         return None
 
 
-def _is_gone(terminal: int | None) -> bool:
+def is_gone(terminal: int | None) -> bool:
     """Return whether the terminal is closed; make does not pass its SIGHUP on to the demo."""
     poll = select.poll()
     if terminal is not None:

@@ -2,16 +2,17 @@
 
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import msgspec
 
 from mirrorlist.cli.beforehand import in_child, make_directory, own_directory
 from mirrorlist.cli.console import say
+from mirrorlist.cli.demo import is_gone, terminal_of
 from mirrorlist.cli.exposure import warning_of_default_trust
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.keeping import SNAPSHOT, Keeping, keep, publish_first
@@ -22,7 +23,7 @@ from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
 from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
-from mirrorlist.process.signals import hold
+from mirrorlist.process.signals import STOP, hold
 from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.supervisor import Beside
@@ -64,6 +65,7 @@ def run(
     """
     stay()
     hold()
+    terminal = terminal_of() if example else None
     if example == (file is not None):
         raise OptionError("give either a FILE, such as mirrors.toml, or --example")
     directory = state or (EXAMPLE_DIRECTORY if example else _DIRECTORY)
@@ -86,7 +88,15 @@ def run(
     manager.starting("applying the file, and asking the mirrors", _FIRST_SECONDS)
     if code := _prepare(keeping, settings, shown):
         raise SystemExit(code)
-    _serve(keeping, settings, listeners, manager, shown)
+    ending = Ending(STOP if terminal is None else STOP | _HEARS, partial(is_gone, terminal))
+    _serve(keeping, settings, listeners, manager, shown, ending)
+
+
+class Ending(NamedTuple):
+    """The signals that end all of it, and whether it shall end without one."""
+
+    signals: frozenset[signal.Signals]
+    over: Callable[[], bool]
 
 
 def _serve(
@@ -95,6 +105,7 @@ def _serve(
     listeners: Sequence[socket.socket],
     manager: Manager,
     shown: Example | None,
+    ending: Ending,
 ) -> None:
     """Serve what is published, with the keeper and the example's mirrors beside the workers."""
     from mirrorlist.workers.load import load_service
@@ -112,6 +123,8 @@ def _serve(
 
     hooks = Hooks(
         listening,
+        ends=ending.signals,
+        over=ending.over,
         tells_status=shown is not None,
         manager=manager,
         beside=_beside(keeping, watch, shown),

@@ -44,7 +44,7 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR2: IGNORED,
     },
     "demo": {**_SERVE, Signals.SIGHUP: "ends, if it was started in a terminal; else as serve"},
-    "run": {**_SERVE, Signals.SIGHUP: f"{_LOOK}, and probes"},
+    "run": {**_SERVE, Signals.SIGHUP: f"{_LOOK}, and probes; --example in a terminal ends"},
     "keeper": {
         Signals.SIGTERM: "ignored: it ends with its supervisor",
         Signals.SIGINT: "ignored: it ends with its supervisor",
