@@ -1,16 +1,20 @@
 """A file is brought into a database: what differs, all or nothing, and no more than allowed."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from snapshot.export.database import parse_url
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
+from snapshot.sites.database import undo_unfinished
 from snapshot.sites.difference import RefusedChange
 from tests.factories import make_database, world
 from tests.in_process import make_service
@@ -101,6 +105,28 @@ def test_one_goes_and_one_comes(tmp_path: Path, database: str) -> None:
     body = _listed(_exported(database, tmp_path), b"repo=baseos-9&arch=x86_64&protocol=https")
     assert "https://c.example/pub/" in body
     assert "https://b.example/" not in body
+
+
+KILLED = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("DELETE FROM repository")
+connection.execute("CREATE TABLE large (text)")
+connection.executemany("INSERT INTO large VALUES (?)", [("x" * 3000,)] * 100)
+os._exit(0)
+"""
+
+
+def test_a_killed_writer(tmp_path: Path, database: str) -> None:
+    """What it wrote and did not commit is undone, after which the database can be read again."""
+    applied(database, write(tmp_path, THREE))
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "m.db"], check=True)
+    with pytest.raises(DatabaseError, match="readonly"):
+        _exported(database, tmp_path)
+    undo_unfinished(parse_url(database))
+    assert len(_exported(database, tmp_path).repositories) == 4
 
 
 def test_trees(tmp_path: Path, database: str) -> None:

@@ -116,8 +116,10 @@ def keep(keeping: Keeping, listener: socket.socket | None, lifeline: int) -> Non
 def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) -> None:
     from mirrorlist.status.admin import Admin
     from mirrorlist.status.watch_pages import pages
+    from snapshot.export.database import parse_url
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
+    from snapshot.sites.database import undo_unfinished
     from snapshot.sites.keeper import Applier, Prober
     from snapshot.sites.keeper_state import KeeperState
     from snapshot.watch.loop import Duty, Watch
@@ -136,6 +138,7 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
 
     do_now("keeper", now, say)
     with only_watch(followed(job.output)):
+        undo_unfinished(parse_url(keeping.database))
         duty = Duty(exporter(keeping.database, job), job.data_files, _EVERY_SECONDS)
         tell = _of_changes(EventPrinter(_EVERY_SECONDS, job.output).tell)
         probe = make_probe(keeping.database)
@@ -153,11 +156,11 @@ def _say_timed(text: str) -> None:
 
 def _of_changes(tell: "Callable[[Event], None]") -> "Callable[[Event], None]":
     """Return `tell` without the exports that changed nothing: each probe writes, and causes one."""
-    from snapshot.watch.loop import Done
+    from snapshot.watch.loop import UNSURE, Done
     from snapshot.watch.sqlite import NAME
 
     def told(event: "Event") -> None:
-        asked = isinstance(event, Done) and {*event.reasons} - {NAME}
+        asked = isinstance(event, Done) and {*event.reasons} - {NAME, UNSURE}
         if not isinstance(event, Done) or event.result.changed or asked:
             tell(event)
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
@@ -46,6 +46,17 @@ def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[C
         engine.dispose()
         if is_new and file is not None and not done:
             file.unlink(missing_ok=True)
+
+
+def undo_unfinished(url: URL) -> None:
+    """Undo what a writer that was killed left unfinished in a SQLite file.
+
+    The first that opens the file for writing does it; those that only read could not read before.
+    """
+    file = database_file(url)
+    if file is not None and os.path.exists(file):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
 def _check_file(file: Path, create: bool) -> None:
