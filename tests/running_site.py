@@ -58,10 +58,13 @@ class Site:
             return str(error.read().decode())
 
     def children(self) -> list[int]:
-        """The processes that it has forked, in this order: worker, admin process, keeper."""
+        """The processes that it has forked, in this order: worker, admin process, keeper.
+
+        The kernel lists them in this order; their numbers begin again at some point.
+        """
         pid = self.process.pid
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return sorted(map(int, found))
+        return [*map(int, found)]
 
 
 @contextmanager
