@@ -26,11 +26,31 @@ class Farm:
         self.most_at_once = 0
         self.asked: Counter[str] = Counter()
         self.unchanged = 0
+        self.codings: set[bytes] = set()
+        self.target = ""
+        self.kinds_of_ipv6: dict[str, str] = {}
+        self.loop = asyncio.new_event_loop()
         self._at_once = 0
 
     def url(self, name: str) -> str:
         """Return the URL of a mirror."""
         return f"http://127.0.0.1:{self.port}/{name}/"
+
+    def _place(self) -> str:
+        return self.target.format(port=self.port)
+
+    @contextmanager
+    def also_on(self, address: str) -> Iterator[None]:
+        """Answer on a second address too, on the same port."""
+
+        async def serve() -> asyncio.Server:
+            return await asyncio.start_server(self.answer, address, self.port)
+
+        server = asyncio.run_coroutine_threadsafe(serve(), self.loop).result()
+        try:
+            yield
+        finally:
+            self.loop.call_soon_threadsafe(server.close)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -38,8 +58,11 @@ class Farm:
             while line := await reader.readline():
                 etag = b""
                 while head := (await reader.readline()).strip():
-                    if head.lower().startswith(b"if-none-match:"):
-                        etag = head.partition(b":")[2].strip()
+                    name, _, value = head.partition(b":")
+                    if name.lower() == b"if-none-match":
+                        etag = value.strip()
+                    elif name.lower() == b"accept-encoding":
+                        self.codings.add(value.strip())
                 self._at_once += 1
                 self.most_at_once = max(self.most_at_once, self._at_once)
                 try:
@@ -54,7 +77,8 @@ class Farm:
     async def _one(self, path: str, etag: bytes, writer: asyncio.StreamWriter) -> None:
         name, _, rest = path.lstrip("/").partition("/")
         self.asked[name] += 1
-        kind = self.kinds.get(name, "")
+        is_ipv6 = ":" in writer.get_extra_info("sockname")[0]
+        kind = (self.kinds_of_ipv6 if is_ipv6 else self.kinds).get(name, "")
         if kind == "reset":
             writer.transport.abort()
             raise ConnectionResetError
@@ -70,15 +94,19 @@ class Farm:
             head, body = "200 OK", b"<html><body>It works!</body></html>"
         elif kind == "broken":
             head, body = "500 Internal Server Error", b""
+        elif kind == "busy":
+            head, body = "429 Too Many Requests", b""
+        elif kind == "gzip":
+            more = "Content-Encoding: gzip\r\n"
         elif kind == "huge":
             head, body = "200 OK", b"x" * (5 << 20)
         elif kind == "redirect":
-            head, body, more = "302 Found", b"", f"Location: /right/{rest}\r\n"
+            head, body, more = "302 Found", b"", f"Location: {self._place()}/right/{rest}\r\n"
         elif kind == "loop":
             head, body, more = "302 Found", b"", f"Location: {path}\r\n"
         if head == "200 OK":
             mine = f'"{zlib.crc32(body)}"'
-            more = f"ETag: {mine}\r\n"
+            more += f"ETag: {mine}\r\n"
             if etag == mine.encode():
                 self.unchanged += 1
                 head, body = "304 Not Modified", b""
@@ -96,7 +124,8 @@ class Farm:
 @contextmanager
 def run_farm(main: Path, secure: SSLContext | None = None) -> Iterator[Farm]:
     """Run the mirrors while the block runs."""
-    farm, ready, loop = Farm(main), threading.Event(), asyncio.new_event_loop()
+    farm, ready = Farm(main), threading.Event()
+    loop = farm.loop
 
     async def serve() -> None:
         server = await asyncio.start_server(farm.answer, "127.0.0.1", 0, backlog=512, ssl=secure)

@@ -1,5 +1,6 @@
 """Which mirrors are offered after a probe: those that have what the primary has, and no other."""
 
+import json
 import shutil
 import sqlite3
 import ssl
@@ -7,19 +8,20 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import RefusedSnapshot
-from snapshot.file.reader import Snapshot
-from snapshot.sites.asking import Limits
+from snapshot.sites.getting import Limits
 from snapshot.sites.load import load
 from snapshot.sites.mirror_probe import ProbedUrl
 from snapshot.sites.probe import probe
-from tests.in_process import respond
+from tests.command import run
 from tests.mirror_farm import Farm, run_farm
+from tests.offered import offered
 from tests.small_sites import HEAD, applied, publish_tree, write
 from tests.system import need_program
 
@@ -53,23 +55,15 @@ def _probe(file: Path, now: int = NOW, limits: Limits = LIMITS) -> dict[str, Pro
     return {one.mirror: one for one in probe(*about, limits=limits).mirrors}
 
 
-def _offered(file: Path, query: str = "repo=baseos-9&arch=x86_64") -> set[str]:
-    """The names of the mirrors that a client gets."""
-    output = file.parent / "m.snap"
-    export(f"sqlite:///{file.parent / 'm.db'}", Job(output, resolve_dns=False, max_loss=None))
-    body = respond(Snapshot(output), f"/mirrorlist?{query}").body.decode()
-    return {line.split("/")[3] for line in body.splitlines() if line.startswith("http")}
-
-
 def test_before_any_probe(tmp_path: Path, farm: Farm) -> None:
     """Every mirror of the file is offered, and still is after a probe that finds it right."""
     file = _site(tmp_path, farm, "a", "b")
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
     found = _probe(file)
     assert found["a"].verdicts == {"current": 4}
     assert (found["a"].error, found["a"].good, found["a"].offered) == (None, NOW, True)
-    assert _offered(file) == {"a", "b"}
-    assert _offered(file, "path=pub/9/BaseOS") == {"a", "b"}
+    assert offered(file) == {"a", "b"}
+    assert offered(file, "path=pub/9/BaseOS") == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +77,7 @@ def test_what_a_mirror_has(tmp_path: Path, farm: Farm, kind: str, verdict: str) 
         farm.roots["b"] = tmp_path / "nothing"
     file = _site(tmp_path, farm, "a", "b")
     assert _probe(file)["b"].verdicts == {verdict: 4}
-    assert _offered(file) == ({"a", "b"} if verdict == "current" else {"a"})
+    assert offered(file) == ({"a", "b"} if verdict == "current" else {"a"})
 
 
 HANGING = ("silent", "drip")
@@ -97,19 +91,79 @@ HANGING = ("silent", "drip")
     ],
 )
 def test_a_mirror_without_an_answer(tmp_path: Path, farm: Farm, kind: str) -> None:
-    """Once is not enough; the second time it leaves, and comes back with its first answer."""
+    """After all tries it leaves, and comes back with its first answer."""
     farm.kinds["b"] = kind
     file = _site(tmp_path, farm, "a", "b")
     limits = SHORT if kind in HANGING else LIMITS
     first = _probe(file, limits=limits)["b"]
-    assert (first.verdicts, first.failures, first.offered) == ({"unreachable": 4}, 1, True)
-    assert first.error
-    assert _offered(file) == {"a", "b"}
-    assert not _probe(file, limits=limits)["b"].offered
-    assert _offered(file) == {"a"}
+    assert (first.verdicts, first.failures, first.offered) == ({"unreachable": 4}, 3, False)
+    assert (bool(first.error), first.since, first.good) == (True, NOW, None)
+    assert offered(file) == {"a"}
     del farm.kinds["b"]
-    assert _probe(file)["b"].failures == 0
-    assert _offered(file) == {"a", "b"}
+    second = _probe(file, NOW + 1)["b"]
+    assert (second.failures, second.error, second.since) == (0, None, NOW + 1)
+    assert offered(file) == {"a", "b"}
+
+
+def test_more_patience(tmp_path: Path, farm: Farm) -> None:
+    """With more failures allowed than a probe tries, a dead mirror leaves with a later probe."""
+    farm.kinds["b"] = "reset"
+    file = _site(tmp_path, farm, "a", "b")
+    write(tmp_path, file.read_text().replace("[primary]", "failures = 4\n[primary]"))
+    assert _probe(file)["b"].failures == 3
+    assert offered(file) == {"a", "b"}
+    assert not _probe(file)["b"].offered
+    assert offered(file) == {"a"}
+
+
+def test_a_mirror_that_is_too_busy(tmp_path: Path, farm: Farm) -> None:
+    """After 429 it is not asked again in this probe."""
+    farm.kinds["b"] = "busy"
+    file = _site(tmp_path, farm, "a", "b")
+    assert _probe(file)["b"].error == "status 429"
+    assert farm.asked["b"] == 1
+
+
+def test_a_mirror_that_is_slow(tmp_path: Path, farm: Farm) -> None:
+    """What does not fit into its time stays as it was, and the mirror is offered."""
+    farm.kinds["b"] = "slow"
+    file = _site(tmp_path, farm, "a", "b")
+    found = _probe(file, limits=Limits(pause=0, url_seconds=0))["b"]
+    assert found.verdicts == {"current": 1, "unreachable": 3}
+    assert (found.failures, found.error) == (0, None)
+    assert offered(file) == {"a", "b"}
+
+
+def test_a_coding(tmp_path: Path, farm: Farm) -> None:
+    """Bytes are asked for as they are: a small answer cannot become a large one."""
+    farm.kinds["b"] = "gzip"
+    file = _site(tmp_path, farm, "a", "b")
+    found = _probe(file)["b"]
+    assert "an answer in the coding gzip" in (found.error or "")
+    assert farm.codings == {b"identity"}
+
+
+def test_redirects_inwards(tmp_path: Path, farm: Farm) -> None:
+    """A mirror on the Internet cannot make a probe ask this machine, unless the file says so."""
+    farm.kinds["b"] = "redirect"
+    file = _site(tmp_path, farm, "a", "b")
+    text = file.read_text().replace("http://127.0.0.1:", "http://mirror.test:")
+    write(tmp_path, text.replace(farm.url("a").replace("127.0.0.1", "mirror.test"), farm.url("a")))
+    applied(f"sqlite:///{tmp_path / 'm.db'}", file, prune=True)
+    # The name is on the Internet when it is asked for, as far as the probe can tell.
+    farm.target = "http://inside.test:{port}"
+    addresses = {"mirror.test": "127.0.0.1", "inside.test": "10.0.0.1"}
+    limits = Limits(pause=0, look_up=lambda host: [(2, addresses.get(host, host))])
+    with pytest.MonkeyPatch.context() as patch:
+        # Loopback stands for the Internet here; no test can ask a machine there.
+        patch.setattr("snapshot.sites.names.is_global", lambda text: text != "10.0.0.1")
+        found = _probe(file, limits=limits)["b"]
+        assert "a redirect into a private network: http://inside.test" in (found.error or "")
+        write(
+            tmp_path, file.read_text().replace("[primary]", "private_redirects = true\n[primary]")
+        )
+        addresses["inside.test"] = "127.0.0.1"
+        assert _probe(file, limits=limits)["b"].verdicts == {"current": 4}
 
 
 def test_a_mirror_that_lags(tmp_path: Path, farm: Farm) -> None:
@@ -120,12 +174,12 @@ def test_a_mirror_that_lags(tmp_path: Path, farm: Farm) -> None:
     _probe(file)
     publish_tree(tmp_path / "pub", NEW)
     assert _probe(file)["b"].verdicts == {"alternate": 4}
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
     assert _probe(file, NOW + 73 * 3600)["b"].verdicts == {"behind": 4}
-    assert _offered(file) == {"a"}
+    assert offered(file) == {"a"}
     publish_tree(tmp_path / "copy", NEW)
     _probe(file, NOW + 74 * 3600)
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
 
 
 def test_a_mirror_that_is_ahead(tmp_path: Path, farm: Farm) -> None:
@@ -136,7 +190,19 @@ def test_a_mirror_that_is_ahead(tmp_path: Path, farm: Farm) -> None:
     _probe(file)
     publish_tree(tmp_path / "copy", NEW)
     assert _probe(file)["b"].verdicts == {"ahead": 4}
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
+
+
+def test_a_mirror_that_stays_ahead(tmp_path: Path, farm: Farm) -> None:
+    """What the primary never gets is wrong: after the lag, and at once if it is of tomorrow."""
+    farm.roots["b"] = tmp_path / "copy"
+    file = _site(tmp_path, farm, "a", "b")
+    publish_tree(tmp_path / "copy", NEW)
+    assert _probe(file)["b"].verdicts == {"ahead": 4}
+    assert _probe(file, NOW + 72 * 3600)["b"].verdicts == {"ahead": 4}
+    assert _probe(file, NOW + 72 * 3600 + 1)["b"].verdicts == {"wrong": 4}
+    publish_tree(tmp_path / "copy", NOW + 2 * 86_400)
+    assert _probe(file, NOW)["b"].verdicts == {"wrong": 4}
 
 
 def test_a_mirror_that_lies(tmp_path: Path, farm: Farm) -> None:
@@ -147,8 +213,8 @@ def test_a_mirror_that_lies(tmp_path: Path, farm: Farm) -> None:
     repomd.write_text(repomd.read_text().replace("</repomd>", "<!-- x --></repomd>"))
     file = _site(tmp_path, farm, "a", "b")
     assert _probe(file)["b"].verdicts == {"wrong": 1, "current": 3}
-    assert _offered(file) == {"a"}
-    assert _offered(file, "repo=baseos-10&arch=x86_64") == {"a", "b"}
+    assert offered(file) == {"a"}
+    assert offered(file, "repo=baseos-10&arch=x86_64") == {"a", "b"}
 
 
 def test_a_silent_primary(tmp_path: Path, farm: Farm) -> None:
@@ -159,7 +225,7 @@ def test_a_silent_primary(tmp_path: Path, farm: Farm) -> None:
     (tmp_path / "pub").rename(tmp_path / "away")
     assert _probe(file) == {}
     assert not farm.asked
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
 
 
 def test_no_network_here(tmp_path: Path, farm: Farm) -> None:
@@ -168,7 +234,7 @@ def test_no_network_here(tmp_path: Path, farm: Farm) -> None:
     file = _site(tmp_path, farm, "a", "b")
     for _ in range(4):
         assert {one.failures for one in _probe(file).values()} == {0}
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
 
 
 def test_never_without_a_mirror(tmp_path: Path, farm: Farm) -> None:
@@ -176,13 +242,13 @@ def test_never_without_a_mirror(tmp_path: Path, farm: Farm) -> None:
     file = _site(tmp_path, farm, "a", "b")
     farm.kinds.update(a="html", b="html")
     assert {one.error for one in _probe(file).values()} == {"wrong"}
-    assert _offered(file) == {"a", "b"}
+    assert offered(file) == {"a", "b"}
     farm.kinds.pop("a")
     _probe(file)
-    assert _offered(file) == {"a"}
+    assert offered(file) == {"a"}
     farm.kinds["a"] = "html"
     _probe(file)
-    assert _offered(file) == {"a"}
+    assert offered(file) == {"a"}
 
 
 def test_the_export_accepts_what_a_probe_found(tmp_path: Path, farm: Farm) -> None:
@@ -195,7 +261,7 @@ def test_the_export_accepts_what_a_probe_found(tmp_path: Path, farm: Farm) -> No
     for _ in range(2):
         _probe(file)
         export(database, job)
-    assert _offered(file) == {"a"}
+    assert offered(file) == {"a"}
     with closing(sqlite3.connect(tmp_path / "m.db")) as connection:
         connection.execute("UPDATE host_category_dir SET up2date = 0")
         connection.commit()
@@ -213,8 +279,8 @@ def test_an_apply_after_a_probe(tmp_path: Path, farm: Farm) -> None:
     text = file.read_text().replace('country = "DE"', 'country = "FR"')
     write(tmp_path, text)
     applied(f"sqlite:///{tmp_path / 'm.db'}", file)
-    assert _offered(file) == {"a"}
-    assert _offered(file, "repo=baseos-9&arch=aarch64") == set()
+    assert offered(file) == {"a"}
+    assert offered(file, "repo=baseos-9&arch=aarch64") == set()
 
 
 def test_a_new_repository(tmp_path: Path, farm: Farm) -> None:
@@ -226,10 +292,10 @@ def test_a_new_repository(tmp_path: Path, farm: Farm) -> None:
     publish_tree(tmp_path / "pub", OLD, versions=("11",))
     write(tmp_path, file.read_text().replace('"10"]', '"10", "11"]'))
     applied(f"sqlite:///{tmp_path / 'm.db'}", file)
-    assert _offered(file, "repo=baseos-11&arch=x86_64") == set()
+    assert offered(file, "repo=baseos-11&arch=x86_64") == set()
     assert _probe(file)["b"].verdicts == {"current": 4, "missing": 2}
-    assert _offered(file, "repo=baseos-11&arch=x86_64") == {"a"}
-    assert _offered(file) == {"a", "b"}
+    assert offered(file, "repo=baseos-11&arch=x86_64") == {"a"}
+    assert offered(file) == {"a", "b"}
 
 
 def test_unchanged(tmp_path: Path, farm: Farm) -> None:
@@ -247,7 +313,7 @@ def test_unchanged(tmp_path: Path, farm: Farm) -> None:
     publish_tree(tmp_path / "pub", NEW + 1)
     assert _probe(file)["b"].verdicts == {"alternate": 4}
     assert _probe(file, NOW + 73 * 3600)["b"].verdicts == {"behind": 4}
-    assert _offered(file) == {"a"}
+    assert offered(file) == {"a"}
 
 
 def test_few_at_once(tmp_path: Path, farm: Farm) -> None:
@@ -271,23 +337,100 @@ def test_nothing_is_left_behind(tmp_path: Path, farm: Farm) -> None:
             assert len(connection.execute(f"SELECT * FROM {table}").fetchall()) <= 1
 
 
-@pytest.mark.system
-def test_a_certificate_that_clients_refuse(tmp_path: Path, farm: Farm) -> None:
-    """Its URL leaves the lists at once, and the mirror stays with its other URL."""
+def test_over_ipv4_and_ipv6(tmp_path: Path, farm: Farm) -> None:
+    """Where a name has both, both are asked: silence of one is told, the worst file counts."""
+    file = _site(tmp_path, farm, "a", "b")
+    write(tmp_path, file.read_text().replace(f"http://127.0.0.1:{farm.port}/b", BOTH_FAMILIES))
+    write(tmp_path, file.read_text().replace("PORT", str(farm.port)))
+    applied(f"sqlite:///{tmp_path / 'm.db'}", file, prune=True)
+    limits = Limits(pause=0, look_up=_both_families)
+    with farm.also_on("::1"):
+        found = _probe(file, limits=limits)
+        assert (found["a"].ipv4, found["b"].ipv4, found["b"].ipv6) == (None, "", "")
+        assert farm.asked == {"a": 4, "b": 8}
+        farm.kinds_of_ipv6["b"] = "html"
+        assert _probe(file, limits=limits)["b"].verdicts == {"wrong": 4}
+        assert offered(file) == {"a"}
+    found = _probe(file, limits=limits)
+    assert (found["b"].ipv4, found["b"].ipv6) == ("", "Connection refused")
+    assert (found["b"].error, found["b"].offered) == ("IPv6: Connection refused", True)
+    assert offered(file) == {"a", "b"}
+
+
+BOTH_FAMILIES = "http://mirror.test:PORT/b"
+
+
+def _both_families(host: str) -> list[tuple[int, str]]:
+    return [(2, "127.0.0.1"), (10, "::1")] if host == "mirror.test" else [(2, host)]
+
+
+CURVE = "ec_paramgen_curve:prime256v1"
+CA = """\
+[ca]
+default_ca = own
+[own]
+database = index.txt
+serial = serial
+policy = any
+x509_extensions = names
+[any]
+commonName = supplied
+[names]
+subjectAltName = IP:127.0.0.1
+"""
+
+
+def _certificate(folder: Path, start: str, end: str) -> ssl.SSLContext:
+    """Make a certificate for loopback, beside its key; clients trust it by SSL_CERT_FILE."""
     openssl = str(need_program("openssl", "openssl"))
-    names = ("-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost")
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (folder / "ca.cnf").write_text(CA)
+    (folder / "index.txt").write_text("")
+    new = (
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        CURVE,
+        "-nodes",
+        "-keyout",
+        "key.pem",
+        "-subj",
+        "/CN=localhost",
+    )
+    dates = ("-startdate", start, "-enddate", end)
+    files = ("-keyfile", "key.pem", "-in", "req.pem", "-out", "cert.pem", "-outdir", ".")
+    sign = ("ca", "-config", "ca.cnf", "-batch", "-selfsign", "-create_serial", "-notext")
+    for words in (("req", *new, "-out", "req.pem"), (*sign, "-md", "sha256", *dates, *files)):
+        subprocess.run([openssl, *words], cwd=folder, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+@pytest.mark.system
+def test_certificates(tmp_path: Path, farm: Farm) -> None:
+    """An expired one takes its URL out at once, a good one brings it back, and its end is known."""
+
+    def probed() -> tuple[dict[str, Any], set[str]]:
+        words = ("--database", f"sqlite:///{tmp_path / 'm.db'}", "--json")
+        trusted = str(tmp_path / "cert.pem")
+        done = run("sites", "probe", file, *words, SSL_CERT_FILE=trusted, PYTHONUTF8="1")
+        found = json.loads(done.stdout)["mirrors"]
+        return {one["url"].split("/")[3]: one for one in found}["secure"], offered(file)
+
+    context = _certificate(tmp_path, "200101000000Z", "210101000000Z")
     with run_farm(tmp_path / "pub", context) as secure:
-        text = f'urls = ["{farm.url("b")}", "{secure.url("secure").replace("http:", "https:")}"]'
         file = _site(tmp_path, farm, "a", "b")
-        write(tmp_path, file.read_text().replace(f'urls = ["{farm.url("b")}"]', text))
-        applied(f"sqlite:///{tmp_path / 'm.db'}", file)
-        about = (f"sqlite:///{tmp_path / 'm.db'}", load(file).config, tmp_path, "test")
-        found = probe(*about, lambda *done: None, NOW, limits=LIMITS).mirrors
-    by_url = {one.url.split("/")[3]: one for one in found}
-    assert by_url["secure"].error == "certificate: self-signed certificate"
-    assert not by_url["secure"].offered
-    assert _offered(file) == {"a", "b"}
+        mine = secure.url("secure").replace("http:", "https:")
+        write(tmp_path, file.read_text().replace(f'"{farm.url("b")}"', f'"{mine}"'))
+        applied(f"sqlite:///{tmp_path / 'm.db'}", file, prune=True)
+        found, clients_get = probed()
+        assert found["error"] == "certificate: certificate has expired"
+        assert (found["offered"], clients_get) == (False, {"a"})
+        _certificate(tmp_path, "200101000000Z", "491231235959Z")
+        context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+        for _ in range(2):
+            found, clients_get = probed()
+            assert (found["offered"], clients_get) == (True, {"a", "secure"})
+            # The second time all answers are 304, without a body.
+            assert found["tls_expires"] == 2_524_607_999
+        assert secure.unchanged == 4

@@ -222,7 +222,8 @@ def probe(file: Path, database: str, json: bool, mirrors: bool) -> int:
     a mirror may lag ([site] lag_hours). Nothing changes for a repository that the primary does
     not give, or whose repomd.xml names files that are not there yet; then the exit code is 1.
     A mirror that has an older or another repomd.xml is not offered for this repository. A URL
-    without any answer leaves the lists after [site] failures probes, and comes back by itself.
+    without any answer leaves the lists after [site] failures tries, and comes back by itself.
+    A repository with `check` has another file in the place of repomd.xml.
 
     \b
     mirrorlist sites probe --database sqlite:///mirrors.db

@@ -6,6 +6,7 @@ than the published one, whatever `--max-loss` says (docs/sites.md#when-much-goes
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -48,6 +49,18 @@ replaced = Table(
     Column("at", BigInteger, nullable=False),  # Unix seconds
 )
 
+# What the primary gave for a file that tells the state of repositories.
+primary_file = Table(
+    "mirrorlist_primary",
+    own_metadata,
+    _row_of(schema.directory, "directory_id"),
+    Column("filename", Text, primary_key=True),
+    Column("etag", Text, nullable=False),  # "" if it has none
+    Column("sha256", Text, nullable=False),
+    Column("timestamp", BigInteger),  # Unix seconds; NULL if the file tells no time
+    Column("is_time", Boolean, nullable=False),  # whether mirrors are judged by its time
+)
+
 # Which mirrors have, by the file, only a part of a category: a probe of the mirror writes the same
 # rows of host_category_dir for a whole mirror and for a part.
 partial = Table(
@@ -64,17 +77,24 @@ url_state = Table(
     Column("good", BigInteger),  # Unix seconds; NULL if it never was
     Column("error", Text),  # the last one, until it is good again
     Column("tls_expires", BigInteger),  # Unix seconds
+    Column("since", BigInteger),  # Unix seconds: when it left the lists or came back last
+    # What is wrong over each, or ""; NULL if they were not asked apart.
+    Column("ipv4", Text),
+    Column("ipv6", Text),
 )
 
-# What a URL of a mirror answered for a file, to ask next time whether it is still the same.
+# What a URL of a mirror answered for the file of a repository: how it was judged, and what to ask
+# next time whether it is still the same.
 answer = Table(
     "mirrorlist_answer",
     own_metadata,
     _row_of(schema.host_category_url, "url_id"),
     _row_of(schema.directory, "directory_id"),
-    Column("etag", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("timestamp", BigInteger),  # Unix seconds; NULL if the file is not a repomd.xml
+    Column("etag", Text, nullable=False),  # "" if it has none
+    Column("sha256", Text, nullable=False),  # "" if it never gave the file
+    Column("timestamp", BigInteger),  # Unix seconds; NULL if the file tells no time
+    Column("verdict", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),  # Unix seconds: of this verdict
 )
 
 

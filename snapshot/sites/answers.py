@@ -1,4 +1,4 @@
-"""What mirrors answered before, so that a probe asks only whether it is still the same."""
+"""What mirrors answered last: what to ask whether it is still the same, and since when."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -25,18 +25,19 @@ def read_answers(connection: Connection, urls: Iterable[int]) -> Answers:
     )
     for part in chunks(urls):
         for row in connection.execute(joined.where(answer.c.url_id.in_(part))):
-            found[row.url_id][row.name] = Memory(row.etag, row.sha256, row.timestamp)
+            found[row.url_id][row.name] = Memory(
+                row.etag, row.sha256, row.timestamp, row.verdict, row.since
+            )
     return found
 
 
 def write_answers(
-    connection: Connection, found: Iterable[tuple[MirrorUrl, Mapping[str, Memory | None]]]
+    connection: Connection, found: Iterable[tuple[MirrorUrl, Mapping[str, Memory]]]
 ) -> None:
-    """Remember the answers with an ETag; only URLs of which one differs are written."""
+    """Remember the answers; only URLs of which one differs are written."""
     changed = {}
     for url, answers in found:
-        now = {name: one for name, one in answers.items() if one is not None and one.etag}
-        kept = {name: one for name, one in url.answers.items() if name not in answers} | now
+        kept = {**url.answers, **answers}
         if kept != url.answers:
             changed[url.id] = kept
     for part in chunks(changed):
@@ -50,6 +51,8 @@ def write_answers(
             "etag": one.etag,
             "sha256": one.sha256,
             "timestamp": one.timestamp,
+            "verdict": str(one.verdict),
+            "since": one.since,
         }
         for url, answers in changed.items()
         for name, one in answers.items()

@@ -12,7 +12,7 @@ DEFAULT_WEIGHT = 100
 DEFAULT_NAME = "{prefix}-{version}"
 DEFAULT_TOPDIR = "pub"
 DEFAULT_LAG_HOURS = 72
-DEFAULT_FAILURES = 2
+DEFAULT_FAILURES = 3
 
 _Text = Annotated[str, Meta(min_length=1, max_length=500)]
 _Texts = Annotated[list[_Text], Meta(min_length=1)]
@@ -53,10 +53,17 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=1000,
-            description="After this many probes in a row without any answer, a URL of a mirror"
-            " leaves the lists, until it answers again.",
+            description="After this many tries in a row without any answer, a URL of a mirror"
+            " leaves the lists, until it answers again. A probe tries up to 3 times.",
         ),
     ] = DEFAULT_FAILURES
+    private_redirects: Annotated[
+        bool,
+        Meta(
+            description="Whether a probe follows redirects from the Internet to this machine or"
+            " to a private network."
+        ),
+    ] = False
     overlapping_netblocks: Annotated[
         bool, Meta(description="Whether netblocks of several mirrors may overlap.")
     ] = False
@@ -95,6 +102,14 @@ class Repository(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[
         _Text, Meta(description="What clients ask for as repo=, with {prefix} and {version}.")
     ] = DEFAULT_NAME
+    check: Annotated[
+        _Text | None,
+        Meta(
+            description="For a repository without repomd.xml: a file below its path that mirrors"
+            " copy last, such as a time file, with {version} and {arch}; with a / in front, a"
+            " file below the URLs."
+        ),
+    ] = None
     tree: Annotated[
         _Text | None,
         Meta(description="The tree that it belongs to, if some mirrors have it under other URLs."),

@@ -1,16 +1,16 @@
 """Gets small files from the primary, over HTTP or from a folder, within limits."""
 
 import http.client
-import ipaddress
-import socket
+import stat
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from snapshot.file.wholefile import read_regular
+from snapshot.sites.names import is_global, look_up
 
 SECONDS = 20.0
 """How long a server may be silent."""
@@ -23,14 +23,24 @@ class FetchError(Exception):
     """A file that cannot be had; the text says why."""
 
 
+class Got(NamedTuple):
+    """A file, and its ETag if it has one; no `data` means that it has the ETag that was asked."""
+
+    data: bytes | None
+    etag: str | None = None
+
+
+UNKNOWN_SIZE = -1
+
+
 class Tree(Protocol):
     """The primary."""
 
-    def get(self, path: str, most: int) -> bytes:
+    def get(self, path: str, most: int, etag: str | None = None) -> Got:
         """Return a file of at most `most` bytes; raises FetchError."""
 
-    def has(self, path: str) -> bool:
-        """Return whether there is a file; raises FetchError if that cannot be told."""
+    def size(self, path: str) -> int | None:
+        """Return a file's bytes, UNKNOWN_SIZE, or None if it is not there; raises FetchError."""
 
 
 class Folder:
@@ -40,58 +50,71 @@ class Folder:
         """Take the folder."""
         self._root = root
 
-    def get(self, path: str, most: int) -> bytes:
+    def get(self, path: str, most: int, etag: str | None = None) -> Got:
         """Return a file of at most `most` bytes; raises FetchError."""
         try:
-            return read_regular(self._root / path, most)
+            return Got(read_regular(self._root / path, most))
         except OSError as error:
             raise FetchError(f"{self._root / path}: {error.strerror}") from error
 
-    def has(self, path: str) -> bool:
-        """Return whether there is a file."""
-        return (self._root / path).is_file()
+    def size(self, path: str) -> int | None:
+        """Return a file's bytes, or None if it is not there."""
+        try:
+            found = (self._root / path).stat()
+        except OSError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 class Web:
     """A primary behind an http or https URL."""
 
-    def __init__(self, url: str, agent: str) -> None:
-        """Take the URL and what to call this program."""
+    def __init__(self, url: str, agent: str, *, inside: bool = False) -> None:
+        """Take the URL and what to call this program.
+
+        `inside`: redirects may lead to private networks.
+        """
         self._url = url.rstrip("/")
         self._agent = agent
-        self._opener = urllib.request.build_opener(_Redirects())
+        self._opener = urllib.request.build_opener(_Redirects(inside))
 
-    def get(self, path: str, most: int) -> bytes:
+    def get(self, path: str, most: int, etag: str | None = None) -> Got:
         """Return a file of at most `most` bytes; raises FetchError."""
+        try:
+            return self._whole(path, most, {"If-None-Match": etag} if etag else {})
+        except FetchError as error:
+            if etag and _status(error) == 304:
+                return Got(None, etag)
+            raise
+
+    def _whole(self, path: str, most: int, headers: dict[str, str]) -> Got:
         deadline = time.monotonic() + MOST_SECONDS
         data = bytearray()
-        with self._open(path, "GET") as answer:
+        with self._open(path, "GET", headers) as answer:
             while chunk := self._read(answer, path):
                 data += chunk
                 if len(data) > most:
                     raise FetchError(f"{self._at(path)}: more than {most:,} bytes")
                 if time.monotonic() > deadline:
                     raise FetchError(f"{self._at(path)}: not whole after {MOST_SECONDS:.0f} s")
-        return bytes(data)
+        return Got(bytes(data), answer.headers.get("ETag"))
 
-    def has(self, path: str) -> bool:
-        """Return whether there is a file; raises FetchError if that cannot be told."""
+    def size(self, path: str) -> int | None:
+        """Return a file's bytes, UNKNOWN_SIZE, or None if it is not there; raises FetchError."""
         try:
-            self._open(path, "HEAD").close()
+            with self._open(path, "HEAD", {}) as answer:
+                length: str = answer.headers.get("Content-Length", "")
         except FetchError as error:
-            if isinstance(error.__cause__, urllib.error.HTTPError) and error.__cause__.code in (
-                404,
-                410,
-            ):
-                return False
+            if _status(error) in (404, 410):
+                return None
             raise
-        return True
+        return int(length) if length.isdecimal() else UNKNOWN_SIZE
 
     def _at(self, path: str) -> str:
         return f"{self._url}/{quote(path)}"
 
-    def _open(self, path: str, method: str) -> Any:
-        headers = {"User-Agent": self._agent, "Cache-Control": "no-cache"}
+    def _open(self, path: str, method: str, more: dict[str, str]) -> Any:
+        headers = {"User-Agent": self._agent, "Cache-Control": "no-cache", **more}
         request = urllib.request.Request(self._at(path), headers=headers, method=method)
         try:
             return self._opener.open(request, timeout=SECONDS)
@@ -111,6 +134,11 @@ class Web:
         return chunk
 
 
+def _status(error: FetchError) -> int | None:
+    cause = error.__cause__
+    return cause.code if isinstance(cause, urllib.error.HTTPError) else None
+
+
 def _why(error: Exception) -> str:
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return " ".join(str(reason).split()) or type(error).__name__
@@ -121,6 +149,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     max_redirections = 5
 
+    def __init__(self, inside: bool) -> None:
+        self._may_go_inside = inside
+
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
@@ -128,7 +159,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         parts = urlsplit(newurl)
         if parts.scheme not in ("http", "https"):
             raise urllib.error.URLError(f"a redirect to {parts.scheme}: is not followed")
-        if not is_inside(urlsplit(req.full_url).hostname) and is_inside(parts.hostname):
+        if (
+            not self._may_go_inside
+            and is_inside(parts.hostname)
+            and not is_inside(urlsplit(req.full_url).hostname)
+        ):
             raise urllib.error.URLError(f"a redirect into a private network: {newurl:.100}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -136,9 +171,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def is_inside(host: str | None) -> bool:
     """Whether a name leads to this machine or to a private network."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        return any(not is_global(text) for _, text in look_up(host or ""))
+    except OSError:
         return False
-    return any(
-        not ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_global for one in found
-    )

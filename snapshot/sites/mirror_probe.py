@@ -1,37 +1,40 @@
 """Asks each URL of each mirror for each repomd.xml, and writes which mirrors are up to date."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, select, update
 
 from snapshot.export import schema
 from snapshot.export.declared import site_file, url_state
-from snapshot.export.usable import METADATA
 from snapshot.sites.answers import read_answers, write_answers
-from snapshot.sites.asking import Limits, Question, Reply, ask_all
+from snapshot.sites.asking import ask_all
 from snapshot.sites.current import read_current
+from snapshot.sites.getting import Limits, Question, Reply
 from snapshot.sites.judging import (
+    FAMILIES,
     Known,
     Memory,
     UrlState,
     Verdict,
     by_directory,
+    combined,
     judge,
     next_state,
     remember,
     up_to_date,
 )
+from snapshot.sites.primary import Place, Progress
 from snapshot.sites.probed_rows import Directories, MirrorUrl
 from snapshot.sites.repomd import MOST_BYTES
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
-from snapshot.sites.state import METADATA_FOLDER, State
+from snapshot.sites.state import CheckedFile, State
 
 _WEB = ("http://", "https://")
 _CARRIER = "host_category_id"
-Progress = Callable[[str, int, int], None]
 
 
 class ProbedUrl(Struct, frozen=True):
@@ -47,34 +50,40 @@ class ProbedUrl(Struct, frozen=True):
     """How many repositories were `current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`
     (of the primary) or `unreachable`."""
     failures: int
-    """Probes in a row without any answer."""
+    """Tries in a row without any answer; a probe tries up to 3 times."""
     good: int | None
     """When it last had something up to date, in seconds since 1970."""
     error: str | None
     """What was wrong with it last, until all is right again."""
     tls_expires: int | None
     """When its certificate ends, in seconds since 1970."""
+    since: int | None
+    """When it left the lists or came back last, in seconds since 1970."""
+    ipv4: str | None
+    """What is wrong over IPv4, or an empty text; null if IPv4 and IPv6 were not asked apart,
+    because the host or the machine of the probe has only one of them."""
+    ipv6: str | None
+    """The same of IPv6."""
 
 
 class Judged(Struct, frozen=True):
-    """What one URL answered, by directory."""
+    """What one URL answered: replies by family, the rest by the repository's directory."""
 
     url: MirrorUrl
-    replies: dict[str, Reply]
+    replies: dict[int, list[Reply]]
     verdicts: dict[str, Verdict]
-    found: dict[str, Memory | None]
+    found: dict[str, Memory]
 
 
 def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]:
     """Return the http and https URLs of a site's mirrors."""
     have = read_current(connection, site)
     names = {id: name for name, id in have.hosts.items()}
-    topdirs = {have.categories[name]: top for name, top in have.state.categories.items()}
     carriers = {id: pair for pair, id in have.host_categories.items()}
-    directories = defaultdict(list)
+    files = defaultdict(list)
     for one in want.repositories.values():
         if one.category in have.categories:
-            directories[have.categories[one.category]].append(one.directory)
+            files[have.categories[one.category]].append(want.files[one.directory])
     rows = rows_of(connection, schema.host_category_url, _CARRIER, carriers)
     states = {
         row.url_id: row for row in rows_of(connection, url_state, "url_id", (r.id for r in rows))
@@ -84,71 +93,77 @@ def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]
     for row in sorted(rows, key=lambda row: row.id):
         host, category = carriers[row.host_category_id]
         has = have.state.mirrors[names[host]].has
-        parts = [one for one in directories[category] if has is None or one in has]
+        parts = tuple(one for one in files[category] if has is None or one.directory in has)
         if row.url.startswith(_WEB) and parts:
-            found.append(
-                MirrorUrl(
-                    row.id,
-                    row.host_category_id,
-                    names[host],
-                    row.url,
-                    topdirs[category],
-                    tuple(parts),
-                    _state(states.get(row.id)),
-                    answers[row.id],
-                )
-            )
+            state = _state(states.get(row.id))
+            about = (row.id, row.host_category_id, names[host], row.url)
+            found.append(MirrorUrl(*about, parts, state, answers[row.id]))
     return found
 
 
 def _state(row: Any) -> UrlState:
     if row is None:
         return UrlState()
-    return UrlState(row.failures, row.checked, row.good, row.error, row.tls_expires)
+    return UrlState(**{name: getattr(row, name) for name in UrlState.__struct_fields__})
 
 
 def ask_mirrors(
     urls: Iterable[MirrorUrl],
-    sums: Mapping[str, Known],
+    sums: Mapping[Place, Known],
     agent: str,
     progress: Progress,
+    now: int,
     limits: Limits | None = None,
+    *,
+    inside: bool = False,
 ) -> list[Judged]:
-    """Return what every URL has of each repository whose sums are known."""
-    asked = {
-        (one.id, directory): _question(one, directory)
-        for one in urls
-        for directory in one.directories
-        if directory in sums
-    }
-    replies: dict[Question, Reply] = {}
-    if asked:
-
-        def told(done: int) -> None:
-            progress("asking the mirrors", done, len(asked))
-
-        replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits)
-    judged = []
+    """Return what every URL has of each file whose sums are known."""
+    asked: dict[tuple[str, str], Question] = {}
     for one in urls:
+        for file in _known_files(one, sums):
+            asked.setdefault((one.url, file.path), _question(one, file))
+    if not asked:
+        return []
+
+    def told(done: int, total: int) -> None:
+        progress("asking the mirrors", done, total)
+
+    replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits, inside=inside)
+    return [_judged(one, sums, asked, replies, now) for one in urls]
+
+
+def _known_files(one: MirrorUrl, sums: Mapping[Place, Known]) -> list[CheckedFile]:
+    return [file for file in one.files if (file.folder, file.name) in sums]
+
+
+def _question(one: MirrorUrl, file: CheckedFile) -> Question:
+    before = one.answers.get(file.directory)
+    return Question(one.url, file.path, file.is_repomd, before.etag if before else None)
+
+
+def _judged(
+    one: MirrorUrl,
+    sums: Mapping[Place, Known],
+    asked: Mapping[tuple[str, str], Question],
+    replies: Mapping[Question, Reply],
+    now: int,
+) -> Judged:
+    by_family: dict[int, list[Reply]] = defaultdict(list)
+    verdicts, found = {}, {}
+    for file in _known_files(one, sums):
+        question, before = asked[one.url, file.path], one.answers.get(file.directory)
         mine = {
-            directory: replies[asked[one.id, directory]]
-            for directory in one.directories
-            if directory in sums
+            family: replies[key]
+            for family in FAMILIES
+            if (key := question._replace(family=family)) in replies
         }
-        found = {name: remember(reply, one.answers.get(name)) for name, reply in mine.items()}
-        verdicts = {name: judge(reply, sums[name], found[name]) for name, reply in mine.items()}
-        judged.append(Judged(one, mine, verdicts, found))
-    return judged
-
-
-def _question(one: MirrorUrl, directory: str) -> Question:
-    before = one.answers.get(directory)
-    return Question(one.url, _path(one, directory), before.etag if before else None)
-
-
-def _path(one: MirrorUrl, directory: str) -> str:
-    path = directory[len(one.topdir) + 1 :]
-    return f"{path}/{METADATA_FOLDER}/{METADATA}".lstrip("/")
+        for family, reply in mine.items():
+            by_family[family].append(reply)
+        known = sums[file.folder, file.name]
+        verdict = combined(judge(reply, known, before, now) for reply in mine.values())
+        verdicts[file.directory] = verdict
+        found[file.directory] = remember([*mine.values()], verdict, before, now)
+    return Judged(one, by_family, verdicts, found)
 
 
 def write_verdicts(
@@ -165,7 +180,7 @@ def write_verdicts(
     states = {
         one.url.id: next_state(
             one.url.state,
-            one.replies.values(),
+            one.replies,
             one.verdicts.values(),
             now,
             anybody=anybody,
@@ -201,6 +216,9 @@ def _said(one: Judged, state: UrlState, limit: int) -> ProbedUrl:
         good=state.good,
         error=state.error,
         tls_expires=state.tls_expires,
+        since=state.since,
+        ipv4=state.ipv4,
+        ipv6=state.ipv6,
     )
 
 
@@ -210,18 +228,7 @@ def _write_states(
     """Write how URLs answered, and hide or show them; return whether one is hidden now."""
     for part in chunks(states):
         connection.execute(url_state.delete().where(url_state.c.url_id.in_(part)))
-    rows = [
-        {
-            "url_id": id,
-            "failures": one.failures,
-            "checked": one.checked,
-            "good": one.good,
-            "error": one.error,
-            "tls_expires": one.tls_expires,
-        }
-        for id, one in states.items()
-    ]
-    insert_all(connection, url_state, rows)
+    insert_all(connection, url_state, [{"url_id": id, **asdict(one)} for id, one in states.items()])
     changed = [
         {"id": id, "private": one.failures >= limit}
         for id, one in states.items()

@@ -12,13 +12,17 @@ _IN_PATH = ("prefix", "version", "arch")
 
 
 class Expanded(NamedTuple):
-    """A repository of one version and one arch; `path` has no outer slashes."""
+    """A repository of one version and one arch.
+
+    `path` has no outer slashes, nor has `check`, the path of the file to ask for below the URLs.
+    """
 
     prefix: str
     name: str
     version: str
     arch: str
     path: str
+    check: str | None = None
 
 
 def expand(repository: Repository) -> Iterator[Expanded]:
@@ -31,7 +35,16 @@ def expand(repository: Repository) -> Iterator[Expanded]:
         for arch in arches:
             values = {"prefix": repository.prefix, "version": version, "arch": arch}
             name = repository.name.format(**values)
-            yield Expanded(repository.prefix, name, version, arch, outer(path.format(**values)))
+            place = outer(path.format(**values))
+            check = _check(repository.check, place, values)
+            yield Expanded(repository.prefix, name, version, arch, place, check)
+
+
+def _check(pattern: str | None, path: str, values: dict[str, str]) -> str | None:
+    if pattern is None:
+        return None
+    file = pattern.format(**values)
+    return outer(file) if file.startswith("/") or not path else f"{path}/{outer(file)}"
 
 
 def outer(path: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 from snapshot.export import schema
 from snapshot.sites.judging import Memory, UrlState
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
-from snapshot.sites.state import METADATA_FOLDER, family
+from snapshot.sites.state import CheckedFile
 
 _CARRIER = "host_category_id"
 _TABLE = schema.host_category_dir
@@ -19,14 +19,13 @@ Told = Mapping[int, Mapping[str, bool]]
 
 
 class MirrorUrl(Struct, frozen=True):
-    """A URL to ask, and the directories of repositories that are below it."""
+    """A URL to ask, and the files of repositories that are below it."""
 
     id: int
     carrier: int
     mirror: str
     url: str
-    topdir: str
-    directories: tuple[str, ...]
+    files: tuple[CheckedFile, ...]
     state: UrlState
     answers: dict[str, Memory]
 
@@ -88,7 +87,8 @@ class Directories:
         left = {
             directory
             for carrier, mirror in self._mirrors.items()
-            for directory in mirror.directories
+            for file in mirror.files
+            for directory in (file.directory,)
             if told.get(carrier, {}).get(directory, self._had(carrier, directory))
         }
         return {
@@ -100,11 +100,10 @@ class Directories:
         """Yield each directory that is known, with its state, once."""
         one = self._mirrors[carrier]
         found: dict[str, bool] = {}
-        for directory in one.directories:
-            state = told.get(directory, True if self._whole[carrier] else None)
-            for name in family(directory, one.topdir):
-                is_above = name not in (directory, f"{directory}/{METADATA_FOLDER}")
-                if is_above:
+        for file in one.files:
+            state = told.get(file.directory, True if self._whole[carrier] else None)
+            for name in file.family:
+                if name not in file.own:
                     found.setdefault(name, True)
                 elif state is not None:
                     found[name] = state

@@ -20,7 +20,8 @@ class Metadata(Struct, frozen=True):
     sha1: str
     sha256: str
     sha512: str
-    files: tuple[str, ...]
+    files: tuple[tuple[str, int | None], ...]
+    """Their places, and their sizes where it tells them."""
 
 
 def read_repomd(data: bytes) -> Metadata:
@@ -48,7 +49,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self.timestamps: list[int] = []
-        self.files: list[str] = []
+        self.files: list[tuple[str, int | None]] = []
+        self._file: str | None = None
+        self._size: int | None = None
         self._depth: list[str] = []
         self._text = ""
 
@@ -70,9 +73,7 @@ class _Reader:
         self._depth.append(plain)
         self._text = ""
         if plain == "location" and len(self._depth) == 3:
-            self.files.append(attributes.get("href", ""))
-            if len(self.files) > MOST_FILES:
-                raise ValueError(f"a repomd.xml with more than {MOST_FILES} files")
+            self._file = attributes.get("href", "")
 
     def _read(self, text: str) -> None:
         self._text = (self._text + text)[:40]
@@ -83,4 +84,15 @@ class _Reader:
                 self.timestamps.append(int(float(self._text)))
             except (ValueError, OverflowError):
                 raise ValueError(f"a timestamp that is no number: {self._text:.40}") from None
+        if self._depth[-1] == "size" and len(self._depth) == 3 and self._text.isdecimal():
+            self._size = int(self._text)
         self._depth.pop()
+        if len(self._depth) == 1:
+            self._end_of_data()
+
+    def _end_of_data(self) -> None:
+        if self._file is not None:
+            self.files.append((self._file, self._size))
+            if len(self.files) > MOST_FILES:
+                raise ValueError(f"a repomd.xml with more than {MOST_FILES} files")
+        self._file = self._size = None

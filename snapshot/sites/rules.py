@@ -113,6 +113,10 @@ def _patterns(one: Placed[Repository]) -> bool:
 
     check_name(one.value.name, tell)
     check_path(one.value.path, tell, ("path",))
+    if one.value.check is not None:
+        check_path(one.value.check, tell, ("check",))
+        if one.value.check.endswith("/"):
+            tell(("check",), f"a file, not a folder: {one.value.check:.100}")
     for at, other in enumerate(one.value.exception):
         if other.path is not None:
             check_path(other.path, tell, ("exception", at, "path"))

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from snapshot.export.hosturl import host_url
 from snapshot.export.netblock import Netblock, parse_netblock
+from snapshot.export.usable import METADATA
 from snapshot.sites.config import Config, Mirror
 from snapshot.sites.patterns import Expanded, expand, outer
 
@@ -42,13 +43,47 @@ class RepositoryState(Struct, frozen=True, kw_only=True):
     version: str
 
 
+class CheckedFile(Struct, frozen=True):
+    """The file that tells which state of a repository a mirror has: its repomd.xml, or another.
+
+    All are names of directories with their topdir, but for `name`, the file's own.
+    """
+
+    topdir: str
+    directory: str
+    """Of the repository."""
+    folder: str
+    """Of the file."""
+    name: str
+    is_repomd: bool
+
+    @property
+    def path(self) -> str:
+        """Where it is below a URL."""
+        return f"{self.folder}/{self.name}"[len(self.topdir) + 1 :]
+
+    @property
+    def family(self) -> dict[str, None]:
+        """The repository's directory, the file's, and those between them and the topdir."""
+        return dict.fromkeys((*up(self.folder, self.topdir), *up(self.directory, self.topdir)))
+
+    @property
+    def own(self) -> set[str]:
+        """The directories that a mirror has if its file is right."""
+        return {one for one in self.family if f"{one}/".startswith(f"{self.directory}/")}
+
+
 class State(Struct, frozen=True):
-    """All of a site: topdirs of categories, categories of directories, repositories, mirrors."""
+    """All of a site: topdirs of categories, categories of directories, repositories, mirrors.
+
+    `files` is by the repository's directory; a database does not hold it.
+    """
 
     categories: dict[str, str]
     directories: dict[str, str]
     repositories: dict[tuple[str, str], RepositoryState]
     mirrors: dict[str, MirrorState]
+    files: dict[str, CheckedFile] = {}
 
 
 def declared(config: Config) -> State:
@@ -56,12 +91,14 @@ def declared(config: Config) -> State:
     topdir = outer(config.site.topdir)
     topdirs = {tree: topdir if tree is None else f"{topdir}-{tree}" for tree in config.trees}
     directories = {topdirs[tree]: category for tree, category in config.trees.items()}
-    repositories = {}
+    repositories, files = {}, {}
     for row in config.repository:
         category = config.trees[row.tree]
         for one in expand(row):
-            directory = _join(topdirs[row.tree], one.path)
-            directories |= dict.fromkeys(family(directory, topdirs[row.tree]), category)
+            file = _file(topdirs[row.tree], one)
+            directory = file.directory
+            files[directory] = file
+            directories |= dict.fromkeys(file.family, category)
             repositories[one.name, one.arch] = RepositoryState(
                 directory=directory, category=category, version=one.version
             )
@@ -70,16 +107,25 @@ def declared(config: Config) -> State:
         directories=directories,
         repositories=repositories,
         mirrors={one.name: _mirror(one, config, topdirs) for one in config.mirror},
+        files=files,
     )
+
+
+def _file(topdir: str, one: Expanded) -> CheckedFile:
+    directory = _join(topdir, one.path)
+    path = f"{directory}/{METADATA_FOLDER}/{METADATA}"
+    if one.check is not None:
+        path = _join(topdir, one.check)
+    folder, _, name = path.rpartition("/")
+    return CheckedFile(topdir, directory, folder, name, one.check is None)
 
 
 def _join(topdir: str, path: str) -> str:
     return f"{topdir}/{path}" if path else topdir
 
 
-def family(directory: str, topdir: str) -> Iterator[str]:
-    """Yield a repository's directory, those between it and the topdir, and that of its metadata."""
-    yield f"{directory}/{METADATA_FOLDER}"
+def up(directory: str, topdir: str) -> Iterator[str]:
+    """Yield a directory and those above it, up to the topdir."""
     while directory != topdir:
         yield directory
         directory = str(PurePosixPath(directory).parent)
@@ -119,8 +165,7 @@ def _has(mirror: Mirror, config: Config, topdirs: dict[str | None, str]) -> tupl
     for row in config.repository:
         if row.tree in mirror.trees or (row.tree is None and mirror.urls):
             for one in filter(lambda one: _is_there(mirror, one), expand(row)):
-                directory = _join(topdirs[row.tree], one.path)
-                found.update(family(directory, topdirs[row.tree]))
+                found.update(_file(topdirs[row.tree], one).family)
     return tuple(sorted(found))
 
 
