@@ -23,7 +23,8 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 """The programs of MirrorManager's whose names and flags two commands have."""
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
-_SITES = ("sites check", "sites apply", "sites probe")
+_HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host undrain")
+_SITES = ("sites check", "sites apply", "sites probe", *_HOSTS)
 
 SETTINGS = (
     Setting(
@@ -31,7 +32,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO, "sites apply", "sites probe"),
+        ("export", "watch", "scan", *REPO, "sites apply", "sites probe", *_HOSTS),
         required=True,
         metavar="URL",
     ),

@@ -23,6 +23,7 @@ from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
 from snapshot.sites.difference import SiteDifference
+from snapshot.sites.host_states import HostState
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
 from tests.command import run
@@ -75,6 +76,12 @@ ANSWERS = (
     Answer("`mirrorlist sites check --json`", Checked),
     Answer("`mirrorlist sites apply --json`", SiteDifference),
     Answer("`mirrorlist sites probe --json`", ProbedAll),
+    Answer(
+        "`mirrorlist sites host show --json`, `mirrorlist sites host drain --json`,"
+        " `mirrorlist sites host undrain --json`, `mirrorlist sites host list --json`",
+        HostState,
+        "`list` prints a list of these, by name.",
+    ),
 )
 
 

@@ -71,8 +71,8 @@ class Farm:
                     await self._answer(kind, head, writer)
                 finally:
                     self._in_flight[address] -= 1
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, RuntimeError, asyncio.IncompleteReadError):
+            pass  # Who asked has gone; uvloop says RuntimeError for what is written then.
         finally:
             writer.close()
 

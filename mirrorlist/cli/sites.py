@@ -12,6 +12,7 @@ from mirrorlist import __version__
 from mirrorlist.cli.console import output, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
+from mirrorlist.cli.sites_host import host
 from mirrorlist.cli.sites_shown import show_difference, show_mirrors, show_probed
 from mirrorlist.cli.values import FilePath, Whole
 from mirrorlist.errors import OptionError
@@ -38,6 +39,9 @@ def sites() -> None:
     mirrorlist export --database sqlite:///mirrors.db --output mm.snap
     mirrorlist serve --snapshot mm.snap
     """
+
+
+sites.add_command(host)
 
 
 @sites.command(short_help="Write a first file, from questions or options.")

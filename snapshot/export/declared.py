@@ -67,6 +67,16 @@ partial = Table(
     "mirrorlist_partial", own_metadata, _row_of(schema.host_category, "host_category_id")
 )
 
+# Mirrors that are out of the lists for a while; their admin_active is off meanwhile.
+drained = Table(
+    "mirrorlist_drain",
+    own_metadata,
+    _row_of(schema.host, "host_id"),
+    Column("since", BigInteger, nullable=False),  # Unix seconds
+    Column("until", BigInteger, nullable=False),  # Unix seconds
+    Column("reason", Text, nullable=False),
+)
+
 # How a URL of a mirror answered.
 url_state = Table(
     "mirrorlist_url",

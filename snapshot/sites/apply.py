@@ -15,6 +15,7 @@ from snapshot.sites.conflicts import check_conflicts
 from snapshot.sites.current import read_current
 from snapshot.sites.database import writing
 from snapshot.sites.difference import SiteDifference, check_loss, difference
+from snapshot.sites.drains import end_drains
 from snapshot.sites.mirror_rows import write_mirrors
 from snapshot.sites.request_rows import RequestRows
 from snapshot.sites.request_shapes import expand_shapes
@@ -52,6 +53,7 @@ def apply(
             write_mirrors(connection, config.site.name, have, want, categories, prune=prune)
         requests.write()
         _note(connection, config, found)
+        end_drains(connection, int(time.time()))
     return found
 
 

@@ -14,6 +14,8 @@ from snapshot.sites.rows import rows_of
 from snapshot.sites.state import MirrorState, RepositoryState, State, netblock_text
 
 _CARRIER = "host_category_id"
+OWNER = "mirrorlist sites: "
+"""How the mark of rows that belong to a file begins; the site's name is the rest."""
 
 
 class Current(Struct, frozen=True):
@@ -31,7 +33,7 @@ class Current(Struct, frozen=True):
 
 def owner(site: str) -> str:
     """Return the mark, in `site.created_by`, of the rows that belong to a site's file."""
-    return f"mirrorlist sites: {site}"
+    return f"{OWNER}{site}"
 
 
 def read_current(connection: Connection, site: str) -> Current:

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
 from snapshot.export import schema
-from snapshot.export.declared import site_file, url_state
+from snapshot.export.declared import url_state
 from snapshot.sites.answers import read_answers, write_answers
 from snapshot.sites.asking import ask_all
 from snapshot.sites.current import read_current
@@ -29,6 +29,7 @@ from snapshot.sites.judging import (
 )
 from snapshot.sites.primary import Place, Progress
 from snapshot.sites.probed_rows import Directories, MirrorUrl
+from snapshot.sites.reduced import note_reduced
 from snapshot.sites.repomd import MOST_BYTES
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
 from snapshot.sites.state import CheckedFile, State
@@ -191,16 +192,8 @@ def write_verdicts(
     hidden = _write_states(connection, states, there, limit)
     write_answers(connection, [(one.url, one.found) for one in judged])
     if _write_directories(connection, judged) or hidden:
-        _note_reduced(connection, site, now)
+        note_reduced(connection, site, now)
     return [_said(one, states[one.url.id], limit) for one in judged]
-
-
-def _note_reduced(connection: Connection, site: str, now: int) -> None:
-    """Let the next export lose what mirrors do not have (docs/sites.md#when-much-goes-at-once)."""
-    mine = site_file.c.name == site
-    before = connection.scalar(select(site_file.c.reduced).where(mine)) or 0
-    moment = max(now, before + 1)
-    connection.execute(update(site_file).where(mine).values(reduced=moment))
 
 
 def _said(one: Judged, state: UrlState, limit: int) -> ProbedUrl:

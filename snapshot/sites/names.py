@@ -37,7 +37,7 @@ class Names(AbstractResolver):
         """Take what looks a name up."""
         self._ask = ask
         self._found: dict[str, asyncio.Future[list[Address]]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS)
+        self._threads = ThreadPoolExecutor(_THREADS, "names")
 
     async def addresses(self, host: str) -> list[Address]:
         """Return the addresses of a name or of an address; raises OSError."""

@@ -99,7 +99,7 @@ def open_tree(config: Config, folder: Path, agent: str) -> Tree:
 
 def read_all(tree: Tree, known: list[Found], progress: Progress) -> list[Found]:
     """Read every file, some of them at once; a reason takes the place of what cannot be read."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE, "primary") as pool:
         for step, _ in enumerate(pool.map(lambda one: _read(tree, one), known), 1):
             progress("reading the primary", step, len(known))
     return known

@@ -8,6 +8,7 @@ from snapshot.export.database import parse_url
 from snapshot.sites.config import Config
 from snapshot.sites.database import writing
 from snapshot.sites.details import read_known, write_found
+from snapshot.sites.drains import end_drains
 from snapshot.sites.getting import Limits
 from snapshot.sites.mirror_probe import ProbedUrl, ask_mirrors, read_urls, write_verdicts
 from snapshot.sites.primary import Found, Progress, known_sums, open_tree, read_all
@@ -57,6 +58,7 @@ def probe(
         known = read_known(connection, want)
     found = read_all(tree, known, progress)
     with writing(url, create=False) as connection:
+        end_drains(connection, now)
         write_found(connection, found, now, lag)
         sums = known_sums(read_known(connection, want), found, lag)
         urls = read_urls(connection, config.site.name, want) if mirrors and sums else []
