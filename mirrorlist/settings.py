@@ -24,7 +24,8 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
 _HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host undrain")
-_SITES = ("sites check", "sites apply", "sites probe", *_HOSTS)
+_IMPORTS = ("sites import almalinux", "sites import list")
+_SITES = ("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS)
 
 SETTINGS = (
     Setting(

@@ -24,6 +24,7 @@ from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
 from snapshot.sites.difference import SiteDifference
 from snapshot.sites.host_states import HostState
+from snapshot.sites.imports.writing import Imported
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
 from tests.command import run
@@ -76,6 +77,10 @@ ANSWERS = (
     Answer("`mirrorlist sites check --json`", Checked),
     Answer("`mirrorlist sites apply --json`", SiteDifference),
     Answer("`mirrorlist sites probe --json`", ProbedAll),
+    Answer(
+        "`mirrorlist sites import almalinux --json`, `mirrorlist sites import list --json`",
+        Imported,
+    ),
     Answer(
         "`mirrorlist sites host show --json`, `mirrorlist sites host drain --json`,"
         " `mirrorlist sites host undrain --json`, `mirrorlist sites host list --json`",

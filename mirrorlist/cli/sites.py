@@ -13,6 +13,7 @@ from mirrorlist.cli.console import output, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
 from mirrorlist.cli.sites_host import host
+from mirrorlist.cli.sites_import import import_group
 from mirrorlist.cli.sites_shown import show_difference, show_mirrors, show_probed
 from mirrorlist.cli.values import FilePath, Whole
 from mirrorlist.errors import OptionError
@@ -42,6 +43,7 @@ def sites() -> None:
 
 
 sites.add_command(host)
+sites.add_command(import_group)
 
 
 @sites.command(short_help="Write a first file, from questions or options.")
