@@ -12,6 +12,7 @@ from snapshot.export.job import Job
 from snapshot.file.errors import DataFileError
 from snapshot.sites.database import writing
 from snapshot.sites.difference import RefusedChange
+from snapshot.sites.drain_ends import DrainEnds
 from snapshot.sites.drains import drain, end_drains, next_end, undrain
 from snapshot.sites.getting import Limits
 from snapshot.sites.host_states import HostState
@@ -118,6 +119,18 @@ def test_a_longer_drain(tmp_path: Path, farm: Farm) -> None:
     assert offered(file) == {"a", "b"}
     with pytest.raises(DataFileError, match="b is not drained"):
         undrain(_url(tmp_path), "b")
+
+
+def test_the_end_of_a_drain(tmp_path: Path, farm: Farm) -> None:
+    """`run` looks for drains of other processes, and ends each at its time."""
+    file, clock, said = _site(tmp_path, farm, "a", "b"), [NOW * 1.0], list[str]()
+    ends = DrainEnds(_url(tmp_path), said.append, lambda: clock[0])
+    ends.look()
+    drain(_url(tmp_path), "b", "x", 60, NOW)
+    for clock[0], expected in ((NOW + 6, {"a"}), (NOW + 59.9, {"a"}), (NOW + 60, {"a", "b"})):
+        ends.look()
+        assert offered(file) == expected
+    assert said == ["b: the time of its drain is over; it is offered again"]
 
 
 def test_the_last_mirror(tmp_path: Path, farm: Farm) -> None:

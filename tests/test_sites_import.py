@@ -11,6 +11,8 @@ from snapshot.sites.imports.draft import RepositoryDraft
 from snapshot.sites.load import load
 from snapshot.sites.state import declared
 from tests.command import assert_refused, run
+from tests.offered import answer_of
+from tests.small_sites import applied
 
 CONFIG = """\
 config_version: 3
@@ -103,6 +105,10 @@ def test_almalinux(tmp_path: Path) -> None:
         ("baseos-10-kitten", "x86_64"): "pub-kitten/10-kitten/BaseOS/x86_64/os",
         ("crb-9.8", "x86_64"): "pub/9.8/CRB/x86_64/os",
     }
+    applied(f"sqlite:///{tmp_path / 'm.db'}", tmp_path / "mirrors.toml")
+    for words, path in (("9/baseos", "alma/9.8/BaseOS"), ("10-kitten/baseos", "kitten/10-kitten")):
+        listed = answer_of(tmp_path / "mirrors.toml", f"/mirrorlist/{words}").decode()
+        assert f"good.example/{path}" in listed
     changed = [(row["field"], row["value"], row["why"]) for row in found["changed"]]
     assert changed == [
         ("URL", "good.example::alma", "rsync://good.example/alma"),

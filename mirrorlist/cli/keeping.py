@@ -120,6 +120,7 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
     from snapshot.sites.database import undo_unfinished
+    from snapshot.sites.drain_ends import DrainEnds
     from snapshot.sites.keeper import Applier, Prober
     from snapshot.sites.keeper_state import KeeperState
     from snapshot.watch.loop import Duty, Watch
@@ -145,6 +146,7 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         loop = Watch(probe, duty, tell, triggers, each_step=threads.again)
         threads.go_on("file", applier.step)
         threads.go_on("probes", prober.step)
+        threads.go_on("drains", DrainEnds(keeping.database, _say_timed).step)
         if listener:
             Admin(listener, pages(loop.progress, keeping.stale, threads, state)).start(threads)
         loop.run()

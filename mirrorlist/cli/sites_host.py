@@ -75,9 +75,9 @@ def show(name: str, database: str, json: bool) -> None:
 def drain(name: str, database: str, json: bool, seconds: int, reason: str) -> None:
     """Take a mirror out of the lists, for example while its admin repairs it.
 
-    A running watch publishes this within seconds. When the time is over, the next probe or apply
-    brings the mirror back. A mirror that is drained already gets the new time and reason. The
-    last mirror that clients get for a repository is refused.
+    A running watch publishes this within seconds. When the time is over, `mirrorlist run`, or the
+    next probe or apply, brings the mirror back. A mirror that is drained already gets the new time
+    and reason. The last mirror that clients get for a repository is refused.
 
     \b
     mirrorlist sites host drain mirror-de.example --for 2h --reason 'new disks' --database ...

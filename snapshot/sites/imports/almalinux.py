@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snapshot.file.errors import DataFileError
 from snapshot.sites.imports.cleaning import Places, clean_urls
-from snapshot.sites.imports.draft import Draft, Notes, RepositoryDraft, SiteDraft
+from snapshot.sites.imports.draft import Draft, Notes, RepositoryDraft, SiteDraft, quoted
 from snapshot.sites.imports.yamltext import Value, read_yaml
 
 _HOURS = {"m": 1 / 60, "h": 1, "d": 24}
@@ -43,7 +43,7 @@ def read_almalinux(folder: Path, name: str, places: Places, notes: Notes) -> Sit
         repositories=repositories,
         mirrors=[_mirror(read_yaml(file), places, notes) for file in files],
         lag_hours=_lag(lag, notes) if lag else None,
-        more=versions.comment,
+        more=versions.requests,
     )
     for key, value in rest.items():
         notes.leave_out(key, value.place, value.plain, _UNUSED.get(key, "an unknown key"))
@@ -56,6 +56,14 @@ def _lag(value: Value, notes: Notes) -> int | None:
         notes.leave_out("allowed_outdate", value.place, value.text, "not a time such as 12h")
         return None
     return max(1, round(int(found[1]) * _HOURS[found[2]]))
+
+
+_SHAPE = """\
+# Clients ask for /mirrorlist/9/baseos, and fill $basearch in themselves.
+[[shapes]]
+path = "/mirrorlist/{version}/{prefix}"
+arch = "$basearch"
+"""
 
 
 class _Versions:
@@ -76,10 +84,10 @@ class _Versions:
         self.arches = {k: one.texts() for k, one in (arches.mapping() if arches else {}).items()}
 
     @property
-    def comment(self) -> str:
-        """The versions that stand for others, for somebody who writes them into the file."""
-        pairs = "".join(f"# {short} is {full}\n" for short, full in self.same.items())
-        return f"# Clients may ask for a version by a shorter name:\n{pairs}" if pairs else ""
+    def requests(self) -> str:
+        """What AlmaLinux's clients ask for, and the versions that they may shorten."""
+        pairs = ", ".join(f"{quoted(a)} = {quoted(b)}" for a, b in self.same.items())
+        return _SHAPE + (f"[aliases]\nversions = {{ {pairs} }}\n" if pairs else "")
 
     def arches_of(self, version: str) -> list[str]:
         """Return the arches of a version, which are listed by its major version or its name."""
