@@ -79,6 +79,8 @@ WRONG = {
     "one name twice": ('path = "{v', 'name = "{prefix}"\npath = "{v',
                        "10: repo=baseos for x86_64 stands twice here"),
     "a field": ("{arch}", "{arc}", "10: unknown field {arc}: did you mean `arch`?"),
+    "more in it": ("{arch}", "{arch!r}", "10: write {arch} with nothing more in its brackets"),
+    "twice a table": ("[primary]", "[site]", "4: not TOML: Cannot declare ('site',) twice"),
     "a brace": ("{arch}", "{arch", "10: a bracket without its other one: {version}/BaseOS/{arch"),
     "dots": ("/BaseOS/", "/../", "10: no path with ., .. or two slashes in a row"),
     "both": ('"http://primary.example/pub/"', '"http://a.example"\npath = "b"',
@@ -100,6 +102,7 @@ def test_a_problem(tmp_path: Path, case: str) -> None:
     assert first.startswith(told), first
     same = first.partition(": ")[2][:12]
     assert [one for one in more if same not in one] == []
+    assert ("stands in quotes" in first) == (case == "syntax")
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:

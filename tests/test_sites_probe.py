@@ -12,6 +12,7 @@ import pytest
 
 from snapshot.file.errors import DataFileError
 from snapshot.sites.fetch import FetchError, Web
+from snapshot.sites.inside import Inside, inside_of
 from snapshot.sites.load import load
 from snapshot.sites.probe import Probed, probe
 from snapshot.sites.repomd import read_repomd
@@ -135,9 +136,10 @@ BOMB = '<!DOCTYPE repomd [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><repomd>
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<!DOCTYPE html><html><body>404</body></html>", "a web page or an XML bomb"),
+        ("<!DOCTYPE html><html><body>404</body></html>", "^a web page, not a repomd.xml$"),
         ("<html><body><br></body></html>", "it begins with <html>"),
-        (BOMB, "an XML bomb"),
+        (BOMB, "^an XML bomb, not a repomd.xml: it has a document type$"),
+        ("<repomd>" + "<a>" * 100_000, "^an XML bomb, not a repomd.xml: more than 50 levels$"),
         (BOMB.encode("utf-16").decode("latin-1"), "XML bomb|not XML"),
         ("", "not XML"),
         ("<repomd/>", "without a timestamp"),
@@ -231,16 +233,45 @@ def test_over_http(site: Path) -> None:
 def test_a_bad_answer(answer: Answer, words: str) -> None:
     """It is refused with its URL and the reason."""
     with _server(answer) as url, pytest.raises(FetchError, match=words):
-        Web(url, "test").get("a b", 1000)
+        Web(url, "test", Inside(all=True)).get("a b", 1000)
 
 
-def test_a_redirect_inwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server on the Internet cannot make us ask this machine."""
-    from snapshot.sites import fetch
+def test_a_redirect_inwards() -> None:
+    """A server cannot make us ask another place inside, unless the file says so or names it."""
+    with _server(lambda one: _send(one, b"x")) as target:
 
-    monkeypatch.setattr(fetch, "is_inside", lambda host: host == "localhost")
-    with (
-        _server(lambda one: _send(one, b"", 302, Location="http://localhost:1/")) as url,
-        pytest.raises(FetchError, match="a redirect into a private network"),
-    ):
-        Web(url, "test").get("a", 1000)
+        def lead(request: BaseHTTPRequestHandler) -> None:
+            _send(request, b"", 302, Location=f"{target}/a")
+
+        with _server(lead) as url:
+            with pytest.raises(FetchError, match="a redirect into a private network"):
+                Web(url, "test").get("a", 1000)
+            for inside in (Inside(all=True), Inside(named=frozenset({place_of(target)}))):
+                assert Web(url, "test", inside).get("a", 1000).data == b"x"
+
+
+def place_of(url: str) -> tuple[str, int]:
+    """Return the host and the port of a URL."""
+    host, _, port = url.split("/")[2].partition(":")
+    return host, int(port)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://10.0.0.1/x", True),
+        ("https://10.0.0.1/", True),
+        ("http://10.0.0.1:8080/", False),
+        ("http://10.0.0.2/", False),
+        ("http://10.0.0.3:8080/", True),
+        ("http://10.0.0.3/", False),
+        ("http://10.0.0.4:99999/", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_places_inside(tmp_path: Path, url: str, allowed: bool) -> None:
+    """The file's own hosts are named by their ports; http and https are one place."""
+    text = HEAD.replace('path = "pub"', 'url = "http://10.0.0.1/"') + mirror("a")
+    text = text.replace("https://a.example/", "http://10.0.0.3:8080/")
+    config = load(write(tmp_path, text)).config
+    assert inside_of(config).allows(url) is allowed

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from snapshot.sites.getting import Getter, Limits, Question, Reply
+from snapshot.sites.inside import Inside
 
 # This many files in a row without any answer: the rest is not asked for in this probe.
 _SILENT = 3
@@ -19,15 +20,16 @@ def ask_all(
     agent: str,
     progress: Callable[[int, int], None],
     limits: Limits | None = None,
-    *,
-    inside: bool = False,
+    inside: Inside | None = None,
 ) -> dict[Question, Reply]:
     """Return the reply to each question, once for each family if its host has two of them.
 
     `progress` gets the number of replies, and of how many. `most` is how many bytes a file may
-    have; `inside`: redirects may lead to private networks.
+    have, and `inside` where redirects may lead.
     """
-    return asyncio.run(_Round(most, agent, progress, limits or Limits(), inside).ask(questions))
+    return asyncio.run(
+        _Round(most, agent, progress, limits or Limits(), inside or Inside()).ask(questions)
+    )
 
 
 class _Round:
@@ -39,10 +41,10 @@ class _Round:
         agent: str,
         progress: Callable[[int, int], None],
         limits: Limits,
-        inside: bool,
+        inside: Inside,
     ) -> None:
         self._limits, self._progress = limits, progress
-        self._getter = Getter(most, agent, limits, self._slot, inside=inside)
+        self._getter = Getter(most, agent, limits, self._slot, inside)
         self._all = asyncio.Semaphore(limits.at_once)
         self._hosts: dict[str | None, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(limits.of_a_host)

@@ -60,8 +60,8 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     private_redirects: Annotated[
         bool,
         Meta(
-            description="Whether a probe follows redirects from the Internet to this machine or"
-            " to a private network."
+            description="Whether a probe follows redirects to this machine or to a private network,"
+            " beside those to hosts that this file names."
         ),
     ] = False
     overlapping_netblocks: Annotated[

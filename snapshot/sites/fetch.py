@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 from snapshot.file.wholefile import read_regular
+from snapshot.sites.inside import Inside
 from snapshot.sites.names import is_global, look_up
 
 SECONDS = 20.0
@@ -69,14 +70,11 @@ class Folder:
 class Web:
     """A primary behind an http or https URL."""
 
-    def __init__(self, url: str, agent: str, *, inside: bool = False) -> None:
-        """Take the URL and what to call this program.
-
-        `inside`: redirects may lead to private networks.
-        """
+    def __init__(self, url: str, agent: str, inside: Inside | None = None) -> None:
+        """Take the URL, what to call this program, and where redirects may lead."""
         self._url = url.rstrip("/")
         self._agent = agent
-        self._opener = urllib.request.build_opener(_Redirects(inside))
+        self._opener = urllib.request.build_opener(_Redirects(inside or Inside()))
 
     def get(self, path: str, most: int, etag: str | None = None) -> Got:
         """Return a file of at most `most` bytes; raises FetchError."""
@@ -145,12 +143,12 @@ def _why(error: Exception) -> str:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from the Internet to this machine or to private networks."""
+    """Follows redirects, but not to this machine or private networks, unless the file says so."""
 
     max_redirections = 5
 
-    def __init__(self, inside: bool) -> None:
-        self._may_go_inside = inside
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -159,11 +157,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         parts = urlsplit(newurl)
         if parts.scheme not in ("http", "https"):
             raise urllib.error.URLError(f"a redirect to {parts.scheme}: is not followed")
-        if (
-            not self._may_go_inside
-            and is_inside(parts.hostname)
-            and not is_inside(urlsplit(req.full_url).hostname)
-        ):
+        if not self._inside.allows(newurl) and is_inside(parts.hostname):
             raise urllib.error.URLError(f"a redirect into a private network: {newurl:.100}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -15,6 +15,7 @@ import aiohttp
 from msgspec import Struct
 
 from snapshot.sites.content import Content, Reader
+from snapshot.sites.inside import Inside
 from snapshot.sites.names import LookUp, Names, look_up
 
 MOST_AT_ONCE = 64
@@ -83,10 +84,10 @@ Slot = Callable[[str | None], AbstractAsyncContextManager[None]]
 class Getter:
     """Connections to mirrors; a context for all requests of a probe."""
 
-    def __init__(self, most: int, agent: str, limits: Limits, slot: Slot, *, inside: bool) -> None:
-        """Take how many bytes a file may have; `inside`: redirects may lead to private networks."""
+    def __init__(self, most: int, agent: str, limits: Limits, slot: Slot, inside: Inside) -> None:
+        """Take how many bytes a file may have, and where redirects may lead."""
         self._most, self._agent, self._limits, self._slot = most, agent, limits, slot
-        self._may_go_inside = inside
+        self._inside = inside
         self._reader = Reader()
         self._stack = AsyncExitStack()
         self._sessions: dict[int, aiohttp.ClientSession] = {}
@@ -151,7 +152,7 @@ class Getter:
                     took = time.monotonic() - begun
                     self.spent[question.url] += took
                 left = max(left - took, 0.01)
-            if why := await self._refused(url, target):
+            if why := await self._refused(target):
                 return Reply(error=why, is_final=True)
             url = target
         return Reply(error=f"more than {_REDIRECTS} redirects", is_final=True)
@@ -184,14 +185,12 @@ class Getter:
         etag = answer.headers.get("ETag")
         return Reply(content=content, status=200, tls_expires=expires, etag=etag)
 
-    async def _refused(self, url: str, target: str) -> str | None:
+    async def _refused(self, target: str) -> str | None:
         """Return why a redirect is not followed, or None."""
         parts = urlsplit(target)
         if parts.scheme not in ("http", "https"):
             return f"a redirect to {parts.scheme:.20}: is not followed"
-        if self._may_go_inside or not await self.names.is_inside(parts.hostname):
-            return None
-        if await self.names.is_inside(urlsplit(url).hostname):
+        if self._inside.allows(target) or not await self.names.is_inside(parts.hostname):
             return None
         return f"a redirect into a private network: {target:.100}"
 

@@ -20,7 +20,7 @@ from snapshot.sites.shape import shaped, unknown_key
 FOLDER = "mirrors.d"
 _SYNTAX = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # A value of letters without quotes.
-_BARE = re.compile(r"[=\[,]\s*(?!true\b|false\b|inf\b|nan\b)[A-Za-z]")
+_BARE = re.compile(r"=(?:[^\"'#]*[\[,])?\s*(?!true\b|false\b|inf\b|nan\b)[A-Za-z]")
 _SECTIONS = ("site", "primary", "repository", "mirror", "shapes", "aliases")
 _EXAMPLE = '; text stands in quotes, such as country = "DE"'
 

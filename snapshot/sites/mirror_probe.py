@@ -14,6 +14,7 @@ from snapshot.sites.answers import read_answers, write_answers
 from snapshot.sites.asking import ask_all
 from snapshot.sites.current import read_current
 from snapshot.sites.getting import Limits, Question, Reply
+from snapshot.sites.inside import Inside
 from snapshot.sites.judging import (
     FAMILIES,
     Known,
@@ -115,8 +116,7 @@ def ask_mirrors(
     progress: Progress,
     now: int,
     limits: Limits | None = None,
-    *,
-    inside: bool = False,
+    inside: Inside | None = None,
 ) -> list[Judged]:
     """Return what every URL has of each file whose sums are known."""
     asked: dict[tuple[str, str], Question] = {}
@@ -129,7 +129,7 @@ def ask_mirrors(
     def told(done: int, total: int) -> None:
         progress("asking the mirrors", done, total)
 
-    replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits, inside=inside)
+    replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits, inside)
     return [_judged(one, sums, asked, replies, now) for one in urls]
 
 

@@ -76,7 +76,9 @@ def _check_fields(
         tell(path, f"a bracket without its other one: {pattern:.100}")
         return
     for name, form, conversion in fields:
-        if name is not None and (name not in known or form or conversion):
+        if name in known and (form or conversion):
+            tell(path, f"write {{{name}}} with nothing more in its brackets")
+        elif name is not None and name not in known:
             there = (
                 proposal(name, known) or f"; there are {', '.join(f'{{{one}}}' for one in known)}"
             )

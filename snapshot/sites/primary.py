@@ -12,6 +12,7 @@ from snapshot.file.errors import DataFileError
 from snapshot.sites.config import Config, Primary
 from snapshot.sites.content import Content, Reader
 from snapshot.sites.fetch import UNKNOWN_SIZE, FetchError, Folder, Got, Tree, Web
+from snapshot.sites.inside import inside_of
 from snapshot.sites.judging import Known
 from snapshot.sites.repomd import MOST_BYTES, Metadata, read_repomd
 from snapshot.sites.state import CheckedFile
@@ -94,7 +95,7 @@ def open_tree(config: Config, folder: Path, agent: str) -> Tree:
         raise DataFileError("the file has no [primary], which a probe reads; give its url or path")
     if primary.path is not None:
         return Folder(folder / primary.path)
-    return Web(primary.url or "", agent, inside=config.site.private_redirects)
+    return Web(primary.url or "", agent, inside_of(config))
 
 
 def read_all(tree: Tree, known: list[Found], progress: Progress) -> list[Found]:
@@ -126,7 +127,10 @@ def _etag(one: Found) -> str | None:
 def _take(one: Found, got: Got) -> None:
     one.etag = got.etag
     if got.data is not None:
-        _parse(one, got.data)
+        try:
+            _parse(one, got.data)
+        except ValueError as error:
+            raise ValueError(f"{one.file.path}: {error}") from error
     elif one.seen is not None:
         one.content = one.seen.content
         if not one.content.is_time:

@@ -10,6 +10,7 @@ from snapshot.sites.database import writing
 from snapshot.sites.details import read_known, write_found
 from snapshot.sites.drains import end_drains
 from snapshot.sites.getting import Limits
+from snapshot.sites.inside import inside_of
 from snapshot.sites.mirror_probe import ProbedUrl, ask_mirrors, read_urls, write_verdicts
 from snapshot.sites.primary import Found, Progress, known_sums, open_tree, read_all
 from snapshot.sites.state import declared
@@ -53,7 +54,7 @@ def probe(
     seconds since 1970.
     """
     url, tree, want = parse_url(database), open_tree(config, folder, agent), declared(config)
-    lag, inside = config.site.lag_hours * 3600, config.site.private_redirects
+    lag = config.site.lag_hours * 3600
     with writing(url, create=False, commit=False) as connection:
         known = read_known(connection, want)
     found = read_all(tree, known, progress)
@@ -62,7 +63,7 @@ def probe(
         write_found(connection, found, now, lag)
         sums = known_sums(read_known(connection, want), found, lag)
         urls = read_urls(connection, config.site.name, want) if mirrors and sums else []
-    judged = ask_mirrors(urls, sums, agent, progress, now, limits, inside=inside)
+    judged = ask_mirrors(urls, sums, agent, progress, now, limits, inside_of(config))
     with writing(url, create=False) as connection:
         asked = write_verdicts(connection, config.site.name, judged, now, config.site.failures)
     return ProbedAll([said for one in found for said in _said(one)], asked)

@@ -9,6 +9,7 @@ from msgspec import Struct
 MOST_BYTES = 4 << 20
 """A hundred times the size of real ones."""
 MOST_FILES = 1000
+_MOST_LEVELS = 50
 
 
 class Metadata(Struct, frozen=True):
@@ -63,14 +64,18 @@ class _Reader:
         parser.CharacterDataHandler = self._read
         parser.Parse(data, True)
 
-    def _refuse(self, *about: Any) -> None:
-        raise ValueError("a web page or an XML bomb, not a repomd.xml: it has a document type")
+    def _refuse(self, name: str, *about: Any) -> None:
+        if name.lower() == "html":
+            raise ValueError("a web page, not a repomd.xml")
+        raise ValueError("an XML bomb, not a repomd.xml: it has a document type")
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         plain = name.rpartition(" ")[2]
         if not self._depth and plain != "repomd":
             raise ValueError(f"not a repomd.xml: it begins with <{plain:.40}>")
         self._depth.append(plain)
+        if len(self._depth) > _MOST_LEVELS:
+            raise ValueError(f"an XML bomb, not a repomd.xml: more than {_MOST_LEVELS} levels")
         self._text = ""
         if plain == "location" and len(self._depth) == 3:
             self._file = attributes.get("href", "")
