@@ -24,9 +24,7 @@ def test_from_nothing_to_a_metalink(tmp_path: Path) -> None:
     done = run("sites", "init", file, "--name", 'A "Linux"', "--primary", "pub", *mirrors)
     assert (done.returncode, done.stderr) == (0, "")
     done = run("sites", "check", file)
-    assert done.stdout.endswith(
-        "1 file: 2 mirrors, 1 repositories (each version and arch is one)\n"
-    )
+    assert done.stdout.endswith("1 file: 2 mirrors, 1 repository (each version and arch is one)\n")
     done = run("sites", "apply", file, "--database", database)
     assert done.stdout.splitlines() == [
         "+ mirror de.example",

@@ -153,7 +153,8 @@ def check(file: Path, json: bool) -> int:
 
 def _counted(mirrors: int, repositories: int) -> str:
     of_mirrors = "1 mirror" if mirrors == 1 else f"{mirrors:,} mirrors"
-    return f"{of_mirrors}, {repositories:,} repositories (each version and arch is one)"
+    of_both = "1 repository" if repositories == 1 else f"{repositories:,} repositories"
+    return f"{of_mirrors}, {of_both} (each version and arch is one)"
 
 
 @sites.command(short_help="Print the JSON Schema of the file.")
