@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from snapshot.export import schema
 from snapshot.export.declared import url_state
+from snapshot.export.rows import Progress
 from snapshot.sites.answers import read_answers, write_answers
 from snapshot.sites.asking import ask_all
 from snapshot.sites.current import read_current
@@ -28,7 +29,7 @@ from snapshot.sites.judging import (
     remember,
     up_to_date,
 )
-from snapshot.sites.primary import Place, Progress
+from snapshot.sites.primary import Place
 from snapshot.sites.probed_rows import Directories, MirrorUrl
 from snapshot.sites.reduced import note_reduced
 from snapshot.sites.repomd import MOST_BYTES

@@ -1,13 +1,14 @@
 """Reads from the primary the files that mirrors are compared with."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from snapshot.export.rows import Progress
 from snapshot.file.errors import DataFileError
 from snapshot.sites.config import Config, Primary
 from snapshot.sites.content import Content, Reader
@@ -19,8 +20,6 @@ from snapshot.sites.state import CheckedFile
 
 _AT_ONCE = 4
 _SUMS = ("md5", "sha1", "sha256", "sha512")
-
-Progress = Callable[[str, int, int], None]
 
 
 class Seen(Struct, frozen=True):

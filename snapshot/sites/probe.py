@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.export.database import parse_url
+from snapshot.export.rows import Progress
 from snapshot.sites.config import Config
 from snapshot.sites.database import writing
 from snapshot.sites.details import read_known, write_found
@@ -12,7 +13,7 @@ from snapshot.sites.drains import end_drains
 from snapshot.sites.getting import Limits
 from snapshot.sites.inside import inside_of
 from snapshot.sites.mirror_probe import ProbedUrl, ask_mirrors, read_urls, write_verdicts
-from snapshot.sites.primary import Found, Progress, known_sums, open_tree, read_all
+from snapshot.sites.primary import Found, known_sums, open_tree, read_all
 from snapshot.sites.state import declared
 
 
