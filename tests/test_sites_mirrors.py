@@ -21,7 +21,7 @@ from snapshot.sites.mirror_probe import ProbedUrl
 from snapshot.sites.probe import probe
 from tests.command import run
 from tests.mirror_farm import Farm, run_farm
-from tests.offered import offered
+from tests.offered import answer_of, offered
 from tests.small_sites import HEAD, applied, publish_tree, write
 from tests.system import need_program
 
@@ -240,6 +240,36 @@ def test_never_without_a_mirror(tmp_path: Path, farm: Farm) -> None:
     farm.kinds["a"] = "html"
     _probe(file)
     assert offered(file) == {"a"}
+
+
+def test_the_last_one_that_works(tmp_path: Path, farm: Farm) -> None:
+    """A dead mirror stays while no other one has what it had, because it may come back."""
+    file = _site(tmp_path, farm, "a", "b")
+    farm.kinds.update(a="reset", b="html")
+    for _ in range(2):
+        found = _probe(file)
+        assert (found["a"].offered, found["a"].failures > 2) == (True, True)
+        assert (found["b"].offered, found["b"].error) == (True, "wrong")
+        assert offered(file) == {"a"}
+    farm.kinds["b"] = ""
+    assert not _probe(file)["a"].offered
+    assert offered(file) == {"b"}
+
+
+def test_two_urls_of_a_mirror(tmp_path: Path, farm: Farm) -> None:
+    """One with nothing good leaves the lists alone, and comes back when it is right."""
+    file = _site(tmp_path, farm, "a", "b")
+    both = f'urls = ["{farm.url("b")}", "{farm.url("c")}"]'
+    write(tmp_path, file.read_text().replace(f'urls = ["{farm.url("b")}"]', both))
+    applied(f"sqlite:///{tmp_path / 'm.db'}", file)
+    farm.kinds["c"] = "html"
+    _probe(file)
+    body = answer_of(file, "/metalink?repo=baseos-9&arch=x86_64").decode()
+    assert farm.url("b") in body
+    assert farm.url("c") not in body
+    farm.kinds["c"] = ""
+    _probe(file)
+    assert farm.url("c") in answer_of(file, "/metalink?repo=baseos-9&arch=x86_64").decode()
 
 
 def test_the_export_accepts_what_a_probe_found(tmp_path: Path, farm: Farm) -> None:

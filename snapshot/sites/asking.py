@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 
 from snapshot.sites.getting import Getter, Limits, Question, Reply
 from snapshot.sites.inside import Inside
+from snapshot.sites.rsyncing import RSYNC, get_by_rsync
 
 # This many files in a row without any answer: the rest is not asked for in this probe.
 _SILENT = 3
+_PROCESSES = 8
 _TOO_LONG = "the other files took too long; the next probe asks again"
 
 
@@ -49,6 +51,7 @@ class _Round:
         self._hosts: dict[str | None, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(limits.of_a_host)
         )
+        self._processes = asyncio.Semaphore(_PROCESSES)
         self._found: dict[Question, Reply] = {}
         self._total = 0
 
@@ -70,6 +73,9 @@ class _Round:
 
     async def _ask_url(self, asked: list[Question]) -> None:
         """Ask a URL over IPv4 and IPv6, if its host has both and this machine too."""
+        if asked[0].url.startswith(RSYNC):
+            await self._ask_rsync(asked)
+            return
         families = await self._getter.names.families(asked[0].host)
         self._total += len(asked) * (len(families) - 1)
         async with asyncio.TaskGroup() as group:
@@ -78,6 +84,19 @@ class _Round:
                 # Where the time is too short for all, each has its turn some day.
                 random.shuffle(questions)
                 group.create_task(self._ask_in_turn(questions))
+
+    async def _ask_rsync(self, asked: list[Question]) -> None:
+        url = asked[0].url
+        for tried in range(1, self._limits.tries + 1):
+            # As few as HTTP has of one host, and fewer of all: each is a process.
+            async with self._processes, self._slot(asked[0].host):
+                found = await get_by_rsync(url, asked, self._limits, self._getter.reader)
+            first = found[asked[0]]
+            if first.error is None or first.is_final or tried == self._limits.tries:
+                break
+            await self._pause(tried)
+        for question, reply in found.items():
+            self._keep(question, reply._replace(tries=self._limits.tries if reply.error else 1))
 
     async def _ask_in_turn(self, questions: list[Question]) -> None:
         # One first: mirrors that hang would take all places otherwise.
@@ -114,9 +133,12 @@ class _Round:
                 return reply
             if reply.is_final or tried == limits.tries or self._is_late(question):
                 break
-            # Not all ask again at one moment.
-            await asyncio.sleep(limits.pause * 2 ** (tried - 1) * random.uniform(0.5, 1.5))
+            await self._pause(tried)
         return reply._replace(tries=limits.tries)
+
+    async def _pause(self, tried: int) -> None:
+        # Not all ask again at one moment.
+        await asyncio.sleep(self._limits.pause * 2 ** (tried - 1) * random.uniform(0.5, 1.5))
 
     def _is_late(self, question: Question) -> bool:
         most = self._limits.url_seconds * self._limits.of_a_host

@@ -88,7 +88,7 @@ class Getter:
         """Take how many bytes a file may have, and where redirects may lead."""
         self._most, self._agent, self._limits, self._slot = most, agent, limits, slot
         self._inside = inside
-        self._reader = Reader()
+        self.reader = Reader()
         self._stack = AsyncExitStack()
         self._sessions: dict[int, aiohttp.ClientSession] = {}
         self.names = Names(limits.look_up)
@@ -181,7 +181,7 @@ class Getter:
                 # An answer that is too long is an answer: it is not what should be there.
                 content = Content("", None, f"more than {self._most:,} bytes")
                 return Reply(content=content, status=200, tls_expires=expires)
-        content = self._reader.read(bytes(data), question.is_repomd)
+        content = self.reader.read(bytes(data), question.is_repomd)
         etag = answer.headers.get("ETag")
         return Reply(content=content, status=200, tls_expires=expires, etag=etag)
 

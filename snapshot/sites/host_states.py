@@ -79,6 +79,6 @@ class HostState(Struct, frozen=True):
     drained: Drain | None
     """Whether somebody took it out of the lists for a while."""
     urls: list[HostUrl]
-    """All of its URLs, those of rsync and ftp too, which are never asked."""
+    """All of its URLs, those of ftp too, which are never asked."""
     files: list[FileAnswer]
     """Its last answers."""

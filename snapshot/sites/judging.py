@@ -171,7 +171,6 @@ def next_state(
         failures = before.failures + (tries if anybody else 0)
         if all((one or "").startswith(CERTIFICATE) for one in troubles.values()):
             failures = max(failures, limit)
-    moved = (failures >= limit) != (before.failures >= limit)
     return UrlState(
         failures=failures,
         checked=now,
@@ -181,7 +180,7 @@ def next_state(
             (one.tls_expires for one in every if one.tls_expires),
             default=before.tls_expires if silent else None,
         ),
-        since=now if moved else before.since,
+        since=before.since,
         ipv4=_family(troubles, socket.AF_INET),
         ipv6=_family(troubles, socket.AF_INET6),
     )

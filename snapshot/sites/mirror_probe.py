@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from snapshot.export import schema
@@ -15,6 +15,7 @@ from snapshot.sites.answers import read_answers, write_answers
 from snapshot.sites.asking import ask_all
 from snapshot.sites.current import read_current
 from snapshot.sites.getting import Limits, Question, Reply
+from snapshot.sites.hiding import deciding, spared, useless_urls
 from snapshot.sites.inside import Inside
 from snapshot.sites.judging import (
     FAMILIES,
@@ -34,6 +35,7 @@ from snapshot.sites.probed_rows import Directories, MirrorUrl
 from snapshot.sites.reduced import note_reduced
 from snapshot.sites.repomd import MOST_BYTES
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
+from snapshot.sites.rsyncing import RSYNC, has_rsync
 from snapshot.sites.state import CheckedFile, State
 
 _WEB = ("http://", "https://")
@@ -46,7 +48,7 @@ class ProbedUrl(Struct, frozen=True):
     mirror: str
     """The mirror's name."""
     url: str
-    """Its URL; only http and https are asked."""
+    """Its URL; http, https and rsync are asked, and rsync only if this program is there."""
     offered: bool
     """Whether the URL is in lists, of repositories that the mirror has up to date."""
     verdicts: dict[str, int]
@@ -79,7 +81,7 @@ class Judged(Struct, frozen=True):
 
 
 def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]:
-    """Return the http and https URLs of a site's mirrors."""
+    """Return the http and https URLs of a site's mirrors, and with the program rsync its URLs."""
     have = read_current(connection, site)
     names = {id: name for name, id in have.hosts.items()}
     carriers = {id: pair for pair, id in have.host_categories.items()}
@@ -92,12 +94,13 @@ def read_urls(connection: Connection, site: str, want: State) -> list[MirrorUrl]
         row.url_id: row for row in rows_of(connection, url_state, "url_id", (r.id for r in rows))
     }
     answers = read_answers(connection, [row.id for row in rows])
+    asked = (*_WEB, RSYNC) if has_rsync() else _WEB
     found = []
     for row in sorted(rows, key=lambda row: row.id):
         host, category = carriers[row.host_category_id]
         has = have.state.mirrors[names[host]].has
         parts = tuple(one for one in files[category] if has is None or one.directory in has)
-        if row.url.startswith(_WEB) and parts:
+        if row.url.startswith(asked) and parts:
             state = _state(states.get(row.id))
             about = (row.id, row.host_category_id, names[host], row.url)
             found.append(MirrorUrl(*about, parts, state, answers[row.id]))
@@ -190,21 +193,32 @@ def write_verdicts(
         )
         for one in judged
     }
-    hidden = _write_states(connection, states, there, limit)
+    directories = Directories(connection, [one.url for one in judged])
+    found = [(one.url, one.verdicts) for one in judged]
+    useless = useless_urls(found)
+    told = _told(judged, deciding(found, useless))
+    hidden = useless | {id for id, one in states.items() if one.failures >= limit}
+    hidden = spared(hidden, [one.url for one in judged], there, told, directories.had)
+    states = {
+        id: replace(one, since=now if there[id] != (id in hidden) else one.since)
+        for id, one in states.items()
+    }
+    is_less = _write_states(connection, states, there, hidden)
     write_answers(connection, [(one.url, one.found) for one in judged])
-    if _write_directories(connection, judged) or hidden:
+    shown = {one.url.carrier for one in judged if one.url.id not in hidden}
+    if directories.write(told, shown) or is_less:
         note_reduced(connection, site, now)
-    return [_said(one, states[one.url.id], limit) for one in judged]
+    return [_said(one, states[one.url.id], one.url.id not in hidden) for one in judged]
 
 
-def _said(one: Judged, state: UrlState, limit: int) -> ProbedUrl:
+def _said(one: Judged, state: UrlState, offered: bool) -> ProbedUrl:
     counts: dict[str, int] = {}
     for verdict in one.verdicts.values():
         counts[verdict.value] = counts.get(verdict.value, 0) + 1
     return ProbedUrl(
         mirror=one.url.mirror,
         url=one.url.url,
-        offered=state.failures < limit,
+        offered=offered,
         verdicts=counts,
         failures=state.failures,
         good=state.good,
@@ -217,28 +231,29 @@ def _said(one: Judged, state: UrlState, limit: int) -> ProbedUrl:
 
 
 def _write_states(
-    connection: Connection, states: Mapping[int, UrlState], private: Mapping[int, bool], limit: int
+    connection: Connection,
+    states: Mapping[int, UrlState],
+    private: Mapping[int, bool],
+    hidden: set[int],
 ) -> bool:
     """Write how URLs answered, and hide or show them; return whether one is hidden now."""
     for part in chunks(states):
         connection.execute(url_state.delete().where(url_state.c.url_id.in_(part)))
     insert_all(connection, url_state, [{"url_id": id, **asdict(one)} for id, one in states.items()])
     changed = [
-        {"id": id, "private": one.failures >= limit}
-        for id, one in states.items()
-        if private[id] != (one.failures >= limit)
+        {"id": id, "private": id in hidden} for id in states if private[id] != (id in hidden)
     ]
     update_all(connection, schema.host_category_url, changed)
     return any(row["private"] for row in changed)
 
 
-def _write_directories(connection: Connection, judged: list[Judged]) -> bool:
-    """Write which directories each mirror has up to date; return whether one lost something."""
+def _told(judged: list[Judged], deciding: set[int]) -> dict[int, dict[str, bool]]:
+    """Return which directories each mirror has up to date, of those that are known."""
     by_carrier: dict[int, dict[tuple[int, str], Verdict]] = defaultdict(dict)
     for one in judged:
-        for directory, verdict in one.verdicts.items():
+        for directory, verdict in one.verdicts.items() if one.url.id in deciding else ():
             by_carrier[one.url.carrier][one.url.id, directory] = verdict
-    told = {
+    return {
         carrier: {
             directory: known
             for directory, urls in by_directory(verdicts).items()
@@ -246,4 +261,3 @@ def _write_directories(connection: Connection, judged: list[Judged]) -> bool:
         }
         for carrier, verdicts in by_carrier.items()
     }
-    return Directories(connection, [one.url for one in judged]).write(told)

@@ -1,6 +1,6 @@
 """The rows that say which directories mirrors have up to date, as a probe found them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from msgspec import Struct
@@ -50,9 +50,12 @@ class Directories:
             for row in rows_of(connection, _TABLE, _CARRIER, self._whole)
         }
 
-    def write(self, told: Told) -> bool:
-        """Write what was told; return whether a mirror lost a directory that it had."""
-        told = self._spared(told)
+    def write(self, told: Told, shown: Set[int]) -> bool:
+        """Write what was told; return whether a mirror lost a directory that it had.
+
+        `shown` are the mirrors that have a URL in lists.
+        """
+        told = self._spared(told, shown)
         wanted = [
             (carrier, name, state)
             for carrier in self._whole
@@ -69,16 +72,17 @@ class Directories:
         ]
         update_all(self._connection, schema.host_category, changed)
         return any(
-            self._had(carrier, directory) and not state
+            self.had(carrier, directory) and not state
             for carrier, found in told.items()
             for directory, state in found.items()
         )
 
-    def _had(self, carrier: int, directory: str) -> bool:
+    def had(self, carrier: int, directory: str) -> bool:
+        """Return whether a mirror had a directory before this probe."""
         row = self._rows.get((carrier, directory))
         return bool(self._whole.get(carrier)) or (row is not None and bool(row.up2date))
 
-    def _spared(self, told: Told) -> dict[int, dict[str, bool]]:
+    def _spared(self, told: Told, shown: Set[int]) -> dict[int, dict[str, bool]]:
         """Return what was told without what would leave a repository without any mirror.
 
         A network that answers everything with a page of its own looks as if all mirrors were wrong,
@@ -87,9 +91,10 @@ class Directories:
         left = {
             directory
             for carrier, mirror in self._mirrors.items()
+            if carrier in shown
             for file in mirror.files
             for directory in (file.directory,)
-            if told.get(carrier, {}).get(directory, self._had(carrier, directory))
+            if told.get(carrier, {}).get(directory, self.had(carrier, directory))
         }
         return {
             carrier: {name: state for name, state in found.items() if state or name in left}
