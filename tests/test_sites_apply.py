@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export.database import parse_url
+from snapshot.export import schema
+from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
-from snapshot.sites.database import undo_unfinished
+from snapshot.sites.database import undo_unfinished, writing
 from snapshot.sites.difference import RefusedChange
 from tests.factories import make_database, world
 from tests.in_process import make_service
@@ -364,3 +365,33 @@ def test_an_empty_database_is_complete(tmp_path: Path, database: str) -> None:
     """A new database has the tables that MirrorManager's own programs need."""
     applied(database, write(tmp_path, THREE))
     assert _query(database, "SELECT version_num FROM alembic_version") != []
+
+
+TRY_TO_WRITE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+"""
+
+
+def test_a_lock_is_kept(tmp_path: Path) -> None:
+    """A read of the same database by this process does not release the lock of a write.
+
+    As the threads of `run` do it: an export reads while a probe writes.
+    """
+    file = tmp_path / "m.db"
+    url = f"sqlite:///{file}"
+    applied(url, write(tmp_path, site_text(mirror("a"))))
+    with writing(parse_url(url)) as connection:
+        connection.execute(schema.host.update().values(country="FR"))
+        with read_only(parse_url(url)):
+            pass
+        done = run_script(TRY_TO_WRITE, file)
+    assert "database is locked" in done.stderr
+    assert run_script(TRY_TO_WRITE, file).returncode == 0
+
+
+def run_script(text: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own."""
+    command = [sys.executable, "-c", text, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

@@ -14,7 +14,7 @@ from snapshot.export.database import database_file, explain
 from snapshot.export.declared import own_metadata
 from snapshot.export.rows import TABLES
 from snapshot.file.errors import DatabaseError, OutputError
-from snapshot.file.wholefile import open_regular
+from snapshot.file.wholefile import check_regular
 
 _BUSY_SECONDS = 30.0
 
@@ -61,7 +61,7 @@ def undo_unfinished(url: URL) -> None:
 
 def _check_file(file: Path, create: bool) -> None:
     try:
-        open_regular(file).close()
+        check_regular(file)
     except FileNotFoundError as error:
         if not create:
             raise DatabaseError(
