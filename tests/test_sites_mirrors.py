@@ -378,6 +378,18 @@ def test_over_ipv4_and_ipv6(tmp_path: Path, farm: Farm) -> None:
     assert offered(file) == {"a", "b"}
 
 
+def test_no_ipv6_here(tmp_path: Path, farm: Farm) -> None:
+    """If no mirror of several answers over IPv6, the trouble is here, and none has it noted."""
+    file = _site(tmp_path, farm, "a", "b")
+    for name in ("a", "b"):
+        both = f"http://{name}.test:{farm.port}/{name}"
+        write(tmp_path, file.read_text().replace(farm.url(name).rstrip("/"), both))
+    applied(f"sqlite:///{tmp_path / 'm.db'}", file, prune=True)
+    limits = Limits(pause=0, look_up=lambda host: [(2, "127.0.0.1"), (10, "::1")])
+    found = _probe(file, limits=limits)
+    assert {(one.error, one.ipv4, one.ipv6) for one in found.values()} == {(None, "", None)}
+
+
 BOTH_FAMILIES = "http://mirror.test:PORT/b"
 
 

@@ -182,10 +182,11 @@ def write_verdicts(
     }
     # A URL that an apply took away meanwhile is not written.
     judged = [one for one in judged if one.url.id in there and one.verdicts]
+    silent = _silent_families(judged)
     states = {
         one.url.id: next_state(
             one.url.state,
-            one.replies,
+            {family: of for family, of in one.replies.items() if family not in silent},
             one.verdicts.values(),
             now,
             anybody=anybody,
@@ -209,6 +210,17 @@ def write_verdicts(
     if directories.write(told, shown) or is_less:
         note_reduced(connection, site, now)
     return [_said(one, states[one.url.id], one.url.id not in hidden) for one in judged]
+
+
+def _silent_families(judged: list[Judged]) -> set[int]:
+    """Return the families over which no URL answered, of several: then the trouble is here."""
+    answers = defaultdict[int, list[bool]](list)
+    for one in judged:
+        for family, replies in one.replies.items():
+            answers[family].append(any(reply.error is None for reply in replies))
+    silent = {family for family, of in answers.items() if len(of) > 1 and not any(of)}
+    # One that is left tells the states; without any, all are the same.
+    return silent if answers.keys() - silent else set()
 
 
 def _said(one: Judged, state: UrlState, offered: bool) -> ProbedUrl:
