@@ -17,12 +17,13 @@ from snapshot.export.job import Job
 from snapshot.file.errors import RefusedSnapshot
 from snapshot.sites.getting import Limits
 from snapshot.sites.load import load
-from snapshot.sites.mirror_probe import ProbedUrl
 from snapshot.sites.probe import probe
+from snapshot.sites.verdict_rows import ProbedUrl
 from tests.command import run
 from tests.mirror_farm import Farm, run_farm
 from tests.offered import answer_of, offered
 from tests.small_sites import HEAD, applied, publish_tree, write
+from tests.statements import statements
 from tests.system import need_program
 
 OLD, NEW, NOW = 1_790_000_000, 1_790_000_100, 1_800_000_000
@@ -335,6 +336,21 @@ def test_unchanged(tmp_path: Path, farm: Farm) -> None:
     assert _probe(file)["b"].verdicts == {"alternate": 4}
     assert _probe(file, NOW + 73 * 3600)["b"].verdicts == {"behind": 4}
     assert offered(file) == {"a"}
+
+
+def test_statements_do_not_grow(tmp_path: Path, farm: Farm) -> None:
+    """A probe of 12 mirrors, good and bad, takes as many statements as one of three."""
+    counts = set()
+    for folder, many in ((tmp_path / "few", 1), (tmp_path / "more", 4)):
+        folder.mkdir()
+        (folder / "pub").symlink_to(tmp_path / "pub")
+        names = [f"{kind}{number}" for number in range(many) for kind in ("good", "html", "reset")]
+        farm.kinds.update({name: name[:-1] for name in names})
+        file = _site(folder, farm, *names)
+        with statements() as sent:
+            _probe(file)
+        counts.add(len(sent))
+    assert len(counts) == 1
 
 
 def test_few_at_once(tmp_path: Path, farm: Farm) -> None:

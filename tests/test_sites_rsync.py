@@ -7,8 +7,8 @@ import pytest
 
 from snapshot.sites.getting import Limits
 from snapshot.sites.load import load
-from snapshot.sites.mirror_probe import ProbedUrl
 from snapshot.sites.probe import probe
+from snapshot.sites.verdict_rows import ProbedUrl
 from tests.clients.rsync import run_daemon
 from tests.mirror_farm import Farm, run_farm
 from tests.offered import answer_of, offered

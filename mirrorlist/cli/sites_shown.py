@@ -10,8 +10,8 @@ from mirrorlist.cli.console import as_time, plain_table
 
 if TYPE_CHECKING:
     from snapshot.sites.difference import Changes, SiteDifference
-    from snapshot.sites.mirror_probe import ProbedUrl
     from snapshot.sites.probe import Probed
+    from snapshot.sites.verdict_rows import ProbedUrl
 
 # As many of each kind as fit on a screen; --json has all of them.
 _MOST_SHOWN = 20

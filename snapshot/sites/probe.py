@@ -12,9 +12,10 @@ from snapshot.sites.details import read_known, write_found
 from snapshot.sites.drains import end_drains
 from snapshot.sites.getting import Limits
 from snapshot.sites.inside import inside_of
-from snapshot.sites.mirror_probe import ProbedUrl, ask_mirrors, read_urls, write_verdicts
+from snapshot.sites.mirror_probe import ask_mirrors, read_urls
 from snapshot.sites.primary import Found, known_sums, open_tree, read_all
 from snapshot.sites.state import declared
+from snapshot.sites.verdict_rows import ProbedUrl, write_verdicts
 
 
 class Probed(Struct, frozen=True):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from snapshot.sites.difference import Changes, SiteDifference
 from snapshot.sites.judging import GOOD
-from snapshot.sites.mirror_probe import ProbedUrl
 from snapshot.sites.probe import ProbedAll
+from snapshot.sites.verdict_rows import ProbedUrl
 
 _MOST_NAMED = 3
 _STAYS = "what was known stays"
