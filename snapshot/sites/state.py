@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from msgspec import Struct
 
@@ -56,21 +55,15 @@ class CheckedFile(Struct, frozen=True):
     """Of the file."""
     name: str
     is_repomd: bool
+    family: tuple[str, ...]
+    """The repository's directory, the file's, and those between them and the topdir."""
+    own: frozenset[str]
+    """Those of them that a mirror has if its file is right."""
 
     @property
     def path(self) -> str:
         """Where it is below a URL."""
         return f"{self.folder}/{self.name}"[len(self.topdir) + 1 :]
-
-    @property
-    def family(self) -> dict[str, None]:
-        """The repository's directory, the file's, and those between them and the topdir."""
-        return dict.fromkeys((*up(self.folder, self.topdir), *up(self.directory, self.topdir)))
-
-    @property
-    def own(self) -> set[str]:
-        """The directories that a mirror has if its file is right."""
-        return {one for one in self.family if f"{one}/".startswith(f"{self.directory}/")}
 
 
 class State(Struct, frozen=True):
@@ -117,7 +110,9 @@ def _file(topdir: str, one: Expanded) -> CheckedFile:
     if one.check is not None:
         path = _join(topdir, one.check)
     folder, _, name = path.rpartition("/")
-    return CheckedFile(topdir, directory, folder, name, one.check is None)
+    family = tuple(dict.fromkeys((*up(folder, topdir), *up(directory, topdir))))
+    own = frozenset(one for one in family if f"{one}/".startswith(f"{directory}/"))
+    return CheckedFile(topdir, directory, folder, name, one.check is None, family, own)
 
 
 def _join(topdir: str, path: str) -> str:
@@ -128,7 +123,7 @@ def up(directory: str, topdir: str) -> Iterator[str]:
     """Yield a directory and those above it, up to the topdir."""
     while directory != topdir:
         yield directory
-        directory = str(PurePosixPath(directory).parent)
+        directory = directory.rpartition("/")[0]
     yield topdir
 
 
