@@ -145,6 +145,20 @@ def test_apply_shows_before_it_refuses(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f"- mirror b {kept}", f"- mirror c {kept}"]
 
 
+def test_json_that_nobody_reads(tmp_path: Path) -> None:
+    """A reader that ended first is not a failure of the apply, which is done."""
+    file = write(tmp_path, site_text(mirror("a")))
+    words = ["sites", "apply", str(file), "--database", f"sqlite:///{tmp_path / 'm.db'}", "--json"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=PLAIN, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(run(*words).stdout)["mirrors"]["added"] == []
+
+
 def test_probe_fails_aloud(tmp_path: Path) -> None:
     """A repository that cannot be read is named with the reason, and the exit code is 1."""
     file = write(tmp_path, site_text(mirror("a")))

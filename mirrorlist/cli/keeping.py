@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from mirrorlist import __version__
-from mirrorlist.cli.console import as_time, progress_bar, say
+from mirrorlist.cli.console import as_time, counted, progress_bar, say
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.watch import exporter
 from mirrorlist.cli.watch_events import EventPrinter
@@ -85,7 +85,7 @@ def _probe_first(duty: "Duty", config: "Config") -> None:
     from snapshot.sites.keeper import probe_all
     from snapshot.sites.told import answers_of_mirrors, trouble_of_primary
 
-    mirrors = "1 mirror" if len(config.mirror) == 1 else f"{len(config.mirror):,} mirrors"
+    mirrors = counted(len(config.mirror), "mirror", "mirrors")
     say(f"{duty.file.name} is applied; {mirrors} and the primary are asked before the start")
     with progress_bar() as steps:
         found = probe_all(duty, config, steps)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from mirrorlist import __version__
-from mirrorlist.cli.console import output, progress_bar
+from mirrorlist.cli.console import counted, json_line, output, print_json, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
 from mirrorlist.cli.sites_host import host
@@ -139,21 +139,21 @@ def check(file: Path, json: bool) -> int:
         if not json:
             raise
         rows = [CheckedProblem(one.file, one.line, one.text) for one in error.problems]
-        click.echo(msgspec.json.encode(Checked(False, rows, 0, 0)))
+        click.echo(json_line(Checked(False, rows, 0, 0)))
         return error.exit_code
     state = declared(loaded.config)
     counts = len(state.mirrors), len(state.repositories)
     if json:
-        click.echo(msgspec.json.encode(Checked(True, [], *counts)))
+        print_json(Checked(True, [], *counts))
     else:
-        files = "1 file" if len(loaded.files) == 1 else f"{len(loaded.files)} files"
+        files = counted(len(loaded.files), "file", "files")
         click.echo(f"{file}: no mistake in {files}: {_counted(*counts)}")
     return 0
 
 
 def _counted(mirrors: int, repositories: int) -> str:
-    of_mirrors = "1 mirror" if mirrors == 1 else f"{mirrors:,} mirrors"
-    of_both = "1 repository" if repositories == 1 else f"{repositories:,} repositories"
+    of_mirrors = counted(mirrors, "mirror", "mirrors")
+    of_both = counted(repositories, "repository", "repositories")
     return f"{of_mirrors}, {of_both} (each version and arch is one)"
 
 
@@ -206,7 +206,7 @@ def apply(file: Path, database: str, json: bool, prune: bool, dry_run: bool, max
     config = load(file).config
     found = apply_file(database, config, told, prune=prune, dry=dry_run, max_loss=max_loss)
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
     elif dry_run:
         click.echo("nothing was written, because of --dry-run")
     elif found.changes_anything:
@@ -247,7 +247,7 @@ def probe(file: Path, database: str, json: bool, mirrors: bool) -> int:
         now = int(time.time())
         found = ask_all(database, config, folder, agent, steps, now, mirrors=mirrors)
     if json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
     else:
         show_probed(output(), found.repositories)
         show_mirrors(output(), found.mirrors)

@@ -4,11 +4,10 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import as_time, output, plain_table
+from mirrorlist.cli.console import as_time, output, plain_table, print_json
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import Duration
 from mirrorlist.errors import OptionError
@@ -38,7 +37,7 @@ def list_all(database: str, json: bool) -> None:
     """Print all mirrors: for how many repositories each is offered, since when not, and why."""
     found = _read(database)
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
         return
     table = plain_table("mirror", "country", "offered", "since", "why not")
     for one in found:
@@ -126,7 +125,7 @@ def _offered(one: "HostState") -> str:
 
 def _print(one: "HostState", json: bool) -> None:
     if json:
-        click.echo(msgspec.json.encode(one))
+        print_json(one)
         return
     console = output()
     since = f" since {as_time(one.since)}" if one.since is not None else ""

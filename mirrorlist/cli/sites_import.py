@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import output, plain_table
+from mirrorlist.cli.console import counted, output, plain_table, print_json
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from mirrorlist.errors import OptionError
@@ -144,13 +143,14 @@ def _write(read: "Callable[[Places, Notes], SiteDraft]", json: bool, given: dict
     site = read(places, notes)
     found = write_site(site, notes, file, command, given["contact"], given["primary"])
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
     else:
         _show(output(), found)
 
 
 def _show(console: Console, found: "Imported") -> None:
-    counts = f"{found.mirrors:,} mirrors, {found.repositories:,} repositories"
+    mirrors = counted(found.mirrors, "mirror", "mirrors")
+    counts = f"{mirrors}, {counted(found.repositories, 'repository', 'repositories')}"
     console.print(Text(f"{found.file}: written, with mirrors.d beside it: {counts}"))
     if found.incomplete:
         console.print(Text("\nnot complete, so not used; complete and rename them:"))
