@@ -71,9 +71,13 @@ class NoDetails(NotFound):
 
 
 class OperatorError(MirrorlistError):
-    """An operator's mistake or trouble; its text is one line that says what to do next."""
+    """An operator's mistake or trouble; its text is one line that says what to do next.
+
+    `more` are further lines, such as names that were probably meant.
+    """
 
     exit_code = 1
+    more: tuple[str, ...] = ()
 
 
 class OptionError(OperatorError):

@@ -24,12 +24,13 @@ from mirrorlist.lists.orders import Orders, room
 from mirrorlist.lists.place import NOWHERE, locate
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.lists.plans import Plans
+from mirrorlist.lists.reworded import query_of
 from mirrorlist.process.messages import print_trouble
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import Count, Slot
 from mirrorlist.request.client import UNKNOWN_CLIENT, Client, Trust
 from mirrorlist.request.geo import Geo
-from mirrorlist.request.query import Query, parse_query
+from mirrorlist.request.query import Query
 from mirrorlist.request.software import OTHER_SOFTWARE
 from mirrorlist.store import Store
 
@@ -103,6 +104,10 @@ class Service:
     def reseed(self) -> None:
         """Draw from a new random sequence: each worker must do so, or all workers draw alike."""
         self._rng.seed()
+
+    def request_paths(self) -> frozenset[bytes]:
+        """Return the paths of lists in other words, each from its /metalink/ or /mirrorlist/ on."""
+        return self.store.catalog.request_paths
 
     def respond(
         self,
@@ -191,8 +196,9 @@ class Service:
         self._trouble(now)
         try:
             # From the raw query again, because the kept plan may be what is broken.
-            query = parse_query(raw_query, is_metalink)
-            return answer_stored(make_plan(query, self.store.catalog, self.plans.minimum), now)
+            catalog = self.store.catalog
+            query = query_of(raw_query, is_metalink, catalog)
+            return answer_stored(make_plan(query, catalog, self.plans.minimum), now)
         except QueryError as error:
             return refuse(error, is_metalink, now)
         except Exception:
@@ -217,8 +223,9 @@ class Service:
         Without `is_metalink` it is the metalink, or the mirrorlist if there are no checksums for
         one.
         """
-        query = parse_query(raw_query, is_metalink is not False)
-        client, catalog = self.trust.believe(peer, forwarded, query.ip), self.store.catalog
+        catalog = self.store.catalog
+        query = query_of(raw_query, is_metalink is not False, catalog)
+        client = self.trust.believe(peer, forwarded, query.ip)
         planned = plan_any if is_metalink is None else Plan
         plan = planned(query, catalog, self.plans.minimum)
         place = locate(client, catalog, self.geo)

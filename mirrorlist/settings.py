@@ -23,6 +23,9 @@ DROP_INS = ("mirrorlist-server", GENERATOR)
 """The programs of MirrorManager's whose names and flags two commands have."""
 REPO = ("repo list", "repo move", "repo expire")
 """The subcommands of `mirrorlist repo`."""
+_HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host undrain")
+_IMPORTS = ("sites import almalinux", "sites import list")
+_SITES = ("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS)
 
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
@@ -34,7 +37,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO, *_STATS),
+        ("export", "watch", "scan", *REPO, "sites apply", "sites probe", *_HOSTS, *_STATS),
         required=True,
         metavar="URL",
     ),
@@ -49,19 +52,19 @@ SETTINGS = (
         "asn",
         SettingKind.FILE,
         "Which networks belong to which ASN: lines `PREFIX ASN`, or an ASN mmdb.",
-        ("export", "import-cache", "watch"),
+        ("export", "import-cache", "watch", "run"),
     ),
     Setting(
         "country_continent",
         SettingKind.FILE,
         "A CSV of lines `CC,CONT`; a line replaces that country's entry in the built-in table.",
-        ("export", "import-cache", "watch"),
+        ("export", "import-cache", "watch", "run"),
     ),
     Setting(
         "dns",
         SettingKind.SWITCH,
         "Look up DNS names among netblocks, for at most 2 seconds in all and 32 names a host.",
-        ("export", "watch"),
+        ("export", "watch", "run"),
         default=True,
     ),
     Setting(
@@ -69,7 +72,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
         " to more than a /8 (IPv6 /12).",
-        ("export", "import-cache", "watch", *DROP_INS),
+        ("export", "import-cache", "watch", "run", *DROP_INS),
         default=False,
     ),
     Setting(
@@ -78,7 +81,7 @@ SETTINGS = (
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
         " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
         " that lacks more, or a whole category, is refused. 100 switches the check off.",
-        ("export", "import-cache", "watch", *DROP_INS),
+        ("export", "import-cache", "watch", "run", *DROP_INS),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
         least=0,
@@ -89,7 +92,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "A query, 'repo=epel-9&arch=x86_64' or path=DIRECTORY, for which the new snapshot must have"
         " a public host; without one it is refused. May be given several times.",
-        ("export", "import-cache", "watch", GENERATOR),
+        ("export", "import-cache", "watch", "run", GENERATOR),
         repeatable=True,
         metavar="QUERY",
     ),
@@ -130,7 +133,7 @@ SETTINGS = (
         "Seconds until /health/fresh answers 503: since the last successful export (watch), since"
         " the database of the snapshot in use was read (serve), or since the oldest event came that"
         " still waits (scan --watch).",
-        ("watch", "serve", "scan"),
+        ("watch", "serve", "run", "scan"),
         default=DEFAULT_STALE,
         least=1,
     ),
@@ -182,14 +185,14 @@ SETTINGS = (
         "The address for health, metrics and status, or none. The default is"
         f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
         " scan --watch, if the port is free; mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "mirrorlist-server"),
+        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
         metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         SettingKind.TEXT,
         "The --admin address of the watch that /status shows beside this server, or none.",
-        ("serve", "demo"),
+        ("serve", "demo", "run"),
         default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
     ),
@@ -199,7 +202,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "An address or name to listen on; may be given several times. A name stands for all of its"
         " addresses, :: for IPv6 and IPv4, and * for both, or for IPv4 where there is no IPv6.",
-        ("serve", "demo"),
+        ("serve", "demo", "run"),
         default="127.0.0.1",
         repeatable=True,
         metavar="ADDRESS",
@@ -208,7 +211,7 @@ SETTINGS = (
         "port",
         SettingKind.INTEGER,
         "The port to listen on; 0 takes a free one.",
-        ("serve", "demo"),
+        ("serve", "demo", "run"),
         default=3000,
         least=0,
         most=65535,
@@ -217,7 +220,7 @@ SETTINGS = (
         "workers",
         SettingKind.INTEGER,
         "How many processes answer requests.",
-        ("serve", "demo", "mirrorlist-server"),
+        ("serve", "demo", "run", "mirrorlist-server"),
         default=1,
         least=1,
         most=1024,
@@ -226,13 +229,13 @@ SETTINGS = (
         "geoip",
         SettingKind.FILE,
         "A GeoIP country file (mmdb) instead of the built-in registry data.",
-        ("serve", "ask", "replay", "demo", "stats import"),
+        ("serve", "ask", "replay", "demo", "run", "stats import"),
     ),
     Setting(
         "minimum",
         SettingKind.INTEGER,
         "If the nearer tiers give fewer hosts than this, the global tier is added.",
-        ("serve", "ask", "replay", "demo"),
+        ("serve", "ask", "replay", "demo", "run"),
         default=DEFAULT_MINIMUM,
         least=0,
         most=1000000,
@@ -241,14 +244,14 @@ SETTINGS = (
         "log",
         SettingKind.OUTPUT,
         "The request log, which MirrorManager's statistics read; - is standard output.",
-        ("serve", "demo"),
+        ("serve", "demo", "run"),
         stream=True,
     ),
     Setting(
         "log_format",
         SettingKind.CHOICE,
         "The form of the request log's lines: classic, as MirrorManager writes them, or json.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
         default="classic",
         choices=("classic", "json"),
     ),
@@ -256,7 +259,7 @@ SETTINGS = (
         "log_addresses",
         SettingKind.CHOICE,
         "Clients' addresses in the request log: full, cut to the /24 or /48, or none.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
         default="full",
         choices=("full", "cut", "none"),
     ),
@@ -316,7 +319,7 @@ SETTINGS = (
         "A network whose X-Forwarded-For is believed, or none to believe no peer; may be given"
         f" several times, and replaces the default: {', '.join(DEFAULT_TRUSTED)}."
         " A mirrorlist-server on loopback believes loopback alone.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
         repeatable=True,
         metavar="CIDR",
     ),
@@ -325,7 +328,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Connections of trusted proxies begin with a PROXY header (version 1 or 2) that names the"
         " client, such as haproxy's send-proxy-v2 writes. A connection without it is refused.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
         default=False,
     ),
     Setting(
@@ -347,7 +350,7 @@ SETTINGS = (
         SettingKind.SECONDS,
         "After SIGTERM, seconds in which /health/ready answers 503 and everything else is still"
         " answered, so that a load balancer goes elsewhere first. A second SIGTERM ends them.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
         default=0,
         least=0,
     ),
@@ -359,10 +362,28 @@ SETTINGS = (
         default="mirrorlist-demo",
     ),
     Setting(
+        "state",
+        SettingKind.DIRECTORY,
+        "Where run keeps its database and its snapshot; the default is mirrorlist-state, and"
+        " mirrorlist-example with --example.",
+        ("run",),
+    ),
+    Setting(
+        "interval",
+        SettingKind.SECONDS,
+        "Seconds between two probes of the mirrors.",
+        ("run",),
+        default=300,
+        least=1,
+    ),
+    Setting(
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        ("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay", *_LOOKS),
+        (
+            *("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
+            *(*_LOOKS, *_SITES),
+        ),
         default=False,
     ),
 )

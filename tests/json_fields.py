@@ -113,5 +113,6 @@ def _below_fields(shape: type) -> dict[str, str]:
     for field, below in zip(definition.body, definition.body[1:], strict=False):
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=text)):
-                found[name] = inspect.cleandoc(str(text))
+                # A row of a table is one line.
+                found[name] = " ".join(str(text).split())
     return found

@@ -23,6 +23,7 @@ LINES = (
     b"GET /mirrorlist?repo=epel-9&arch=aarch64&infra=stock&content=centos HTTP/1.1\r\n",
     b"GET /mirrorlist?path=pub/fedora/linux/releases&country=de,fr HTTP/1.1\r\n",
     b"GET /a/b/metalink?repo=x%20y&arch=i386 HTTP/1.1\r\n",
+    b"GET /mirrorlist/9/baseos?country=de HTTP/1.1\r\n",
     b"GET http://mirrors.example/mirrorlist?repo=a&arch=b HTTP/1.1\r\n",
 )
 HEADS = (
@@ -89,8 +90,14 @@ def _changed(data: bytes, rng: random.Random) -> bytes:
             return data[:at] + data[at:].swapcase()[: rng.randrange(12)] + data[at + 12 :]
 
 
+def _paths() -> frozenset[bytes]:
+    return frozenset((b"/mirrorlist/9/baseos", b"/mirrorlist/9/base"))
+
+
 class _Asked:
     """A service that remembers what it was asked."""
+
+    request_paths = staticmethod(_paths)
 
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[bool, bytes], tuple[bytes, ...], bool, int]] = []
@@ -148,7 +155,7 @@ def disagreements(
 ) -> tuple[int, list[bytes]]:
     """Return how many mutants were made until this many were admitted, and the wrong ones."""
     rng, judge = random.Random(seed), Judge()
-    recogniser, made, admitted, wrong = Recogniser(), 0, 0, []
+    recogniser, made, admitted, wrong = Recogniser(_paths), 0, 0, []
     for data in mutants(rng):
         made += 1
         found = recogniser.recognise(data)
@@ -161,7 +168,7 @@ def disagreements(
             break
         if made % 5000 == 0:
             # What was learned must not hide what is judged.
-            recogniser = Recogniser()
+            recogniser = Recogniser(_paths)
             tick(admitted)
     judge.close()
     return made, wrong

@@ -25,18 +25,20 @@ def _help(command: click.Command, *names: str) -> str:
     return command.get_help(context)
 
 
-def _commands() -> Iterator[tuple[str, click.Command]]:
-    """Yield each command and the commands below it, with the words behind `mirrorlist`."""
-    yield "", cli
-    for name, command in cli.commands.items():
-        yield name, command
+def _commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield the commands of a group with their names, those of groups within it after them."""
+    for name, command in group.commands.items():
+        yield (*before, name), command
         if isinstance(command, click.Group):
-            yield from ((f"{name} {below}", one) for below, one in command.commands.items())
+            yield from _commands(command, *before, name)
+
+
+COMMANDS = dict(_commands(cli))
 
 
 def _sections() -> Iterator[str]:
-    for name, command in _commands():
-        names = ("mirrorlist", *name.split())
+    for words, command in [((), cli), *COMMANDS.items()]:
+        names = ("mirrorlist", *words)
         yield from ("", f"## {' '.join(names)}", "", "```text")
         yield from _help(command, *names).splitlines()
         yield "```"
@@ -48,7 +50,7 @@ def test_the_page_is_the_help() -> None:
     hold(PAGE, "commands", _sections())
 
 
-@pytest.mark.parametrize("command", [name for name, _ in _commands()])
+@pytest.mark.parametrize("command", ["", *map(" ".join, COMMANDS)])
 def test_the_help_is_what_is_printed(command: str) -> None:
     """A command in a terminal of 80 columns prints what the page shows."""
     printed = run(*command.split(), "--help", COLUMNS="80")

@@ -252,6 +252,8 @@ def test_hosts_are_examples_or_exist() -> None:
     known |= {
         "fedorahosted.org",
         "datasketches.apache.org",
+        "json-schema.org",
+        "linux.duke.edu",
         "chromedevtools.github.io",
         "metalinker.org",
     }

@@ -226,6 +226,7 @@ CODES = {
     "--directory": 1,
     "--spool": 1,
     "--spool-key": 2,
+    "--state": 1,
     "--database": 3,
     "FILE": 3,
 }
@@ -254,7 +255,7 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
         shutil.copy(folder / "mm.snap", place / "mm.snap")
         make_database(place / "mm.sqlite", world())
         closed = place / "closed"
-        is_folder = option in ("--directory", "--spool")
+        is_folder = option in ("--directory", "--spool", "--state")
         (closed.mkdir if is_folder else closed.touch)(0o600)
         export = ["export", "--database", f"sqlite:///{place}/mm.sqlite", "--output", "/nowhere/o"]
         ask = ["ask", "repo=linux-40&arch=x86_64", "--snapshot", place / "mm.snap"]
@@ -269,6 +270,7 @@ def test_another_user(folder: Path, tmp_path_factory: pytest.TempPathFactory, op
             "--directory": ["demo", "--directory", closed / "a", "--port", "0"],
             "--spool": [*serve, "--spool", closed / "a"],
             "--spool-key": [*serve, "--spool", place / "spool", "--spool-key", closed],
+            "--state": ["run", "--example", "--state", closed / "a", "--port", "0"],
             "--output": [*export[:3], "--output", place / "closed"],
             "--database": ["export", "--database", f"sqlite:///{closed}", "--output", "/tmp/o"],
         }

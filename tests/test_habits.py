@@ -266,6 +266,8 @@ def test_each_dependency_is_used() -> None:
     sources = [_parsed(path.read_text()) for path in _files("mirrorlist", "snapshot")]
     imported = {name.split(".")[0] for one in sources for name in _imported(ast.walk(one))}
     others = {name.replace("_", "-").lower() for name in imported | LOADED_BY_NAME}
+    # A package whose name is not that of its module.
+    others = {{"yaml": "pyyaml"}.get(name, name) for name in others}
     others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}
     # Extras: protobuf is for import-cache alone, the others for statistics.
     extras = {"google", "datasketches", "numpy", "zstandard"}

@@ -58,6 +58,7 @@ def pages(proc: Path, pid: int | None = None) -> list[str]:
         (["serve", *SNAPSHOT, "--proxy-protocol"], ["127.0.0.1:3001/health/ready"]),
         (["import-cache", "a", "--watch", "--output", "y"], []),
         (["demo", "--port", "82"], ["127.0.0.1:82/health/ready"]),
+        (["run", "a.toml", "--port", "82"], ["127.0.0.1:82/health/ready"]),
         (["watch", "--database", "x", "--output", "y"], ["127.0.0.1:3002/health/fresh"]),
         (["scan", "--watch", *SCAN], ["127.0.0.1:3004/health/fresh"]),
         (["scan", *SCAN, "--watch", "--admin", "84"], ["127.0.0.1:84/health/fresh"]),
@@ -135,7 +136,7 @@ def test_one_of_several(tmp_path: Path) -> None:
 def test_none_runs(tmp_path: Path) -> None:
     """Where nothing runs, the error says what to give."""
     with pytest.raises(
-        OperatorError, match="no serve, demo, watch, import-cache or scan --watch runs here; give"
+        OperatorError, match="no serve, demo, run, watch, import-cache or scan --watch runs here"
     ):
         pages(tmp_path)
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.printed import AddressesRow, Exported, Scanned, StepRow, Summary, SumRow
+from mirrorlist.cli.printed import (
+    AddressesRow,
+    Checked,
+    Exported,
+    Scanned,
+    StepRow,
+    Summary,
+    SumRow,
+)
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -22,6 +30,11 @@ from snapshot.file.difference import Difference
 from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
+from snapshot.sites.difference import SiteDifference
+from snapshot.sites.host_states import HostState
+from snapshot.sites.imports.writing import Imported
+from snapshot.sites.keeper_state import KeeperState
+from snapshot.sites.probe import ProbedAll
 from tests.command import run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields
@@ -71,6 +84,20 @@ ANSWERS = (
     Answer("`mirrorlist stats table --json`, `mirrorlist stats top --json`", SumRow),
     Answer("`mirrorlist stats trend --json`", StepRow),
     Answer("`mirrorlist stats addresses --json`", AddressesRow),
+    Answer("`/site` of the keeper of a `mirrorlist run`", KeeperState),
+    Answer("`mirrorlist sites check --json`", Checked),
+    Answer("`mirrorlist sites apply --json`", SiteDifference),
+    Answer("`mirrorlist sites probe --json`", ProbedAll),
+    Answer(
+        "`mirrorlist sites import almalinux --json`, `mirrorlist sites import list --json`",
+        Imported,
+    ),
+    Answer(
+        "`mirrorlist sites host show --json`, `mirrorlist sites host drain --json`,"
+        " `mirrorlist sites host undrain --json`, `mirrorlist sites host list --json`",
+        HostState,
+        "`list` prints a list of these, by name.",
+    ),
 )
 
 

@@ -32,7 +32,7 @@ PROGRAMS = {
     "dataset": "--database", "bench": "--theirs-pid", "bench.profiling": "--close",
     "changes.freshness": "--idle", "changes.swaps": "--pause", "crowd": "--users",
     "exports": "--runs", "rsync": "--methods", "rsync.filter_cost": "--twice",
-    "scans": "--factor", "soak": "--seed", "stats": "--days",
+    "probes": "--mirrors", "scans": "--factor", "soak": "--seed", "stats": "--days",
 }  # fmt: skip
 LOG = [
     Logged(f"192.0.2.{number}", repo, arch)

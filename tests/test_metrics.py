@@ -15,9 +15,11 @@ from mirrorlist.records.counts import BOUNDS, ENDPOINTS, STATUSES, TIERS, Count,
 from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, MetricRow, Metrics, ServedState
 from mirrorlist.status.scan_metrics import SCAN_METRICS, ScanMetrics
 from mirrorlist.status.signed_hook import Hooks
+from mirrorlist.status.site_metrics import SITE_METRICS, SiteMetrics
 from mirrorlist.status.watch_metrics import WATCH_METRICS, WatchMetrics
 from snapshot.scan.job import ScanResult
 from snapshot.scan.watching import Task, Watching
+from snapshot.sites.keeper_state import KeeperState
 from snapshot.watch.progress import Progress
 from tests.pages import hold, table
 
@@ -171,11 +173,23 @@ def _no_scan(task: Task) -> tuple[ScanResult, None]:
     raise AssertionError(task)
 
 
+def test_the_table_of_a_site_is_its_page() -> None:
+    """A keeper's page has the metrics of its table, in order, with type and help."""
+    registry = CollectorRegistry()
+    state = KeeperState(file_error="x", probed=7.0, urls=3, urls_hidden=1)
+    registry.register(SiteMetrics(state))
+    found = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    assert [MetricRow(one.name, one.type, one.documentation) for one in found] == [*SITE_METRICS]
+    shown = {one.name.removeprefix("mirrorlist_site_"): one.samples[0].value for one in found}
+    assert (shown["file_wrong"], shown["probed_timestamp_seconds"]) == (1, 7)
+    assert (shown["urls"], shown["urls_hidden"], shown["urls_troubled"]) == (3, 1, 0)
+
+
 def test_the_page_is_described() -> None:
     """docs/operations.md shows every metric as the code has it."""
     rows = [
         [f"`{row.name}`", row.kind, ", ".join(map("`{}`".format, row.labels)), row.help]
-        for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS)
+        for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS, *SITE_METRICS)
     ]
     hold("docs/operations.md", "metrics", table(["metric", "type", "labels", ""], *rows))
 
@@ -202,7 +216,7 @@ def test_alerts(rule: dict[str, object]) -> None:
     assert isinstance(annotations, dict)
     assert list(annotations) == ["summary", "do"]
     expression = str(rule["expr"])
-    known = {row.name for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS)} | {
+    known = {row.name for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS, *SITE_METRICS)} | {
         f"{METRICS[1].name}_bucket"
     }
     found = set(re.findall(r"\bmirrorlist_\w+", expression))

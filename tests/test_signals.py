@@ -22,6 +22,7 @@ from tests.scanned import CATEGORY, TOML, Primary, database
 
 SECONDS = 30.0
 PAGE = ROOT / "docs" / "operations.md"
+RUN = ("run", "a worker", "its admin process", "keeper", "example mirrors")
 
 
 class Running:
@@ -66,6 +67,9 @@ def command_of(process: str, folder: Path) -> tuple[list[object], str]:
     if process == "demo":
         options = ["--directory", folder / "demo", "--port", 0, "--admin", "127.0.0.1:0"]
         return ["demo", *options], "End with Ctrl-C"
+    if process in RUN:
+        options = ["--state", folder / "state", "--port", 0, "--watch-admin", "none"]
+        return ["run", "--example", *options, "--admin", "127.0.0.1:0"], "status, health and"
     export_tables(folder, world())
     options = ["--snapshot", snapshot, "--port", 0, "--admin", "127.0.0.1:0"]
     return ["serve", *options, "--log", folder / "log"], "status, health and metrics"
@@ -113,12 +117,12 @@ def target(process: str, running: Running) -> int:
     """Return the process that gets the signals."""
     if process.endswith("watch"):
         return running.process.pid
-    wait_until("worker and admin process", lambda: len(running.children()) == 2, SECONDS)
-    if process in ("serve", "demo"):
+    kinds = RUN if process in RUN else ("serve", "worker", "admin process")
+    wait_until("all processes", lambda: len(running.children()) == len(kinds) - 1, SECONDS)
+    if process in ("serve", "demo", "run"):
         return running.process.pid
     # They are forked in this order, in which the kernel lists them.
-    worker, admin = running.children()
-    pid = worker if process == "worker" else admin
+    pid = dict(zip(kinds[1:], running.children(), strict=True))[process]
     # It takes them once it can.
     wait_until("it takes signals", lambda: not held(pid) & HELD, SECONDS)
     return pid
@@ -151,10 +155,11 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
             os.kill(pid, number)
             meaning = MEANINGS[process].get(number, "")
             if meaning == IGNORED:
-                name = "serve" if process == "demo" else process
+                name = "serve" if process in ("demo", "run") else process
                 running.wait_for(explained(name, number)[:40])
             elif "now" in meaning:
-                told = {"watch": f"{number.name}: the published", "scan --watch": "has changed"}
+                export = f"{number.name}: the published"
+                told = {"watch": export, "keeper": export, "scan --watch": "has changed"}
                 running.wait_for(told.get(process, "bytes in"))
         time.sleep(0.3)
         assert running.process.poll() is None, running.said
@@ -164,7 +169,7 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    "process", ["serve", "demo", "watch", "import-cache --watch", "scan --watch"]
+    "process", ["serve", "demo", "run", "watch", "import-cache --watch", "scan --watch"]
 )
 def test_signals_while_it_starts(process: str, tmp_path: Path) -> None:
     """Signals that come before anybody can obey are held back from the first moment."""
@@ -285,9 +290,12 @@ print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 
 
 @pytest.mark.system
-def test_a_demo_ends_with_its_terminal(tmp_path: Path) -> None:
-    """When its terminal is closed, the demo ends in order, and nothing of it stays."""
-    options = ["demo", "--directory", str(tmp_path / "d"), "--port", "0", "--admin", "127.0.0.1:0"]
+@pytest.mark.parametrize(
+    "words", [["demo", "--directory"], ["run", "--example", "--watch-admin", "none", "--state"]]
+)
+def test_a_demo_ends_with_its_terminal(tmp_path: Path, words: list[str]) -> None:
+    """When its terminal is closed, a demo ends in order, and nothing of it stays."""
+    options = [*words, str(tmp_path / "d"), "--port", "0", "--admin", "127.0.0.1:0"]
     done = subprocess.run(
         [sys.executable, "-c", IN_A_TERMINAL, *options],
         cwd=ROOT,

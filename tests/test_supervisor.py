@@ -349,7 +349,7 @@ def test_a_worker_that_hangs() -> None:
 
 REAPED = """
 import os, signal
-from mirrorlist.workers.supervisor import Supervisor
+from mirrorlist.workers.supervisor import Beside, Supervisor
 
 def work(lifeline):
     os.write(1, b"up\\n")
@@ -361,7 +361,7 @@ def stopping():
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
 
-Supervisor(work, 1, print, stopping, work).run()
+Supervisor(work, 1, print, stopping, [Beside("beside", work)]).run()
 print("stopped")
 """
 

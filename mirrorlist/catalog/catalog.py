@@ -7,13 +7,14 @@ production-size snapshot has 947 host sets).
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from mirrorlist.catalog.closest import ClosestNames
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
 from mirrorlist.request.address import Address
-from snapshot.file.model import FileDetail, NetblockHosts
+from snapshot.file.model import FileDetail, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
@@ -46,6 +47,10 @@ class Catalog:
         self.known = self.roster.known
         self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 2, _size)
         self.redirects = snapshot.redirects
+        self.request_shapes = snapshot.request_shapes
+        self.request_paths = _paths(snapshot.request_shapes)
+        # Of $basearch and the like, which clients fill in.
+        self.open_arches = _open_arches(snapshot.request_shapes)
         self.repositories = {
             (repository.prefix, repository.arch): repository.directory
             for repository in snapshot.repositories
@@ -77,6 +82,10 @@ class Catalog:
         # "`repo` containing `source` means `arch=source`" (docs/protocol.md#the-target).
         is_reached = "source" not in prefix or arch == "source"
         return is_reached and target not in self.disabled and (target, arch) in self.repositories
+
+    def arches(self, prefix: str) -> list[str]:
+        """Return the arches of a prefix for which a list can be asked."""
+        return self._arches.get(prefix, [])
 
     def age(self, now: float) -> int:
         """Return how many seconds ago the database was read; `now` is seconds since 1970."""
@@ -134,6 +143,17 @@ class Catalog:
             same = [known_arch for known_arch in arches if known_arch == arch]
             found += [(known, known_arch) for known_arch in same or arches]
         return found[:MOST_SUGGESTIONS]
+
+
+def _paths(shapes: Iterable[RequestShape]) -> frozenset[bytes]:
+    """Return the paths of requests in other words, from their /metalink/ or /mirrorlist/ on."""
+    keys = (key.partition("?")[0] for shape in shapes for key in shape.requests)
+    return frozenset(path.encode() for path in keys if path)
+
+
+def _open_arches(shapes: Iterable[RequestShape]) -> frozenset[str]:
+    arches = (arch for shape in shapes for _, arch in shape.requests.values())
+    return frozenset(arch for arch in arches if arch[:1] == "$")
 
 
 def _size(host_set: int, carriers: Carriers) -> int:

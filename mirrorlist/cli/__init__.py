@@ -38,6 +38,7 @@ def cli() -> None:
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     From a cache:    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
+    From a file:     mirrorlist run mirrors.toml
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
     Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
     Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap

@@ -25,10 +25,12 @@ from mirrorlist.lists.explain import explain, plan_any
 from mirrorlist.lists.explanation import DEFAULT_WIDTH, Explanation, as_text
 from mirrorlist.lists.place import locate
 from mirrorlist.lists.plan import Plan
+from mirrorlist.lists.reworded import query_of
 from mirrorlist.request.address import parse_address
 from mirrorlist.request.client import Client, Trust
 from mirrorlist.request.geo import open_geo
-from mirrorlist.request.query import Query, parse_query
+from mirrorlist.request.listkey import key_of
+from mirrorlist.request.query import Query
 from mirrorlist.service import seeded
 from mirrorlist.store import Store
 from snapshot.file.seal import read_key
@@ -55,7 +57,8 @@ def ask(query: str, ip: str | None, json: bool, **given: Any) -> None:
 
     QUERY is the query of a repository file: repo=..&arch=.., alone (then the metalink is
     explained, or the mirrorlist if there are no checksums), with /metalink? or /mirrorlist?
-    before it, or in a whole URL, such as an /explain URL.
+    before it, or in a whole URL, such as an /explain URL. What the snapshot's site lets clients
+    ask in other words ([[shapes]] of mirrors.toml) can be asked here too.
 
     \b
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
@@ -73,8 +76,8 @@ def ask(query: str, ip: str | None, json: bool, **given: Any) -> None:
 def _explained(query: str, ip: str | None, settings: _Settings) -> Explanation:
     key = read_key(settings.snapshot_key) if settings.snapshot_key else None
     store, geo = Store(settings.snapshot, key), open_geo(settings.geoip)
-    parsed = _parse(query)
-    client, planned = _client(ip, parsed), Plan if "?" in query else plan_any
+    parsed = _parse(query, store.catalog)
+    client, planned = _client(ip, parsed), plan_any if _is_bare(query) else Plan
     try:
         plan = planned(parsed, store.catalog, settings.minimum)
     except (UnknownDirectory, UnknownRepository, Unspecified) as error:
@@ -105,14 +108,22 @@ def _without_explain(text: str) -> str:
     return f"{kind}?{after}" if kind.endswith(_KINDS) else after
 
 
-def _parse(text: str) -> Query:
-    before, mark, after = text.partition("?")
-    if not mark:
+def _is_bare(text: str) -> bool:
+    """Return whether a text is a query alone, which does not say what kind of list it is for."""
+    return "?" not in text and not any(f"{kind}/" in text for kind in _KINDS)
+
+
+def _parse(text: str, catalog: Catalog) -> Query:
+    before, _, after = text.partition("?")
+    if _is_bare(text):
         before, after = "", text
     path = before.rstrip("/")
-    if before and not path.endswith(_KINDS):
+    query = os.fsencode(after)
+    asked = key_of(os.fsencode(f"/{path}".replace("//", "/")), query, catalog.request_paths)
+    if before and asked is None:
         raise OptionError(f"QUERY: {before}? is neither /metalink? nor /mirrorlist?")
-    return parse_query(os.fsencode(after), not path.endswith("mirrorlist"))
+    is_metalink, query = asked or (True, query)
+    return query_of(query, is_metalink, catalog)
 
 
 def _client(ip: str | None, query: Query) -> Client:

@@ -60,9 +60,9 @@ if _is_program:
     # For what is imported before `guarded` takes care of errors.
     sys.excepthook = say_missing
 
-_STAYING = ("serve", "demo", "watch", "import-cache")
+_STAYING = ("serve", "demo", "run", "watch", "import-cache")
 # An import of a cache that is cut short has failed, unless it is a watch, which says so itself.
-_SERVING = ("serve", "demo", "watch")
+_SERVING = ("serve", "demo", "run", "watch")
 
 
 def begun() -> None:

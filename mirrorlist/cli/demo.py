@@ -6,7 +6,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 import click
 from rich.text import Text
 
+from mirrorlist.cli.beforehand import in_child, make_directory
 from mirrorlist.cli.console import output, progress_bar, say
-from mirrorlist.cli.failure import guarded
 from mirrorlist.cli.options import options
 from mirrorlist.errors import StartError
 from mirrorlist.process.messages import stay
@@ -42,12 +42,12 @@ def demo(directory: Path, **given: Any) -> None:
     stay()
     hold()
     # Opened first, because the terminal may be closed while the database is built.
-    terminal = _terminal()
+    terminal = terminal_of()
     settings = ServeSettings(directory / "demo.snap", **given)
     # Bound first: if the port is in use, say so before building a database.
     listeners = _listen(settings.host, settings.port)
-    _make_directory(directory)
-    code = _in_child(lambda: _prepare(directory))
+    make_directory(directory, "--directory")
+    code = in_child(lambda: _prepare(directory))
     if code:
         raise SystemExit(code)
     # Imported here so that `--help` does not wait for uvicorn.
@@ -57,14 +57,14 @@ def demo(directory: Path, **given: Any) -> None:
     hooks = Hooks(
         listening=partial(_teach, directory=directory),
         ends=STOP if terminal is None else STOP | {signal.SIGHUP},
-        over=partial(_is_gone, terminal),
+        over=partial(is_gone, terminal),
         tells_status=True,
     )
     run_server(settings, load_service(settings, say), listeners, say, hooks)
 
 
-def _terminal() -> int | None:
-    """Open the terminal whose closing ends the demo; None without one, or under nohup."""
+def terminal_of() -> int | None:
+    """Open the terminal whose closing ends a demo; None without one, or under nohup."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return None
     try:
@@ -73,7 +73,7 @@ def _terminal() -> int | None:
         return None
 
 
-def _is_gone(terminal: int | None) -> bool:
+def is_gone(terminal: int | None) -> bool:
     """Return whether the terminal is closed; make does not pass its SIGHUP on to the demo."""
     poll = select.poll()
     if terminal is not None:
@@ -87,15 +87,6 @@ def _listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
     except StartError as error:
         other = f'another port: make demo ARGS="--port {_OTHER_PORT}", or --port {_OTHER_PORT}'
         raise StartError(f"{error}; is a demo of yours running there already? {other}") from error
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(
-            f"{directory}: cannot be made: {error.strerror}; choose another --directory"
-        ) from error
 
 
 def _prepare(directory: Path) -> None:
@@ -117,21 +108,6 @@ def _prepare(directory: Path) -> None:
     run_export(f"sqlite:///{database}", Job(directory / "demo.snap", asn, max_loss=None))
 
 
-def _in_child(work: Callable[[], None]) -> int:
-    """Run `work` in a child process, so that the server's process never loads a database driver."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    process = os.fork()
-    if not process:
-        # Ended halfway, it must not end with 0.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        code = guarded(work)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
 def _teach(address: str, directory: Path) -> None:
     # Each command is one line: a terminal folds long lines, and copies them unfolded.
     output().print(Text("\n".join(_lesson(f"http://{address}", directory))), soft_wrap=True)
@@ -141,7 +117,7 @@ def _lesson(url: str, directory: Path) -> list[str]:
     query = "repo=rawhide&arch=x86_64"
     snapshot, asn = (shlex.quote(str(directory / name)) for name in ("demo.snap", "asn.txt"))
     database = shlex.quote(f"sqlite:///{(directory / 'demo.sqlite').absolute()}")
-    program = _program()
+    this = program()
     return [
         "",
         "# Try, in another terminal; a client in Germany:",
@@ -158,15 +134,15 @@ def _lesson(url: str, directory: Path) -> list[str]:
         f"curl '{url}/repositories'",
         "# Why these mirrors?",
         f"curl -H 'Accept: text/plain' '{url}/explain?{query}&ip=200.160.0.8'",
-        f"{program} ask --snapshot {snapshot} '{query}' --ip 200.160.0.8",
+        f"{this} ask --snapshot {snapshot} '{query}' --ip 200.160.0.8",
         "# What changes in the database is served seconds later, while this runs:",
-        f"{program} watch --database {database} --output {snapshot} --asn {asn}",
+        f"{this} watch --database {database} --output {snapshot} --asn {asn}",
         "# End with Ctrl-C.",
         "",
     ]
 
 
-def _program() -> str:
+def program() -> str:
     """Return how to run this program again from a shell."""
     if sys.argv[0].endswith(".py"):
         return f"{shlex.quote(sys.executable)} -m mirrorlist.cli"

@@ -10,7 +10,6 @@ import click
 from mirrorlist.cli.console import fail, tell
 from mirrorlist.cli.missing import EXIT_CODE, missing_line
 from mirrorlist.cli.subcommands import NAMES
-from mirrorlist.cli.unanswered import Unanswered
 from mirrorlist.errors import OperatorError, QueryError
 from snapshot.file.errors import BackendError
 
@@ -34,13 +33,11 @@ def guarded(work: Callable[[], object]) -> int:
         return fail(f"{_plain(error)} ({hint})", error.exit_code)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
-    except Unanswered as error:
+    except (BackendError, OperatorError) as error:
         code = fail(str(error), error.exit_code)
         for line in error.more:
             tell(line)
         return code
-    except (BackendError, OperatorError) as error:
-        return fail(str(error), error.exit_code)
     except QueryError as error:
         return fail(str(error), 1)
     except (click.Abort, KeyboardInterrupt):

@@ -32,10 +32,10 @@ _EVERYWHERE = {"0.0.0.0": LOOPBACK, "*": "localhost", "::": "localhost"}
 def health(context: click.Context, urls: tuple[str, ...], pid: int | None) -> None:
     """Ask the server or the watch that runs here whether it is healthy: a health check.
 
-    Follows the process's own options. A `serve`, `demo` or `mirrorlist-server` is asked for
-    /health/ready on its port, and on its --admin address if it was given; a `watch` or
-    `scan --watch` for /health/fresh on its --admin address. An `import-cache --watch` answers
-    nowhere, so it is healthy while it runs. With a URL, that page is asked for instead.
+    Follows the process's own options. A `serve`, `demo`, `run` or `mirrorlist-server` is
+    asked for /health/ready on its port, and on its --admin address if it was given; a `watch`
+    or `scan --watch` for /health/fresh on its --admin address. An `import-cache --watch`
+    answers nowhere, so it is healthy while it runs. With a URL, that page is asked for instead.
 
     Prints one line. Exit codes: 0 healthy; 1 unhealthy, no answer, or nothing runs here; 2 a
     wrong option. It needs no curl, and finds the process of a container by itself.

@@ -138,3 +138,26 @@ class StepRow(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
     """When it ends; this moment is in the next step."""
     requests: int
     """The requests in the step with these values."""
+
+
+class CheckedProblem(Struct, frozen=True):
+    """Something that is wrong in a file of `mirrorlist sites`."""
+
+    file: str
+    """The file that has it."""
+    line: int
+    """Its line, counted from 1."""
+    text: str
+    """What is wrong, and what to write instead if that can be told."""
+
+
+class Checked(Struct, frozen=True):
+    """Whether the files of a site can be used; if not, the exit code is 2."""
+
+    right: bool
+    """Whether nothing is wrong."""
+    problems: list[CheckedProblem]
+    mirrors: int
+    """How many mirrors they have; 0 if something is wrong."""
+    repositories: int
+    """How many repositories, each version and arch counted; 0 if something is wrong."""

@@ -17,7 +17,7 @@ from mirrorlist.cli.subcommands import Subcommands
 from mirrorlist.errors import OperatorError
 
 PROC = Path("/proc")
-STAYING = ("serve", "demo", "watch", "import-cache")
+STAYING = ("serve", "demo", "run", "watch", "import-cache")
 """The subcommands that can stay; `scan` stays with `--watch`."""
 SCAN = "scan"
 DROP_IN = "mirrorlist-server"

@@ -6,8 +6,9 @@ an operator does not search the command line for a value of the environment.
 
 import math
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 from click.core import ParameterSource
@@ -89,6 +90,24 @@ class Whole(Number):
 
     def _parse(self, value: Any) -> int:
         return int(value)
+
+
+class Duration(click.ParamType[int]):
+    """A length of time in seconds, written as 90m, 2h or 1d12h."""
+
+    name = "duration"
+    _seconds: ClassVar = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    _most = 366 * 86_400
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seconds; raises Unfit."""
+        text = str(value).strip().lower()
+        parts = re.findall(r"(\d{1,9})([smhd])", text)
+        total = sum(int(number) * self._seconds[unit] for number, unit in parts)
+        if "".join(map("".join, parts)) != text or not 1 <= total <= self._most:
+            why = "not a time such as 30m, 2h or 1d12h, of at most 366d"
+            raise refuse(value, why, param, ctx)
+        return total
 
 
 class Switch(click.types.BoolParamType):

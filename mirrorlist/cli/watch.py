@@ -70,7 +70,7 @@ def watch(
 
     probe, files = make_probe(database), job.data_files
     check_files(database, job)
-    duty, tell = Duty(_exporter(database, job), files, every), EventPrinter(every, job.output).tell
+    duty, tell = Duty(exporter(database, job), files, every), EventPrinter(every, job.output).tell
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
         loop = Watch(probe, duty, tell, triggers, each_step=partial(_turn, threads, manager))
@@ -106,7 +106,8 @@ def _tell_begin(database: str, files: list[Path], every: float) -> None:
     say(f"watching {database}{beside}; all of it every {every:g} s")
 
 
-def _exporter(database: str, job: "Job") -> "Export":
+def exporter(database: str, job: "Job") -> "Export":
+    """Return what exports a database again and again, and keeps what it read before."""
     from snapshot.export.exporter import export
     from snapshot.export.kept import KeptDirectories
     from snapshot.export.opened import Opened

@@ -4,8 +4,8 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists.label import label_of
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
+from mirrorlist.lists.reworded import query_of
 from mirrorlist.lists.subject import Subjects
-from mirrorlist.request.query import parse_query
 
 # For all plans that are kept; each repository has one or two.
 PLANS_BYTES = 8 << 20
@@ -69,7 +69,7 @@ class Plans:
         self.subjects = Subjects()
 
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
-        query = parse_query(key[1], key[0])
+        query = query_of(key[1], key[0], catalog)
         label = label_of(query, key[1], catalog)
         # A query with ip= is rarely repeated, but it shares its orders with other queries.
         if query.ip:

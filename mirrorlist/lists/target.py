@@ -5,7 +5,7 @@ Source: docs/protocol.md#the-target.
 
 import re
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.roster import Carriers
@@ -94,6 +94,8 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
     if prefix in catalog.disabled:
         raise Disabled("repo disabled")
     directory = catalog.repositories.get((prefix, arch))
+    if directory is None and arch in catalog.open_arches:
+        return _of_any_arch(query, prefix, arch, catalog)
     if directory is None:
         raise UnknownRepository(_unknown_repository(prefix, arch, heading, catalog))
     name = catalog.snapshot.directory(directory).name
@@ -108,6 +110,38 @@ def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Targ
             raise NotFound(f"error: {echo(name)} is not known: the repository has no metadata")
         directory = found
     return _target(directory, name, METADATA, heading, catalog)
+
+
+def _of_any_arch(query: Query, prefix: str, arch: str, catalog: Catalog) -> Target:
+    """Return the directory of a prefix with an arch like $basearch in it, for clients to fill in.
+
+    "Such a list has the hosts that have it for each of its arches"
+    (docs/protocol.md#requests-in-other-words).
+    """
+    heading = f"# repo = {echo(prefix)} arch = {arch} "
+    found = {one: catalog.repositories[prefix, one] for one in catalog.arches(prefix)}
+    targets = [
+        _target(at, catalog.snapshot.directory(at).name, None, heading, catalog)
+        for at in found.values()
+    ]
+    names = {_with_arch(row.name, one, arch) for one, row in zip(found, targets, strict=True)}
+    if len(names) != 1:
+        raise UnknownRepository(_unknown_repository(prefix, arch, heading, catalog))
+    if query.metalink:
+        raise NoDetails(f"{echo(prefix)} has other checksums for each arch: ask with arch=")
+    sets = [{*catalog.snapshot.host_set(row.host_set)} for row in targets]
+    carriers = catalog.roster.carriers(tuple(sorted(set.intersection(*sets))))
+    if not carriers:
+        raise NotFound(f"error: no active host carries {echo(prefix)} for all arches")
+    name = names.pop()
+    subpath = name[len(catalog.categories[targets[0].category].topdir) :].lstrip("/")
+    path = path_below(subpath, None)
+    return structs.replace(targets[0], name=name, carriers=carriers, path=path)
+
+
+def _with_arch(name: str, arch: str, other: str) -> str:
+    """Return a directory's name with another arch in the place of its own."""
+    return "/".join(other if part == arch else part for part in name.split("/"))
 
 
 def _target(directory: int, name: str, file: str | None, heading: str, catalog: Catalog) -> Target:

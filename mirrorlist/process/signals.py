@@ -44,6 +44,21 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR2: IGNORED,
     },
     "demo": {**_SERVE, Signals.SIGHUP: "ends, if it was started in a terminal; else as serve"},
+    "run": {**_SERVE, Signals.SIGHUP: f"{_LOOK}, and probes; --example in a terminal ends"},
+    "keeper": {
+        Signals.SIGTERM: "ignored: it ends with its supervisor",
+        Signals.SIGINT: "ignored: it ends with its supervisor",
+        Signals.SIGHUP: "probes and exports now",
+        Signals.SIGUSR1: "probes and exports now",
+        Signals.SIGUSR2: IGNORED,
+    },
+    "example mirrors": {
+        Signals.SIGTERM: "ignored: it ends with its supervisor",
+        Signals.SIGINT: "ignored: it ends with its supervisor",
+        Signals.SIGHUP: IGNORED,
+        Signals.SIGUSR1: IGNORED,
+        Signals.SIGUSR2: IGNORED,
+    },
     "watch": {
         Signals.SIGTERM: "ends at once",
         Signals.SIGINT: "ends at once",

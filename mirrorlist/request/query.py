@@ -4,6 +4,7 @@ Source: docs/protocol.md#parameters, and docs/protocol.md#values.
 """
 
 import re
+from collections.abc import Iterable
 from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
@@ -118,6 +119,22 @@ def _values(raw: bytes) -> dict[str, str]:
         name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
         for _, name, value in sorted(found)
     }
+
+
+def values_of(raw: bytes, names: Iterable[str]) -> dict[str, str] | None:
+    """Return the last values of some parameters, None if one of them is not given.
+
+    Raises BadQuery for a value that cannot be understood.
+    """
+    query = b"&%b&" % raw
+    values = {}
+    for name in names:
+        written = b"&%b=" % name.encode()
+        at = query.rfind(written)
+        if at < 0:
+            return None
+        values[name] = decode(name, _value_at(query, at + len(written) - 1), MAX_VALUE_BYTES)
+    return values
 
 
 def _value_at(query: bytes, at: int) -> bytes:

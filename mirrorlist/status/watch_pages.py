@@ -16,6 +16,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.status.site_metrics import SiteMetrics
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
 from mirrorlist.status.watch_state import (
@@ -29,13 +30,21 @@ from mirrorlist.status.watch_state import (
 from mirrorlist.web.listener import host_and_port, listen
 
 if TYPE_CHECKING:
+    from snapshot.sites.keeper_state import KeeperState
     from snapshot.watch.progress import Progress, Pushes
 
 
-def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
-    """Return the pages of a watch, which is fresh until `stale` seconds after its last success."""
+def pages(
+    progress: "Progress", stale: float, threads: Threads, site: "KeeperState | None" = None
+) -> Routes:
+    """Return the pages of a watch, which is fresh until `stale` seconds after its last success.
+
+    With `site`, they are those of a keeper, and have a page and metrics about its site too.
+    """
     registry = CollectorRegistry()
     registry.register(WatchMetrics(progress, lambda: threads.survived))
+    if site:
+        registry.register(SiteMetrics(site))
     ProcessCollector(registry=registry)
     hours = LastHours()
     threads.go_on("hours", partial(_remember, progress, hours))
@@ -51,7 +60,9 @@ def pages(progress: "Progress", stale: float, threads: Threads) -> Routes:
 
         return watch_page(watch_state_of(progress, stale), hours, time.time())
 
+    about_site = {("GET", "/site"): lambda: json_reply(site)} if site else {}
     return {
+        **about_site,
         ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
         ("GET", "/health/ready"): lambda: _ready(progress, stale),
         ("GET", "/health/fresh"): lambda: _fresh(progress, stale),

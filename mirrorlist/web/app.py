@@ -30,6 +30,7 @@ from mirrorlist.process.jobs import (
 )
 from mirrorlist.records.counts import Count, endpoint_index
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
+from mirrorlist.request.listkey import ListKey, key_of
 from mirrorlist.request.software import OTHER_SOFTWARE, USER_AGENT, family_of
 from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
@@ -58,11 +59,11 @@ class App:
         response: ASGIApp = self._others
         if scope["type"] == "http":
             path: str = scope["path"]
-            is_list = path.endswith(("/metalink", "/mirrorlist"))
-            if is_list and scope["method"] in METHODS:
-                response = self._respond(scope, path.endswith("/metalink"))
+            asked = _asked(self._service, path, scope["query_string"])
+            if asked and scope["method"] in METHODS:
+                response = self._respond(scope, *asked)
             else:
-                response = _method_not_allowed() if is_list else response
+                response = _method_not_allowed() if asked else response
                 # `Service.respond` counts lists; all other answers are counted here.
                 send = self._counting(endpoint_index(path), send)
         await response(scope, receive, send)
@@ -77,16 +78,16 @@ class App:
 
         return counting
 
-    def _respond(self, scope: Scope, is_metalink: bool) -> Response:
+    def _respond(self, scope: Scope, is_metalink: bool, query: bytes) -> Response:
         peer, forwarded = _sender(scope)
-        query, is_head, software = (
-            scope["query_string"],
-            scope["method"] == "HEAD",
-            _software(scope),
-        )
+        is_head, software = scope["method"] == "HEAD", _software(scope)
         answer = self._service.respond(is_metalink, query, peer, forwarded, is_head, software)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
         return _plain(answer.body, answer.status, answer.content_type, headers)
+
+
+def _asked(service: Service, path: str, query: bytes) -> ListKey | None:
+    return key_of(path.encode(errors="replace"), query, service.request_paths())
 
 
 def _sender(scope: Scope) -> tuple[str | None, Sequence[bytes]]:
@@ -235,10 +236,10 @@ def _as_plain(request: Request) -> bool:
 def _explain(service: Service, request: Request, check: Check) -> Response:
     peer, forwarded = _sender(request.scope)
     as_plain = _as_plain(request)
-    kind = request.scope["path"].removesuffix("/explain").rpartition("/")[2]
-    is_metalink = kind == "metalink" if kind in ("metalink", "mirrorlist") else None
+    path, query = request.scope["path"].removesuffix("/explain"), request.scope["query_string"]
+    is_metalink, query = _asked(service, path, query) or (None, query)
     try:
-        found = service.explain(request.scope["query_string"], peer, forwarded, is_metalink)
+        found = service.explain(query, peer, forwarded, is_metalink)
     except QueryError as error:
         status = error.status if error.status >= HTTPStatus.BAD_REQUEST else HTTPStatus.NOT_FOUND
         if as_plain:

@@ -84,7 +84,7 @@ class FastProtocol(LimitedProtocol):
     def on_headers_complete(self) -> None:
         """Answer a list, or begin to answer by the app."""
         self._meter.end(self.headers)
-        asked = asked_list(self.url)
+        asked = asked_list(self.url, self._service.request_paths())
         if asked and self._is_plain():
             self._answer(*asked)
         else:

@@ -32,7 +32,7 @@ class Front:
         """Take who answers, and what all connections have in common."""
         self._service = service
         self.policy = policy
-        self.recognise = Recogniser().recognise
+        self.recognise = Recogniser(service.request_paths).recognise
 
     def begin(
         self,

@@ -1,10 +1,11 @@
 """The head of a request: its size, measured while it comes, and what it asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from http import HTTPStatus
 from itertools import chain
 
 from mirrorlist.errors import MirrorlistError
+from mirrorlist.request.listkey import ListKey, key_of
 from mirrorlist.web.limits import MAX_HEADER_BYTES, MAX_HEADER_LINES, MAX_TARGET_BYTES
 
 _LINE_EXTRA = len(b": \r\n")
@@ -59,21 +60,17 @@ class HeadMeter:
 MORE_THAN_HEAD = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 """With one of these headers, their names in lower case, a request may be more than its head."""
 
-ListKey = tuple[bool, bytes]
-"""Whether a metalink is asked for, and the raw query string."""
 
-_METALINK, _MIRRORLIST = b"/metalink", b"/mirrorlist"
+def asked_list(target: bytes, known: Set[bytes] = frozenset()) -> ListKey | None:
+    """Return which list a request target asks for, None if the app has to look at it.
 
-
-def asked_list(target: bytes) -> ListKey | None:
-    """Return which list a request target asks for, None if the app has to look at it."""
+    `known` are the paths of lists in other words.
+    """
     path, _, query = target.partition(b"?")
     # The app sees other paths and targets as uvicorn decodes them.
     if not path.isascii() or b"#" in target:
         return None
-    if path.endswith(_METALINK):
-        return True, query
-    return (False, query) if path.endswith(_MIRRORLIST) else None
+    return key_of(path, query, known)
 
 
 def announces_body(name: bytes, value: bytes) -> bool:

@@ -4,13 +4,15 @@ No grammar of our own decides what is plain: what httptools does not hear as one
 and nothing more is not plain, and the full protocol answers it.
 """
 
+from collections.abc import Set
 from typing import NamedTuple
 
 import httptools
 
 from mirrorlist.request.client import FORWARDED_FOR, SIGNS
+from mirrorlist.request.listkey import ListKey
 from mirrorlist.request.software import USER_AGENT, family_of
-from mirrorlist.web.head import MORE_THAN_HEAD, ListKey, asked_list
+from mirrorlist.web.head import MORE_THAN_HEAD, asked_list
 
 MOST_LINE_BYTES = 512
 """A longer request line is not plain."""
@@ -29,14 +31,17 @@ _PROBE_LINE = _GET + _PROBE_URL + _VERSION
 _PROBE_REST = b"\r\nHost: a\r\n\r\n"
 
 
-def judge_line(line: bytes) -> ListKey | None:
-    """Return which list a request line asks for, None if it is not plain: 3 us."""
+def judge_line(line: bytes, known: Set[bytes] = frozenset()) -> ListKey | None:
+    """Return which list a request line asks for, None if it is not plain: 3 us.
+
+    `known` are the paths of lists in other words.
+    """
     if len(line) > MOST_LINE_BYTES or not line.startswith(_GET):
         return None
     heard = _hear(line + _PROBE_REST)
     if heard is None or line != _GET + heard.url + _VERSION:
         return None
-    return asked_list(heard.url)
+    return asked_list(heard.url, known)
 
 
 class Shape(NamedTuple):

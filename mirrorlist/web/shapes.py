@@ -10,11 +10,12 @@ takes 7 us, and to leave them to the full protocol takes more (docs/performance.
 judged.
 """
 
+from collections.abc import Callable, Set
 from typing import NamedTuple
 
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.request.client import FORWARDED_FOR
-from mirrorlist.web.head import ListKey
+from mirrorlist.request.listkey import ListKey
 from mirrorlist.web.judge import Shape, is_like_probe, judge_line, judge_shape
 
 LINES_BYTES = 2 << 20
@@ -39,8 +40,12 @@ class Request(NamedTuple):
 class Recogniser:
     """Recognises requests for lists that consist of a plain head and nothing else."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, paths: Callable[[], Set[bytes]] = frozenset) -> None:
+        """Know nothing yet; `paths` returns the paths of lists in other words.
+
+        A line stays known if its path is not one of them any more: it is refused by its answer.
+        """
+        self._paths = paths
         self._lines: Kept[bytes, ListKey] = Kept(LINES_BYTES, _line_bytes)
         # By the rest of a head.
         self._shapes: Kept[bytes, Shape] = Kept(SHAPES_BYTES, _shape_bytes)
@@ -87,7 +92,7 @@ class Recogniser:
 
     def _line(self, line: bytes) -> ListKey | None:
         key = self._lines.find(line)
-        if key is None and (key := judge_line(line)) is not None:
+        if key is None and (key := judge_line(line, self._paths())) is not None:
             self._lines.keep(line, key)
         return key
 

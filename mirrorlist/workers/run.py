@@ -23,7 +23,14 @@ from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.server import work
-from mirrorlist.workers.supervisor import LOOK_SECONDS, Drain, Supervisor, Work, hold_signals
+from mirrorlist.workers.supervisor import (
+    LOOK_SECONDS,
+    Beside,
+    Drain,
+    Supervisor,
+    Work,
+    hold_signals,
+)
 from mirrorlist.workers.wheels import event_loop
 
 
@@ -32,7 +39,8 @@ class Hooks(Struct, frozen=True):
 
     `listening` is called with the first address and port once all are bound; `ends` are the signals
     that end the server; `over` returns whether it shall end without a signal. `tells_status` says
-    that the public port names the status page. `manager` is told the server's state.
+    that the public port names the status page. `manager` is told the server's state. `beside` are
+    processes of that program, which hold none of the server's sockets; `closes` are their sockets.
     """
 
     listening: Callable[[str], None] = lambda address: None
@@ -40,6 +48,8 @@ class Hooks(Struct, frozen=True):
     over: Callable[[], bool] = lambda: False
     tells_status: bool = False
     manager: Manager = field(default_factory=Manager)
+    beside: tuple[Beside, ...] = ()
+    closes: Sequence[socket.socket] = ()
 
 
 def run_server(
@@ -73,17 +83,18 @@ def run_server(
         loop=event_loop(say),
         spooler=spooler,
     )
-    admin_work: Work | None = None
+    own = [*listeners, *([admin] if admin else [])]
+    beside = [one._replace(work=_without(own, one.work)) for one in hooks.beside]
+    worker = _without(hooks.closes, worker)
     if admin:
         page = f"http://{shown_of(admin)}/status"
         service.status_page = page if hooks.tells_status else None
         say(f"status, health and metrics on {page}")
         worker = _without([admin], worker)
-        admin_work = _without(
-            listeners, partial(run_admin, admin, counts, service.stale, watch, settings.spool, say)
-        )
+        pages = partial(run_admin, admin, counts, service.stale, watch, settings.spool, say)
+        beside.insert(0, Beside("admin process", _without([*listeners, *hooks.closes], pages)))
     hooks.manager.begin(server_state(counts, settings.workers))
-    _supervisor(settings, (worker, admin_work), listeners, counts, say, hooks).run()
+    _supervisor(settings, (worker, beside), listeners, counts, say, hooks).run()
     say("stopped")
 
 
@@ -96,14 +107,14 @@ def _watch_at(settings: ServeSettings) -> tuple[str, int] | None:
 
 def _supervisor(
     settings: ServeSettings,
-    works: tuple[Work, Work | None],
+    works: tuple[Work, list[Beside]],
     listeners: Sequence[socket.socket],
     counts: Counts,
     say: Say,
     hooks: Hooks,
 ) -> Supervisor:
-    """Return the supervisor of the workers and, perhaps, the admin process."""
-    worker, admin = works
+    """Return the supervisor of the workers and of the processes beside them."""
+    worker, beside = works
 
     def stopping() -> None:
         counts.end()
@@ -115,7 +126,7 @@ def _supervisor(
         settings.workers,
         say,
         stopping,
-        admin,
+        beside,
         refused=partial(counts.supervisor.add, Count.STARTS_REFUSED),
         hung=make_check(counts),
         ends=hooks.ends,

@@ -1,24 +1,24 @@
-"""Forks the workers, replaces those that die, and ends them in order.
+"""Forks the workers and what runs beside them, replaces those that die, and ends them in order.
 
 It forks after everything is imported and loaded, so the workers share that memory. Then it only
 waits for signals, and checks at intervals whether its workers still answer. If the system refuses a
 fork or a line on standard error, it does not end, but pauses and tries again.
 """
 
-import ctypes
 import gc
 import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from mirrorlist.errors import StartError
 from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import Say, print_trouble, safely
+from mirrorlist.process.parent import at_parents_end
 from mirrorlist.process.signals import PASSED_ON, STOP, UNKNOWN, explained, pass_over
 from mirrorlist.workers.server import GRACEFUL_SECONDS
 
@@ -34,13 +34,22 @@ _MOST_KILLS = 2
 _LAST_SECONDS = 2.0
 _MOST_END_SECONDS = (1 + _MOST_KILLS) * _KILL_AFTER_SECONDS + _LAST_SECONDS
 _GLANCE_SECONDS = 0.01
-# Linux only: prctl(2) with this option asks for a signal at the parent's end.
-_PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 5.0
 """The seconds between two checks whether the workers still answer."""
 
 Work = Callable[[int], None]
 Hung = Callable[[], Iterable[int]]
+
+
+class Beside(NamedTuple):
+    """A process beside the workers: its name, its work, and the signals that are passed on to it.
+
+    It has nothing to finish, so it is killed once all workers have ended.
+    """
+
+    name: str
+    work: Work
+    hears: frozenset[signal.Signals] = frozenset()
 
 
 def hold_signals() -> None:
@@ -78,7 +87,7 @@ class Supervisor:
         workers: int,
         say: Say,
         stopping: Callable[[], None] = lambda: None,
-        admin: Work | None = None,
+        beside: Sequence[Beside] = (),
         *,
         refused: Callable[[], object] = lambda: None,
         hung: Hung = tuple,
@@ -90,14 +99,14 @@ class Supervisor:
         """Take the work of a worker, which is called with the lifeline's reading end.
 
         `stopping` is called first when the end begins, and closes the sockets on which clients
-        would wait. `admin` is the work of the admin process, which is killed when all workers have
-        ended. `refused` counts forks that the system refused. `ends` are the signals that end the
-        server. Two functions are asked every few seconds: `hung` for workers that have not answered
-        for too long, and `over` whether to end without a signal. `drain` comes between SIGTERM and
-        the end. `manager` is told by this process alone, never by a worker.
+        would wait. `beside` are other processes that are replaced like workers. `refused` counts
+        forks that the system refused. `ends` are the signals that end the server. Two functions are
+        asked every few seconds: `hung` for workers that have not answered for too long, and `over`
+        whether to end without a signal. `drain` comes between SIGTERM and the end. `manager` is
+        told by this process alone, never by a worker.
         """
         self._work = work
-        self._admin = admin
+        self._beside = beside
         self._workers = workers
         self._stopping = stopping
         self._say = safely(say)
@@ -105,7 +114,7 @@ class Supervisor:
         self._drain, self._manager = drain, manager
         self._is_refused = False
         self._born: dict[int, float] = {}
-        self._born_admin: dict[int, float] = {}
+        self._born_beside: dict[int, tuple[Beside, float]] = {}
         try:
             self._lifeline = os.pipe()
         except OSError as error:
@@ -156,24 +165,35 @@ class Supervisor:
 
     def _wait(self, until: float) -> int:
         # A missing worker is forked after the pause, if no signal comes before.
-        complete = len(self._born) == self._workers and (self._born_admin or not self._admin)
+        complete = len(self._born) == self._workers and not self._missing()
         pause = min(LOOK_SECONDS if complete else _PAUSE_SECONDS, self._manager.pause)
         seconds = min(pause, until - time.monotonic())
         arrived = signal.sigtimedwait(_HANDLED, max(0.0, seconds))
         return arrived.si_signo if arrived else 0
 
+    def _missing(self) -> list[Beside]:
+        there = [one for one, _ in self._born_beside.values()]
+        return [one for one in self._beside if one not in there]
+
     def _fill(self) -> None:
-        missing = [(self._work, self._born)] * (self._workers - len(self._born))
-        if self._admin and not self._born_admin:
-            missing.append((self._admin, self._born_admin))
-        for work, born in missing:
-            if not self._fork(work, born):
+        missing = [None] * (self._workers - len(self._born)) + self._missing()
+        for one in missing:
+            if not self._begin(one):
                 return
         if missing and self._is_refused:
             self._is_refused = False
             self._say("all processes run now")
 
-    def _fork(self, work: Work, born: dict[int, float]) -> bool:
+    def _begin(self, one: Beside | None) -> bool:
+        """Fork a process beside the workers, or a worker; return whether the system allowed it."""
+        process = self._fork(one.work if one else self._work)
+        if process and one:
+            self._born_beside[process] = one, time.monotonic()
+        elif process:
+            self._born[process] = time.monotonic()
+        return process > 0
+
+    def _fork(self, work: Work) -> int:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -181,11 +201,10 @@ class Supervisor:
             process = os.fork()
         except OSError as error:
             self._refuse(error)
-            return False
+            return 0
         if not process:
             self._become(work)
-        born[process] = time.monotonic()
-        return True
+        return process
 
     def _refuse(self, error: OSError) -> None:
         self._refused()
@@ -199,7 +218,8 @@ class Supervisor:
     def _become(self, work: Work) -> NoReturn:
         status = 1
         try:
-            _be_woken_at_its_end()
+            # A stopped one reads no lifeline.
+            at_parents_end(signal.SIGCONT)
             os.close(self._lifeline[1])
             for stop in STOP:
                 signal.signal(stop, signal.SIG_DFL)
@@ -229,13 +249,16 @@ class Supervisor:
 
     def _reap(self) -> list[tuple[str, float]]:
         ended = []
-        while self._born or self._born_admin:
+        while self._born or self._born_beside:
             process = self._one_that_ended()
             if not process:
                 break
-            for kind, born in (("worker", self._born), ("admin process", self._born_admin)):
-                if process in born:
-                    ended.append((f"{kind} {process}", time.monotonic() - born.pop(process)))
+            now = time.monotonic()
+            if process in self._born:
+                ended.append((f"worker {process}", now - self._born.pop(process)))
+            elif process in self._born_beside:
+                one, born = self._born_beside.pop(process)
+                ended.append((f"{one.name} {process}", now - born))
         return ended
 
     def _one_that_ended(self) -> int:
@@ -244,7 +267,7 @@ class Supervisor:
             return os.waitpid(-1, os.WNOHANG)[0]
         except ChildProcessError:
             # There is no child at all: other code has waited for them.
-            return next(iter({**self._born, **self._born_admin}))
+            return next(iter([*self._born, *self._born_beside]))
 
     def _stop(self, seconds: float) -> None:
         self._manager.stopping("ending, after the answers under way", _MOST_END_SECONDS)
@@ -265,26 +288,23 @@ class Supervisor:
         if self._born:
             names = ", ".join(map(str, self._born))
             self._say(f"warning: these workers did not end even after SIGKILL: {names}")
-        self._stop_admin()
+        self._stop_beside()
 
-    def _stop_admin(self) -> None:
+    def _stop_beside(self) -> None:
         deadline = time.monotonic() + _LAST_SECONDS
-        # The admin process has nothing to finish. It has not been waited for yet, so the kernel has
-        # not given its id to another process.
-        for process in self._born_admin:
+        # They have nothing to finish. They have not been waited for yet, so the kernel has not
+        # given their ids to other processes.
+        for process in self._born_beside:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-        while self._born_admin and time.monotonic() < deadline:
+        while self._born_beside and time.monotonic() < deadline:
             self._reap()
             time.sleep(_GLANCE_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in self._born:
+        hearing = [
+            process for process, (one, _) in self._born_beside.items() if number in one.hears
+        ]
+        for process in (*self._born, *hearing):
             with suppress(OSError):
                 os.kill(process, number)
-
-
-def _be_woken_at_its_end() -> None:
-    """Let the kernel continue this process at its parent's end; a stopped one reads no lifeline."""
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)

@@ -99,7 +99,15 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
         netblock_ranges=netblocks.ranges,
         country_ranges=prepared.country_ranges,
         asn_ranges=prepared.asn_ranges,
-        report=Report(counts, left_out.sorted(), inputs.origin, left_out.notes, netblocks.names),
+        request_shapes=inputs.rows.request_shapes,
+        report=Report(
+            counts,
+            left_out.sorted(),
+            inputs.origin,
+            left_out.notes,
+            netblocks.names,
+            inputs.rows.reduced,
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from snapshot.file.errors import DatabaseError, DatabaseURLError
-from snapshot.file.wholefile import open_regular, read_text
+from snapshot.file.wholefile import check_regular, read_text
 
 _KNOWN = "sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE (a file that holds the URL)"
 _BARE_AT = (
@@ -174,8 +174,8 @@ def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
     While another program has the file locked, a statement waits for `busy_seconds`.
     """
     try:
-        # Opened once by hand, because SQLite's own error does not say why a file cannot be opened.
-        open_regular(path).close()
+        # Looked at by hand, because SQLite's own error does not say why a file cannot be opened.
+        check_regular(path)
     except OSError as error:
         raise no_database_file(path, error) from error
 

@@ -105,11 +105,27 @@ def publish_rows(
         watch.lap("applying the rules")
         content = encode(data, key=job.key)
         watch.lap("encoding")
-        published = publish(job, content, last, opened)
+        published = publish(_accepting(job, data.report, opened), content, last, opened)
         # Counted in the file that was written, which is what a server will read.
         counts = published.snapshot.counts()
         watch.lap("checking and writing")
         return _result(published, counts, data.report, len(content), watch)
+
+
+def _accepting(job: Job, report: Report, opened: Opened) -> Job:
+    """Return the job without the limit of losses, if a site's file took something away on purpose.
+
+    Only once: the published snapshot says up to when losses were accepted. The limit was asked
+    for when the file was applied (docs/sites.md#when-much-goes-at-once).
+    """
+    if report.reduced is None or job.max_loss is None:
+        return job
+    old = opened.open(job.output, job.key)
+    with suppress(SnapshotError):
+        if old is not None and old.report.reduced != report.reduced:
+            # Written at once: while its content is equal and young, the old one would stay.
+            return replace(job, max_loss=100, refresh=None)
+    return job
 
 
 def read(

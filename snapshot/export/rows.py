@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from snapshot.export.directories import Carried
+from snapshot.file.model import RequestShape
 
 # Is called with how far the read is: a phase's name, steps done, steps in all.
 Progress = Callable[[str, int, int], None]
@@ -159,7 +160,9 @@ class NetblockCountryRow(NamedTuple):
 class Rows(NamedTuple):
     """All rows that an export reads, all of one moment.
 
-    `up2date` waits until the largest table is read, and returns what it says.
+    `up2date` waits until the largest table is read, and returns what it says. `reduced` is when
+    `mirrorlist sites apply` last took something away, in seconds since 1970, and `request_shapes`
+    are the requests that a site's file allows in other words.
     """
 
     sites: list[SiteRow]
@@ -179,6 +182,8 @@ class Rows(NamedTuple):
     redirects: list[RedirectRow]
     continents: list[ContinentRow]
     netblock_countries: list[NetblockCountryRow]
+    reduced: int | None = None
+    request_shapes: tuple[RequestShape, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""

@@ -12,6 +12,13 @@ from snapshot.export import schema
 from snapshot.export.beside import beside
 from snapshot.export.carried import read_carried
 from snapshot.export.database import cut_off
+from snapshot.export.declared import (
+    may_read,
+    read_reduced,
+    read_shapes,
+    request_shape,
+    site_file,
+)
 from snapshot.export.directories import Carried
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
@@ -65,6 +72,17 @@ def reading(
         progress(f"reading {name}", step, len(TABLES))
         read[source.field] = _read(connection, source, left_out) if name in present else []
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
+    if site_file.name in present:
+        if may_read(connection, site_file):
+            read["reduced"] = read_reduced(connection)
+        else:
+            left_out.note(f"the database's user may not read {site_file.name}: grant SELECT on it")
+    if request_shape.name in present:
+        if may_read(connection, request_shape):
+            read["request_shapes"] = read_shapes(connection)
+        else:
+            named = request_shape.name
+            left_out.note(f"the database's user may not read {named}: grant SELECT on it")
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))

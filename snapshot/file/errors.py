@@ -26,14 +26,21 @@ BackendError
 ├── LogError (1)                a log to import that cannot be read, or is not a log
 ├── SpoolError (1)              a spool file of statistics that cannot be used
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
+│   └── SitesFileError              a file of `mirrorlist sites`, with all that is wrong
+├── RefusedChange (3)           `sites apply` would take more from clients than the limit
+├── ConflictError (3)           what `sites apply` would write belongs to somebody else
 └── OutputError (1)             the output file cannot be written
 """
 
 
 class BackendError(Exception):
-    """Any error of the backend; its text is one line that says what to do next."""
+    """Any error of the backend; its text is one line that says what to do next.
+
+    `more` are further lines, where an error consists of several.
+    """
 
     exit_code = 1
+    more: tuple[str, ...] = ()
 
 
 class SnapshotError(BackendError):

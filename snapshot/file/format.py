@@ -32,7 +32,7 @@ from snapshot.file.wholefile import open_regular
 MAGIC = b"\x89MLSNAP\n"
 # A reader of major version N reads N and N-1; a new minor version only adds sections, or
 # fields at the end of an array; older readers ignore both.
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 HEADER = struct.Struct("<8sHHIQqq16s32s32s8x")
 ENTRY = struct.Struct("<16sQQI4x")
 ALIGNMENT = 8

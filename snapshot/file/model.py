@@ -126,6 +126,7 @@ class Report(Struct, frozen=True, array_like=True):
 
     `origin` is `database`, or `cache` for mirrorlist-server's file, which holds less. `notes` are
     lines about troubles that no single row causes; `names` are DNS answers for netblocks' names.
+    `reduced` is when a site's file last took something away on purpose, or None.
     """
 
     row_counts: dict[str, int]
@@ -133,6 +134,7 @@ class Report(Struct, frozen=True, array_like=True):
     origin: str = "database"
     notes: tuple[str, ...] = ()
     names: dict[str, KnownName] = {}
+    reduced: int | None = None
 
 
 class History(Struct, frozen=True):
@@ -146,6 +148,18 @@ class History(Struct, frozen=True):
     since: int
     cursor: int
     moments: Sequence[int]
+
+
+class RequestShape(Struct, frozen=True, array_like=True):
+    """Requests in other words than `repo=` and `arch=`, and what each of them asks for.
+
+    `names` are the parameters that count, sorted. A key of `requests` is a path, which is empty for
+    those of all lists, then `?`, then these parameters with their values, joined by `&`. Its value
+    is a prefix and an arch. An arch that begins with `$` stands for all arches of the prefix.
+    """
+
+    names: tuple[str, ...]
+    requests: dict[str, tuple[str, str]]
 
 
 class SnapshotData(Struct, frozen=True):
@@ -171,3 +185,4 @@ class SnapshotData(Struct, frozen=True):
     asn_ranges: Ranges
     report: Report
     history: History | None = None
+    request_shapes: tuple[RequestShape, ...] = ()

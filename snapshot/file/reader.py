@@ -24,6 +24,7 @@ from snapshot.file.model import (
     Ranges,
     Report,
     Repository,
+    RequestShape,
 )
 from snapshot.file.nametable import Names
 from snapshot.file.verifying import verify
@@ -45,7 +46,7 @@ _NO_CONTENT = frozenset(("report", "history"))
 _DECODED = frozenset(
     (
         *("hosts", "categories", "repositories", "redirects", "continents", "netblock_chains"),
-        *("netblock_ranges", "country_ranges", "asn_ranges"),
+        *("netblock_ranges", "country_ranges", "asn_ranges", "request_shapes"),
     )
 )
 
@@ -123,6 +124,13 @@ class Snapshot:
     def redirects(self) -> dict[str, str]:
         """Prefixes that stand for another prefix."""
         return self._message("redirects", dict[str, str])
+
+    @cached_property
+    def request_shapes(self) -> tuple[RequestShape, ...]:
+        """Requests in other words than `repo=` and `arch=`; most snapshots have none."""
+        if "request_shapes" not in self._sections:
+            return ()
+        return self._message("request_shapes", tuple[RequestShape, ...])
 
     @cached_property
     def continents(self) -> dict[str, str]:

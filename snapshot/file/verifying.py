@@ -113,6 +113,9 @@ class _Verifier:
             yield "categories", (category.name, category.topdir, *urls)
         for repository in snapshot.repositories if self._is_new("repositories") else ():
             yield "repositories", (repository.prefix, repository.arch)
+        for shape in snapshot.request_shapes if self._is_new("request_shapes") else ():
+            targets = (text for target in shape.requests.values() for text in target)
+            yield "request_shapes", (*shape.names, *shape.requests, *targets)
         yield "redirects", (*snapshot.redirects, *snapshot.redirects.values())
         yield "continents", (*snapshot.continents, *snapshot.continents.values())
 

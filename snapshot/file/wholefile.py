@@ -27,16 +27,31 @@ def open_regular(path: Path, most: int | None = None) -> BufferedReader:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(handle)
-        if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+        _refuse_others(found.st_mode)
         if most is not None and found.st_size > most:
             raise OSError(errno.EFBIG, f"{found.st_size:,} bytes, more than the limit of {most:,}")
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
         raise
+
+
+def check_regular(path: Path) -> None:
+    """Raise the error that `open_regular` would raise, without opening the file.
+
+    A database that this process has open elsewhere must not be opened by hand: "all POSIX advisory
+    locks held by the process" on it are released at the close (https://sqlite.org/howtocorrupt.html).
+    """
+    _refuse_others(os.stat(path).st_mode)
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _refuse_others(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def read_regular(path: Path, most: int) -> bytes:

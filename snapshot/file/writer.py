@@ -140,6 +140,9 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
     # `cursor` and `since` change with each export, so the section is not content.
     history = [("history", sections.pack_history(data.history), False)] if data.history else []
     pack_value = msgspec.msgpack.Encoder(order="deterministic").encode
+    # Most snapshots have none, and then no section either.
+    found = data.request_shapes
+    shapes = [("request_shapes", pack_value(found), True)] if found else []
     names = tuple(directory.name for directory in data.directories)
     return [
         ("asn_ranges", sections.pack_ranges(data.asn_ranges), True),
@@ -158,4 +161,5 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         # The report does not change an answer, so it is not content.
         ("report", pack_value(data.report), False),
         *history,
+        *shapes,
     ]

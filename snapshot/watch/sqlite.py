@@ -10,7 +10,8 @@ from snapshot.export.database import connect_sqlite, display, explain, no_databa
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
-_NAME = "the database"
+NAME = "the database"
+"""What a change of a SQLite database is called: no counter tells of tables."""
 # If a writer has the file locked for longer than this, the look is left to the next second.
 _BUSY_SECONDS = 0.2
 
@@ -60,7 +61,7 @@ class SqliteProbe:
         # A file that is copied over this one may have the same data_version: time and size of the
         # file tell that. The rest of `FileState` is left out on purpose: a new mode or a hard link
         # changes the ctime, and is not a commit.
-        return Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {_NAME: mark})
+        return Look(f"{mark} {now.st_mtime_ns} {now.st_size}", {NAME: mark})
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -15,6 +15,7 @@ import pytest
 
 from tests.clients.dnf import Dnf, assert_installed, may_install
 from tests.clients.packages import PACKAGE
+from tests.clients.server import find_free_port
 from tests.container.podman import IMAGE, Podman
 from tests.container.site import HARDENED, OWN_USER, Container, Site, asked, put
 from tests.live import wait_until
@@ -108,6 +109,24 @@ def test_health(site: Site) -> None:
         wait_until(f"{one.name} is healthy", partial(_is_healthy, one), 60)
     said = site.podman.run("exec", site.watch.name, "mirrorlist", "health").stdout
     assert said == f"healthy: http://127.0.0.1:{site.watch.admin}/health/fresh\n"
+
+
+def test_a_whole_site(podman: Podman) -> None:
+    """One container is a whole site; after kill -9 of its first process it starts again as it was,
+    and SIGTERM ends it with 0.
+    """
+    whole = Container(podman, "whole", find_free_port(), find_free_port())
+    folder = ("--volume", f"{podman.folder('whole')}:/var/lib/mirrorlist")
+    ports = (f"--port={whole.port}", f"--admin={whole.admin}", "--watch-admin=none")
+    run = ("run", "--example", "--host=127.0.0.1", *ports)
+    podman.run("run", "-d", "--name", whole.name, *HARDENED, OWN_USER, *folder, IMAGE, *run)
+    wait_until("it is ready", whole.is_ready, 60)
+    wait_until("it is healthy", partial(_is_healthy, whole), 60)
+    assert whole.end("KILL") == 137
+    whole.start()
+    body = whole.get("/metalink?repo=example-1&arch=x86_64").body
+    assert body.count(b"<url ") == 1
+    assert whole.end() == 0
 
 
 def test_any_user(site: Site) -> None:

@@ -1,0 +1,115 @@
+"""Opens a database for one transaction that writes, and makes a missing one."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError
+
+from snapshot.demo.tables import create_tables_in
+from snapshot.export.database import database_file, explain
+from snapshot.export.declared import own_metadata
+from snapshot.export.rows import TABLES
+from snapshot.file.errors import DatabaseError, OutputError
+from snapshot.file.wholefile import check_regular
+
+_BUSY_SECONDS = 30.0
+
+
+@contextmanager
+def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[Connection]:
+    """Begin a transaction that is committed at the end of the block, or rolled back by an error.
+
+    With `create`, an empty database gets MirrorManager's tables first, and a missing SQLite file is
+    made. Without `commit`, all is rolled back.
+    """
+    file = database_file(url)
+    is_new = file is not None and not os.path.lexists(file)
+    if file is not None:
+        _check_file(file, create)
+    engine = _postgresql(url) if file is None else _sqlite(file)
+    done = False
+    try:
+        with engine.begin() as connection:
+            _prepare(connection, create)
+            yield connection
+            if not commit:
+                connection.rollback()
+        done = commit
+    except (DBAPIError, sqlite3.Error) as error:
+        text = explain(url, error).replace("cannot be read", "cannot be written")
+        raise DatabaseError(f"{text}; nothing was written") from error
+    finally:
+        engine.dispose()
+        if is_new and file is not None and not done:
+            file.unlink(missing_ok=True)
+
+
+def undo_unfinished(url: URL) -> None:
+    """Undo what a writer that was killed left unfinished in a SQLite file.
+
+    The first that opens the file for writing does it; those that only read could not read before.
+    """
+    file = database_file(url)
+    if file is not None and os.path.exists(file):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(file)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+
+
+def _check_file(file: Path, create: bool) -> None:
+    try:
+        check_regular(file)
+    except FileNotFoundError as error:
+        if not create:
+            raise DatabaseError(
+                f"{file}: no such database; run `mirrorlist sites apply`"
+            ) from error
+        if not file.parent.is_dir():
+            raise OutputError(f"{file}: cannot be written: no such folder") from error
+    except OSError as error:
+        raise DatabaseError(f"{file}: cannot be written: {error.strerror}") from error
+
+
+def _prepare(connection: Connection, create: bool) -> None:
+    present = {*inspect(connection).get_table_names()}
+    if not present and create:
+        create_tables_in(connection)
+    elif present.isdisjoint(TABLES) or not {*TABLES} - {"host_peer_asn"} <= present:
+        raise DatabaseError(
+            "not a MirrorManager database, because tables are missing; nothing was written;"
+            " give a database of MirrorManager, an empty one or a new SQLite file"
+        )
+    own_metadata.create_all(connection)
+
+
+def _sqlite(file: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(file, isolation_level=None, timeout=_BUSY_SECONDS)
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: a transaction that reads first and writes later could find the file changed.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    from snapshot.export.postgresql import connect
+
+    engine = create_engine(url, creator=lambda: connect(url, "mirrorlist sites"))
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # One apply at a time: a second one waits, and then sees what the first one wrote.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7460011)")
+
+    return engine

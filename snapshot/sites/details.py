@@ -1,0 +1,135 @@
+"""Writes what the primary has: the details of its files, those that are replaced, the dates."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Set
+from typing import Any
+
+from sqlalchemy import Connection, delete
+
+from snapshot.export import schema
+from snapshot.export.declared import primary_file, replaced
+from snapshot.file.errors import DataFileError
+from snapshot.sites.content import Content
+from snapshot.sites.primary import Found, Seen, rank
+from snapshot.sites.repomd import Metadata
+from snapshot.sites.rows import chunks, delete_where, ids_of, insert_all, rows_of, update_all
+from snapshot.sites.state import State
+
+_TABLE = schema.file_detail
+_KEY = "file_detail_id"
+_SUMS = ("md5", "sha1", "sha256", "sha512")
+
+
+def read_known(connection: Connection, want: State) -> list[Found]:
+    """Return all files to ask the primary for, with what the database has of them."""
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    files = {}
+    for key, repository in want.repositories.items():
+        file = want.files[repository.directory]
+        names[file.folder, file.name].append(" ".join(key))
+        files[file.folder, file.name] = file
+    ids = ids_of(connection, schema.directory, "name", {folder for folder, _ in files})
+    if len(ids) < len({folder for folder, _ in files}):
+        raise DataFileError(
+            "the database is older than the file; run `mirrorlist sites apply` first"
+        )
+    details = defaultdict(list)
+    for row in rows_of(connection, _TABLE, "directory_id", ids.values()):
+        details[row.directory_id, row.filename].append(row)
+    seen = {
+        (row.directory_id, row.filename): Seen(
+            row.etag, Content(row.sha256, row.timestamp, is_time=row.is_time)
+        )
+        for row in rows_of(connection, primary_file, "directory_id", ids.values())
+    }
+    return [
+        Found(file, names[place], details[at], seen.get(at))
+        for place, file in files.items()
+        for at in [(ids[file.folder], file.name)]
+    ]
+
+
+def write_found(connection: Connection, found: list[Found], now: int, lag: int) -> None:
+    """Insert new details, remove those that no mirror may have any more, and date directories."""
+    fresh = [one for one in found if one.is_new]
+    places = {
+        name for one in found if one.content for name in (one.file.directory, one.file.folder)
+    }
+    ids = ids_of(connection, schema.directory, "name", places)
+    rows = [
+        _row(ids[one.file.folder], one.file.name, one.metadata, now)
+        for one in fresh
+        if one.metadata
+    ]
+    dates = {
+        ids[name]: (one.content.timestamp if one.content else None) or now
+        for one in fresh
+        for name in one.file.own
+        if name in ids
+    }
+    _forget(connection, found, now, lag)
+    insert_all(connection, _TABLE, rows)
+    update_all(connection, schema.directory, [{"id": id, "ctime": at} for id, at in dates.items()])
+    _write_seen(connection, found, ids)
+
+
+def _row(directory: int, name: str, metadata: Metadata, now: int) -> dict[str, Any]:
+    sums = {one: getattr(metadata, one) for one in (*_SUMS, "size")}
+    # A file without a time has the one at which it was first seen: the newest is the current.
+    timestamp = metadata.timestamp or now
+    return {"directory_id": directory, "filename": name, "timestamp": timestamp, **sums}
+
+
+def _write_seen(connection: Connection, found: Iterable[Found], ids: dict[str, int]) -> None:
+    rows = [
+        {
+            "directory_id": ids[one.file.folder],
+            "filename": one.file.name,
+            "etag": one.etag or "",
+            "sha256": one.content.sha256,
+            "timestamp": one.content.timestamp,
+            "is_time": one.content.is_time,
+        }
+        for one in found
+        if one.content and one.seen != Seen(one.etag or "", one.content)
+    ]
+    # A directory with several files is rare: the others are only read in full once more.
+    for part in chunks({row["directory_id"] for row in rows}):
+        connection.execute(delete(primary_file).where(primary_file.c.directory_id.in_(part)))
+    insert_all(connection, primary_file, rows)
+
+
+def _wrong(one: Found, current: Content) -> list[int]:
+    """Return the ids of details that are newer than the current ones, or say the same.
+
+    A primary that goes back to an older state makes this state the current one. A time file has no
+    details, because it is judged by its time.
+    """
+    newer = current.timestamp
+    return [
+        row.id
+        for row in one.known
+        if current.is_time
+        or (newer is not None and (row.timestamp or 0) > newer)
+        or (one.is_new and row.sha256 == current.sha256)
+    ]
+
+
+def _replaced(one: Found, gone: Set[int]) -> list[int]:
+    """Return the ids of details that are not the current ones any more."""
+    rows = sorted(one.known, key=rank)
+    if not one.is_new:
+        rows = rows[:-1]
+    return [row.id for row in rows if row.id not in gone]
+
+
+def _forget(connection: Connection, found: list[Found], now: int, lag: int) -> None:
+    """Remove details that no mirror may have any more, and note since when others are replaced."""
+    gone = {id for one in found if one.content for id in _wrong(one, one.content)}
+    old = [id for one in found if one.content for id in _replaced(one, gone)]
+    known = [row.id for one in found for row in one.known]
+    since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
+    gone |= {id for id in old if since.get(id, now) < now - lag}
+    delete_where(connection, _TABLE, "id", gone)
+    new = [{_KEY: id, "at": now} for id in old if id not in gone and id not in since]
+    insert_all(connection, replaced, new)

@@ -1,0 +1,227 @@
+"""Judges mirrors by their files: which directories they have up to date, which URLs work.
+
+"Unknown" is never "stale": a mirror without an answer keeps what it had, until it has failed
+several times in a row.
+"""
+
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from snapshot.sites.content import Content
+from snapshot.sites.getting import CERTIFICATE, Reply
+
+
+class Verdict(StrEnum):
+    """What a mirror has of a repository; of several answers the first in this order decides."""
+
+    WRONG = "wrong"
+    """Something that the primary never had, or no file of this kind."""
+    MISSING = "missing"
+    """No such file."""
+    BEHIND = "behind"
+    """An older file than mirrors may have."""
+    ALTERNATE = "alternate"
+    """What the primary had, while mirrors may still lag."""
+    CURRENT = "current"
+    """What the primary has."""
+    AHEAD = "ahead"
+    """A newer file than the primary had a moment ago: the next probe tells."""
+    UNREACHABLE = "unreachable"
+    """No answer, or an answer that says that there is a trouble."""
+
+
+GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
+UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
+_ORDER = tuple(Verdict)
+_MISSING = (403, 404, 410, 451)
+_UNCHANGED = 304
+FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
+"""The families in which a question may be asked; 0 if it does not matter."""
+_DAY = 86_400
+
+
+class Known(Struct, frozen=True):
+    """What the primary has of a file: SHA-256 sums, and a time in seconds since 1970.
+
+    `lag` is how many seconds mirrors may be behind or ahead.
+    """
+
+    current: str
+    alternates: frozenset[str]
+    timestamp: int | None
+    lag: int
+    is_time: bool = False
+    """Whether the file tells a time, and is judged by it."""
+
+
+class Memory(Struct, frozen=True):
+    """What a URL answered last for a file, how that was judged, and since when it is so."""
+
+    etag: str = ""
+    sha256: str = ""
+    timestamp: int | None = None
+    verdict: str = ""
+    since: int = 0
+
+
+def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
+    """Return what a reply says of a mirror; `now` is in seconds since 1970."""
+    if reply.status == _UNCHANGED and before is not None:
+        return _compare(before.sha256, before.timestamp, known, before, now)
+    if reply.content is not None:
+        if reply.content.error is not None:
+            return Verdict.WRONG
+        return _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
+    missing = reply.error is None and reply.status in _MISSING
+    return Verdict.MISSING if missing else Verdict.UNREACHABLE
+
+
+def _compare(
+    sha256: str, timestamp: int | None, known: Known, before: Memory | None, now: int
+) -> Verdict:
+    if sha256 == known.current:
+        return Verdict.CURRENT
+    if sha256 in known.alternates:
+        return Verdict.ALTERNATE
+    if timestamp is None or known.timestamp is None:
+        return Verdict.WRONG
+    if timestamp == known.timestamp:
+        return Verdict.CURRENT if known.is_time else Verdict.WRONG
+    if timestamp < known.timestamp:
+        may_lag = known.is_time and timestamp >= known.timestamp - known.lag
+        return Verdict.ALTERNATE if may_lag else Verdict.BEHIND
+    return Verdict.AHEAD if _may_be_ahead(timestamp, known, before, now) else Verdict.WRONG
+
+
+def _may_be_ahead(timestamp: int, known: Known, before: Memory | None, now: int) -> bool:
+    """Whether a newer file may be what the primary has next: not for ever, nor from tomorrow."""
+    began = before.since if before is not None and before.verdict == Verdict.AHEAD else now
+    return timestamp <= now + _DAY and now - began <= known.lag
+
+
+def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, now: int) -> Memory:
+    """Return what to keep of the answers for a file; what is unknown keeps the earlier answer."""
+    old = before or Memory()
+    since = old.since if old.verdict == verdict else now
+    content, etag = _content(replies)
+    if content is not None:
+        return Memory(etag or "", content.sha256, content.timestamp, verdict, since)
+    if verdict is Verdict.MISSING:
+        return Memory(verdict=verdict, since=since)
+    return Memory(old.etag, old.sha256, old.timestamp, verdict, since)
+
+
+def _content(replies: Iterable[Reply]) -> tuple[Content | None, str | None]:
+    """Return the first file that came; a wrong one is asked for in full the next time."""
+    for one in replies:
+        if one.content is not None:
+            return one.content, None if one.content.error else one.etag
+    return None, None
+
+
+def combined(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return what several answers tell: the worst that is known decides."""
+    found = set(verdicts)
+    return min(found - UNKNOWN or found, key=_ORDER.index)
+
+
+class UrlState(Struct, frozen=True):
+    """How a URL answered; times in seconds since 1970. `failures` are tries in a row.
+
+    `since` is when it left the lists or came back; `ipv4` and `ipv6` are None if they were not
+    asked apart, else "" or what is wrong.
+    """
+
+    failures: int = 0
+    checked: int = 0
+    good: int | None = None
+    error: str | None = None
+    tls_expires: int | None = None
+    since: int | None = None
+    ipv4: str | None = None
+    ipv6: str | None = None
+
+
+def next_state(
+    before: UrlState,
+    replies: Mapping[int, Sequence[Reply]],
+    verdicts: Iterable[Verdict],
+    now: int,
+    *,
+    anybody: bool,
+    limit: int,
+) -> UrlState:
+    """Return a URL's state after a probe; the replies are by family, as in `socket`.
+
+    Without an answer of any URL at all (`anybody`), the trouble is here and not at the mirrors, so
+    nothing counts as a failure. A certificate that clients refuse counts as the `limit` of
+    failures.
+    """
+    found = Counter(verdicts)
+    troubles = {family: _trouble(of) for family, of in replies.items()}
+    every = [one for of in replies.values() for one in of]
+    silent = found.keys() <= {Verdict.UNREACHABLE}
+    failures = 0
+    if silent:
+        tries = min(max((one.tries for one in of), default=1) for of in replies.values())
+        failures = before.failures + (tries if anybody else 0)
+        if all((one or "").startswith(CERTIFICATE) for one in troubles.values()):
+            failures = max(failures, limit)
+    return UrlState(
+        failures=failures,
+        checked=now,
+        good=now if any(found[one] for one in GOOD) else before.good,
+        error=_error(found, troubles),
+        tls_expires=max(
+            (one.tls_expires for one in every if one.tls_expires),
+            default=before.tls_expires if silent else None,
+        ),
+        since=before.since,
+        ipv4=_family(troubles, socket.AF_INET),
+        ipv6=_family(troubles, socket.AF_INET6),
+    )
+
+
+def _family(troubles: Mapping[int, str | None], family: int) -> str | None:
+    return troubles[family] or "" if family in troubles else None
+
+
+def _trouble(replies: Sequence[Reply]) -> str | None:
+    """Return the last trouble of a family; None if it gave any answer that can be judged."""
+    errors = [
+        one.error or f"status {one.status}"
+        for one in replies
+        if one.content is None and one.status not in (_UNCHANGED, *_MISSING)
+    ]
+    return errors[-1] if errors and len(errors) == len(replies) else None
+
+
+def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> str | None:
+    """Return what is wrong with a URL: files, else what keeps it or a family from answering."""
+    worst = next((one for one in Verdict if one not in GOOD | UNKNOWN and found[one]), None)
+    if worst:
+        return worst.value
+    silent = {family: why for family, why in troubles.items() if why is not None}
+    if len(silent) == len(troubles) == 1:
+        return next(iter(silent.values()))
+    return "; ".join(f"{FAMILIES[one]}: {why}" for one, why in silent.items()) or None
+
+
+def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
+    """Return whether a mirror has a repository up to date; None if no URL tells."""
+    told = [one for one in by_url.values() if one not in UNKNOWN]
+    return all(one in GOOD for one in told) if told else None
+
+
+def by_directory(
+    verdicts: Mapping[tuple[int, str], Verdict],
+) -> dict[str, dict[int, Verdict]]:
+    """Return verdicts on (URL, directory) by directory, and then by URL."""
+    found: dict[str, dict[int, Verdict]] = defaultdict(dict)
+    for (url, directory), verdict in verdicts.items():
+        found[directory][url] = verdict
+    return found

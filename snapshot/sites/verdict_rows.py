@@ -1,0 +1,157 @@
+"""Writes what mirrors answered: states of URLs, those that leave the lists, directories."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+from sqlalchemy import Connection
+
+from snapshot.export import schema
+from snapshot.export.declared import url_state
+from snapshot.sites.answers import write_answers
+from snapshot.sites.hiding import deciding, spared, useless_urls
+from snapshot.sites.judging import (
+    UrlState,
+    Verdict,
+    by_directory,
+    next_state,
+    up_to_date,
+)
+from snapshot.sites.mirror_probe import Judged
+from snapshot.sites.probed_rows import Directories
+from snapshot.sites.reduced import note_reduced
+from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
+
+
+class ProbedUrl(Struct, frozen=True):
+    """A URL of a mirror."""
+
+    mirror: str
+    """The mirror's name."""
+    url: str
+    """Its URL; http, https and rsync are asked, and rsync only if this program is there."""
+    offered: bool
+    """Whether the URL is in lists, of repositories that the mirror has up to date."""
+    verdicts: dict[str, int]
+    """How many repositories were `current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`
+    (of the primary) or `unreachable`."""
+    failures: int
+    """Tries in a row without any answer; a probe tries up to 3 times."""
+    good: int | None
+    """When it last had something up to date, in seconds since 1970."""
+    error: str | None
+    """What was wrong with it last, until all is right again."""
+    tls_expires: int | None
+    """When its certificate ends, in seconds since 1970."""
+    since: int | None
+    """When it left the lists or came back last, in seconds since 1970."""
+    ipv4: str | None
+    """What is wrong over IPv4, or an empty text; null if IPv4 and IPv6 were not asked apart,
+    because the host or the machine of the probe has only one of them."""
+    ipv6: str | None
+    """The same of IPv6."""
+
+
+def write_verdicts(
+    connection: Connection, site: str, judged: list[Judged], now: int, limit: int
+) -> list[ProbedUrl]:
+    """Write the states of URLs and of directories; return what was found."""
+    anybody = any(one is not Verdict.UNREACHABLE for url in judged for one in url.verdicts.values())
+    there = {
+        row.id: row.private
+        for row in rows_of(connection, schema.host_category_url, "id", [j.url.id for j in judged])
+    }
+    # A URL that an apply took away meanwhile is not written.
+    judged = [one for one in judged if one.url.id in there and one.verdicts]
+    silent = _silent_families(judged)
+    states = {
+        one.url.id: next_state(
+            one.url.state,
+            {family: of for family, of in one.replies.items() if family not in silent},
+            one.verdicts.values(),
+            now,
+            anybody=anybody,
+            limit=limit,
+        )
+        for one in judged
+    }
+    directories = Directories(connection, [one.url for one in judged])
+    found = [(one.url, one.verdicts) for one in judged]
+    useless = useless_urls(found)
+    told = _told(judged, deciding(found, useless))
+    hidden = useless | {id for id, one in states.items() if one.failures >= limit}
+    hidden = spared(hidden, [one.url for one in judged], there, told, directories.had)
+    states = {
+        id: replace(one, since=now if there[id] != (id in hidden) else one.since)
+        for id, one in states.items()
+    }
+    is_less = _write_states(connection, states, there, hidden)
+    write_answers(connection, [(one.url, one.found) for one in judged])
+    shown = {one.url.carrier for one in judged if one.url.id not in hidden}
+    if directories.write(told, shown) or is_less:
+        note_reduced(connection, site, now)
+    return [_said(one, states[one.url.id], one.url.id not in hidden) for one in judged]
+
+
+def _silent_families(judged: list[Judged]) -> set[int]:
+    """Return the families over which no URL answered, of several: then the trouble is here."""
+    answers = defaultdict[int, list[bool]](list)
+    for one in judged:
+        for family, replies in one.replies.items():
+            answers[family].append(any(reply.error is None for reply in replies))
+    silent = {family for family, of in answers.items() if len(of) > 1 and not any(of)}
+    # One that is left tells the states; without any, all are the same.
+    return silent if answers.keys() - silent else set()
+
+
+def _said(one: Judged, state: UrlState, offered: bool) -> ProbedUrl:
+    counts: dict[str, int] = {}
+    for verdict in one.verdicts.values():
+        counts[verdict.value] = counts.get(verdict.value, 0) + 1
+    return ProbedUrl(
+        mirror=one.url.mirror,
+        url=one.url.url,
+        offered=offered,
+        verdicts=counts,
+        failures=state.failures,
+        good=state.good,
+        error=state.error,
+        tls_expires=state.tls_expires,
+        since=state.since,
+        ipv4=state.ipv4,
+        ipv6=state.ipv6,
+    )
+
+
+def _write_states(
+    connection: Connection,
+    states: Mapping[int, UrlState],
+    private: Mapping[int, bool],
+    hidden: set[int],
+) -> bool:
+    """Write how URLs answered, and hide or show them; return whether one is hidden now."""
+    for part in chunks(states):
+        connection.execute(url_state.delete().where(url_state.c.url_id.in_(part)))
+    insert_all(connection, url_state, [{"url_id": id, **asdict(one)} for id, one in states.items()])
+    changed = [
+        {"id": id, "private": id in hidden} for id in states if private[id] != (id in hidden)
+    ]
+    update_all(connection, schema.host_category_url, changed)
+    return any(row["private"] for row in changed)
+
+
+def _told(judged: list[Judged], deciding: set[int]) -> dict[int, dict[str, bool]]:
+    """Return which directories each mirror has up to date, of those that are known."""
+    by_carrier: dict[int, dict[tuple[int, str], Verdict]] = defaultdict(dict)
+    for one in judged:
+        for directory, verdict in one.verdicts.items() if one.url.id in deciding else ():
+            by_carrier[one.url.carrier][one.url.id, directory] = verdict
+    return {
+        carrier: {
+            directory: known
+            for directory, urls in by_directory(verdicts).items()
+            if (known := up_to_date(urls)) is not None
+        }
+        for carrier, verdicts in by_carrier.items()
+    }
