@@ -255,8 +255,9 @@ def test_an_import_of_a_test_module_is_found(source: str, found: list[str]) -> N
     assert _test_imports(source) == found
 
 
-# Loaded by name: SQLAlchemy's driver, a package that some machines do not have, uvicorn's loop.
-LOADED_BY_NAME = {"psycopg", "iptocc", "uvloop"}
+# Loaded by name: SQLAlchemy's driver, a package that some machines do not have, uvicorn's loop, and
+# what newer Pythons have of their own.
+LOADED_BY_NAME = {"psycopg", "iptocc", "uvloop", "backports.zstd"}
 
 
 def test_each_dependency_is_used() -> None:

@@ -20,6 +20,11 @@ BackendError
 │   └── BusyScan                    another scan of the category is running
 ├── NoSuchRepository (3)         repositories, or names in a choice of them, that are not there
 ├── RefusedMove (3)             repositories whose new directory is not ready
+
+├── PackagesError (3)           an import of packages that changes nothing
+│   ├── UnusableRepository          repodata that is damaged, foreign or over a limit
+│   ├── RefusedImport               too many repositories would leave
+│   └── BusyImport                  another import ended meanwhile
 ├── ScanSettingsError (2)       a scan's configuration that cannot be used
 ├── CacheError (3)              not a cache of mirrorlist-server, cut short, or being written
 ├── QuestionError (2)           a question to the statistics that has no answer
@@ -122,6 +127,9 @@ class BusyScan(ScanError):
 class NoSuchRepository(BackendError):
     """A choice of repositories that means nothing in the database."""
 
+class PackagesError(BackendError):
+    """An import of packages that may not change the database, or that finds nothing to import."""
+
     exit_code = 3
 
 
@@ -129,6 +137,17 @@ class RefusedMove(BackendError):
     """A new directory is not ready to take its repository; the database stays as it was."""
 
     exit_code = 3
+
+class UnusableRepository(PackagesError):
+    """Repodata of a repository that is damaged, is not repodata, or is over a limit."""
+
+
+class RefusedImport(PackagesError):
+    """More than their share of repositories are no longer at their source."""
+
+
+class BusyImport(PackagesError):
+    """Another import of packages ended meanwhile."""
 
 
 class ScanSettingsError(BackendError):

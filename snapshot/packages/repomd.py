@@ -1,0 +1,138 @@
+"""Reads a repomd.xml: where the primary.xml of a repository is, and the sum that it must have."""
+
+import hashlib
+from collections.abc import Mapping
+from xml.parsers.expat import ExpatError, ParserCreate
+
+from msgspec import Struct, structs
+
+from snapshot.file.errors import UnusableRepository
+
+MOST_BYTES = 16 << 20
+"""The largest repomd.xml that is read; a real one has some kilobytes."""
+SUMS = {
+    "md5": "md5",
+    "sha": "sha1",
+    "sha1": "sha1",
+    "sha224": "sha224",
+    "sha256": "sha256",
+    "sha384": "sha384",
+    "sha512": "sha512",
+}
+"""The kinds of sums in repodata, with hashlib's names for them."""
+
+
+class Primary(Struct, frozen=True):
+    """What a repomd.xml says of its primary.xml; a size that it does not give is None.
+
+    `path` is below the repository, `size` is the file's, `opened` its size when unpacked.
+    """
+
+    revision: str = ""
+    path: str = ""
+    kind: str = ""
+    sum: str = ""
+    size: int | None = None
+    opened: int | None = None
+
+
+def read_repomd(data: bytes) -> Primary:
+    """Return what a repomd.xml says of primary.xml; raises UnusableRepository."""
+    reading = _Reading()
+    parser = ParserCreate("utf-8")
+    parser.StartElementHandler, parser.EndElementHandler = reading.start, reading.end
+    parser.CharacterDataHandler = reading.text
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    parser.buffer_text = True
+    try:
+        parser.Parse(data, True)
+    except ExpatError as error:
+        raise UnusableRepository(f"repomd.xml is not XML: {error}") from error
+    return _checked(structs.replace(reading.primary, revision=reading.revision))
+
+
+def refuse_doctype(*_: object) -> None:
+    """Refuse a document type: repodata has none, and with it a few bytes can become gigabytes."""
+    raise UnusableRepository("the XML has a DOCTYPE, which repodata never has")
+
+
+def _checked(found: Primary) -> Primary:
+    if not found.path:
+        raise UnusableRepository("repomd.xml names no primary")
+    if not is_below(found.path):
+        raise UnusableRepository(f"the primary is not below the repository: {found.path[:200]!r}")
+    if not is_sum(found.kind, found.sum):
+        shown = f"{found.kind[:40]} {found.sum[:140]}".strip()
+        raise UnusableRepository(f"repomd.xml has no usable sum of the primary: {shown!r}")
+    return found
+
+
+def is_sum(kind: str, text: str) -> bool:
+    """Whether a text is a sum of a kind, in small letters."""
+    if kind not in SUMS or len(text) != hashlib.new(SUMS[kind]).digest_size * 2:
+        return False
+    return not text.strip("0123456789abcdef")
+
+
+def is_below(path: str) -> bool:
+    """Whether a path leads to a file below its repository, in any way of reading it."""
+    parts = path.split("/")
+    return path.isprintable() and "\\" not in path and not {"", ".", ".."} & {*parts}
+
+
+class _Reading:
+    """The handlers of expat, and what they have found."""
+
+    def __init__(self) -> None:
+        self.primary, self.revision = Primary(), ""
+        self._open: list[str] = []
+        self._type = ""
+        self._kind = ""
+        self._text: list[str] = []
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        self._open.append(name)
+        self._text.clear()
+        if self._open == ["repomd", "data"]:
+            self._type = attributes.get("type", "")
+        elif self._is_primary():
+            if name == "location":
+                self._set(path=attributes.get("href", ""))
+            elif name == "checksum":
+                self._kind = attributes.get("type", "").lower()
+
+    def text(self, text: str) -> None:
+        self._text.append(text)
+
+    def end(self, name: str) -> None:
+        text = "".join(self._text).strip()
+        self._text.clear()
+        if self._open == ["repomd", "revision"]:
+            self.revision = text[:200]
+        elif self._is_primary():
+            self._take(name.rpartition(":")[2], text)
+        self._open.pop()
+
+    def _take(self, name: str, text: str) -> None:
+        if name == "checksum":
+            self._set(kind=self._kind, sum=text.lower())
+        elif name == "size":
+            self._set(size=_number(text))
+        elif name == "open-size":
+            self._set(opened=_number(text))
+
+    def _is_primary(self) -> bool:
+        return self._type == "primary" and self._open[:2] == ["repomd", "data"]
+
+    def _set(self, **values: object) -> None:
+        self.primary = structs.replace(self.primary, **values)
+
+
+def _number(text: str) -> int | None:
+    """Return a size, or None, which createrepo_c means by nothing."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise UnusableRepository(f"repomd.xml has a size that is not one: {text[:40]!r}")
+    return int(text)

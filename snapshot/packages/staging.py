@@ -1,0 +1,159 @@
+"""Reads the repositories that changed, and stages their new packages in temporary tables.
+
+The rows of capabilities go to the database while primary.xml is read; the packages, of which there
+are far fewer, wait in a file. So the memory in use does not grow with the number of packages, but
+for a digest of each package of the repository that is being read.
+"""
+
+from collections.abc import Iterator, Mapping
+from tempfile import SpooledTemporaryFile
+
+import msgspec
+from msgspec import Struct
+
+from snapshot.file.errors import UnusableRepository
+from snapshot.link import SQLITE, Link, Row, temporary
+from snapshot.packages.job import Progress
+from snapshot.packages.primary import Content, Package, new_packages
+from snapshot.packages.repomd import Primary
+from snapshot.packages.sources import Missing, Source, verified
+from snapshot.packages.statements import TEMPORARY
+from snapshot.packages.unpacking import unpacked
+
+MOST_OPENED = 8 << 30
+"""The largest primary.xml as it is unpacked; Fedora's has 400 MB."""
+_IN_MEMORY = 4 << 20
+_KEY = 16
+
+
+class Changed(Struct, frozen=True):
+    """A repository to read: where it is below the source, and what its repomd.xml says."""
+
+    directory: str
+    path: str
+    primary: Primary
+
+
+class Read(Struct, frozen=True):
+    """A repository that was read to its end; its `number` is of this import."""
+
+    number: int
+    changed: Changed
+    packages: int
+
+
+class Staging:
+    """Fills the temporary tables."""
+
+    def __init__(
+        self,
+        link: Link,
+        source: Source,
+        keys: Mapping[str, bytes],
+        problems: list[str],
+        *,
+        full: bool,
+    ) -> None:
+        """Take the keys of the packages that each directory has, one after the other."""
+        self._link, self._source, self._full = link, source, full
+        self._keys, self._problems = keys, problems
+        self._number = 0
+        self.read: list[Read] = []
+
+    def fill(self, changed: list[Changed], leaving: list[str], progress: Progress) -> None:
+        """Read the repositories; what cannot be read is reported, and its rows are left alone."""
+        link = self._link
+        if link.kind == SQLITE:
+            # In a file, and in one transaction, which does not lock the database.
+            link.execute("PRAGMA temp_store = FILE")
+            link.execute("PRAGMA cache_size = -32768")
+            link.execute("BEGIN")
+        with _Waiting() as packages, _Waiting() as gone:
+            rows = self._capabilities(changed, (packages, gone), progress)
+            self._load("import_capability", rows)
+            self._load("import_package", packages.rows())
+            self._load("import_gone", gone.rows())
+        self._load("import_repodata", self._repositories(leaving))
+        if link.kind == SQLITE:
+            link.end(commit=True)
+
+    def _load(self, table: str, rows: Iterator[Row]) -> None:
+        temporary(self._link, table, TEMPORARY[table], rows)
+
+    def _capabilities(
+        self, changed: list[Changed], waiting: "tuple[_Waiting, _Waiting]", progress: Progress
+    ) -> Iterator[Row]:
+        for number, one in enumerate(changed):
+            progress("reading packages", number, len(changed))
+            packed = self._keys.get(one.directory, b"")
+            left = {packed[at : at + _KEY] for at in range(0, len(packed), _KEY)}
+            content = Content()
+            try:
+                for package in self._packages(one, left, content):
+                    yield from self._staged(number, package, waiting[0])
+            except Missing:
+                self._problems.append(f"{one.directory}: {one.primary.path} is missing")
+            except UnusableRepository as error:
+                self._problems.append(f"{one.directory}: {error}; its packages stay as they were")
+            else:
+                for key in left:
+                    waiting[1].add((number, key))
+                self._finish(Read(number, one, content.count - len(content.left_out)), content)
+
+    def _packages(self, one: Changed, left: set[bytes], content: Content) -> Iterator[Package]:
+        blocks = verified(self._source.blocks(one.path + one.primary.path), one.primary)
+        most = MOST_OPENED if one.primary.opened is None else one.primary.opened
+        opened = unpacked(blocks, min(most, MOST_OPENED))
+        yield from new_packages(opened, left, content, full=self._full)
+        # What is behind the end of the packed data belongs to the sum, too.
+        for _ in blocks:
+            pass
+
+    def _staged(self, repository: int, package: Package, packages: "_Waiting") -> Iterator[Row]:
+        self._number += 1
+        number = self._number
+        fields = msgspec.structs.astuple(package)
+        packages.add((number, repository, *fields[:-2], fields[-1]))
+        for kind, name, flags, evr in package.capabilities:
+            yield number, kind, name, flags, evr
+
+    def _finish(self, read: Read, content: Content) -> None:
+        self.read.append(read)
+        if content.left_out:
+            self._problems.append(
+                f"{read.changed.directory}: {len(content.left_out):,} packages are left out,"
+                f" first {content.left_out[0]}"
+            )
+
+    def _repositories(self, leaving: list[str]) -> Iterator[Row]:
+        for one in self.read:
+            about = one.changed.primary
+            sum = f"{about.kind}:{about.sum}"
+            where = (one.changed.directory, self._source.name)
+            yield one.number, *where, about.revision, sum, one.packages, False
+        for number, directory in enumerate(leaving, 1):
+            yield -number, directory, "", "", "", 0, True
+
+
+class _Waiting:
+    """Rows that wait in a file until their table is loaded."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(_IN_MEMORY, prefix="mirrorlist-packages-")  # noqa: SIM115
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def __enter__(self) -> "_Waiting":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, row: Row) -> None:
+        data = self._encode(row)
+        self._file.write(len(data).to_bytes(4, "little") + data)
+
+    def rows(self) -> Iterator[Row]:
+        self._file.seek(0)
+        decode = msgspec.msgpack.Decoder(tuple).decode
+        while size := self._file.read(4):
+            yield decode(self._file.read(int.from_bytes(size, "little")))

@@ -1,0 +1,126 @@
+"""Unpacks a file of repodata as it comes, within limits; its kind is told by its first bytes."""
+
+import bz2
+import lzma
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, Protocol
+
+from snapshot.file.errors import UnusableRepository
+
+_BLOCK = 1 << 18
+# `xz -9` needs 65 MiB to unpack.
+_XZ_MEMORY = 128 << 20
+_GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"
+
+
+class _Decompressor(Protocol):
+    """What bz2, lzma and zstd have alike."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def unpacked(blocks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """Yield what is in a file, in blocks of at most 256 KiB; raises UnusableRepository.
+
+    A file that unpacks to more than `most` bytes is refused, and read no further.
+    """
+    size = 0
+    for block in _unpacked(blocks):
+        size += len(block)
+        if size > most:
+            raise UnusableRepository(f"primary.xml unpacks to more than {most:,} bytes")
+        yield block
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    first = b""
+    while len(first) < len(_XZ) and (block := next(blocks, b"")):
+        first += block
+    make = _maker(first)
+    if make is None:
+        yield first
+        yield from blocks
+        return
+    unpacker = make()
+    data = first
+    while True:
+        yield from _member(unpacker, data)
+        data = unpacker.unused_data if unpacker.eof else b""
+        data = data or next(blocks, b"")
+        if not data:
+            break
+        if unpacker.eof:
+            unpacker = make()
+    if not unpacker.eof:
+        raise UnusableRepository("primary.xml is cut short")
+
+
+def _member(unpacker: _Decompressor, data: bytes) -> Iterator[bytes]:
+    """Yield what a block of one member unpacks to."""
+    try:
+        while True:
+            if block := unpacker.decompress(data, _BLOCK):
+                yield block
+            data = b""
+            if unpacker.eof or unpacker.needs_input:
+                return
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise UnusableRepository(f"primary.xml cannot be unpacked: {error}") from error
+    except Exception as error:
+        # The error of zstd, whose module is loaded for its files alone.
+        if type(error).__name__ != "ZstdError":
+            raise
+        raise UnusableRepository(f"primary.xml cannot be unpacked: {error}") from error
+
+
+def _maker(first: bytes) -> Callable[[], _Decompressor] | None:
+    """Return what makes the decompressor of a file; None for a file that is not packed."""
+    if first.startswith(_GZIP):
+        return _Gzip
+    if first.startswith(_XZ):
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+    if first.startswith(_BZIP2):
+        return bz2.BZ2Decompressor
+    if first.startswith(_ZSTD):
+        # It refuses files with a window above 128 MiB.
+        decompressor: Callable[[], _Decompressor] = _zstd().ZstdDecompressor
+        return decompressor
+    return None
+
+
+def _zstd() -> Any:
+    """Return the module for zstd, which Python has since 3.14."""
+    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+class _Gzip:
+    """zlib's decompressor with the manners of the others."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=31)
+        self._rest = b""
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        # Zeros may fill up the last block of a tape, or of a file.
+        return self._zlib.unused_data.lstrip(b"\0")
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        block = self._zlib.decompress(self._rest + data, max_length)
+        self._rest = self._zlib.unconsumed_tail
+        self.needs_input = not self._rest and len(block) < max_length
+        return block
