@@ -2,7 +2,7 @@
 
 Not settings, because they are part of one question and mean nothing to the next: what `ask --ip`,
 `inspect --repo --arch --path` and `replay --log --against` take, and what a scan is about (its
-`--config` is scan-primary-mirror's file). Each stands in its command.
+`--config` is scan-primary-mirror's file), or an import of packages. Each stands in its command.
 """
 
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
@@ -38,6 +38,7 @@ SETTINGS = (
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
         ("export", "watch", "scan", *REPO, "sites apply", "sites probe", *_HOSTS, *_STATS),
+        ("export", "watch", "scan", "packages import"),
         required=True,
         metavar="URL",
     ),
@@ -384,6 +385,7 @@ SETTINGS = (
             *("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
             *(*_LOOKS, *_SITES),
         ),
+        ("export", "import-cache", "scan", "packages import", "ask", "inspect", "diff", "replay"),
         default=False,
     ),
 )

@@ -17,6 +17,7 @@ from mirrorlist.cli.printed import (
     Summary,
     SumRow,
 )
+from mirrorlist.cli.printed import Exported, PackagesImported, Scanned, Summary
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -77,6 +78,7 @@ ANSWERS = (
     Answer("`mirrorlist repo list --json`", Listed, "It prints a list of them."),
     Answer("`mirrorlist repo move --json`", MoveResult),
     Answer("`mirrorlist repo expire --json`", ExpireResult),
+    Answer("`mirrorlist packages import --json`", PackagesImported),
     Answer("`mirrorlist inspect --json`", Summary),
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),

@@ -35,6 +35,7 @@ def cli() -> None:
     Try it:          mirrorlist demo
     Scan:            mirrorlist scan --database sqlite:///mm.sqlite --config F --category NAME
     To the archive:  mirrorlist repo move --database URL --prefix fedora-41 --to-archive --dry-run
+    Packages:        mirrorlist packages import --database sqlite:///mm.sqlite SOURCE
     Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
     On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
     From a cache:    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap

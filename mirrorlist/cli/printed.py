@@ -1,5 +1,7 @@
 """What `export`, `import-cache`, `scan`, `inspect` and `stats` print as JSON, for docs/json.md."""
 
+"""What `export`, `import-cache`, `scan`, `packages` and `inspect` print as JSON."""
+
 from msgspec import Struct
 
 
@@ -73,6 +75,36 @@ class Scanned(Struct, frozen=True):
     """The number of new rows of checksums."""
     details_aged: int
     """The number of alternates that were too old."""
+    problems: list[str]
+    """What was left out or stays as it was, and why."""
+    seconds: float
+    """How long it took."""
+    phases: list[Phase]
+
+
+class PackagesImported(Struct, frozen=True):
+    """What an import of packages did, or with `--dry-run` would have done."""
+
+    dry_run: bool
+    """Whether nothing was written."""
+    repositories_unchanged: list[str]
+    """The directories of those whose primary.xml is that of the last import."""
+    repositories_imported: list[str]
+    """The directories of those that were read and written."""
+    repositories_deleted: list[str]
+    """The directories of those that are no longer there."""
+    repositories_without_metadata: int
+    """The number of the database's repositories that have no repomd.xml at the source."""
+    packages: int
+    """The number of packages in the repositories that were imported."""
+    packages_added: int
+    """How many packages no repository had before."""
+    packages_deleted: int
+    """How many packages no repository has any more."""
+    capabilities_added: int
+    """How many capabilities no package had before."""
+    capabilities_deleted: int
+    """How many capabilities no package has any more."""
     problems: list[str]
     """What was left out or stays as it was, and why."""
     seconds: float

@@ -17,6 +17,7 @@ NAMES = (
     "run",
     "scan",
     "repo",
+    "packages",
     "serve",
     "sites",
     "ask",

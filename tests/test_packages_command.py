@@ -1,0 +1,75 @@
+"""`mirrorlist packages` as a user runs it: what it prints, and how a failure ends it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command import assert_refused, run
+from tests.packaged import ARM, X86, Rpm, Site, names
+
+TEA, CUP = Rpm("tea", provides=('name="t"',)), Rpm("cup")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site with a repository that can be read, and one that cannot."""
+    site = Site(tmp_path)
+    site.write(X86, TEA, CUP)
+    (site.source / ARM / "repodata").mkdir(parents=True)
+    (site.source / ARM / "repodata/repomd.xml").write_text("<repomd>")
+    return site
+
+
+def words(site: Site, *more: str) -> list[str]:
+    """Return the words of an import."""
+    return ["packages", "import", "--database", site.url, str(site.source), *more]
+
+
+def test_what_it_says(site: Site) -> None:
+    """It says what could not be read, what changed and how long it took."""
+    done = run(*words(site))
+    assert done.returncode == 0
+    assert done.stdout == ""
+    problem, first, *rest = done.stderr.splitlines()
+    assert problem.startswith(f"  ! {ARM}: repomd.xml is not XML: no element found")
+    assert first.startswith(
+        "mirrorlist: repositories 1 imported, 0 deleted, 0 unchanged, 0 without repomd.xml, in "
+    )
+    assert rest[:2] == [
+        "mirrorlist: packages 2 added, 0 deleted",
+        "mirrorlist: capabilities 1 added, 0 deleted",
+    ]
+    assert "nothing has changed in 1 repositories (" in run(*words(site)).stderr
+
+
+def test_a_dry_run(site: Site) -> None:
+    """It names the repositories that would be imported, and writes nothing."""
+    done = run(*words(site, "--dry-run"))
+    assert done.stdout == f"~ {X86}\n"
+    assert "packages would be 2 added, 0 deleted" in done.stderr
+    run(*words(site))
+    shutil.rmtree(site.source / X86)
+    done = run(*words(site, "--dry-run", "--allow-deletions"))
+    assert done.stdout == f"- {X86}\n"
+    assert names(site) == ["cup-1", "tea-1"]
+
+
+def test_json(site: Site) -> None:
+    """It prints one object."""
+    found = json.loads(run(*words(site, "--json")).stdout)
+    assert found["repositories_imported"] == [X86]
+    assert (found["packages_added"], found["dry_run"], len(found["problems"])) == (2, False, 1)
+
+
+def test_refused(site: Site) -> None:
+    """A failure ends with one line and its code."""
+    run(*words(site))
+    shutil.rmtree(site.source / X86)
+    assert_refused(run(*words(site)), 3, "1 of 1 repositories are no longer there", "--allow-del")
+    assert_refused(run(*words(site, "--repo", "epel-3")), 3, f"{ARM}: repomd.xml is not XML")
+    assert_refused(run("packages", "import", "/"), 2, "--database is missing")
+    assert_refused(run("packages", "import", "--database", "mysql://x/y", "/"), 2, "mysql: not a ")
+    shutil.rmtree(site.source)
+    assert_refused(run(*words(site)), 3, "source: no such folder; nothing was changed")

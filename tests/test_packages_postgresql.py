@@ -1,0 +1,151 @@
+"""Imports of packages into a real PostgreSQL: the rows of SQLite, and never half of them."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.packages.release import Release
+from snapshot.file.errors import DatabaseError
+from snapshot.packages.job import ImportJob
+from snapshot.packages.run import import_packages
+from tests.command import run_program
+from tests.packaged import ARM, TABLES, X86, Rpm, Site, tables
+from tests.postgresql import PASSWORD, Server, engine, run_server
+from tests.scanned import statements
+
+pytestmark = pytest.mark.system
+
+DIRECTORIES = [one.directory for one in Release(repositories=2).places()]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server with a filled database to copy."""
+    with run_server() as server:
+        server.create_filled("filled", tables(*DIRECTORIES))
+        server.create_filled("small", tables(X86, ARM))
+        yield server
+
+
+def made(server: Server, name: str, template: str) -> str:
+    """Make a copy of a database and return its URL."""
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server.url(name)
+
+
+def found(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what the tables say."""
+    with engine(url) as of_database, of_database.connect() as connection:
+        return {
+            name: [tuple(map(_plain, row)) for row in connection.exec_driver_sql(sql)]
+            for name, sql in TABLES.items()
+        }
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def test_the_same_rows(server: Server, tmp_path: Path) -> None:
+    """Both databases have the same rows after each of five imports, by as many statements."""
+    url = made(server, "same", "filled")
+    site = Site(tmp_path, *DIRECTORIES)
+    steps = (Release(0.002, 2), Release(0.002, 2, 20), Release(0.002, 2, 20), Release(0.001, 2))
+    for step, release in enumerate(steps):
+        release.write(site.source)
+        counts = []
+        results = []
+        for database in (url, site.url):
+            with statements() as sent:
+                results.append(site.run(database=database, full=step == 3))
+            counts.append(len(sent))
+        assert found(url) == site.contents()
+        assert results[0].packages_added == results[1].packages_added
+        assert bool(results[0].imported) == (step != 2)
+        # PostgreSQL takes statistics of four tables, and waits for a lock; SQLite has settings.
+        assert abs(counts[0] - counts[1]) <= 5
+    shutil.rmtree(site.source / DIRECTORIES[0])
+    assert site.run(database=url).left == site.run().left == DIRECTORIES[:1]
+    assert found(url) == site.contents()
+    assert site.contents()["package"]
+
+
+def test_names_in_any_alphabet(server: Server, tmp_path: Path) -> None:
+    """Capabilities are told apart by their bytes: case, accents and what a backslash would mean."""
+    url = made(server, "names", "small")
+    site = Site(tmp_path)
+    odd = tuple(f'name="{one}"' for one in ("a", "A", "é", "e&#769;", "\\N", "\\t", "a b", "😀"))
+    site.write(X86, Rpm("tea", provides=odd))
+    site.write(ARM, Rpm("Tea", provides=odd[:2]))
+    site.run()
+    site.run(database=url)
+    assert found(url) == site.contents()
+    assert len(site.contents()["capability"]) == 8
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_killed_at_statements(server: Server, tmp_path: Path, kind: str) -> None:
+    """Killed before any of its statements, an import has written all or nothing."""
+    site = Site(tmp_path)
+    target = made(server, "killed", "small") if kind == "postgresql" else site.url
+
+    def contents() -> dict[str, list[tuple[Any, ...]]]:
+        return found(target) if kind == "postgresql" else site.contents()
+
+    site.write(X86, Rpm("tea"), Rpm("cup", provides=('name="c"',)))
+    site.write(ARM, Rpm("cup", provides=('name="c"',)))
+    site.run(database=target)
+    site.write(X86, Rpm("tea", "2", provides=('name="t"',)))
+    shutil.rmtree(site.source / ARM)
+    old, step = contents(), 1
+    words = ["packages", "import", "--database", target, str(site.source), "--allow-deletions"]
+    while True:
+        done = run_program(f"from tests.killed_scan import run; run({step}, {words!r})")
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert contents() == old
+        step += 5
+    assert step > 30
+    assert contents() != old
+    assert site.run(database=target).unchanged == [X86]
+
+
+def test_a_role_that_may_not_create_tables(server: Server, tmp_path: Path) -> None:
+    """It is refused at the first import alone, in one line."""
+    url = made(server, "roles", "small")
+    site = Site(tmp_path)
+    site.write(X86, Rpm("tea"))
+    server.execute(
+        f"CREATE ROLE packer LOGIN PASSWORD '{PASSWORD}'",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO packer",
+        database="roles",
+    )
+    packer = server.url("roles", user="packer")
+    with pytest.raises(DatabaseError, match="may not create tables"):
+        site.run(database=packer)
+    site.run(database=url)
+    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO packer", database="roles")
+    site.write(X86, Rpm("cup"))
+    assert site.run(database=packer).packages_added == 1
+
+
+def test_a_server_that_goes(server: Server, tmp_path: Path) -> None:
+    """A server that ends under an import gives one line, and the next import does all of it."""
+    url = made(server, "going", "small")
+    site = Site(tmp_path)
+    site.write(X86, Rpm("tea"))
+    job = ImportJob(database=url, source=str(site.source))
+
+    def stop(phase: str, *_: int) -> None:
+        if phase == "writing":
+            server.kill()
+
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        import_packages(job, stop)
+    server.start()
+    assert import_packages(job).packages_added == 1
