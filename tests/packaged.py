@@ -117,14 +117,57 @@ def tables(*directories: str) -> Tables:
     }
 
 
+_PLACE = f"{X86}/Packages/t"
+_ON = {"user_active": True, "admin_active": True, "private": False}
+
+
+def _host(number: int, *, site: int = 1, always: bool = False, **flags: bool) -> Tables:
+    """Return the rows of a host that has the category."""
+    about = {"id": number, "name": f"h{number}", "site_id": site, "country": "DE", **_ON, **flags}
+    category = {"id": number, "host_id": number, "category_id": 1, "always_up2date": always}
+    return {"host": [about], "host_category": [category]}
+
+
+def hosts() -> Tables:
+    """Return three hosts of which two have the directory, and three that no list may have."""
+    some = [
+        _host(1),
+        _host(2, always=True),
+        _host(3),
+        _host(4, always=True, private=True),
+        _host(5, always=True, admin_active=False),
+        _host(6, always=True, site=2),
+    ]
+    dated, by = {1: True, 2: True, 3: False}, {**_ON, "created_by": "x"}
+    return {
+        "directory": [{"id": 9, "name": _PLACE}],
+        "category_directory": [{"category_id": 1, "directory_id": 9}],
+        "site": [{"id": 1, "name": "s", **by}, {"id": 2, "name": "t", **by, "user_active": False}],
+        "host": [row for one in some for row in one["host"]],
+        "host_category": [row for one in some for row in one["host_category"]],
+        "host_category_dir": [
+            {"host_category_id": number, "path": "x", "directory_id": 9, "up2date": fresh}
+            for number, fresh in dated.items()
+        ],
+    }
+
+
+def joined(one: Tables, other: Tables) -> Tables:
+    """Return the rows of both."""
+    return {name: [*one.get(name, []), *other.get(name, [])] for name in {**one, **other}}
+
+
 class Site:
     """A source, a database, and imports of the one into the other."""
 
-    def __init__(self, folder: Path, *directories: str) -> None:
+    def __init__(self, folder: Path, *directories: str, more: Tables | None = None) -> None:
         """Make a database with repositories in these directories, and an empty source."""
+        rows = tables(*(directories or (X86, ARM)))
+        for name, some in (more or {}).items():
+            rows[name] = [*rows.get(name, []), *some]
         self.source = folder / "source"
         self.source.mkdir()
-        self.url = make_database(folder / "mm.sqlite", tables(*(directories or (X86, ARM))))
+        self.url = make_database(folder / "mm.sqlite", rows)
 
     def write(self, directory: str, *packages: Rpm, ending: str = ".gz") -> None:
         """Write the repodata of a repository with these packages."""

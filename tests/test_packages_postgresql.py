@@ -10,10 +10,11 @@ import pytest
 
 from loadtest.packages.release import Release
 from snapshot.file.errors import DatabaseError
+from snapshot.packages.find import find
 from snapshot.packages.job import ImportJob
 from snapshot.packages.run import import_packages
 from tests.command import run_program
-from tests.packaged import ARM, TABLES, X86, Rpm, Site, tables
+from tests.packaged import ARM, TABLES, X86, Rpm, Site, hosts, joined, tables
 from tests.postgresql import PASSWORD, Server, engine, run_server
 from tests.scanned import statements
 
@@ -113,6 +114,19 @@ def test_killed_at_statements(server: Server, tmp_path: Path, kind: str) -> None
     assert step > 30
     assert contents() != old
     assert site.run(database=target).unchanged == [X86]
+
+
+def test_find(server: Server, tmp_path: Path) -> None:
+    """A package is found as in SQLite, on as many mirrors."""
+    url = server.create_filled("hosts", joined(tables(X86, ARM), hosts()))
+    site = Site(tmp_path, X86, ARM, more=hosts())
+    site.write(X86, Rpm("tea"), Rpm("tea", "2"))
+    site.write(ARM, Rpm("tea", "2"))
+    for database in (url, site.url):
+        site.run(database=database)
+    found = find(url, "tea")
+    assert found == find(site.url, "tea")
+    assert [one.mirrors for one in found.packages] == [None, 2, 2]
 
 
 def test_a_role_that_may_not_create_tables(server: Server, tmp_path: Path) -> None:

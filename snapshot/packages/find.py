@@ -1,0 +1,97 @@
+"""Finds a package by its name: in which repositories it is, and how many mirrors have it.
+
+The mirrors are those that a public list may have: active, not private, and up to date for the
+directory of the package by the crawler's last look, or always.
+"""
+
+from msgspec import Struct
+
+from snapshot.file.errors import PackagesError
+from snapshot.link import Row, linked, temporary
+from snapshot.packages.tables import LOCATION, NAMES, PACKAGE, REPODATA
+from snapshot.packages.versions import newness
+
+_FOUND = f"""SELECT p.name, p.epoch, p.version, p.release, p.arch, p.size, p.sum_kind, p.sum,
+        i.directory, l.path, r.prefix, a.name
+    FROM {PACKAGE} p JOIN {LOCATION} l ON l.package_id = p.id
+    JOIN {REPODATA} i ON i.id = l.repodata_id
+    LEFT JOIN directory d ON d.name = i.directory
+    LEFT JOIN repository r ON r.directory_id = d.id LEFT JOIN arch a ON a.id = r.arch_id
+    WHERE p.name = %(name)s ORDER BY i.directory, l.path, r.prefix, a.name"""
+
+_MIRRORS = """SELECT w.name, count(DISTINCT CASE WHEN h.user_active AND h.admin_active
+            AND s.user_active AND s.admin_active AND NOT h.private AND NOT s.private
+            AND (c.always_up2date OR e.up2date) THEN h.id END)
+    FROM find_place w JOIN directory d ON d.name = w.name
+    LEFT JOIN category_directory cd ON cd.directory_id = d.id
+    LEFT JOIN host_category c ON c.category_id = cd.category_id
+    LEFT JOIN host h ON h.id = c.host_id LEFT JOIN site s ON s.id = h.site_id
+    LEFT JOIN host_category_dir e ON e.host_category_id = c.id AND e.directory_id = d.id
+    GROUP BY w.name"""
+
+
+class FoundPackage(Struct, frozen=True):
+    """A package in a repository."""
+
+    name: str
+    """The package's name."""
+    version: str
+    """`VERSION-RELEASE`, with `EPOCH:` before it if the epoch is not 0."""
+    arch: str
+    """The package's arch."""
+    prefix: str | None
+    """The repository's prefix, if MirrorManager has one for its directory."""
+    repository_arch: str | None
+    """The repository's arch."""
+    directory: str
+    """The repository's directory."""
+    path: str
+    """The package's path below that directory."""
+    size: int
+    """Bytes."""
+    checksum: str
+    """`KIND:SUM`, such as `sha256:` and 64 digits."""
+    mirrors: int | None
+    """How many public mirrors have its directory; null if the database does not know it."""
+
+
+class FoundPackages(Struct, frozen=True):
+    """Where the packages of a name are, the newest version first."""
+
+    packages: list[FoundPackage]
+
+
+def find(database: str, name: str) -> FoundPackages:
+    """Return the packages of a name, the newest first; raises a BackendError."""
+    with linked(database, "mirrorlist packages find") as link:
+        if not {*NAMES} <= link.tables(NAMES):
+            raise PackagesError("no packages have been imported; see mirrorlist packages import")
+        rows = link.query(_FOUND, {"name": name})
+        places = {(_place(row),) for row in rows}
+        temporary(link, "find_place", {"name": "TEXT"}, sorted(places))
+        mirrors = {place: int(count) for place, count in link.query(_MIRRORS)}
+    rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)
+    return FoundPackages([_found(row, mirrors.get(_place(row))) for row in rows])
+
+
+def _place(row: Row) -> str:
+    """Return the directory of a package."""
+    directory, path = row[8], row[9]
+    below = path.rpartition("/")[0]
+    return f"{directory}/{below}" if below else str(directory)
+
+
+def _found(row: Row, mirrors: int | None) -> FoundPackage:
+    name, epoch, version, release, arch, size, kind, sum, directory, path, prefix, of = row
+    return FoundPackage(
+        name=name,
+        version=f"{'' if epoch in ('', '0') else f'{epoch}:'}{version}-{release}",
+        arch=arch,
+        prefix=prefix,
+        repository_arch=of,
+        directory=directory,
+        path=path,
+        size=size,
+        checksum=f"{kind}:{sum}",
+        mirrors=mirrors,
+    )
