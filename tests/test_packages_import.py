@@ -155,13 +155,14 @@ def test_a_damaged_repository(site: Site) -> None:
     """Its packages stay as they were, the others are imported, and the problem is said."""
     site.run()
     site.write(X86, TEA)
-    site.write(ARM, CUP)
-    path = next((site.source / ARM / "repodata").glob("*-primary.xml.gz"))
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    site.write(ARM, CUP, Rpm("bad", provides=('name="bad"',)), ending="")
+    path = next((site.source / ARM / "repodata").glob("*-primary.xml"))
+    path.write_bytes(path.read_bytes().replace(b"thing", b"thong"))
     result = site.run()
     assert result.imported == [X86]
     assert [one.partition(":")[0] for one in result.problems] == [ARM]
     assert names(site) == ["bash-5", "cup-1", "tea-1"]
+    assert not [row for row in site.contents()["capability"] if row[0] == "bad"]
     assert site.run().unchanged == [X86]
 
 
@@ -193,6 +194,14 @@ def test_one_repository(site: Site) -> None:
         site.run(repo="epel-3", arch="x86_64")
     with pytest.raises(PackagesError, match="perhaps epel-3"):
         site.run(repo="epel-33")
+
+
+def test_capabilities_in_any_order(site: Site) -> None:
+    """A package that names a capability twice has it once, and the order means nothing."""
+    site.write(X86, Rpm("tea", requires=('name="a"', 'name="b"', 'name="a" pre="1"')))
+    site.write(ARM, Rpm("tea", requires=('name="b"', 'name="a"')))
+    assert site.run().packages_added == 1
+    assert [row[1:3] for row in site.contents()["uses"]] == [(1, "a"), (1, "b")]
 
 
 def test_a_dry_run(site: Site) -> None:

@@ -2,7 +2,9 @@
 
 import shutil
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import pytest
 
 from loadtest.packages.release import Release
 from snapshot.file.errors import DatabaseError
+from snapshot.link import linked
 from snapshot.packages.find import find
 from snapshot.packages.job import ImportJob
-from snapshot.packages.run import import_packages
+from snapshot.packages.run import SUBJECT, import_packages
 from tests.command import run_program
 from tests.packaged import ARM, TABLES, X86, Rpm, Site, hosts, joined, tables
 from tests.postgresql import PASSWORD, Server, engine, run_server
@@ -127,6 +130,23 @@ def test_find(server: Server, tmp_path: Path) -> None:
     found = find(url, "tea")
     assert found == find(site.url, "tea")
     assert [one.mirrors for one in found.packages] == [None, 2, 2]
+
+
+def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
+    """The second one waits before it writes, until the first one has ended."""
+    url = made(server, "two", "small")
+    site = Site(tmp_path)
+    site.write(X86, Rpm("tea"))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with linked(url) as link, ThreadPoolExecutor(1) as pool:
+        link.begin()
+        link.wait_alone(SUBJECT)
+        other = pool.submit(site.run, database=url)
+        while not link.query(waiting)[0][0]:
+            assert not other.done()
+            time.sleep(0.01)
+        link.end(commit=True)
+        assert other.result().packages_added == 1
 
 
 def test_a_role_that_may_not_create_tables(server: Server, tmp_path: Path) -> None:

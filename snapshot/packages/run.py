@@ -23,8 +23,8 @@ from snapshot.packages.staging import Changed, Staging
 from snapshot.packages.tables import INDEXES, NAMES, creating
 
 PROGRAM = "mirrorlist packages import"
-# The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII.
-_SUBJECT = 0x706B6773
+SUBJECT = 0x706B6773
+"""The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII."""
 _REPOMD = "repodata/repomd.xml"
 _THREADS = 8
 
@@ -165,7 +165,7 @@ class _Import:
             return
         self._progress("writing", 0, 0)
         link.begin()
-        link.wait_alone(_SUBJECT)
+        link.wait_alone(SUBJECT)
         self._make_or_check()
         self._execute()
         for index in INDEXES if self._is_new else ():

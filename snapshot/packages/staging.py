@@ -105,9 +105,6 @@ class Staging:
         most = MOST_OPENED if one.primary.opened is None else one.primary.opened
         opened = unpacked(blocks, min(most, MOST_OPENED))
         yield from new_packages(opened, left, content, full=self._full)
-        # What is behind the end of the packed data belongs to the sum, too.
-        for _ in blocks:
-            pass
 
     def _staged(self, repository: int, package: Package, packages: "_Waiting") -> Iterator[Row]:
         self._number += 1
