@@ -189,6 +189,9 @@ def test_one_repository(site: Site) -> None:
     """The source may be the repository itself, if --repo and --arch name one."""
     result = site.run(repo="epel-2", arch="x86_64", source=str(site.source / X86))
     assert result.imported == [X86]
+    # Now from another source, which is remembered.
+    result = site.run(repo="epel-2")
+    assert (result.imported, result.packages_added, result.packages_deleted) == ([X86], 0, 0)
     assert site.run(repo="epel-2").unchanged == [X86]
     with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database"):
         site.run(repo="epel-3", arch="x86_64")
@@ -248,8 +251,14 @@ def test_a_source_that_is_not_there(site: Site) -> None:
     """It is refused before the database is opened."""
     with pytest.raises(PackagesError, match="no such folder"):
         site.run(source="/none")
-    with pytest.raises(PackagesError, match="give a folder, or an http or https URL"):
-        site.run(source="rsync://x/y")
+    for wrong in ("rsync://x/y", "http://"):
+        with pytest.raises(PackagesError, match="give a folder, or an http or https URL"):
+            site.run(source=wrong)
+    with pytest.raises(PackagesError, match="not a URL: Invalid IPv6 URL"):
+        site.run(source="http://[x/")
+    with pytest.raises(PackagesError, match="a user and a password are not") as refused:
+        site.run(source="http://me:secret@h.example/")
+    assert "secret" not in str(refused.value)
     with pytest.raises(DatabaseError, match="no such database file"):
         site.run(database="sqlite:////none/x")
     with linked(site.url) as link:

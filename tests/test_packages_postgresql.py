@@ -113,8 +113,8 @@ def test_killed_at_statements(server: Server, tmp_path: Path, kind: str) -> None
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert contents() == old
-        step += 5
-    assert step > 30
+        step += 8
+    assert step > 40
     assert contents() != old
     assert site.run(database=target).unchanged == [X86]
 

@@ -123,11 +123,15 @@ class _Import:
                 self._result.problems.append(f"{one.directory}: {one.problem}")
             elif one.primary is None:
                 self._result.without += known is None
-            elif not self._job.full and known is not None and known.sum == _sum(one.primary):
+            elif not self._job.full and known is not None and self._is_same(known, one.primary):
                 self._result.unchanged.append(one.directory)
             else:
                 found.append(Changed(one.directory, one.path, one.primary))
         return found
+
+    def _is_same(self, known: _Known, primary: Primary) -> bool:
+        """Whether nothing is to be written: of another source, at least its name is."""
+        return (known.sum, known.source) == (_sum(primary), self._source.name)
 
     def _leaving(self, looked: list[_Looked]) -> list[str]:
         """Return the repositories that are not at their source, or in the database, any more."""

@@ -85,12 +85,18 @@ class Web:
 
 def source_of(text: str) -> Source:
     """Return the source that a text names; raises PackagesError."""
-    scheme = urlsplit(text).scheme if "://" in text else ""
-    if scheme in ("http", "https"):
-        return Web(text)
-    if scheme:
-        raise PackagesError(f"{without_userinfo(text)}: give a folder, or an http or https URL")
-    return Folder(Path(text).expanduser())
+    if "://" not in text:
+        return Folder(Path(text).expanduser())
+    shown = without_userinfo(text)
+    try:
+        url = urlsplit(text)
+    except ValueError as error:
+        raise PackagesError(f"{shown}: not a URL: {error}") from error
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise PackagesError(f"{shown}: give a folder, or an http or https URL")
+    if "@" in url.netloc:
+        raise PackagesError(f"{shown}: a user and a password are not possible here")
+    return Web(text)
 
 
 def whole(blocks: Iterator[bytes], most: int) -> bytes:
