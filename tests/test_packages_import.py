@@ -216,7 +216,7 @@ def test_a_dry_run(site: Site) -> None:
 def test_statements_do_not_grow(tmp_path: Path) -> None:
     """With ten times the packages, and twice the repositories, there are as many statements."""
     counts = []
-    for number, release in enumerate((Release(0.001), Release(0.01, repositories=2))):
+    for number, release in enumerate((Release(0.0003), Release(0.003, repositories=2))):
         (tmp_path / str(number)).mkdir()
         site = Site(tmp_path / str(number), *(one.directory for one in release.places()))
         release.write(site.source)
