@@ -1,8 +1,8 @@
 """Reads the repositories that changed, and stages their new packages in temporary tables.
 
 The rows of capabilities go to the database while primary.xml is read; the packages, of which there
-are far fewer, wait in a file. So the memory in use does not grow with the number of packages, but
-for a digest of each package of the repository that is being read.
+are far fewer, wait in a file. So no packages are kept in memory, but a digest of each package of
+the repository that is being read.
 """
 
 from collections.abc import Iterator, Mapping

@@ -94,8 +94,8 @@ CREATE_IDS = "CREATE TEMPORARY TABLE import_id (number INTEGER PRIMARY KEY, id I
 IDS = f"""INSERT INTO import_id (number, id) SELECT f.number, p.id FROM import_fresh f
     JOIN import_package w ON w.number = f.number JOIN {PACKAGE} p ON p.content = w.content"""
 
-# Each once, before it is looked for: a third of them are in many packages. By GROUP BY, because
-# SQLite sorts for it, in memory of a fixed size; for DISTINCT it fills a tree in random order.
+# Each once, before it is looked for: many are in several packages. By GROUP BY, because SQLite
+# sorts for it; for DISTINCT it fills a tree in random order.
 CAPABILITIES = f"""INSERT INTO {CAPABILITY} (name, flags, evr)
     SELECT c.name, c.flags, c.evr FROM (SELECT c.name, c.flags, c.evr
         FROM import_capability c WHERE c.package IN (SELECT number FROM import_id)
