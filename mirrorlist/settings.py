@@ -27,6 +27,8 @@ _HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host 
 _IMPORTS = ("sites import almalinux", "sites import list")
 _SITES = ("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS)
 
+_PACKAGES = ("packages import", "packages find")
+
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
 _STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
@@ -37,9 +39,17 @@ SETTINGS = (
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO, "sites apply", "sites probe", *_HOSTS, *_STATS),
-        ("export", "watch", "scan", "packages import"),
-        ("export", "watch", "scan", "packages import", "packages find"),
+        (
+            "export",
+            "watch",
+            "scan",
+            *REPO,
+            "sites apply",
+            "sites probe",
+            *_HOSTS,
+            *_STATS,
+            *_PACKAGES,
+        ),
         required=True,
         metavar="URL",
     ),
@@ -384,18 +394,8 @@ SETTINGS = (
         "Print JSON on standard output, for programs.",
         (
             *("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
-            *(*_LOOKS, *_SITES),
+            *(*_LOOKS, *_SITES, *_PACKAGES),
         ),
-        ("export", "import-cache", "scan", "packages import", "ask", "inspect", "diff", "replay"),
-            "export",
-            "import-cache",
-            "scan",
-            "packages import",
-            "packages find",
-            "ask",
-            "inspect",
-            "diff",
-            "replay",
         default=False,
     ),
 )

@@ -39,16 +39,6 @@ COMMANDS = dict(_commands(cli))
 def _sections() -> Iterator[str]:
     for words, command in [((), cli), *COMMANDS.items()]:
         names = ("mirrorlist", *words)
-def _commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield each command with the words that call it, those within a group as well."""
-    yield ("mirrorlist",), cli
-    for name, command in cli.commands.items():
-        yield ("mirrorlist", name), command
-            for below, one in command.commands.items():
-                yield ("mirrorlist", name, below), one
-
-
-    for names, command in _commands():
         yield from ("", f"## {' '.join(names)}", "", "```text")
         yield from _help(command, *names).splitlines()
         yield "```"
@@ -61,7 +51,6 @@ def test_the_page_is_the_help() -> None:
 
 
 @pytest.mark.parametrize("command", ["", *map(" ".join, COMMANDS)])
-@pytest.mark.parametrize("command", [" ".join(names[1:]) for names, _ in _commands()])
 def test_the_help_is_what_is_printed(command: str) -> None:
     """A command in a terminal of 80 columns prints what the page shows."""
     printed = run(*command.split(), "--help", COLUMNS="80")

@@ -257,7 +257,6 @@ def test_hosts_are_examples_or_exist() -> None:
         "chromedevtools.github.io",
         "metalinker.org",
     }
-    known |= {"linux.duke.edu", "fedorahosted.org", "chromedevtools.github.io", "metalinker.org"}
     known |= {"www.debian.org", "www.haproxy.org", "sqlite.org", "www.postgresql.org", "www.w3.org"}
     found = {
         host

@@ -12,12 +12,12 @@ from mirrorlist.cli.printed import (
     AddressesRow,
     Checked,
     Exported,
+    PackagesImported,
     Scanned,
     StepRow,
     Summary,
     SumRow,
 )
-from mirrorlist.cli.printed import Exported, PackagesImported, Scanned, Summary
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
@@ -28,6 +28,7 @@ from mirrorlist.status.watch_state import WatchState
 from mirrorlist.web.health import Fresh, Ready
 from snapshot.file.description import Description
 from snapshot.file.difference import Difference
+from snapshot.packages.find import FoundPackages
 from snapshot.repo.expiring import ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
@@ -36,7 +37,6 @@ from snapshot.sites.host_states import HostState
 from snapshot.sites.imports.writing import Imported
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
-from snapshot.packages.find import FoundPackages
 from tests.command import run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields

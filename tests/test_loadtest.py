@@ -33,8 +33,7 @@ PROGRAMS = {
     "changes.freshness": "--idle", "changes.swaps": "--pause", "crowd": "--users",
     "exports": "--runs", "rsync": "--methods", "rsync.filter_cost": "--twice",
     "probes": "--mirrors", "scans": "--factor", "soak": "--seed", "stats": "--days",
-    "exports": "--runs", "packages": "--naive", "rsync": "--methods",
-    "rsync.filter_cost": "--twice", "scans": "--factor", "soak": "--seed",
+    "packages": "--naive",
 }  # fmt: skip
 LOG = [
     Logged(f"192.0.2.{number}", repo, arch)

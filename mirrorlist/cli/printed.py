@@ -1,6 +1,4 @@
-"""What `export`, `import-cache`, `scan`, `inspect` and `stats` print as JSON, for docs/json.md."""
-
-"""What `export`, `import-cache`, `scan`, `packages` and `inspect` print as JSON."""
+"""What commands such as `export`, `scan` and `stats` print as JSON, for docs/json.md."""
 
 from msgspec import Struct
 

@@ -20,7 +20,6 @@ BackendError
 │   └── BusyScan                    another scan of the category is running
 ├── NoSuchRepository (3)         repositories, or names in a choice of them, that are not there
 ├── RefusedMove (3)             repositories whose new directory is not ready
-
 ├── PackagesError (3)           an import of packages that changes nothing
 │   ├── UnusableRepository          repodata that is damaged, foreign or over a limit
 │   ├── RefusedImport               too many repositories would leave
@@ -127,9 +126,6 @@ class BusyScan(ScanError):
 class NoSuchRepository(BackendError):
     """A choice of repositories that means nothing in the database."""
 
-class PackagesError(BackendError):
-    """An import of packages that may not change the database, or that finds nothing to import."""
-
     exit_code = 3
 
 
@@ -137,6 +133,13 @@ class RefusedMove(BackendError):
     """A new directory is not ready to take its repository; the database stays as it was."""
 
     exit_code = 3
+
+
+class PackagesError(BackendError):
+    """An import of packages that may not change the database, or that finds nothing to import."""
+
+    exit_code = 3
+
 
 class UnusableRepository(PackagesError):
     """Repodata of a repository that is damaged, is not repodata, or is over a limit."""

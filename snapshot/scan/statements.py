@@ -6,7 +6,6 @@ and the ages (`stale`, `propagation`) in seconds since 1970.
 
 STATE_TABLE = "mirrorlist_scan"
 """What the last scan of a category saw; MirrorManager does not know this table."""
-"""A table of ours in MirrorManager's database: what the last scan of a category saw."""
 
 CREATE_STATE = f"""CREATE TABLE {STATE_TABLE} (
     category_id INTEGER PRIMARY KEY, serial BIGINT NOT NULL, mark TEXT NOT NULL,
