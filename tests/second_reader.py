@@ -214,3 +214,25 @@ def history(data: bytes) -> History:
     pairs = zip(columns[:m], columns[m : 2 * m], strict=True)
     moments = {next(directories): moment for moment, count in pairs for _ in range(count)}
     return History(since, cursor, moments)
+
+
+def file_sum(index: bytes, sums: bytes, path: str) -> tuple[int, bytes] | None:
+    """Return the size and the SHA-256 of a single file."""
+    n, bits, length = struct.unpack_from("<QII", index, 16)
+    columns = 32 + 12 * (1 << bits)
+    if len(index) != columns + length or len(sums) != 43 * n:
+        raise RefusedError("lengths of the sums")
+    key = blake2b(path.encode(), digest_size=8).digest()
+    bucket = int.from_bytes(key, "big") >> 64 - bits
+    ends = (0, *struct.unpack_from(f"<{1 << bits}I", index, 32 + 8 * (1 << bits)))
+    first, k = ends[bucket], ends[bucket + 1] - ends[bucket]
+    data = sums[43 * first : 43 * (first + k)]
+    digest = blake2b(data, digest_size=8).digest()
+    if digest != index[32 + 8 * bucket : 40 + 8 * bucket]:
+        raise RefusedError("a bucket's digest")
+    for i in range(k):
+        if data[7 * i : 7 * i + 7] == key[1:]:
+            size = data[7 * k + 4 * i : 7 * k + 4 * i + 4]
+            return int.from_bytes(size, "little"), data[11 * k + 32 * i : 11 * k + 32 * i + 32]
+    found = message(index[columns:]).get(path) if length else None
+    return tuple(found) if found else None

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from snapshot.file import model
+from snapshot.file.filesums import pack_file_sums
 from snapshot.file.format import FileHeader, FileSection, pack
-from snapshot.file.model import Ranges
+from snapshot.file.model import FileSum, Ranges
 from snapshot.file.reader import Snapshot
 from tests import second_reader
 from tests.factories import export_tables, file_detail, host, site, world
@@ -102,7 +103,7 @@ def _plain(value: object) -> object:
 
 def test_headers_agree(snapshot: Snapshot, file: File) -> None:
     """Both readers see the same version, times, id and sections."""
-    assert (file.minor, file.built, file.read) == (2, snapshot.built, snapshot.read)
+    assert (file.minor, file.built, file.read) == (3, snapshot.built, snapshot.read)
     assert file.id == snapshot.id
     sizes = {name: len(data) for name, data in {**file.content, **file.other}.items()}
     assert sizes == dict(snapshot.section_sizes)
@@ -169,6 +170,18 @@ def test_file_details_agree(snapshot: Snapshot, file: File) -> None:
     assert len(found) == 3
     for index in range(snapshot.directory_count):
         assert found.get(index, {}) == _plain(snapshot.file_details(index))
+
+
+def test_file_sums_agree(tmp_path: Path) -> None:
+    """Both readers find the same sums of single files, by key and in the map."""
+    sums = {f"pub/é/{i}": FileSum(i, bytes([i % 256]) * 32) for i in range(999)}
+    sums["pub/large"] = FileSum(1 << 33, bytes(32))
+    packed = pack_file_sums(bytes(16), lambda: sums.items()).sections
+    snapshot = Snapshot(write(tmp_path, small_content(file_sums=packed)))
+    content = open_file(Path(snapshot.path).read_bytes()).content
+    for path in (*sums, "pub/é", ""):
+        found = second_reader.file_sum(content["file_index"], content["file_sums"], path)
+        assert found == sums.get(path) == snapshot.file_sum(path)
 
 
 def test_histories_agree(snapshot: Snapshot, file: File) -> None:
@@ -263,7 +276,9 @@ def test_the_page_names_each_section() -> None:
     listed = re.findall(r"^\| `(\w+)` \| [MB] \|", table, re.MULTILINE)
     found = sections_of(small_content())
     # Of a site with shapes alone (tests/test_request_shapes.py).
-    assert sorted(listed) == sorted(["request_shapes", *(section.name for section in found)])
+    assert sorted(listed) == sorted(
+        ["file_index", "file_sums", "request_shapes", *(section.name for section in found)]
+    )
     assert [section.name for section in found if not section.content] == ["report", "history"]
     for name in listed:
         assert re.search(rf"^### .*`{name}`", PAGE, re.MULTILINE)

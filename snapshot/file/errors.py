@@ -11,6 +11,7 @@ BackendError
 │   ├── DamagedSnapshot             the checksum says that bytes changed
 │   ├── MalformedSnapshot           a section is missing, out of bounds or contradicts itself
 │   ├── ForeignSnapshot             not sealed with the key that was given
+│   ├── DamagedSums                 a file's sum is no longer as it was when the file was opened
 │   └── RefusedSnapshot             a new one that must not replace the old one
 ├── DatabaseURLError (2)        not a database URL of a known kind
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
@@ -87,6 +88,10 @@ class MalformedSnapshot(SnapshotError):
 
 class ForeignSnapshot(SnapshotError):
     """The file has no seal, or one made with another key."""
+
+
+class DamagedSums(SnapshotError):
+    """The file was changed since it was opened, so a file's sum in it cannot be trusted."""
 
 
 class RefusedSnapshot(SnapshotError):

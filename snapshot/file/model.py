@@ -6,6 +6,7 @@ Hosts, categories, host sets and directories are numbered by their place in the 
 
 from collections.abc import Sequence
 from enum import IntFlag
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -85,6 +86,20 @@ class FileDetail(Struct, frozen=True, array_like=True):
     sha1: bytes
     sha256: bytes
     sha512: bytes
+
+
+class FileSum(NamedTuple):
+    """What is known of a single file, such as a package: its bytes and its SHA-256."""
+
+    size: int
+    sha256: bytes
+
+
+class PackedSums(NamedTuple):
+    """Sums of many single files as the bytes of two sections (`snapshot.file.filesums`)."""
+
+    places: bytes
+    sums: bytes
 
 
 class NetblockHosts(Struct, frozen=True, array_like=True):
@@ -167,7 +182,7 @@ class SnapshotData(Struct, frozen=True):
 
     Host sets are integers whose bit i stands for the host of index i; directories are sorted
     by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
-    since 1970, UTC. `history` is None if no change times are known.
+    since 1970, UTC. `history` is None if no change times are known, `file_sums` if none are wanted.
     """
 
     read: int
@@ -186,3 +201,4 @@ class SnapshotData(Struct, frozen=True):
     report: Report
     history: History | None = None
     request_shapes: tuple[RequestShape, ...] = ()
+    file_sums: PackedSums | None = None

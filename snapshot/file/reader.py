@@ -13,14 +13,17 @@ import msgspec
 
 from snapshot.file import sections
 from snapshot.file.errors import MalformedSnapshot
+from snapshot.file.filesums import INDEX, SUMS, FileSums
 from snapshot.file.format import NO_SEAL, open_container
 from snapshot.file.model import (
     Category,
     Directory,
     FileDetail,
+    FileSum,
     History,
     Host,
     NetblockHosts,
+    PackedSums,
     Ranges,
     Report,
     Repository,
@@ -84,7 +87,10 @@ class Snapshot:
         self.built = header.built
         self.read = header.read
         self.sealed = header.seal != NO_SEAL
-        self._sections = container.sections
+        # What is in memory: of the section that stays in the file, there are only zeros.
+        self._sections = {name: data for name, data in container.sections.items() if name != SUMS}
+        self._sizes = [(name, len(data)) for name, data in container.sections.items()]
+        self._left = container.left
         if not (0 <= self.built <= _LAST_SECOND and 0 <= self.read <= _LAST_SECOND):
             raise MalformedSnapshot(f"{self.path}: malformed: the header has a time that never is")
         unchanged = self._same_as(before)
@@ -95,10 +101,13 @@ class Snapshot:
     @property
     def section_sizes(self) -> list[tuple[str, int]]:
         """The name and size in bytes of each section."""
-        return [(name, len(data)) for name, data in self._sections.items()]
+        return self._sizes
 
     def section_digests(self) -> dict[str, bytes]:
-        """A digest of each content section's bytes, by name; equal bytes, equal digest."""
+        """A digest of each content section's bytes, by name; equal bytes, equal digest.
+
+        There is none of `file_sums`: where it differs, the digests in `file_index` differ too.
+        """
         return {
             name: hashlib.blake2b(data, digest_size=16).digest()
             for name, data in self._sections.items()
@@ -244,6 +253,25 @@ class Snapshot:
         """Return the files of a directory that have details, each newest first."""
         return self.guard("file_details", lambda: self.file_detail_table.get(directory))
 
+    @cached_property
+    def file_sum_table(self) -> FileSums | None:
+        """The stored sums of single files; None if the snapshot was exported without."""
+        has_sums = any(name == SUMS for name, _ in self._sizes)
+        if INDEX not in self._sections and not has_sums:
+            return None
+        if not has_sums:
+            raise self.malformed(SUMS, "the section is missing")
+        return self._section(INDEX, lambda data: FileSums(data, self._left))
+
+    def file_sum(self, path: str) -> FileSum | None:
+        """Return the size and SHA-256 of a file, None if they are not known; raises DamagedSums."""
+        return self.file_sum_table.find(path) if self.file_sum_table else None
+
+    def packed_sums(self) -> PackedSums | None:
+        """Return the sections of single files' sums; None without, or if they are damaged now."""
+        table = self.file_sum_table
+        return table.packed(bytes(self._sections[INDEX])) if table else None
+
     def counts(self) -> dict[str, int]:
         """Return how many of each thing the snapshot holds; decodes all of it."""
         urls = sum(len(host.urls) for category in self.categories for host in category.hosts)
@@ -252,6 +280,7 @@ class Snapshot:
             for directory in self.file_detail_table.directories()
             for versions in self.file_details(directory).values()
         )
+        sums = self.file_sum_table
         return {
             "hosts": len(self.hosts),
             "directories": self.directory_count,
@@ -259,6 +288,7 @@ class Snapshot:
             "host_sets": self.host_set_count,
             "urls": urls,
             "file_details": details,
+            **({"file_sums": sums.count} if sums else {}),
         }
 
     @cached_property

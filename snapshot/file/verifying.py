@@ -46,6 +46,8 @@ class _Verifier:
         if self._is_new("file_details", "directories"):
             count = snapshot.directory_count
             snapshot.guard("file_details", lambda: snapshot.file_detail_table.verify(count))
+        # To make the table is to verify it; what is not in memory is verified at each lookup.
+        _ = snapshot.file_sum_table
 
     def verify_columns(self) -> None:
         snapshot = self._snapshot

@@ -14,8 +14,9 @@ import msgspec
 
 from snapshot.file import sections
 from snapshot.file.errors import OutputError
+from snapshot.file.filesums import INDEX, SUMS
 from snapshot.file.format import MAGIC, FileSection, pack
-from snapshot.file.model import SnapshotData
+from snapshot.file.model import PackedSums, SnapshotData
 from snapshot.file.nametable import pack_names
 
 # Readable for all, because readers are other users: rsync, a container's user, a person.
@@ -162,4 +163,10 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         ("report", pack_value(data.report), False),
         *history,
         *shapes,
+        *_sums(data.file_sums),
     ]
+
+
+def _sums(packed: PackedSums | None) -> list[tuple[str, bytes, bool]]:
+    # Only with `--files`.
+    return [(INDEX, packed.places, True), (SUMS, packed.sums, True)] if packed else []
