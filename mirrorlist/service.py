@@ -211,6 +211,18 @@ class Service:
             self._silent_until = now + _SILENT_SECONDS
             print_trouble()
 
+    def count_damage(self) -> int:
+        """Count the sums of files that were damaged since the last call; returns how many.
+
+        To be called by one thread only.
+        """
+        sums = self.store.catalog.snapshot.file_sum_table
+        if sums is None or not sums.damaged:
+            return 0
+        found, sums.damaged = sums.damaged, 0
+        self.slot.add(Count.DAMAGED_SUMS, found)
+        return found
+
     def explain(
         self,
         raw_query: bytes,

@@ -56,6 +56,14 @@ SETTINGS = (
         default=True,
     ),
     Setting(
+        "files",
+        SettingKind.SWITCH,
+        "Put the size and SHA-256 of each package that `packages import` has read into the"
+        " snapshot, for metalinks of single files: 43 bytes a package.",
+        ("export", "watch", "run"),
+        default=False,
+    ),
+    Setting(
         "allow_wide_netblocks",
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"

@@ -8,12 +8,14 @@ production-size snapshot has 947 host sets).
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 
 from mirrorlist.catalog.closest import ClosestNames
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
 from mirrorlist.request.address import Address
+from snapshot.file.errors import DamagedSums
 from snapshot.file.model import FileDetail, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
 
@@ -99,9 +101,21 @@ class Catalog:
             self._carriers.keep(host_set, found)
         return found
 
-    def file_details(self, directory: int, file: str) -> tuple[FileDetail, ...]:
-        """Return a file's versions, newest first; empty if no details of it are known."""
-        return self.snapshot.file_details(directory).get(file, ())
+    def file_details(self, directory: int, name: str, file: str) -> tuple[FileDetail, ...]:
+        """Return a file's versions, newest first; empty if no details of it are known.
+
+        `name` is the directory's. What is not in memory is read from the snapshot's file, which
+        takes microseconds if the system has it in its cache; a damaged sum counts as unknown.
+        """
+        known = self.snapshot.file_details(directory).get(file, ())
+        if known or not file:
+            return known
+        # What damages a bucket is counted there, and told by the refresher.
+        with suppress(DamagedSums):
+            found = self.snapshot.file_sum(f"{name}/{file}" if name else file)
+            if found:
+                return (FileDetail(0, found.size, b"", b"", found.sha256, b""),)
+        return ()
 
     def netblocks(self, address: Address) -> tuple[NetblockHosts, ...]:
         """Return the netblocks around an address with their hosts, longest prefix first."""

@@ -26,6 +26,7 @@ class JobOptions(Struct, frozen=True, kw_only=True):
     snapshot_key: Path | None
     dns: bool = True
     force: bool = False
+    files: bool = False
 
     def job(self, refresh: int | None = None) -> "Job":
         """Return what is to be exported, for `refresh` see `Job`; raises a BackendError."""
@@ -45,4 +46,5 @@ class JobOptions(Struct, frozen=True, kw_only=True):
             refresh=refresh,
             foreign=self.force,
             required=tuple(parse_required(one) for one in self.require),
+            files=self.files,
         )

@@ -35,7 +35,7 @@ class Answer(Struct, frozen=True):
 
     `log` is None for requests that the statistics do not count. `tier` is that of a list's first
     host, `lead` is the code of both in a counter's key, `country` is the client's; they are for
-    counting, and empty without a list.
+    counting, and empty without a list. `digest` is the Repr-Digest of a redirect.
     """
 
     status: int
@@ -46,6 +46,7 @@ class Answer(Struct, frozen=True):
     tier: Tier | None = None
     country: str = ""
     lead: int = 0
+    digest: str | None = None
 
     @property
     def body(self) -> bytes:
@@ -100,15 +101,11 @@ def _listed(
     """Return a list as an answer: the one way to make one."""
     order, said, body = found
     if plan.query.metalink:
-        pieces = (_head(int(now)), *plan.metalink(body))
-        return Answer(
-            200, metalink.CONTENT_TYPE, pieces, None, log, order.tier, country, order.lead
-        )
+        pieces = plan.metalink(_head(int(now)), body)
+        return Answer(200, plan.document_type, pieces, None, log, order.tier, country, order.lead)
     if plan.query.redirect:
-        location = plan.location(order)
-        return Answer(
-            302, text_list.CONTENT_TYPE, (), location, log, order.tier, country, order.lead
-        )
+        kind, location, digest = text_list.CONTENT_TYPE, plan.location(order), plan.digest
+        return Answer(302, kind, (), location, log, order.tier, country, order.lead, digest)
     pieces = plan.mirrorlist(said, body)
     return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country, order.lead)
 

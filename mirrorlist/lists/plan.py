@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
-from mirrorlist.lists import metalink
+from mirrorlist.lists import metalink, metalink4
 from mirrorlist.lists import text as text_list
 from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, before
@@ -71,7 +71,8 @@ class Plan:
 
     Orders are kept only for plans with `is_repeated`. `is_resolved` says that the query names a
     repository, so the request log counts it. `size` is about how many bytes the plan takes.
-    `label` is what the statistics say of it.
+    `label` is what the statistics say of it. `document_type` is the content type of a metalink,
+    `digest` the Repr-Digest of a redirect.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Plan:
         self._is_long = len(path.encoded) > LONG_PATH and self._kind is ListKind.TEXT
         self._most_lines = MOST_LONG_BYTES // max(1, len(path.encoded))
         self._opening = subject.opening
+        self.digest = subject.digest
+        self.document_type = metalink4.CONTENT_TYPE if target.is_meta4 else metalink.CONTENT_TYPE
         self._closing = text_list.after_heading(query, catalog.read)
         self._number = catalog.number_of(self._content())
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
@@ -220,9 +223,11 @@ class Plan:
         """Return why a client's order is empty."""
         return why_nothing(self.situation(client, place))
 
-    def metalink(self, body: bytes) -> tuple[bytes, ...]:
-        """Return the document of a list, except for the first lines, which have the time."""
-        return self._opening, body, metalink.CLOSING
+    def metalink(self, head: bytes, body: bytes) -> tuple[bytes, ...]:
+        """Return the document of a list; `head` are the first lines, which have the time."""
+        if self.target.is_meta4:
+            return self._opening, metalink4.urls(body), metalink4.CLOSING
+        return head, self._opening, body, metalink.CLOSING
 
     def mirrorlist(self, said: bytes, body: bytes) -> tuple[bytes, ...]:
         """Return the text of a list; `said` is the part of the heading that says what was used."""

@@ -4,12 +4,14 @@ Finding a directory by its name and rendering the hashes of its file are a third
 query string that came once only.
 """
 
+from base64 import b64encode
+
 from msgspec import Struct
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
-from mirrorlist.lists import metalink
-from mirrorlist.lists.target import Target, find_details, find_target
+from mirrorlist.lists import metalink, metalink4
+from mirrorlist.lists.target import Target, find_details, find_target, known_details
 from mirrorlist.request.query import Query
 
 SUBJECTS_BYTES = 2 << 20
@@ -20,10 +22,14 @@ _Key = tuple[bool, str, str]
 
 
 class Subject(Struct, frozen=True):
-    """A target, and what stands in its list before the hosts and what the client decides."""
+    """A target, and what stands in its list before the hosts and what the client decides.
+
+    `digest` is the value of a redirect's Repr-Digest, if the file's SHA-256 is known.
+    """
 
     target: Target
     opening: bytes
+    digest: str | None = None
 
 
 class Subjects:
@@ -50,9 +56,21 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
     """Return what a query asks for; raises QueryError."""
     target = find_target(query, catalog)
     if not query.metalink:
-        return Subject(target, target.heading.encode())
+        digest = _digest(target, catalog) if query.redirect else None
+        return Subject(target, target.heading.encode(), digest)
     details = find_details(target, catalog)
+    if target.is_meta4:
+        return Subject(target, metalink4.opening(target.file or "", details))
     return Subject(target, metalink.opening(target.file or "", details))
+
+
+def _digest(target: Target, catalog: Catalog) -> str | None:
+    """Return the value of Repr-Digest (RFC 9530) for the newest version of a target's file."""
+    details = known_details(target, catalog) if target.file else ()
+    if not details or not details[0].sha256:
+        return None
+    # RFC 8941 section 3.3.5: a byte sequence is base64 between colons.
+    return f"sha-256=:{b64encode(details[0].sha256).decode()}:"
 
 
 def _size(key: _Key, subject: Subject) -> int:

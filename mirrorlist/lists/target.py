@@ -18,6 +18,7 @@ from mirrorlist.errors import (
     UnknownRepository,
     Unspecified,
 )
+from mirrorlist.lists.metalink4 import SUFFIX
 from mirrorlist.request.query import Query, echo, spelling
 from snapshot.file.model import FileDetail
 
@@ -34,6 +35,7 @@ class Target(Struct, frozen=True):
     """A directory that hosts carry, or a file in it.
 
     `path` is what follows a host's URL; `heading` is the beginning of a text list's first line.
+    `is_meta4` says that a metalink of version 4 is asked for.
     """
 
     directory: int
@@ -44,6 +46,7 @@ class Target(Struct, frozen=True):
     carriers: Carriers
     path: Path
     heading: str
+    is_meta4: bool = False
 
 
 def find_target(query: Query, catalog: Catalog) -> Target:
@@ -57,11 +60,16 @@ def find_target(query: Query, catalog: Catalog) -> Target:
 
 def find_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
     """Return the versions of a target's file, newest first; raises NoDetails if it has none."""
-    details = catalog.file_details(target.directory, target.file or "")
+    details = known_details(target, catalog)
     if not details:
         file = f"{echo(target.name)}/{echo(target.file or '')}"
         raise NoDetails(f"{file} not found or has not metalink")
     return details
+
+
+def known_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
+    """Return the versions of a target's file, newest first; empty if none are known."""
+    return catalog.file_details(target.directory, target.name, target.file or "")
 
 
 def normalised(path: str) -> str:
@@ -82,7 +90,26 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
         # which is found only if the database has it as a directory.
         if directory is None or len(file.encode()) > MOST_NAME_BYTES:
             raise UnknownDirectory("error: invalid path")
-    return _target(directory, name, file, heading, catalog)
+    target = _target(directory, name, file, heading, catalog)
+    if query.metalink and file and file.endswith(SUFFIX):
+        return _meta4(target, file.removesuffix(SUFFIX), catalog)
+    return target
+
+
+def _meta4(target: Target, file: str, catalog: Catalog) -> Target:
+    """Return the file of which a metalink 4 is asked for, unless the `.meta4` is itself a file.
+
+    Source: docs/protocol.md#metalink-4.
+    """
+    if not file or known_details(target, catalog):
+        return target
+    path = path_below(_subpath(target.name, target.category, catalog), file)
+    return structs.replace(target, file=file, path=path, is_meta4=True)
+
+
+def _subpath(name: str, category: int, catalog: Catalog) -> str:
+    """Return what a directory's name has below the topdir of its category."""
+    return name[len(catalog.categories[category].topdir) :].lstrip("/")
 
 
 def _by_repository(query: Query, repo: str, arch: str, catalog: Catalog) -> Target:
@@ -134,8 +161,7 @@ def _of_any_arch(query: Query, prefix: str, arch: str, catalog: Catalog) -> Targ
     if not carriers:
         raise NotFound(f"error: no active host carries {echo(prefix)} for all arches")
     name = names.pop()
-    subpath = name[len(catalog.categories[targets[0].category].topdir) :].lstrip("/")
-    path = path_below(subpath, None)
+    path = path_below(_subpath(name, targets[0].category, catalog), None)
     return structs.replace(targets[0], name=name, carriers=carriers, path=path)
 
 
@@ -152,8 +178,6 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
     carriers = catalog.carriers(host_set)
     if not carriers:
         raise NotFound(f"error: no active host carries {echo(name)}")
-    topdir = catalog.categories[category].topdir
-    subpath = name[len(topdir) :].lstrip("/")
     return Target(
         directory,
         name,
@@ -161,7 +185,7 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
         category,
         host_set,
         carriers,
-        path_below(subpath, file),
+        path_below(_subpath(name, category, catalog), file),
         heading,
     )
 

@@ -56,6 +56,7 @@ class Count(IntEnum):
     CONNECTIONS_GAVE_WAY = 9
     STATISTICS_WRITTEN = 10
     STATISTICS_OTHER = 11
+    DAMAGED_SUMS = 12
 
 
 class Level(IntEnum):

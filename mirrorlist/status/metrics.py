@@ -133,6 +133,12 @@ COUNTERS = {
         "counter",
         "Idle connections that were closed because newer ones needed their file descriptors.",
     ),
+    Count.DAMAGED_SUMS: MetricRow(
+        "mirrorlist_damaged_sums_total",
+        "counter",
+        "Files that were answered without a sum, because the snapshot's file was changed while it"
+        " was in use.",
+    ),
     Count.STATISTICS_WRITTEN: MetricRow(
         "mirrorlist_statistics_requests_total",
         "counter",

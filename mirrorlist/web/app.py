@@ -83,6 +83,8 @@ class App:
         is_head, software = scope["method"] == "HEAD", _software(scope)
         answer = self._service.respond(is_metalink, query, peer, forwarded, is_head, software)
         headers = _CACHE if answer.location is None else {**_CACHE, "Location": answer.location}
+        if answer.digest:
+            headers = {**headers, "Repr-Digest": answer.digest}
         return _plain(answer.body, answer.status, answer.content_type, headers)
 
 

@@ -150,9 +150,14 @@ class FastProtocol(LimitedProtocol):
 def head_of(found: Answer, keep_alive: bool, date: bytes) -> bytes:
     """Return the head of an answer; `date` is the present second as headers say it."""
     common, end = _common_and_end(found.status, found.content_type, date, keep_alive)
-    location = b"" if found.location is None else b"location: %b\r\n" % found.location.encode()
+    location = b"" if found.location is None else _redirected(found.location, found.digest)
     length = sum(map(len, found.pieces))
     return b"%b%bcontent-length: %d%b" % (common, location, length, end)
+
+
+def _redirected(location: str, digest: str | None) -> bytes:
+    repr_digest = f"repr-digest: {digest}\r\n" if digest else ""
+    return f"location: {location}\r\n{repr_digest}".encode()
 
 
 @lru_cache(128)

@@ -52,6 +52,8 @@ class Refresher:
         self._service = service
         self._say, self._report = safely(say), report
         self._woken = Flag()
+        # The snapshot of which damage was told.
+        self._told_of = ""
         snapshot = files.snapshot, files.snapshot_state, self._load_snapshot
         self._watched = [_Watched(ServedFile.SNAPSHOT, *snapshot)]
         if files.geoip:
@@ -141,8 +143,20 @@ class Refresher:
             self._report.refused(file.source, reason, self._service.clock())
         self._say(f"refused, the one before it stays in use: {reason}")
 
+    def _tell_damage(self) -> None:
+        """Say, once for each snapshot, that sums in its file are no longer what they were."""
+        catalog = self._service.store.catalog
+        if self._service.count_damage() and self._told_of != catalog.id:
+            self._told_of = catalog.id
+            path = self._service.store.path
+            self._say(
+                f"warning: {path} was changed while it is in use: some files are answered without"
+                " their sums; export it again"
+            )
+
     def _step(self) -> None:
         self._woken.clear()
+        self._tell_damage()
         if self.look():
             time.sleep(AGAIN_SECONDS)
         else:
@@ -168,6 +182,7 @@ class Refresher:
             )
             for _ in told:
                 self._service.forget()
+                self._tell_damage()
                 if any(file_state(file.path) != file.seen for file in self._watched):
                     return
         # The system has no more watches, or the folder is not there at the moment.

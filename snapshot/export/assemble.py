@@ -100,6 +100,7 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
         country_ranges=prepared.country_ranges,
         asn_ranges=prepared.asn_ranges,
         request_shapes=inputs.rows.request_shapes,
+        file_sums=inputs.rows.file_sums,
         report=Report(
             counts,
             left_out.sorted(),

@@ -116,6 +116,7 @@ def _all_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
     before, now = usable(old), usable(new)
     yield from _losses(before, now, max_loss)
     yield from _arch_losses(before, now)
+    yield from _sum_losses(old, new, max_loss)
     for spread in spreads(old, new):
         loss = Loss(spread.before, spread.lost, spread.before - spread.lost)
         if loss.lost >= _VERY_FEW and _is_much(loss, max_loss):
@@ -123,6 +124,16 @@ def _all_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
                 f"{loss.lost:,} of {loss.before:,} {spread.words}, more than {max_loss} %"
                 f" ({loss.before:,} before, {loss.now:,} of these now)"
             )
+
+
+def _sum_losses(old: Snapshot, new: Snapshot, max_loss: int) -> Iterator[str]:
+    """Yield the loss of sums of single files; a new snapshot without `--files` has lost none."""
+    before, now = old.file_sum_table, new.file_sum_table
+    if before and now and _is_much(Loss(before.count, before.count - now.count, 0), max_loss):
+        yield (
+            f"{before.count - now.count:,} of {before.count:,} sums of single files, more than"
+            f" {max_loss} % ({before.count:,} before, {now.count:,} now)"
+        )
 
 
 def _arch_losses(old: Usable, new: Usable) -> Iterator[str]:

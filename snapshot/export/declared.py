@@ -120,11 +120,11 @@ request_shape = Table(
 )
 
 
-def may_read(connection: Connection, table: Table) -> bool:
+def may_read(connection: Connection, table: str) -> bool:
     """Return whether the database's user may read our table; a failed SELECT would end the read."""
     if connection.dialect.name != "postgresql":
         return True
-    return bool(connection.scalar(select(func.has_table_privilege(table.name, "SELECT"))))
+    return bool(connection.scalar(select(func.has_table_privilege(table, "SELECT"))))
 
 
 def read_reduced(connection: Connection) -> int | None:

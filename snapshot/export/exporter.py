@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from snapshot.export.pipeline import ExportResult, Origin, check, publish_rows, 
 from snapshot.export.publish import Last
 from snapshot.export.rows import Progress, Rows
 from snapshot.export.source import reading
+from snapshot.file.reader import Snapshot
 from snapshot.file.writer import followed
 
 
@@ -35,22 +37,27 @@ def export(
     With `kept`, directories that did not change since the last export are not read again; with
     `opened`, neither is the snapshot that this process published.
     """
-    origin = origin_of(database, kept.read if kept else read_carried)
+    opened = opened or Opened()
+    place = followed(job.output)
+    old = partial(opened.open, place, job.key) if job.files else None
+    origin = origin_of(database, kept.read if kept else read_carried, old)
     result = publish_rows(origin, job, last, progress, opened)
     return result._replace(said=kept.said, differed=kept.differed) if kept else result
 
 
 def origin_of(
-    database: str, read_up2date: Callable[[Connection], Carried] = read_carried
+    database: str,
+    read_up2date: Callable[[Connection], Carried] = read_carried,
+    old: Callable[[], Snapshot | None] | None = None,
 ) -> Origin:
-    """Return a database as an origin of rows; raises DatabaseURLError."""
+    """Return a database as an origin of rows, for `old` see `reading`; raises DatabaseURLError."""
     url = parse_url(database)
 
     @contextmanager
     def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
         with read_only(url) as connection:
             now = int(time.time())
-            with reading(connection, progress, left_out, read_up2date) as rows:
+            with reading(connection, progress, left_out, read_up2date, old) as rows:
                 yield now, rows
 
     return Origin("database", _files_of(url), read)

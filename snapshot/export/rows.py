@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from snapshot.export.directories import Carried
-from snapshot.file.model import RequestShape
+from snapshot.file.model import PackedSums, RequestShape
 
 # Is called with how far the read is: a phase's name, steps done, steps in all.
 Progress = Callable[[str, int, int], None]
@@ -162,7 +162,8 @@ class Rows(NamedTuple):
 
     `up2date` waits until the largest table is read, and returns what it says. `reduced` is when
     `mirrorlist sites apply` last took something away, in seconds since 1970, and `request_shapes`
-    are the requests that a site's file allows in other words.
+    are the requests that a site's file allows in other words. `file_sums` are those of packages, if
+    they are wanted.
     """
 
     sites: list[SiteRow]
@@ -184,6 +185,7 @@ class Rows(NamedTuple):
     netblock_countries: list[NetblockCountryRow]
     reduced: int | None = None
     request_shapes: tuple[RequestShape, ...] = ()
+    file_sums: PackedSums | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""

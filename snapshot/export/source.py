@@ -20,11 +20,13 @@ from snapshot.export.declared import (
     site_file,
 )
 from snapshot.export.directories import Carried
+from snapshot.export.file_sums import read_file_sums
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
 from snapshot.file.errors import DatabaseError
+from snapshot.file.reader import Snapshot
 
 
 class _ReadTable(NamedTuple):
@@ -58,12 +60,14 @@ def reading(
     progress: Progress,
     left_out: LeftOutRows,
     read_up2date: Callable[[Connection], Carried] = read_carried,
+    old: Callable[[], Snapshot | None] | None = None,
 ) -> Iterator[Rows]:
     """Read every table once; raises DatabaseError if a table of MirrorManager's is missing.
 
     Rows whose id is not an integer are left out: a copy without constraints may have such rows.
     `read_up2date` reads the largest table, in a thread and while the block runs: the block can
-    apply rules to all other rows meanwhile. The block must not use the connection.
+    apply rules to all other rows meanwhile. The block must not use the connection. With `old`,
+    which opens the published snapshot, sums of single files are read too.
     """
     present = _present_tables(connection)
     read: dict[str, Any] = {}
@@ -73,16 +77,19 @@ def reading(
         read[source.field] = _read(connection, source, left_out) if name in present else []
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
     if site_file.name in present:
-        if may_read(connection, site_file):
+        if may_read(connection, site_file.name):
             read["reduced"] = read_reduced(connection)
         else:
             left_out.note(f"the database's user may not read {site_file.name}: grant SELECT on it")
     if request_shape.name in present:
-        if may_read(connection, request_shape):
+        if may_read(connection, request_shape.name):
             read["request_shapes"] = read_shapes(connection)
         else:
             named = request_shape.name
             left_out.note(f"the database's user may not read {named}: grant SELECT on it")
+    if old is not None:
+        progress("reading sums of files", len(_SMALL), len(TABLES))
+        read["file_sums"] = read_file_sums(connection, present, old(), left_out)
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))
