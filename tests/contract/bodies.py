@@ -4,8 +4,9 @@ Source: docs/protocol.md#the-urls-of-a-host, docs/protocol.md#the-text-list and
 docs/protocol.md#the-metalink.
 """
 
-from tests.contract.case import METALINK, TEXT, Case
+from tests.contract.case import META4, METALINK, TEXT, Case
 from tests.contract_world import GERMAN, JAPANESE, NOBODY
+from tests.factories import SHA256
 
 _SCHEMES = "/mirrorlist?path=pub/linux/schemes"
 _BOOT = "/metalink?path=pub/linux/schemes/boot.iso"
@@ -110,6 +111,36 @@ URLS = (
         ),
     ),
     Case(
+        "a Metalink 4 has the same URLs",
+        f"{_BOOT}.meta4&protocol=https,http&country=es",
+        content_type=META4,
+        file="boot.iso",
+        hashes=("md5", "sha-1", "sha-256", "sha-512"),
+        urls=(
+            "http://host21.example/linux/schemes/boot.iso",
+            "https://host21.example/linux/schemes/boot.iso",
+        ),
+        contains=(f'<hash type="sha-256">{SHA256}</hash>', '<url location="es" priority="1">http'),
+        lacks=("mm0", "preference", "pubdate"),
+    ),
+    Case(
+        "a Metalink 4 of a file without checksums",
+        "/metalink?path=pub/linux/schemes/README.meta4",
+        status=404,
+        error="pub/linux/schemes/README not found or has not metalink",
+    ),
+    Case(
+        "a Metalink 4 of no file",
+        "/metalink?path=pub/linux/schemes/.meta4",
+        status=404,
+        error="pub/linux/schemes/.meta4 not found or has not metalink",
+    ),
+    Case(
+        "in a text list, .meta4 is part of a file's name",
+        "/mirrorlist?path=pub/linux/schemes/boot.iso.meta4&country=es&protocol=http",
+        urls=("http://host21.example/linux/schemes/boot.iso.meta4",),
+    ),
+    Case(
         "an unknown protocol is nothing, and said",
         f"{_SCHEMES}&protocol=gopher",
         status=404,
@@ -143,7 +174,12 @@ URLS = (
 
 
 def _redirect(
-    name: str, query: str, location: str | None, peer: str = NOBODY, error: str | None = None
+    name: str,
+    query: str,
+    location: str | None,
+    peer: str = NOBODY,
+    error: str | None = None,
+    digest: str | None = None,
 ) -> Case:
     return Case(
         f"redirect: {name}",
@@ -153,6 +189,7 @@ def _redirect(
         status=302 if location else 404,
         content_type=TEXT,
         location=location,
+        digest=digest,
     )
 
 
@@ -172,6 +209,12 @@ REDIRECTS = (
         "a file",
         "path=pub/linux/schemes/boot.iso&country=es",
         "http://host21.example/linux/schemes/boot.iso",
+        digest="sha-256=:LCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCw=:",
+    ),
+    _redirect(
+        "a file without checksums",
+        "path=pub/linux/schemes/README&country=es",
+        "http://host21.example/linux/schemes/README",
     ),
     _redirect(
         "passes over hosts without http and https",

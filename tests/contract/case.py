@@ -7,12 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 from tests.contract_world import NOBODY
 from tests.metalink_document import Document, assert_preferences_fall, read_metalink
 
 TEXT = "text/plain"
-METALINK = "application/metalink+xml"
+METALINK, META4 = "application/metalink+xml", "application/metalink4+xml"
+META4_NAMESPACE = "{urn:ietf:params:xml:ns:metalink}"
 LOOPBACK = "127.0.0.1"
 LIST_PATHS = ("/metalink", "/mirrorlist")
 
@@ -48,6 +50,7 @@ class Case:
     contains: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     location: str | None = None
+    digest: str | None = None
     allow: str | None = None
     file: str | None = None
     timestamps: tuple[str | None, ...] | None = None
@@ -120,7 +123,9 @@ def check(case: Case, got: Got, read: int) -> None:
     if case.log is not None:
         assert re.sub(r"DATE: \d{4}-\d\d-\d\d; ", "", got.log) == (case.log and case.log + "\n")
     if case.is_list and case.method == "GET":
-        if case.is_metalink:
+        if case.content_type == META4:
+            _check_meta4(case, got.body)
+        elif case.is_metalink:
             _check_metalink(case, read_metalink(got.body))
         else:
             _check_mirrorlist(case, text, read)
@@ -130,6 +135,7 @@ def _check_list_headers(case: Case, got: Got) -> None:
     default = METALINK if case.is_metalink else TEXT
     assert got.content_type == (case.content_type or default)
     assert got.headers.get("location") == case.location
+    assert got.headers.get("repr-digest") == case.digest
     if "content-length" in got.headers:  # the service alone has no headers of HTTP
         assert got.headers["cache-control"] == "private"
         assert "content-encoding" not in got.headers
@@ -185,6 +191,19 @@ def _check_metalink(case: Case, document: Document) -> None:
         assert marked == case.private
     for host, link in zip(hosts, document.links, strict=True):
         assert link.location == case.locations.get(host, link.location)
+
+
+def _check_meta4(case: Case, body: bytes) -> None:
+    """Check a document of RFC 5854: its elements, and priorities that rise from 1."""
+    root = ElementTree.fromstring(body)
+    assert root.tag == f"{META4_NAMESPACE}metalink"
+    (file,) = root.findall(f"{META4_NAMESPACE}file")
+    assert file.get("name") == case.file
+    urls = file.findall(f"{META4_NAMESPACE}url")
+    assert [url.get("priority") for url in urls] == [str(at) for at in range(1, len(urls) + 1)]
+    _check_hosts(case, [url.text or "" for url in urls])
+    hashes = tuple(one.get("type") for one in file.findall(f"{META4_NAMESPACE}hash"))
+    assert case.hashes is None or hashes == case.hashes
 
 
 def _check_hosts(case: Case, urls: Sequence[str]) -> None:

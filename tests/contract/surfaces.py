@@ -62,6 +62,8 @@ class OnService(Surface):
         headers = {"content-type": found.content_type}
         if found.location is not None:
             headers["location"] = found.location
+        if found.digest is not None:
+            headers["repr-digest"] = found.digest
         return Got(found.status, headers, found.body, "")
 
 
