@@ -15,6 +15,7 @@ from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
+from mirrorlist.cli.packages_page import found
 from mirrorlist.cli.pushing import pushing
 from mirrorlist.cli.watch_events import EventPrinter
 from mirrorlist.process.manager import Manager
@@ -79,7 +80,7 @@ def watch(
         shown = pages(loop.progress, stale, threads)
         with (
             pushing(order, loop.progress.push, threads, lambda text: tell(Said(text))) as published,
-            shown_on(admin, shown, hooked, triggers, threads, say),
+            shown_on(admin, shown, hooked, triggers, threads, say, partial(found, database)),
             # Told first when the end begins.
             closing(manager),
         ):

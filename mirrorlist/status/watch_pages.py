@@ -16,6 +16,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
+from mirrorlist.status.search import searching
 from mirrorlist.status.site_metrics import SiteMetrics
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
@@ -81,10 +82,11 @@ def shown_on(
     triggers: "SimpleQueue[str]",
     threads: Threads,
     say: Say,
+    search: Callable[[str], Reply] | None = None,
 ) -> Iterator[None]:
     """Answer on the admin address and on the hook's address while the block runs.
 
-    The two addresses may be the same.
+    The two addresses may be the same. `search` answers `/packages?name=` of the admin address.
     """
     hooks = {("POST", hook.path): partial(_trigger, triggers)} if hook else {}
     at = None if admin == NOWHERE else host_and_port(admin or ADMIN_OF_WATCH, "--admin")
@@ -100,7 +102,8 @@ def shown_on(
                 **routes,
                 **(hooks if shared else {}),
             }
-            started.append(Admin(listener, both))
+            more = [searching("/packages", search)] if search else []
+            started.append(Admin(listener, both, more=more))
             say(f"status, health and metrics on http://{started[-1].address}/status")
         for one in started:
             one.start(threads)

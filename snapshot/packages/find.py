@@ -7,7 +7,7 @@ directory of the package by the crawler's last look, or always.
 from msgspec import Struct
 
 from snapshot.file.errors import PackagesError
-from snapshot.link import Row, linked, temporary
+from snapshot.link import Link, Row, linked
 from snapshot.packages.tables import LOCATION, NAMES, PACKAGE, REPODATA
 from snapshot.packages.versions import newness
 
@@ -19,15 +19,17 @@ _FOUND = f"""SELECT p.name, p.epoch, p.version, p.release, p.arch, p.size, p.sum
     LEFT JOIN repository r ON r.directory_id = d.id LEFT JOIN arch a ON a.id = r.arch_id
     WHERE p.name = %(name)s ORDER BY i.directory, l.path, r.prefix, a.name"""
 
-_MIRRORS = """SELECT w.name, count(DISTINCT CASE WHEN h.user_active AND h.admin_active
+# Of how many directories the mirrors are asked for at a time: databases limit the parameters.
+_AT_ONCE = 500
+_MIRRORS = """SELECT d.name, count(DISTINCT CASE WHEN h.user_active AND h.admin_active
             AND s.user_active AND s.admin_active AND NOT h.private AND NOT s.private
             AND (c.always_up2date OR e.up2date) THEN h.id END)
-    FROM find_place w JOIN directory d ON d.name = w.name
+    FROM directory d
     LEFT JOIN category_directory cd ON cd.directory_id = d.id
     LEFT JOIN host_category c ON c.category_id = cd.category_id
     LEFT JOIN host h ON h.id = c.host_id LEFT JOIN site s ON s.id = h.site_id
     LEFT JOIN host_category_dir e ON e.host_category_id = c.id AND e.directory_id = d.id
-    GROUP BY w.name"""
+    WHERE d.name IN ({names}) GROUP BY d.name"""
 
 
 class FoundPackage(Struct, frozen=True):
@@ -67,11 +69,25 @@ def find(database: str, name: str) -> FoundPackages:
         if not {*NAMES} <= link.tables(NAMES):
             raise PackagesError("no packages have been imported; see mirrorlist packages import")
         rows = link.query(_FOUND, {"name": name})
-        places = {(_place(row),) for row in rows}
-        temporary(link, "find_place", {"name": "TEXT"}, sorted(places))
-        mirrors = {place: int(count) for place, count in link.query(_MIRRORS)}
+        mirrors = _mirrors(link, sorted({_place(row) for row in rows}))
     rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)
     return FoundPackages([_found(row, mirrors.get(_place(row))) for row in rows])
+
+
+def _mirrors(link: Link, places: list[str]) -> dict[str, int]:
+    """Return how many mirrors have each directory that the database knows.
+
+    Without a temporary table, which a role that only reads may not make, and which a watch would
+    take for a change.
+    """
+    found: dict[str, int] = {}
+    for at in range(0, len(places), _AT_ONCE):
+        values = {f"p{number}": place for number, place in enumerate(places[at : at + _AT_ONCE])}
+        names = ", ".join(f"%({name})s" for name in values)
+        found |= {
+            place: int(count) for place, count in link.query(_MIRRORS.format(names=names), values)
+        }
+    return found
 
 
 def _place(row: Row) -> str:
