@@ -80,7 +80,7 @@ ANSWERS = (
     Answer("`mirrorlist repo move --json`", MoveResult),
     Answer("`mirrorlist repo expire --json`", ExpireResult),
     Answer("`mirrorlist packages import --json`", PackagesImported),
-    Answer("`mirrorlist packages find --json`", FoundPackages),
+    Answer("`mirrorlist packages find --json`, `/packages?name=` of a watch", FoundPackages),
     Answer("`mirrorlist inspect --json`", Summary),
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from loadtest.packages.release import Release
+from snapshot.export.exporter import export
+from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError
+from snapshot.file.model import PackedSums
+from snapshot.file.reader import Snapshot
 from snapshot.link import linked
 from snapshot.packages.find import find
 from snapshot.packages.job import ImportJob
@@ -183,3 +187,19 @@ def test_a_server_that_goes(server: Server, tmp_path: Path) -> None:
         import_packages(job, stop)
     server.start()
     assert import_packages(job).packages_added == 1
+
+
+def test_the_same_sums(server: Server, tmp_path: Path) -> None:
+    """Exports of both databases with --files have the same bytes of sums."""
+    site = Site(tmp_path, X86, ARM)
+    site.write(X86, *[Rpm(f"p{number}") for number in range(300)])
+    site.write(ARM, Rpm("tea"))
+    packed: list[PackedSums | None] = []
+    for url in (made(server, "sums", "small"), site.url):
+        site.run(database=url)
+        output = tmp_path / f"{len(packed)}.snap"
+        result = export(url, Job(output, files=True, max_loss=None))
+        assert result.counts["file_sums"] == 301
+        packed.append(Snapshot(output).packed_sums())
+    assert packed[0] is not None
+    assert packed[0] == packed[1]
