@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.export.versions import compare, newness
 from snapshot.file.errors import PackagesError
 from snapshot.packages.find import find
-from snapshot.packages.versions import compare, newness
 from tests.command import assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
 from tests.system import need_program

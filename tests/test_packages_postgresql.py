@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.packages.release import Release
+from snapshot.export.newest import read_newest
 from snapshot.file.errors import DatabaseError
 from snapshot.link import linked
 from snapshot.packages.find import find
@@ -89,6 +90,16 @@ def test_names_in_any_alphabet(server: Server, tmp_path: Path) -> None:
     site.run(database=url)
     assert found(url) == site.contents()
     assert len(site.contents()["capability"]) == 8
+
+
+def test_the_newest(server: Server, tmp_path: Path) -> None:
+    """What `export --newest` reads is what it reads of SQLite (tests/test_newest.py)."""
+    site = Site(tmp_path)
+    site.write(X86, Rpm("a"), Rpm("a", "2"), Rpm("b"), Rpm("b", "9", release="1.module7"))
+    url = made(server, "newest", "small")
+    site.run(database=url)
+    with engine(url) as of_database, of_database.connect() as connection:
+        assert read_newest(connection) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -35,22 +35,25 @@ def export(
     With `kept`, directories that did not change since the last export are not read again; with
     `opened`, neither is the snapshot that this process published.
     """
-    origin = origin_of(database, kept.read if kept else read_carried)
+    origin = origin_of(database, kept.read if kept else read_carried, newest=job.newest)
     result = publish_rows(origin, job, last, progress, opened)
     return result._replace(said=kept.said, differed=kept.differed) if kept else result
 
 
 def origin_of(
-    database: str, read_up2date: Callable[[Connection], Carried] = read_carried
+    database: str,
+    read_up2date: Callable[[Connection], Carried] = read_carried,
+    *,
+    newest: bool = False,
 ) -> Origin:
-    """Return a database as an origin of rows; raises DatabaseURLError."""
+    """Return a database as an origin of rows, for `newest` see `Job`; raises DatabaseURLError."""
     url = parse_url(database)
 
     @contextmanager
     def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
         with read_only(url) as connection:
             now = int(time.time())
-            with reading(connection, progress, left_out, read_up2date) as rows:
+            with reading(connection, progress, left_out, read_up2date, newest=newest) as rows:
                 yield now, rows
 
     return Origin("database", _files_of(url), read)

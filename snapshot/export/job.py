@@ -17,7 +17,8 @@ class Job(Struct, frozen=True):
     snapshot. `max_loss` is how much of the published snapshot may be lost, in percent; None
     switches all checks off. With `refresh`, a published snapshot of the same content stays until
     its read is this many seconds old. With `foreign`, a file that is not a snapshot may be
-    replaced. For each query in `required` the new snapshot must have a host.
+    replaced. For each query in `required` the new snapshot must have a host. With
+    `newest` it says which packages are the newest.
     """
 
     output: Path
@@ -30,6 +31,7 @@ class Job(Struct, frozen=True):
     refresh: int | None = None
     foreign: bool = False
     required: tuple[Required, ...] = ()
+    newest: bool = False
 
     @property
     def data_files(self) -> list[Path]:

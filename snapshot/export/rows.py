@@ -1,6 +1,6 @@
 """Rows of MirrorManager's tables, as every reader of them gives them to the rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from snapshot.export.directories import Carried
@@ -162,7 +162,8 @@ class Rows(NamedTuple):
 
     `up2date` waits until the largest table is read, and returns what it says. `reduced` is when
     `mirrorlist sites apply` last took something away, in seconds since 1970, and `request_shapes`
-    are the requests that a site's file allows in other words.
+    are the requests that a site's file allows in other words. `newest` has the files to mirror, by
+    their directory, if they are wanted.
     """
 
     sites: list[SiteRow]
@@ -184,6 +185,7 @@ class Rows(NamedTuple):
     netblock_countries: list[NetblockCountryRow]
     reduced: int | None = None
     request_shapes: tuple[RequestShape, ...] = ()
+    newest: Mapping[str, str] | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""

@@ -167,7 +167,9 @@ class SnapshotData(Struct, frozen=True):
 
     Host sets are integers whose bit i stands for the host of index i; directories are sorted
     by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
-    since 1970, UTC. `history` is None if no change times are known.
+    since 1970, UTC. `newest` are the files to mirror of directories that also have older
+    packages, with line feeds between; None if they are not wanted. `history` is None if no change
+    times are known.
     """
 
     read: int
@@ -186,3 +188,4 @@ class SnapshotData(Struct, frozen=True):
     report: Report
     history: History | None = None
     request_shapes: tuple[RequestShape, ...] = ()
+    newest: dict[int, str] | None = None

@@ -162,4 +162,12 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         ("report", pack_value(data.report), False),
         *history,
         *shapes,
+        *_newest(data.newest),
     ]
+
+
+def _newest(found: dict[int, str] | None) -> list[tuple[str, bytes, bool]]:
+    # Only with `--newest`.
+    if found is None:
+        return []
+    return [("newest", msgspec.msgpack.encode(dict(sorted(found.items()))), True)]

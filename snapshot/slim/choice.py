@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from snapshot.packages.versions import newness
+from snapshot.export.versions import newness
 from snapshot.slim.catalogue import Entry
 from snapshot.slim.modules import Module
 

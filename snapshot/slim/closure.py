@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from snapshot.packages.versions import newness
+from snapshot.export.versions import newness
 from snapshot.slim.catalogue import Catalogue, Entry
 from snapshot.slim.needs import Need, Rich, Simple, does_provide
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from snapshot.packages.versions import compare
+from snapshot.export.versions import compare
 
 _LESS, _GREATER, _EQUAL = 2, 4, 8
 _SIGNS = {"<": 2, ">": 4, "=": 8, "<=": 10, ">=": 12}
