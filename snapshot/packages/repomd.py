@@ -20,6 +20,7 @@ SUMS = {
     "sha512": "sha512",
 }
 """The kinds of sums in repodata, with hashlib's names for them."""
+_DIGITS = {kind: hashlib.new(name).digest_size * 2 for kind, name in SUMS.items()}
 
 
 class Primary(Struct, frozen=True):
@@ -83,9 +84,7 @@ def _checked(kind: str, found: Primary) -> Primary:
 
 def is_sum(kind: str, text: str) -> bool:
     """Whether a text is a sum of a kind, in small letters."""
-    if kind not in SUMS or len(text) != hashlib.new(SUMS[kind]).digest_size * 2:
-        return False
-    return not text.strip("0123456789abcdef")
+    return len(text) == _DIGITS.get(kind) and not text.strip("0123456789abcdef")
 
 
 def is_below(path: str) -> bool:

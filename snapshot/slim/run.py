@@ -40,7 +40,7 @@ def slim(job: SlimJob) -> Slimmed:
         repodata = made / REPODATA
         repodata.mkdir()
         files = write_all(repository, repodata, entries, catalogue.entries, choice.modules)
-        (repodata / "repomd.xml").write_text(repomd(repository.revision, files))
+        (repodata / "repomd.xml").write_bytes(repomd(repository.revision, files).encode())
         found = Slimmed(
             revision=repository.revision,
             newest=job.newest,
@@ -114,9 +114,9 @@ def _write_lists(made: Path, prefix: str, entries: list[Entry], kept: set[int]) 
     below = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     files = sorted({f"{below}{one.path}" for at, one in enumerate(entries) if at in kept})
     rest = {f"{below}{one.path}" for one in entries} - {*files}
-    (made / FILES).write_text("".join(map(_line, files)))
+    (made / FILES).write_bytes("".join(map(_line, files)).encode())
     rules = [f"/{below}repodata/", *(f"/{path}" for path in sorted(rest))]
-    (made / EXCLUDES).write_text("".join(f"{_escaped(rule)}\n" for rule in rules))
+    (made / EXCLUDES).write_bytes("".join(f"{_escaped(rule)}\n" for rule in rules).encode())
 
 
 def _line(path: str) -> str:
