@@ -260,6 +260,8 @@ def test_hostile_paths(tmp_path: Path, path: str) -> None:
     [
         ("filelists", b"<filelists><package pkgid='a'></package>", "filelists.xml is not XML"),
         ("other", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "other.xml defines an entity"),
+        ("other", b"<?xml version='1.0' encoding='x8'?><a/>", "other.xml is not XML: unknown enc"),
+        ("group", b"<comps><a:b/></comps>", "comps.xml is not XML: unbound prefix"),
         ("updateinfo", b"<updates><update></updates>", "updateinfo.xml is not XML"),
         ("modules", b"---\n{", "modules.yaml cannot be read"),
         ("modules", b"---\ndocument: modulemd\ndata: 7\n", "modules.yaml cannot be read"),

@@ -141,14 +141,15 @@ class Checked:
 
     def __init__(self, name: str) -> None:
         """Take the name of the file, for the error."""
-        self._name, self._expat = name, ParserCreate()
+        self._name, self._expat = name, ParserCreate(namespace_separator=" ")
         self._expat.EntityDeclHandler = self._refuse
 
     def feed(self, data: bytes, *, is_last: bool = False) -> bytes:
         """Return the data again; raises UnusableRepository."""
         try:
             self._expat.Parse(data, is_last)
-        except ExpatError as error:
+        except (ExpatError, LookupError, ValueError) as error:
+            # A LookupError is an encoding that does not exist.
             raise UnusableRepository(f"{self._name} is not XML: {error}") from error
         return data
 
