@@ -503,6 +503,9 @@ def test_the_newest(tmp_path: Path) -> None:
     assert answer.body.decode().splitlines() == lines
     assert answer.headers["X-Mirrorlist-Directories"] == "3"
     assert answer.headers["X-Mirrorlist-Left-Out"] == "1"
+    none = catalog(tmp_path, OLD, newest={0: ""})
+    answer = ask(none, "categories=Linux&since=1500&form=files&select=newest")
+    assert answer.body == b"pub/linux/b/\n"
     more = "&select=pub/linux/a&stripprefix=pub/linux/a&select=**"
     answer = ask(found, f"categories=Linux&since=1500&form=files&select=newest{more}")
     assert answer.body.decode().splitlines() == ["./#1.rpm", "2.rpm"]

@@ -95,6 +95,13 @@ def test_what_is_required_further(tmp_path: Path) -> None:
     assert "Packages/c/c-0.5-1.noarch.rpm" not in site.files
 
 
+def test_the_same_package_twice(tmp_path: Path) -> None:
+    """A package that primary.xml has twice is one package, and is written once."""
+    site = SlimSite(tmp_path, pkg("a"), pkg("b"), pkg("a"))
+    assert site.run().packages == 2
+    assert site.data("primary").count("<package ") == 2
+
+
 def test_only_some(tmp_path: Path) -> None:
     """With --only, the named packages are kept with what they require, for their arch."""
     packages = [
@@ -160,6 +167,15 @@ def test_modules(tmp_path: Path) -> None:
         "version: 1",
     ]
     assert "module: perl" in text
+
+
+def test_a_module_that_is_left_out(tmp_path: Path) -> None:
+    """No requirement brings back a package of a module's version that dnf will not see."""
+    old = pkg("perl", "5.1", release="1.module1", arch="x86_64")
+    app = pkg("app", "1", need("perl", "0:5.1-1.module1"))
+    site = SlimSite(tmp_path, app, old, modules=MODULES.encode())
+    assert site.kept() == ["app-1-1"]
+    assert site.run().missing == 1
 
 
 UPDATES = b"""<?xml version="1.0"?>
@@ -304,7 +320,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads((site.out / "slim.json").read_text())["packages"] == 2
     assert_refused(run(*words[:-1], tmp_path / "none"), 3, "none: no such folder")
     assert_refused(run(*words, "--repo", "x"), 3, "give --database")
-    assert_refused(run(*words, "--newest", "0"), 2, "--newest")
 
 
 def repodata(site: SlimSite) -> int:

@@ -52,7 +52,9 @@ class Changed:
     def newest(self, directory: str) -> list[str] | None:
         """Return the files to mirror of a directory that also has older packages."""
         found = self._newest.get(directory)
-        return None if found is None else found.split("\n")
+        if found is None:
+            return None
+        return found.split("\n") if found else []
 
     def has_change_times(self, category: int) -> bool:
         """Return whether change times of a category are known; an imported cache has none."""

@@ -117,7 +117,7 @@ def _newest(rows: Rows, directories: Sequence[Directory]) -> dict[int, str] | No
     if rows.newest is None:
         return None
     names = enumerate(directory.name for directory in directories)
-    return {number: found for number, name in names if (found := rows.newest.get(name))}
+    return {number: found for number, name in names if (found := rows.newest.get(name)) is not None}
 
 
 def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[str, str]:

@@ -27,9 +27,8 @@ _VERSIONS = f"""SELECT r.id, r.directory, l.path, p.name, p.arch, p.epoch, p.ver
     JOIN mirrorlist_location l ON l.repodata_id = r.id
     JOIN mirrorlist_package p ON p.id = l.package_id AND p.name = s.name AND p.arch = s.arch
     WHERE {_PLAIN}"""
-_ALL = f"""SELECT r.directory, l.path FROM mirrorlist_repodata r
-    JOIN mirrorlist_location l ON l.repodata_id = r.id
-    WHERE r.id IN (SELECT s.repodata_id FROM ({_SEVERAL}) s)"""
+_ALL = """SELECT r.id, r.directory, l.path FROM mirrorlist_repodata r
+    JOIN mirrorlist_location l ON l.repodata_id = r.id"""
 
 Version = tuple[str, tuple[str, str, str]]
 
@@ -51,24 +50,18 @@ def read_newest(connection: Connection) -> dict[str, str]:
 
     They are sorted, with line feeds between.
     """
-    groups: defaultdict[tuple[object, str, str], list[Version]] = defaultdict(list)
-    for id, directory, path, name, arch, *version in connection.exec_driver_sql(
-        _escaped(_VERSIONS)
-    ):
-        groups[id, name, arch].append((f"{directory}/{path}", (version[0], version[1], version[2])))
-    old = {path for group in groups.values() for path in _older(group)}
-    kept: defaultdict[str, set[str]] = defaultdict(set)
-    for directory, path in connection.exec_driver_sql(_escaped(_ALL)):
-        folder, _, name = f"{directory}/{path}".rpartition("/")
-        if not UNWRITABLE.search(name):
+    groups: defaultdict[tuple[int, str, str], list[Version]] = defaultdict(list)
+    for id, directory, path, name, arch, *evr in connection.exec_driver_sql(_escaped(_VERSIONS)):
+        groups[id, name, arch].append((f"{directory}/{path}", (evr[0], evr[1], evr[2])))
+    old = {(id, path) for (id, _, _), group in groups.items() for path in _older(group)}
+    kept: dict[str, set[str]] = {path.rpartition("/")[0]: set() for _, path in old}
+    for id, directory, path in connection.exec_driver_sql(_ALL) if old else ():
+        whole = f"{directory}/{path}"
+        folder, _, name = whole.rpartition("/")
+        # A directory may belong to two repositories, and a package be the newest of one of them.
+        if folder in kept and (id, whole) not in old and not UNWRITABLE.search(name):
             kept[folder].add(name)
-    # Of two repositories with a directory in common, one may have an older package as its newest.
-    newest = {path for group in groups.values() for path, _ in group} - old
-    left_out: defaultdict[str, set[str]] = defaultdict(set)
-    for path in old - newest:
-        folder, _, name = path.rpartition("/")
-        left_out[folder].add(name)
-    return {folder: "\n".join(sorted(kept[folder] - names)) for folder, names in left_out.items()}
+    return {folder: "\n".join(sorted(names)) for folder, names in kept.items()}
 
 
 def _older(group: Iterable[Version]) -> set[str]:
