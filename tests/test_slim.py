@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,7 +10,7 @@ import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
 from tests.command import assert_refused, run
-from tests.packaged import X86, Rpm, Site
+from tests.packaged import PACKERS, X86, Rpm, Site, primary, write
 from tests.slimmed import SlimSite, filelists, pkg, provided
 
 need = provided
@@ -226,6 +227,18 @@ def test_repodata(tmp_path: Path) -> None:
         assert one.findtext(f"{space}checksum") == hashlib.sha256(data).hexdigest()
         assert one.findtext(f"{space}size") == str(len(data))
     assert len([*(site.out / "repodata").iterdir()]) == len(kinds) + 1
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_packed_as_before(tmp_path: Path, ending: str) -> None:
+    """A file is packed as the source's was, and can be read again."""
+    site = SlimSite(tmp_path, pkg("a"))
+    shutil.rmtree(site.source / "repodata")
+    write(site.source, primary(pkg("a", "1"), pkg("a", "2")), ending)
+    site.run()
+    (path,) = (site.out / "repodata").glob("*-primary*")
+    assert path.name.endswith(f"-primary.xml{ending}")
+    assert site.run(source=str(site.out), out=str(tmp_path / "again")).packages == 1
 
 
 def test_groups_of_some(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_killed_at_each_moment(site: SlimSite, tmp_path: Path) -> None:
     site.run()
     old = contents(site.out)
     seen = set()
-    for event in range(1, 400, 5):
+    for event in range(1, 400, 9):
         words = [sys.executable, "-c", _KILLED, str(event), str(site.source), str(site.out)]
         code = subprocess.run(words, capture_output=True, timeout=60).returncode
         found = contents(site.out)
