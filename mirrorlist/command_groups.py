@@ -24,7 +24,7 @@ DATABASE = (
 JSON = (
     *("export", "import-cache", "scan"),
     *_REPO,
-    *_PACKAGES,
+    *(*_PACKAGES, "packages slim"),
     *("ask", "inspect", "diff", "replay"),
     *_LOOKS,
     *("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS),

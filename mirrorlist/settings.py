@@ -64,6 +64,14 @@ SETTINGS = (
         default=False,
     ),
     Setting(
+        "newest",
+        SettingKind.SWITCH,
+        "Put into the snapshot which packages are the newest, for `select=newest` of the rsync"
+        " filter; needs the tables of `packages import`.",
+        ("export", "watch", "run"),
+        default=False,
+    ),
+    Setting(
         "allow_wide_netblocks",
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"

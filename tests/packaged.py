@@ -43,21 +43,42 @@ class Rpm(Struct, frozen=True):
     path: str = ""
     sum: str = ""
     more: str = ""
+    arch: str = "noarch"
+    epoch: str = "0"
+    release: str = "1"
+    recommends: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Its sum."""
+        about = f"{self.name} {self.version}"
+        if (self.arch, self.epoch, self.release) != ("noarch", "0", "1"):
+            about += f" {self.arch} {self.epoch} {self.release}"
+        return self.sum or hashlib.sha256(about.encode()).hexdigest()
+
+    @property
+    def file(self) -> str:
+        """Its path in the repository."""
+        name = f"{self.name}-{self.version}-{self.release}.{self.arch}.rpm"
+        return self.path or f"Packages/{self.name[:1]}/{name}"
 
     def xml(self) -> str:
         """Return its element."""
-        digest = self.sum or hashlib.sha256(f"{self.name} {self.version}".encode()).hexdigest()
-        path = self.path or f"Packages/{self.name[:1]}/{self.name}-{self.version}-1.noarch.rpm"
         lists = ""
-        for kind, some in (("provides", self.provides), ("requires", self.requires)):
+        kinds = {
+            "provides": self.provides,
+            "requires": self.requires,
+            "recommends": self.recommends,
+        }
+        for kind, some in kinds.items():
             lists += f"<rpm:{kind}>{''.join(f'<rpm:entry {one}/>' for one in some)}</rpm:{kind}>"
         return f"""<package type="rpm">
-  <name>{self.name}</name><arch>noarch</arch>
-  <version epoch="0" ver="{self.version}" rel="1"/>
-  <checksum type="sha256" pkgid="YES">{digest}</checksum>
+  <name>{self.name}</name><arch>{self.arch}</arch>
+  <version epoch="{self.epoch}" ver="{self.version}" rel="{self.release}"/>
+  <checksum type="sha256" pkgid="YES">{self.digest}</checksum>
   <summary>A &lt;thing&gt;</summary><time file="1" build="1"/>
   <size package="{self.size}" installed="2" archive="3"/>
-  <location href="{path}"/>{self.more}
+  <location href="{self.file}"/>{self.more}
   <format><rpm:license>MIT</rpm:license>{lists}<file>/usr/bin/{self.name}</file></format>
 </package>
 """

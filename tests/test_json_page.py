@@ -37,6 +37,7 @@ from snapshot.sites.host_states import HostState
 from snapshot.sites.imports.writing import Imported
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
+from snapshot.slim.job import Slimmed
 from tests.command import run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields
@@ -81,6 +82,7 @@ ANSWERS = (
     Answer("`mirrorlist repo expire --json`", ExpireResult),
     Answer("`mirrorlist packages import --json`", PackagesImported),
     Answer("`mirrorlist packages find --json`, `/packages?name=` of a watch", FoundPackages),
+    Answer("`mirrorlist packages slim --json`", Slimmed),
     Answer("`mirrorlist inspect --json`", Summary),
     Answer("`mirrorlist inspect --json` with `--repo` and `--arch`, or `--path`", Description),
     Answer("`mirrorlist diff --json`", Difference),

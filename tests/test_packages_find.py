@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.export.versions import compare, newness
 from snapshot.file.errors import PackagesError
 from snapshot.packages.find import find
-from snapshot.packages.versions import compare, newness
 from tests.command import assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
 from tests.system import need_program
@@ -18,6 +18,9 @@ from tests.system import need_program
 OLDER = [
     ("1.0", "1.1"),
     ("1.9", "1.10"),
+    ("1.09", "1.10"),
+    ("8" * 5000, "9" * 5000),
+    ("9" * 5000, "1" + "0" * 5000),
     ("1", "1.0"),
     ("1.a", "1.1"),
     ("a", "1"),

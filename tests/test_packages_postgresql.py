@@ -13,6 +13,7 @@ import pytest
 from loadtest.packages.release import Release
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
+from snapshot.export.newest import read_newest
 from snapshot.file.errors import DatabaseError
 from snapshot.file.model import PackedSums
 from snapshot.file.reader import Snapshot
@@ -93,6 +94,16 @@ def test_names_in_any_alphabet(server: Server, tmp_path: Path) -> None:
     site.run(database=url)
     assert found(url) == site.contents()
     assert len(site.contents()["capability"]) == 8
+
+
+def test_the_newest(server: Server, tmp_path: Path) -> None:
+    """What `export --newest` reads is what it reads of SQLite (tests/test_newest.py)."""
+    site = Site(tmp_path)
+    site.write(X86, Rpm("a"), Rpm("a", "2"), Rpm("b"), Rpm("b", "9", release="1.module7"))
+    url = made(server, "newest", "small")
+    site.run(database=url)
+    with engine(url) as of_database, of_database.connect() as connection:
+        assert read_newest(connection) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
+from snapshot.packages import pieces as pieces_module
 from snapshot.packages import primary as primary_module
 from snapshot.packages import unpacking
 from snapshot.packages.primary import Content, new_packages
@@ -172,7 +173,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(primary_module, "MOST_PACKAGES", 1)
     with pytest.raises(UnusableRepository, match="more than 1 packages"):
         read(data)
-    monkeypatch.setattr(primary_module, "MOST_BYTES", 100)
+    monkeypatch.setattr(pieces_module, "MOST_BYTES", 100)
     with pytest.raises(UnusableRepository, match="a package of more than 100 bytes"):
         read(data, 10)
 

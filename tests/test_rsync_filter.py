@@ -34,14 +34,17 @@ def directory(name: str, ctime: int = 0, category: int | None = LINUX) -> Direct
 
 
 def catalog(
-    folder: Path, directories: Sequence[Directory], moments: dict[str, int] | None = None
+    folder: Path,
+    directories: Sequence[Directory],
+    moments: dict[str, int] | None = None,
+    newest: dict[int, str] | None = None,
 ) -> Catalog:
     """Return a catalog of directories, some of them with moments."""
     directories = sorted(directories, key=lambda one: one.name.encode())
     history = [(moments or {}).get(one.name, 0) for one in directories]
     data = small_data(
         categories=CATEGORIES, directories=directories, repositories=[], file_details={},
-        history=History(SINCE, CURSOR, history),
+        history=History(SINCE, CURSOR, history), newest=newest,
     )  # fmt: skip
     path = folder / "mm.snap"
     path.write_bytes(encode(data))
@@ -487,3 +490,53 @@ def test_many_tags(tree: Catalog) -> None:
     query = "categories=Linux&since=0"
     assert ask(tree, query, tag=",".join(tags)).status == 200
     assert ask(tree, query, tag=",".join([*tags, f'W/"{tree.id}-2000"'])).status == 304
+
+
+OLD = [directory("pub/linux/a", 1600), directory("pub/linux/b", 1600), directory("pub/linux/c")]
+
+
+def test_the_newest(tmp_path: Path) -> None:
+    """With `select=newest`, the other files of a directory with older packages are listed."""
+    found = catalog(tmp_path, OLD, newest={0: "#1.rpm\n2.rpm\nx\\*.rpm", 2: "3.rpm"})
+    answer = ask(found, "categories=Linux&since=1500&form=files&select=newest")
+    lines = ["pub/linux/a/#1.rpm", "pub/linux/a/2.rpm", "pub/linux/b/"]
+    assert answer.body.decode().splitlines() == lines
+    assert answer.headers["X-Mirrorlist-Directories"] == "3"
+    assert answer.headers["X-Mirrorlist-Left-Out"] == "1"
+    none = catalog(tmp_path, OLD, newest={0: ""})
+    answer = ask(none, "categories=Linux&since=1500&form=files&select=newest")
+    assert answer.body == b"pub/linux/b/\n"
+    more = "&select=pub/linux/a&stripprefix=pub/linux/a&select=**"
+    answer = ask(found, f"categories=Linux&since=1500&form=files&select=newest{more}")
+    assert answer.body.decode().splitlines() == ["./#1.rpm", "2.rpm"]
+    answer = ask(found, "categories=Linux&since=1500&form=files&select=[n]ewest")
+    assert answer.body == b""
+
+
+def test_the_newest_are_not_known(tree: Catalog, tmp_path: Path) -> None:
+    """Without an export that knows them, or in the classic form, it is refused."""
+    query = "categories=Linux&since=1500&select=newest"
+    answer = ask(tree, f"{query}&form=files")
+    assert (answer.status, answer.body[:35]) == (404, b"# the newest packages are not known")
+    answer = ask(tree, query)
+    assert (answer.status, b"only with form=files" in answer.body) == (400, True)
+    known = catalog(tmp_path, OLD, newest={})
+    assert ask(known, f"{query}&form=files").body == b"pub/linux/a/\npub/linux/b/\n"
+
+
+def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer has at most so many lines."""
+    monkeypatch.setattr(rsyncfilter, "MOST_LINES", 3)
+    found = catalog(tmp_path, OLD, newest={0: "1\n2", 1: "3"})
+    query = "categories=Linux&since={}&form=files&select=newest"
+    assert ask(found, query.format(1500)).status == 200
+    found = catalog(tmp_path, OLD, newest={0: "1\n2", 1: "3\n4"})
+    answer = ask(found, query.format(1500))
+    assert (answer.status, b"more than 3 files" in answer.body) == (400, True)
+
+
+@pytest.mark.parametrize("newest", [{3: "a"}, {0: "a\tb"}])
+def test_malformed_newest(tmp_path: Path, newest: dict[int, str]) -> None:
+    """A directory that does not exist, or a control character, is refused."""
+    with pytest.raises(MalformedSnapshot, match="newest"):
+        catalog(tmp_path, OLD, newest=newest)

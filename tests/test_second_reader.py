@@ -275,10 +275,10 @@ def test_the_page_names_each_section() -> None:
     table = PAGE.partition("## Sections")[2].partition("###")[0]
     listed = re.findall(r"^\| `(\w+)` \| [MB] \|", table, re.MULTILINE)
     found = sections_of(small_content())
-    # Of a site with shapes alone (tests/test_request_shapes.py).
-    assert sorted(listed) == sorted(
-        ["file_index", "file_sums", "request_shapes", *(section.name for section in found)]
-    )
+    # Of a site with shapes alone (tests/test_request_shapes.py), of `export --files`, and of
+    # `export --newest`.
+    some = ["file_index", "file_sums", "newest", "request_shapes"]
+    assert sorted(listed) == sorted([*some, *(section.name for section in found)])
     assert [section.name for section in found if not section.content] == ["report", "history"]
     for name in listed:
         assert re.search(rf"^### .*`{name}`", PAGE, re.MULTILINE)

@@ -27,6 +27,7 @@ class JobOptions(Struct, frozen=True, kw_only=True):
     dns: bool = True
     force: bool = False
     files: bool = False
+    newest: bool = False
 
     def job(self, refresh: int | None = None) -> "Job":
         """Return what is to be exported, for `refresh` see `Job`; raises a BackendError."""
@@ -45,6 +46,7 @@ class JobOptions(Struct, frozen=True, kw_only=True):
             max_loss=None if self.force else self.max_loss,
             refresh=refresh,
             foreign=self.force,
+            newest=self.newest,
             required=tuple(parse_required(one) for one in self.require),
             files=self.files,
         )

@@ -26,6 +26,8 @@ class Changed:
         found: dict[int, list[tuple[int, str]]] = defaultdict(list)
         filled, dated = set(), set()
         directories = snapshot.directories()
+        self.knows_newest = snapshot.has_newest
+        self._newest = {directories[at].name: names for at, names in snapshot.newest.items()}
         columns = directories, history.moments, reachable(directories)
         for directory, moment, can_be_read in zip(*columns, strict=True):
             if directory.category is not None:
@@ -46,6 +48,13 @@ class Changed:
             changes.sort()
             self._changes[category] = [change for change, _ in changes]
             self._names[category] = [name for _, name in changes]
+
+    def newest(self, directory: str) -> list[str] | None:
+        """Return the files to mirror of a directory that also has older packages."""
+        found = self._newest.get(directory)
+        if found is None:
+            return None
+        return found.split("\n") if found else []
 
     def has_change_times(self, category: int) -> bool:
         """Return whether change times of a category are known; an imported cache has none."""

@@ -21,7 +21,7 @@ from mirrorlist.errors import BadQuery
 from mirrorlist.process.jobs import RETRY_SECONDS, Check, nobody_looks
 from mirrorlist.rsync.changed import Changed
 from mirrorlist.rsync.pathglob import PathGlobs
-from mirrorlist.rsync.query import FilterQuery, asked_form, parse_filter_query
+from mirrorlist.rsync.query import NEWEST, FilterQuery, asked_form, parse_filter_query
 from snapshot.file.errors import SnapshotError
 from snapshot.file.noise import is_noise
 
@@ -30,6 +30,8 @@ MAX_AGE = 60
 KEPT_BYTES, KEPT_ANSWERS = 8 << 20, 256
 # Requests for bodies that are not kept are counted for this many different ones.
 MOST_COUNTED = 4096
+# With `select=newest`, an answer has at most this many lines.
+MOST_LINES = 250_000
 # This many directories are handled between two checks whether the client is still there.
 _STEP = 1024
 # Roughly the memory of a kept answer beside its body and the texts of its query.
@@ -110,6 +112,8 @@ class RsyncFilter:
         if not all(changed.has_change_times(one) for one in query.categories):
             # The body has no rule: rsync with such a filter makes a full run.
             return _plain(404, "# no change times are known here: make a full run\n")
+        if query.newest and not changed.knows_newest:
+            return _plain(404, "# the newest packages are not known here: make a full run\n")
         headers = _headers(catalog, changed)
         if _is_current(held, headers):
             return FilterAnswer(304, headers, b"")
@@ -132,14 +136,25 @@ class RsyncFilter:
         # The key has the index and not `since`, because all times between two changes have the same
         # answer.
         indexes = {one: changed.index(one, query.since) for one in query.categories}
-        key = tuple(indexes.items()), query.prefix, query.form, query.select, query.noise
+        key = (
+            tuple(indexes.items()),
+            query.prefix,
+            query.form,
+            query.select,
+            query.noise,
+            query.newest,
+        )
         found = self._kept.get(key)
         if found is not None:
             found.uses += 1
             self._kept.move_to_end(key)
             return found
         names = [name for one, index in indexes.items() for name in changed.names(one, index)]
-        found = _write(_chosen(names, query, check), query.form, check)
+        chosen = _chosen(names, query, check)
+        if query.newest:
+            found = _write_newest(chosen, query, changed, check)
+        else:
+            found = _write(chosen, query.form, check)
         found.size = _KEY_BYTES + len(query.prefix) + sum(map(len, query.select)) + len(found.body)
         found.uses = self._uses(key)
         self._keep(key, found)
@@ -258,6 +273,29 @@ def _chosen(names: Sequence[str], query: FilterQuery, check: Check) -> list[str]
     return chosen
 
 
+def _write_newest(
+    names: list[str], query: FilterQuery, changed: Changed, check: Check
+) -> _FilterList:
+    """Write directories; instead of one that has older packages, its other files."""
+    start = query.prefix and query.prefix + "/"
+    lines: list[str] = []
+    left_out = 0
+    for number, name in enumerate(names):
+        files = changed.newest(f"{start}{name}".rstrip("/"))
+        if files is not None or number % _STEP == 0:
+            check()
+        paths = [f"{name}/"] if files is None else [f"{name}/{file}" for file in files]
+        listable = [path for path in paths if not _UNLISTABLE.search(path)]
+        left_out += len(paths) - len(listable)
+        lines += map(_line, listable)
+        if len(lines) > MOST_LINES:
+            raise BadQuery(
+                f"# select={NEWEST}: more than {MOST_LINES:,} files: give a later since= or fewer"
+                " categories="
+            )
+    return _FilterList("".join(lines).encode(), len(lines), left_out)
+
+
 def _pieces(names: Sequence[str], check: Check) -> Iterator[list[str]]:
     """Yield names in pieces, with a check before each whether the client is still there."""
     for index in range(0, len(names), _STEP):
@@ -280,11 +318,15 @@ def _write(names: list[str], form: str, check: Check) -> _FilterList:
 
 
 def _file_line(name: str) -> str:
+    return _line(f"{name}/")
+
+
+def _line(path: str) -> str:
+    """Return the line of a file, or of a directory, which ends with a slash."""
+    path = path.removeprefix("/") or "./"
     # "a name that begins with `#` or `;` has `./` in front": if the sending side reads the list, a
     # line that begins so is a comment there.
-    if not name:
-        return "./\n"
-    return f"./{name}/\n" if name[0] in "#;" else f"{name}/\n"
+    return f"./{path}\n" if path[0] in "#;" else f"{path}\n"
 
 
 def _with_parents(names: Iterable[str]) -> list[str]:

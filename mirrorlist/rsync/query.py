@@ -26,6 +26,8 @@ from snapshot.file.model import Category
 FILTER_PARAMETERS = ("categories", "since", "stripprefix", "form", "select", "noise")
 _NAMES = {name.encode(): name for name in FILTER_PARAMETERS}
 FORMS = ("classic", "files")
+NEWEST = "newest"
+"""The value of `select` that is not a glob: of each package the newest version alone."""
 # 19 digits last until the year 292,277,026,596.
 _SECONDS = re.compile("[0-9]{1,19}")
 _MOST_SHOWN = 20
@@ -35,7 +37,7 @@ class FilterQuery(Struct, frozen=True):
     """Which changes a mirror asks for, and how they are listed.
 
     `categories` are indexes, `since` is in seconds since 1970, `prefix` has no outer slashes;
-    without globs in `select` all directories count.
+    without globs in `select` all directories count. With `newest`, older packages do not.
     """
 
     categories: tuple[int, ...]
@@ -44,6 +46,7 @@ class FilterQuery(Struct, frozen=True):
     form: str
     select: tuple[str, ...]
     noise: bool
+    newest: bool = False
 
 
 def parse_filter_query(raw: bytes, categories: Sequence[Category]) -> FilterQuery:
@@ -54,13 +57,18 @@ def parse_filter_query(raw: bytes, categories: Sequence[Category]) -> FilterQuer
         raise BadQuery(f"# form=: not one of {', '.join(FORMS)}")
     if len(select) > MAX_LIST_ELEMENTS:
         raise BadQuery(f"# select=: more than {MAX_LIST_ELEMENTS} of them")
+    newest = NEWEST in select
+    if newest and form != "files":
+        raise BadQuery(f"# select={NEWEST}: only with form=files")
     return FilterQuery(
         categories=_indexes(values.get("categories", ""), categories),
         since=_seconds(values.get("since", "")),
         prefix=_tidy(values.get("stripprefix", "")),
         form=form,
-        select=tuple(sorted({_tidy(glob) for glob in select} - {""})),
+        # A directory of this name is `[n]ewest`.
+        select=tuple(sorted({_tidy(glob) for glob in select if glob != NEWEST} - {""})),
         noise=values.get("noise") == "1",
+        newest=newest,
     )
 
 

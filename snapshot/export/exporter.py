@@ -40,7 +40,8 @@ def export(
     opened = opened or Opened()
     place = followed(job.output)
     old = partial(opened.open, place, job.key) if job.files else None
-    origin = origin_of(database, kept.read if kept else read_carried, old)
+    read_up2date = kept.read if kept else read_carried
+    origin = origin_of(database, read_up2date, old, newest=job.newest)
     result = publish_rows(origin, job, last, progress, opened)
     return result._replace(said=kept.said, differed=kept.differed) if kept else result
 
@@ -49,15 +50,20 @@ def origin_of(
     database: str,
     read_up2date: Callable[[Connection], Carried] = read_carried,
     old: Callable[[], Snapshot | None] | None = None,
+    *,
+    newest: bool = False,
 ) -> Origin:
-    """Return a database as an origin of rows, for `old` see `reading`; raises DatabaseURLError."""
+    """Return a database as an origin of rows; raises DatabaseURLError.
+
+    For `old` see `reading`, for `newest` see `Job`.
+    """
     url = parse_url(database)
 
     @contextmanager
     def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
         with read_only(url) as connection:
             now = int(time.time())
-            with reading(connection, progress, left_out, read_up2date, old) as rows:
+            with reading(connection, progress, left_out, read_up2date, old, newest=newest) as rows:
                 yield now, rows
 
     return Origin("database", _files_of(url), read)

@@ -18,7 +18,7 @@ class Job(Struct, frozen=True):
     switches all checks off. With `refresh`, a published snapshot of the same content stays until
     its read is this many seconds old. With `foreign`, a file that is not a snapshot may be
     replaced. For each query in `required` the new snapshot must have a host. With `files` it
-    has the sums of packages.
+    has the sums of packages, with `newest` it says which packages are the newest.
     """
 
     output: Path
@@ -32,6 +32,7 @@ class Job(Struct, frozen=True):
     foreign: bool = False
     required: tuple[Required, ...] = ()
     files: bool = False
+    newest: bool = False
 
     @property
     def data_files(self) -> list[Path]:

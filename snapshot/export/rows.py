@@ -1,6 +1,6 @@
 """Rows of MirrorManager's tables, as every reader of them gives them to the rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from snapshot.export.directories import Carried
@@ -163,7 +163,7 @@ class Rows(NamedTuple):
     `up2date` waits until the largest table is read, and returns what it says. `reduced` is when
     `mirrorlist sites apply` last took something away, in seconds since 1970, and `request_shapes`
     are the requests that a site's file allows in other words. `file_sums` are those of packages, if
-    they are wanted.
+    they are wanted. `newest` has the files to mirror, by their directory, if they are wanted.
     """
 
     sites: list[SiteRow]
@@ -186,6 +186,7 @@ class Rows(NamedTuple):
     reduced: int | None = None
     request_shapes: tuple[RequestShape, ...] = ()
     file_sums: PackedSums | None = None
+    newest: Mapping[str, str] | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows read, by table."""

@@ -22,6 +22,7 @@ from snapshot.export.declared import (
 from snapshot.export.directories import Carried
 from snapshot.export.file_sums import read_file_sums
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.newest import may_read_newest, read_newest
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
@@ -61,13 +62,16 @@ def reading(
     left_out: LeftOutRows,
     read_up2date: Callable[[Connection], Carried] = read_carried,
     old: Callable[[], Snapshot | None] | None = None,
+    *,
+    newest: bool = False,
 ) -> Iterator[Rows]:
     """Read every table once; raises DatabaseError if a table of MirrorManager's is missing.
 
     Rows whose id is not an integer are left out: a copy without constraints may have such rows.
     `read_up2date` reads the largest table, in a thread and while the block runs: the block can
     apply rules to all other rows meanwhile. The block must not use the connection. With `old`,
-    which opens the published snapshot, sums of single files are read too.
+    which opens the published snapshot, sums of single files are read too; with `newest`, it is
+    also read which packages are the newest.
     """
     present = _present_tables(connection)
     read: dict[str, Any] = {}
@@ -90,6 +94,9 @@ def reading(
     if old is not None:
         progress("reading sums of files", len(_SMALL), len(TABLES))
         read["file_sums"] = read_file_sums(connection, present, old(), left_out)
+    if newest and may_read_newest(connection, present, left_out):
+        progress("reading the newest packages", len(_SMALL), len(TABLES))
+        read["newest"] = read_newest(connection)
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))

@@ -182,7 +182,9 @@ class SnapshotData(Struct, frozen=True):
 
     Host sets are integers whose bit i stands for the host of index i; directories are sorted
     by the UTF-8 bytes of their names. `read` is the time of the database read in seconds
-    since 1970, UTC. `history` is None if no change times are known, `file_sums` if none are wanted.
+    since 1970, UTC. `newest` are the files to mirror of directories that also have older
+    packages, with line feeds between; None if they are not wanted. `history` is None if no change
+    times are known, `file_sums` if none are wanted.
     """
 
     read: int
@@ -202,3 +204,4 @@ class SnapshotData(Struct, frozen=True):
     history: History | None = None
     request_shapes: tuple[RequestShape, ...] = ()
     file_sums: PackedSums | None = None
+    newest: dict[int, str] | None = None

@@ -38,6 +38,9 @@ T = TypeVar("T")
 MAX_MESSAGE_BYTES = 8 << 20
 # Larger, because each of millions of rows may be reported; only `inspect` reads the report.
 MAX_REPORT_BYTES = 128 << 20
+# A decoded byte takes a byte; only the rsync filter reads these.
+MAX_NEWEST_BYTES = 64 << 20
+_MOST = {"report": MAX_REPORT_BYTES, "newest": MAX_NEWEST_BYTES}
 # The latest time that `datetime` can express.
 _LAST_SECOND = 253_402_300_799
 
@@ -49,7 +52,7 @@ _NO_CONTENT = frozenset(("report", "history"))
 _DECODED = frozenset(
     (
         *("hosts", "categories", "repositories", "redirects", "continents", "netblock_chains"),
-        *("netblock_ranges", "country_ranges", "asn_ranges", "request_shapes"),
+        *("netblock_ranges", "country_ranges", "asn_ranges", "request_shapes", "newest"),
     )
 )
 
@@ -140,6 +143,21 @@ class Snapshot:
         if "request_shapes" not in self._sections:
             return ()
         return self._message("request_shapes", tuple[RequestShape, ...])
+
+    @cached_property
+    def newest(self) -> dict[int, str]:
+        """The files to mirror of directories that also have older packages, a line for each.
+
+        Without `export --newest` there are none.
+        """
+        if "newest" not in self._sections:
+            return {}
+        return self._message("newest", dict[int, str])
+
+    @property
+    def has_newest(self) -> bool:
+        """Whether it is known which packages are the newest."""
+        return "newest" in self._sections
 
     @cached_property
     def continents(self) -> dict[str, str]:
@@ -342,7 +360,7 @@ class Snapshot:
 
     def _message(self, name: str, kind: type[T]) -> T:
         def decode(data: memoryview) -> T:
-            most = MAX_REPORT_BYTES if name == "report" else MAX_MESSAGE_BYTES
+            most = _MOST.get(name, MAX_MESSAGE_BYTES)
             if len(data) > most:
                 raise ValueError(f"{len(data):,} bytes, more than the limit of {most:,}")
             return msgspec.msgpack.decode(data, type=kind)

@@ -83,6 +83,9 @@ class _Verifier:
         if self._is_new("categories", "hosts"):
             named = (one.host for row in snapshot.categories for one in row.hosts)
             self._verify_hosts("categories", named)
+        numbers = snapshot.newest if self._is_new("newest", "directories") else ()
+        if any(not 0 <= one < snapshot.directory_count for one in numbers):
+            raise snapshot.malformed("newest", "a directory that does not exist")
         for name, texts in self._texts():
             snapshot.guard(name, lambda: verify_text("/".join(texts)))  # noqa: B023
 
@@ -118,6 +121,8 @@ class _Verifier:
         for shape in snapshot.request_shapes if self._is_new("request_shapes") else ():
             targets = (text for target in shape.requests.values() for text in target)
             yield "request_shapes", (*shape.names, *shape.requests, *targets)
+        for names in snapshot.newest.values() if self._is_new("newest") else ():
+            yield "newest", names.split("\n")
         yield "redirects", (*snapshot.redirects, *snapshot.redirects.values())
         yield "continents", (*snapshot.continents, *snapshot.continents.values())
 

@@ -164,9 +164,17 @@ def _sections(data: SnapshotData) -> list[tuple[str, bytes, bool]]:
         *history,
         *shapes,
         *_sums(data.file_sums),
+        *_newest(data.newest),
     ]
 
 
 def _sums(packed: PackedSums | None) -> list[tuple[str, bytes, bool]]:
     # Only with `--files`.
     return [(INDEX, packed.places, True), (SUMS, packed.sums, True)] if packed else []
+
+
+def _newest(found: dict[int, str] | None) -> list[tuple[str, bytes, bool]]:
+    # Only with `--newest`.
+    if found is None:
+        return []
+    return [("newest", msgspec.msgpack.encode(dict(sorted(found.items()))), True)]

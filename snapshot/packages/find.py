@@ -6,10 +6,10 @@ directory of the package by the crawler's last look, or always.
 
 from msgspec import Struct
 
+from snapshot.export.versions import newness
 from snapshot.file.errors import PackagesError
 from snapshot.link import Link, Row, linked
 from snapshot.packages.tables import LOCATION, NAMES, PACKAGE, REPODATA
-from snapshot.packages.versions import newness
 
 _FOUND = f"""SELECT p.name, p.epoch, p.version, p.release, p.arch, p.size, p.sum_kind, p.sum,
         i.directory, l.path, r.prefix, a.name

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from snapshot.file.errors import UnusableRepository
 from snapshot.file.text import CONTROL
+from snapshot.packages.pieces import pieces
 from snapshot.packages.repomd import SUMS, is_below, is_sum, refuse_doctype
 
-MOST_BYTES = 8 << 20
-"""The largest package in a primary.xml, in bytes; the largest real ones have under 1 MB."""
 MOST_PACKAGES = 1_000_000
 """The most packages of one repository."""
 KINDS = (
@@ -34,7 +33,6 @@ KINDS = (
 FLAGS = {"": 0, "LT": 2, "GT": 4, "EQ": 8, "LE": 10, "GE": 12}
 """How a capability's version is compared: rpm's numbers."""
 _RPM = "http://linux.duke.edu/metadata/rpm"
-_END, _BEGIN = b"</package>", b"<package"
 # The digest of a piece also depends on what is read of it, which another version may change.
 _PERSON = b"mirrorlist pkg 1"
 _KIND_OF = {name: number for number, name in enumerate(KINDS)}
@@ -80,11 +78,11 @@ def new_packages(
     """
     parser = _Parser()
     new: set[bytes] = set()
-    for piece in _pieces(blocks, parser):
+    for piece in pieces(blocks, parser.outside):
         found.count += 1
         if found.count > MOST_PACKAGES:
             raise UnusableRepository(f"it has more than {MOST_PACKAGES:,} packages")
-        key = hashlib.blake2b(piece, digest_size=16, person=_PERSON).digest()
+        key = key_of(piece)
         if key in left:
             left.remove(key)
             if not full:
@@ -99,20 +97,9 @@ def new_packages(
                 yield package
 
 
-def _pieces(blocks: Iterable[bytes], parser: "_Parser") -> Iterator[bytes]:
-    """Yield the bytes of each package; the parser gets what is before and after all of them."""
-    rest, is_begun = b"", False
-    for block in blocks:
-        *ended, rest = (rest + block).split(_END)
-        for piece in ended:
-            if not is_begun:
-                before, mark, piece = piece.partition(_BEGIN)
-                parser.feed(before)
-                piece, is_begun = mark + piece, True
-            yield piece.strip() + _END
-        if len(rest) > MOST_BYTES:
-            raise UnusableRepository(f"a package of more than {MOST_BYTES:,} bytes")
-    parser.feed(rest, is_last=True)
+def key_of(piece: bytes) -> bytes:
+    """Return the digest of a package's bytes."""
+    return hashlib.blake2b(piece, digest_size=16, person=_PERSON).digest()
 
 
 class _Parser:
@@ -139,8 +126,11 @@ class _Parser:
         self._attributes: dict[str, Mapping[str, str]] = {}
         self._capabilities: list[Capability] = []
 
-    def feed(self, data: bytes, *, is_last: bool = False) -> None:
-        """Parse bytes outside of packages, or a package."""
+    def outside(self, data: bytes, is_last: bool) -> None:
+        """Parse bytes outside of packages."""
+        self._feed(data, is_last)
+
+    def _feed(self, data: bytes, is_last: bool = False) -> None:
         try:
             self._expat.Parse(data, is_last)
         except ExpatError as error:
@@ -149,7 +139,7 @@ class _Parser:
     def package(self, key: bytes, piece: bytes) -> Package:
         """Return the package of a piece."""
         self._clear()
-        self.feed(piece)
+        self._feed(piece)
         if self._depth != 1 or self._ended != 1:
             raise UnusableRepository("primary.xml has something in its metadata beside packages")
         return self._made(key)

@@ -20,12 +20,14 @@ SUMS = {
     "sha512": "sha512",
 }
 """The kinds of sums in repodata, with hashlib's names for them."""
+_DIGITS = {kind: hashlib.new(name).digest_size * 2 for kind, name in SUMS.items()}
 
 
 class Primary(Struct, frozen=True):
-    """What a repomd.xml says of its primary.xml; a size that it does not give is None.
+    """What a repomd.xml says of its primary.xml, or of another file; an unknown size is None.
 
-    `path` is below the repository, `size` is the file's, `opened` its size when unpacked.
+    `path` is below the repository, `size` is the file's, `opened` its size when unpacked,
+    and `opened_sum` the kind and the sum of that.
     """
 
     revision: str = ""
@@ -34,10 +36,22 @@ class Primary(Struct, frozen=True):
     sum: str = ""
     size: int | None = None
     opened: int | None = None
+    opened_sum: str = ""
+    timestamp: str = ""
 
 
 def read_repomd(data: bytes) -> Primary:
     """Return what a repomd.xml says of primary.xml; raises UnusableRepository."""
+    return _checked("primary", _read(data).get("primary", Primary()))
+
+
+def read_all(data: bytes) -> dict[str, Primary]:
+    """Return what a repomd.xml says of each file, by the file's type; raises UnusableRepository."""
+    found = _read(data)
+    return {kind: _checked(kind, one) for kind, one in {"primary": Primary(), **found}.items()}
+
+
+def _read(data: bytes) -> dict[str, Primary]:
     reading = _Reading()
     parser = ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = reading.start, reading.end
@@ -48,7 +62,8 @@ def read_repomd(data: bytes) -> Primary:
         parser.Parse(data, True)
     except ExpatError as error:
         raise UnusableRepository(f"repomd.xml is not XML: {error}") from error
-    return _checked(structs.replace(reading.primary, revision=reading.revision))
+    revision = reading.revision
+    return {kind: structs.replace(one, revision=revision) for kind, one in reading.files.items()}
 
 
 def refuse_doctype(*_: object) -> None:
@@ -56,22 +71,20 @@ def refuse_doctype(*_: object) -> None:
     raise UnusableRepository("the XML has a DOCTYPE, which repodata never has")
 
 
-def _checked(found: Primary) -> Primary:
+def _checked(kind: str, found: Primary) -> Primary:
     if not found.path:
-        raise UnusableRepository("repomd.xml names no primary")
+        raise UnusableRepository(f"repomd.xml names no {kind[:40]}")
     if not is_below(found.path):
-        raise UnusableRepository(f"the primary is not below the repository: {found.path[:200]!r}")
+        raise UnusableRepository(f"the {kind} is not below the repository: {found.path[:200]!r}")
     if not is_sum(found.kind, found.sum):
         shown = f"{found.kind[:40]} {found.sum[:140]}".strip()
-        raise UnusableRepository(f"repomd.xml has no usable sum of the primary: {shown!r}")
+        raise UnusableRepository(f"repomd.xml has no usable sum of the {kind}: {shown!r}")
     return found
 
 
 def is_sum(kind: str, text: str) -> bool:
     """Whether a text is a sum of a kind, in small letters."""
-    if kind not in SUMS or len(text) != hashlib.new(SUMS[kind]).digest_size * 2:
-        return False
-    return not text.strip("0123456789abcdef")
+    return len(text) == _DIGITS.get(kind) and not text.strip("0123456789abcdef")
 
 
 def is_below(path: str) -> bool:
@@ -84,7 +97,8 @@ class _Reading:
     """The handlers of expat, and what they have found."""
 
     def __init__(self) -> None:
-        self.primary, self.revision = Primary(), ""
+        self.files: dict[str, Primary] = {}
+        self.revision = ""
         self._open: list[str] = []
         self._type = ""
         self._kind = ""
@@ -96,10 +110,10 @@ class _Reading:
         self._text.clear()
         if self._open == ["repomd", "data"]:
             self._type = attributes.get("type", "")
-        elif self._is_primary():
+        elif self._is_data():
             if name == "location":
                 self._set(path=attributes.get("href", ""))
-            elif name == "checksum":
+            elif name in ("checksum", "open-checksum"):
                 self._kind = attributes.get("type", "").lower()
 
     def text(self, text: str) -> None:
@@ -110,23 +124,28 @@ class _Reading:
         self._text.clear()
         if self._open == ["repomd", "revision"]:
             self.revision = text[:200]
-        elif self._is_primary():
+        elif self._is_data():
             self._take(name.rpartition(":")[2], text)
         self._open.pop()
 
     def _take(self, name: str, text: str) -> None:
         if name == "checksum":
             self._set(kind=self._kind, sum=text.lower())
+        elif name == "open-checksum" and is_sum(self._kind, text.lower()):
+            self._set(opened_sum=f"{self._kind}:{text.lower()}")
+        elif name == "timestamp":
+            self._set(timestamp=text[:40])
         elif name == "size":
             self._set(size=_number(text))
         elif name == "open-size":
             self._set(opened=_number(text))
 
-    def _is_primary(self) -> bool:
-        return self._type == "primary" and self._open[:2] == ["repomd", "data"]
+    def _is_data(self) -> bool:
+        return self._open[:2] == ["repomd", "data"]
 
     def _set(self, **values: object) -> None:
-        self.primary = structs.replace(self.primary, **values)
+        known = self.files.get(self._type, Primary())
+        self.files[self._type] = structs.replace(known, **values)
 
 
 def _number(text: str) -> int | None:

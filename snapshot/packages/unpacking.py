@@ -13,6 +13,7 @@ from snapshot.file.errors import UnusableRepository
 _BLOCK = 1 << 18
 # `xz -9` needs 65 MiB to unpack.
 _XZ_MEMORY = 128 << 20
+_PRIMARY = "primary.xml"
 _GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"
 
 
@@ -28,20 +29,20 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-def unpacked(blocks: Iterator[bytes], most: int) -> Iterator[bytes]:
+def unpacked(blocks: Iterator[bytes], most: int, name: str = _PRIMARY) -> Iterator[bytes]:
     """Yield what is in a file, in blocks of at most 256 KiB; raises UnusableRepository.
 
     A file that unpacks to more than `most` bytes is refused, and read no further.
     """
     size = 0
-    for block in _unpacked(blocks):
+    for block in _unpacked(blocks, name):
         size += len(block)
         if size > most:
-            raise UnusableRepository(f"primary.xml unpacks to more than {most:,} bytes")
+            raise UnusableRepository(f"{name} unpacks to more than {most:,} bytes")
         yield block
 
 
-def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     first = b""
     while len(first) < len(_XZ) and (block := next(blocks, b"")):
         first += block
@@ -53,7 +54,7 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
     unpacker = make()
     data = first
     while True:
-        yield from _member(unpacker, data)
+        yield from _member(unpacker, data, name)
         data = unpacker.unused_data if unpacker.eof else b""
         data = data or next(blocks, b"")
         if not data:
@@ -61,10 +62,10 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
         if unpacker.eof:
             unpacker = make()
     if not unpacker.eof:
-        raise UnusableRepository("primary.xml is cut short")
+        raise UnusableRepository(f"{name} is cut short")
 
 
-def _member(unpacker: _Decompressor, data: bytes) -> Iterator[bytes]:
+def _member(unpacker: _Decompressor, data: bytes, name: str) -> Iterator[bytes]:
     """Yield what a block of one member unpacks to."""
     try:
         while True:
@@ -74,12 +75,12 @@ def _member(unpacker: _Decompressor, data: bytes) -> Iterator[bytes]:
             if unpacker.eof or unpacker.needs_input:
                 return
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-        raise UnusableRepository(f"primary.xml cannot be unpacked: {error}") from error
+        raise UnusableRepository(f"{name} cannot be unpacked: {error}") from error
     except Exception as error:
         # The error of zstd, whose module is loaded for its files alone.
         if type(error).__name__ != "ZstdError":
             raise
-        raise UnusableRepository(f"primary.xml cannot be unpacked: {error}") from error
+        raise UnusableRepository(f"{name} cannot be unpacked: {error}") from error
 
 
 def _maker(first: bytes) -> Callable[[], _Decompressor] | None:

@@ -1,16 +1,23 @@
 """Runs of mirror-sync in which everything works: what arrives, what goes, and what it costs."""
 
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.command import run as command
 from tests.mirror_sync.stage import HOUR, NOTED, RSYNC, Mirror, Stage
 from tests.mirror_sync.tree import packages_of, publish, read_tree, write
+from tests.packaged import Rpm, primary
+from tests.packaged import write as write_packages
+from tests.system import ROOT
 
 pytestmark = pytest.mark.system
 
+MANUAL = ROOT / "contrib/mirror-sync/README.md"
 SPECIAL = ("a*b", "wh?t", "[x]", "back\\slash", "#comment", ";other", " blank ", "née", "tab\there")
 
 
@@ -319,6 +326,38 @@ def test_partial_mirror(stage: Stage, select: str, kept: set[str]) -> None:
     assert tops == kept | {"own"}
     del listed["own"]
     assert listed.items() <= read_tree(stage.primary).items()
+
+
+def test_a_partial_mirror(stage: Stage) -> None:
+    """With the rules of `packages slim`, old packages do not come, and its repodata stays."""
+    top, mirror = "40/x86_64", stage.mirror.destination / "40/x86_64"
+    slim = stage.folder / "slim"
+
+    def update(*names: str) -> None:
+        publish(stage.primary, top, names)
+        rpms = [Rpm("a", name[2], path=f"Packages/{name}") for name in names]
+        shutil.rmtree(stage.primary / top / "repodata")
+        write_packages(stage.primary / top, primary(*rpms))
+        done = command("packages", "slim", "--prefix", top, "--out", slim, stage.primary / top)
+        assert done.returncode == 0, done.stderr
+        stage.scan.scan()
+
+    update("a-1.rpm", "a-2.rpm")
+    stage.mirror.settings |= {"exclude-from": slim / "excludes", "check": "no"}
+    assert stage.mirror.run().code == 0
+    assert packages_of(stage.mirror.destination, top) == ["a-2.rpm"]
+    assert not (mirror / "repodata").exists()
+    shutil.copytree(slim / "repodata", mirror / "repodata")
+    update("a-1.rpm", "a-2.rpm", "a-3.rpm")
+    assert stage.mirror.run().code == 0
+    assert packages_of(stage.mirror.destination, top) == ["a-2.rpm", "a-3.rpm"]
+    assert (mirror / "repodata/repomd.xml").is_file()
+    removal = re.search(r"    (sed -n .*)", MANUAL.read_text())
+    assert removal
+    words = removal[1].replace("/var/lib/mirror-sync/slim", str(slim))
+    words = words.replace("/srv/mirror/epel", str(stage.mirror.destination))
+    subprocess.run(["sh", "-c", words], check=True)
+    assert packages_of(stage.mirror.destination, top) == ["a-3.rpm"]
 
 
 def test_exclude(stage: Stage) -> None:

@@ -31,7 +31,11 @@ def _compare(one: str, other: str) -> int:
     elif not one or not other:
         ranks = [len(one), len(other)]
     elif one.isdigit() and other.isdigit():
-        ranks = [int(one), int(other)]
+        # By length, because Python refuses to read a number of thousands of digits.
+        numbers = [part.lstrip("0") for part in (one, other)]
+        if len(numbers[0]) == len(numbers[1]):
+            return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
+        ranks = [*map(len, numbers)]
     elif one.isdigit() or other.isdigit():
         ranks = [int(one.isdigit()), int(other.isdigit())]
     else:

@@ -1,0 +1,42 @@
+"""What a slim repository is made of, and what came of it."""
+
+from msgspec import Struct
+
+
+class SlimJob(Struct, frozen=True, kw_only=True):
+    """A repository to make smaller: where it is, where to write, and what to keep."""
+
+    source: str
+    out: str
+    newest: int = 1
+    only: tuple[str, ...] = ()
+    weak: bool = False
+    prefix: str = ""
+    database: str | None = None
+    repo: str | None = None
+    arch: str | None = None
+
+
+class Slimmed(Struct, frozen=True, kw_only=True):
+    """What a slim repository has; also written into its folder, as slim.json."""
+
+    revision: str
+    """The revision of the source's repomd.xml."""
+    newest: int
+    """How many versions of each package are kept."""
+    packages: int
+    """Packages that are kept."""
+    packages_before: int
+    """Packages of the source."""
+    packages_required: int
+    """Of those that are kept, how many only because another one requires them."""
+    bytes: int
+    """Bytes of the packages that are kept."""
+    bytes_before: int
+    """Bytes of the source's packages."""
+    repodata_bytes: int
+    """Bytes of the new repodata."""
+    missing: int
+    """Requirements of kept packages that no package of the source satisfies."""
+    problems: list[str]
+    """What was left out because it cannot be used, and why."""

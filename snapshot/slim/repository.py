@@ -1,0 +1,71 @@
+"""Reads the files of a repository: each once from its source, verified, into a folder of ours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from snapshot.file.errors import UnusableRepository
+from snapshot.file.wholefile import open_regular
+from snapshot.packages.repomd import MOST_BYTES, Primary, read_all
+from snapshot.packages.sources import Missing, Source, verified, whole
+from snapshot.packages.unpacking import unpacked
+
+MOST_OPENED = 8 << 30
+"""The largest file of repodata as it is unpacked."""
+MOST_FILES = 64
+"""The most files of a repomd.xml; real ones have about ten."""
+_BLOCK = 1 << 18
+
+
+class Repository:
+    """The files of a repository; what is damaged or missing raises UnusableRepository."""
+
+    def __init__(self, source: Source, path: str, folder: Path) -> None:
+        """Read repomd.xml; `path` is before the repository's own, `folder` is for copies."""
+        self._source, self._path, self._folder = source, path, folder
+        try:
+            data = whole(source.blocks(f"{path}repodata/repomd.xml"), MOST_BYTES)
+        except Missing:
+            raise UnusableRepository(
+                f"{source.name}: there is no {path}repodata/repomd.xml"
+            ) from None
+        self.files = read_all(data)
+        if len(self.files) > MOST_FILES:
+            raise UnusableRepository(f"repomd.xml names more than {MOST_FILES} files")
+        self._copies: dict[str, Path] = {}
+
+    @property
+    def revision(self) -> str:
+        """The revision that repomd.xml gives."""
+        return self.files["primary"].revision
+
+    def copy(self, kind: str) -> Path:
+        """Return a verified copy of a file as it is packed, by its type."""
+        if kind not in self._copies:
+            about = self.files[kind]
+            path = self._folder / str(len(self._copies))
+            blocks = verified(self._source.blocks(self._path + about.path), about)
+            try:
+                with path.open("xb") as file:
+                    for block in blocks:
+                        file.write(block)
+            except Missing:
+                raise UnusableRepository(f"{about.path} is missing") from None
+            self._copies[kind] = path
+        return self._copies[kind]
+
+    def opened(self, kind: str) -> Iterator[bytes]:
+        """Yield what is in a file, unpacked."""
+        most = self.files[kind].opened
+        name = self.files[kind].path.rpartition("/")[2]
+        limit = MOST_OPENED if most is None else min(most, MOST_OPENED)
+        return unpacked(_blocks(self.copy(kind)), limit, name)
+
+    def about(self, kind: str) -> Primary:
+        """Return what repomd.xml says of a file."""
+        return self.files[kind]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            yield block
