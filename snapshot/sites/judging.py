@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from snapshot.sites.content import Content
-from snapshot.sites.getting import CERTIFICATE, Reply
+from snapshot.sites.getting import CERTIFICATE, UNCHANGED, Reply
 
 
 class Verdict(StrEnum):
@@ -38,7 +38,6 @@ GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
 UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
 _ORDER = tuple(Verdict)
 _MISSING = (403, 404, 410, 451)
-_UNCHANGED = 304
 FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
 """The families in which a question may be asked; 0 if it does not matter."""
 _DAY = 86_400
@@ -70,7 +69,7 @@ class Memory(Struct, frozen=True):
 
 def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
     """Return what a reply says of a mirror; `now` is in seconds since 1970."""
-    if reply.status == _UNCHANGED and before is not None:
+    if reply.status == UNCHANGED and reply.error is None and before is not None:
         return _compare(before.sha256, before.timestamp, known, before, now)
     if reply.content is not None:
         if reply.content.error is not None:
@@ -195,7 +194,7 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
     errors = [
         one.error or f"status {one.status}"
         for one in replies
-        if one.content is None and one.status not in (_UNCHANGED, *_MISSING)
+        if one.error or (one.content is None and one.status not in (UNCHANGED, *_MISSING))
     ]
     return errors[-1] if errors and len(errors) == len(replies) else None
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from snapshot.export.rows import Progress
 from snapshot.file.errors import DataFileError
+from snapshot.file.text import printable
 from snapshot.sites.config import Config, Primary
 from snapshot.sites.content import Content, Reader
 from snapshot.sites.fetch import UNKNOWN_SIZE, FetchError, Folder, Got, Tree, Web
@@ -112,7 +113,7 @@ def _read(tree: Tree, one: Found) -> None:
         if one.is_new and one.metadata and (missing := _missing(tree, one)):
             raise ValueError(f"half published: {missing}")
     except (FetchError, ValueError) as error:
-        one.content, one.metadata, one.reason = None, None, str(error)
+        one.content, one.metadata, one.reason = None, None, printable(str(error))
 
 
 def _etag(one: Found) -> str | None:
