@@ -22,6 +22,16 @@ _SUMS = ("md5", "sha1", "sha256", "sha512")
 
 def read_known(connection: Connection, want: State) -> list[Found]:
     """Return all files to ask the primary for, with what the database has of them."""
+    found = read_there(connection, want)
+    if len({one.file.folder for one in found}) < len({one.folder for one in want.files.values()}):
+        raise DataFileError(
+            "the database is older than the file; run `mirrorlist sites apply` first"
+        )
+    return found
+
+
+def read_there(connection: Connection, want: State) -> list[Found]:
+    """Return the files whose directories the database has."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     files = {}
     for key, repository in want.repositories.items():
@@ -29,10 +39,6 @@ def read_known(connection: Connection, want: State) -> list[Found]:
         names[file.folder, file.name].append(" ".join(key))
         files[file.folder, file.name] = file
     ids = ids_of(connection, schema.directory, "name", {folder for folder, _ in files})
-    if len(ids) < len({folder for folder, _ in files}):
-        raise DataFileError(
-            "the database is older than the file; run `mirrorlist sites apply` first"
-        )
     details = defaultdict(list)
     for row in rows_of(connection, _TABLE, "directory_id", ids.values()):
         details[row.directory_id, row.filename].append(row)
@@ -45,8 +51,32 @@ def read_known(connection: Connection, want: State) -> list[Found]:
     return [
         Found(file, names[place], details[at], seen.get(at))
         for place, file in files.items()
+        if file.folder in ids
         for at in [(ids[file.folder], file.name)]
     ]
+
+
+def renew(connection: Connection, found: Iterable[Found], want: State) -> None:
+    """Give files what the database has of them now; drop what it does not let be written.
+
+    While the primary was read, the file may have been applied, and another probe may have ended.
+    """
+    there = {(one.file.folder, one.file.name): one for one in read_there(connection, want)}
+    for one in found:
+        now = there.get((one.file.folder, one.file.name))
+        if now is None:
+            one.drop("an apply took it away meanwhile")
+        elif _rows(now) != _rows(one) and now.newest and not _has(one, now.newest.sha256):
+            one.drop("another probe saw another state meanwhile")
+        one.known, one.seen = (now.known, now.seen) if now else ([], None)
+
+
+def _rows(one: Found) -> set[tuple[int, str]]:
+    return {(row.id, row.sha256) for row in one.known}
+
+
+def _has(one: Found, sha256: str) -> bool:
+    return one.content is None or one.content.sha256 == sha256
 
 
 def write_found(connection: Connection, found: list[Found], now: int, lag: int) -> None:

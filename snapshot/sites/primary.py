@@ -58,6 +58,10 @@ class Found(Struct):
             return self.seen is None or self.seen.content.sha256 != self.content.sha256
         return self.newest is None or self.newest.sha256 != self.content.sha256
 
+    def drop(self, reason: str) -> None:
+        """Forget what was read; the reason takes its place."""
+        self.content, self.metadata, self.reason = None, None, printable(reason)
+
 
 def rank(row: Any) -> tuple[int, int]:
     """Return the place of details among those of one file; the largest one is the current."""
@@ -113,7 +117,7 @@ def _read(tree: Tree, one: Found) -> None:
         if one.is_new and one.metadata and (missing := _missing(tree, one)):
             raise ValueError(f"half published: {missing}")
     except (FetchError, ValueError) as error:
-        one.content, one.metadata, one.reason = None, None, printable(str(error))
+        one.drop(str(error))
 
 
 def _etag(one: Found) -> str | None:

@@ -58,12 +58,11 @@ def write_verdicts(
 ) -> list[ProbedUrl]:
     """Write the states of URLs and of directories; return what was found."""
     anybody = any(one is not Verdict.UNREACHABLE for url in judged for one in url.verdicts.values())
-    there = {
-        row.id: row.private
-        for row in rows_of(connection, schema.host_category_url, "id", [j.url.id for j in judged])
-    }
-    # A URL that an apply took away meanwhile is not written.
-    judged = [one for one in judged if one.url.id in there and one.verdicts]
+    rows = rows_of(connection, schema.host_category_url, "id", [one.url.id for one in judged])
+    now_there = {(row.id, row.host_category_id, row.url) for row in rows}
+    there = {row.id: row.private for row in rows}
+    # A URL that an apply took away meanwhile is not written, nor one to which SQLite gave its id.
+    judged = [one for one in judged if one.url.key in now_there and one.verdicts]
     silent = _silent_families(judged)
     states = {
         one.url.id: next_state(
