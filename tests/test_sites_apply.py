@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
 from snapshot.sites.database import undo_unfinished, writing
-from snapshot.sites.difference import RefusedChange
+from snapshot.sites.difference import RefusedChange, SiteDifference
 from tests.factories import make_database, world
 from tests.in_process import make_service
 from tests.small_sites import HEAD, applied, mirror, site_text, write
@@ -226,6 +226,25 @@ def test_nothing_is_written(tmp_path: Path, database: str) -> None:
     before = (tmp_path / "m.db").read_bytes()
     applied(database, write(tmp_path, site_text(mirror("a"))), dry=True, prune=True, max_loss=100)
     assert (tmp_path / "m.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_another_writer_of_a_new_file(tmp_path: Path, database: str, dry: bool) -> None:
+    """An apply that fails or only looks does not remove the file that another one has made."""
+    file = write(tmp_path, THREE)
+
+    def told(found: SiteDifference) -> None:
+        if dry:
+            # Another process, which began earlier, commits meanwhile.
+            applied(database, file)
+        else:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        applied(database, file, told=told, dry=dry)
+    assert (tmp_path / "m.db").exists() is dry
+    found = applied(database, file)
+    assert found.changes_anything is not dry
 
 
 def test_statements_do_not_grow(tmp_path: Path, database: str) -> None:
