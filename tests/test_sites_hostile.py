@@ -1,18 +1,25 @@
 """Mirrors and primaries that try to break a probe, or what runs beside it."""
 
+import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from snapshot.sites.fetch import FetchError, Got, Web
 from snapshot.sites.getting import Limits
+from snapshot.sites.inside import Inside
 from snapshot.sites.load import load
+from snapshot.sites.names import is_global
+from snapshot.sites.primary import Found, read_all
 from snapshot.sites.probe import probe
+from snapshot.sites.state import declared
 from snapshot.sites.verdict_rows import ProbedUrl
 from tests.mirror_farm import Farm, run_farm
-from tests.small_sites import HEAD, applied, publish_tree, write
+from tests.small_sites import HEAD, applied, mirror, publish_tree, write
 
 OLD, NOW = 1_790_000_000, 1_800_000_000
 SHORT = Limits(silent=1, seconds=2, pause=0, tries=1)
@@ -102,3 +109,109 @@ def test_hostile_answers(tmp_path: Path, farm: Farm) -> None:
         etags = connection.execute("SELECT DISTINCT etag FROM mirrorlist_answer").fetchall()
     assert all(etag.isprintable() and len(etag) < 100 for (etag,) in etags)
     assert _probe(file)["good"].verdicts == {"current": 4}
+
+
+@contextmanager
+def _endless(start: bytes, more: bytes) -> Iterator[str]:
+    """Answer with a start, and then with more for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.recv(1 << 16)
+            connection.sendall(start)
+            while True:
+                connection.sendall(more)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+_FOUND = b"HTTP/1.1 302 Found\r\nLocation: /other\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "words"),
+    [
+        (_FOUND, b"x" * 1000, "more than 5 redirects"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", "Too many headers"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 1000, "more than"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "no answer in time"),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", b"x" * 1000, "404 Not Found"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1000, "more than 1,000 bytes"),
+    ],
+)
+def test_an_endless_primary(start: bytes, more: bytes, words: str) -> None:
+    """What a primary sends without an end keeps no probe for ever, nor fills the memory."""
+    with _endless(start, more) as url, pytest.raises(FetchError, match=words):
+        Web(url, "test", Inside(all=True), seconds=1).get("a", 1000)
+
+
+def test_a_name_that_changes_its_address() -> None:
+    """The address that was checked is the one that is asked, also of the primary's redirects."""
+    asked: list[str] = []
+
+    def look_up(host: str) -> list[tuple[int, str]]:
+        asked.append(host)
+        return [(socket.AF_INET, "224.0.0.251" if asked.count(host) == 1 else "127.0.0.1")]
+
+    lead = b"HTTP/1.1 302 Found\r\nLocation: http://inside.test:%d/\r\n\r\n"
+    with _endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x") as inside:
+        port = int(inside.rpartition(":")[2])
+        with _endless(lead % port, b"") as url, pytest.raises(FetchError):
+            Web(url, "test", ask=look_up, seconds=1).get("a", 1000)
+    assert asked == ["inside.test"]
+
+
+def test_a_primary_that_hangs(tmp_path: Path) -> None:
+    """After some files without an answer the rest is not asked for, and all have the reason."""
+    versions = ", ".join(f'"{version}"' for version in range(20))
+    head = HEAD.replace('"9", "10"', versions)
+    file = write(tmp_path, head + mirror("a"))
+    files = [*declared(load(file).config).files.values()]
+    found = [Found(one, [one.directory], []) for one in files]
+    with _endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n") as url:
+        steps: list[int] = []
+        tree = _Counted(url, "test", seconds=0.2)
+        read_all(tree, found, lambda phase, done, total: steps.append(done))
+    assert len(found) == len(steps) == 40
+    assert tree.asked < 10
+    assert all("no answer in time" in (one.reason or "") for one in found)
+
+
+class _Counted(Web):
+    """A primary that counts what it is asked for."""
+
+    asked = 0
+
+    def get(self, path: str, most: int, etag: str | None = None) -> Got:
+        self.asked += 1
+        return super().get(path, most, etag)
+
+
+@pytest.mark.parametrize(
+    ("address", "outside"),
+    [
+        ("8.8.8.8", True),
+        ("169.254.169.254", False),
+        ("2a00::1", True),
+        ("fe80::1%eth0", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+        ("64:ff9b::127.0.0.1", False),
+        ("64:ff9b::8.8.8.8", True),
+        ("2002:0a00:0001::1", False),
+    ],
+)
+def test_addresses_outside(address: str, outside: bool) -> None:
+    """An IPv4 address that is inside stays so within an IPv6 address."""
+    assert is_global(address) is outside

@@ -26,8 +26,8 @@ PAUSE_SECONDS = 2
 TRIES = 3
 CERTIFICATE = "certificate: "
 """How the error for a certificate begins that clients refuse."""
-_REDIRECTS = 5
-_CODES = (301, 302, 303, 307, 308)
+REDIRECTS = 5
+CODES = (301, 302, 303, 307, 308)
 _BUSY = 429
 UNCHANGED = 304
 # As long as those that servers make of a time and a size, ten times over.
@@ -148,14 +148,14 @@ class Getter:
         url = f"{question.url}/{quote(question.path)}"
         headers = {"If-None-Match": question.etag} if question.etag else {}
         left = self._limits.seconds
-        for _ in range(_REDIRECTS + 1):
+        for _ in range(REDIRECTS + 1):
             async with self._slot(urlsplit(url).hostname):
                 begun = time.monotonic()
                 try:
                     async with session.get(
                         url, headers=headers, allow_redirects=False, timeout=self._timeout(left)
                     ) as answer:
-                        if answer.status not in _CODES:
+                        if answer.status not in CODES:
                             return await self._reply(answer, question)
                         target = urljoin(url, answer.headers.get("Location", ""))
                 finally:
@@ -165,7 +165,7 @@ class Getter:
             if why := await self._refused(target):
                 return Reply(error=why, is_final=True)
             url = target
-        return Reply(error=f"more than {_REDIRECTS} redirects", is_final=True)
+        return Reply(error=f"more than {REDIRECTS} redirects", is_final=True)
 
     def _timeout(self, left: float) -> aiohttp.ClientTimeout:
         limits = self._limits
