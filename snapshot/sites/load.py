@@ -21,6 +21,9 @@ FOLDER = "mirrors.d"
 _SYNTAX = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # A value of letters without quotes.
 _BARE = re.compile(r"=(?:[^\"'#]*[\[,])?\s*(?!true\b|false\b|inf\b|nan\b)[A-Za-z]")
+_MOST_DOTS = 100
+# A string in a line, or a comment: what is left has the dots of keys.
+_NO_KEY = re.compile(r"\"(?:[^\"\\\n]|\\[^\n])*\"|'[^'\n]*'|#[^\n]*")
 _SECTIONS = ("site", "primary", "repository", "mirror", "shapes", "aliases")
 _EXAMPLE = '; text stands in quotes, such as country = "DE"'
 
@@ -66,6 +69,7 @@ def _read(file: Path, found: list[Problem]) -> _Source | None:
     text = ""
     try:
         text = read_text(file).removeprefix("\ufeff")
+        _check_dots(text)
         return _Source(file, tomllib.loads(text), find_positions(text))
     except FileNotFoundError:
         why = "no such file; `mirrorlist sites init` writes a first one"
@@ -79,6 +83,13 @@ def _read(file: Path, found: list[Problem]) -> _Source | None:
     except ValueError as error:
         found.append(_syntax(file, text, str(error)))
     return None
+
+
+def _check_dots(text: str) -> None:
+    """Raise ValueError for a key with so many dots that tomllib would read it for hours."""
+    for number, line in enumerate(_NO_KEY.sub("", text).split("\n"), 1):
+        if any(part.count(".") > _MOST_DOTS for part in line.split("=")):
+            raise ValueError(f"a key with more than {_MOST_DOTS} dots (at line {number}, column 1)")
 
 
 def _syntax(file: Path, text: str, error: str) -> Problem:

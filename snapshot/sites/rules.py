@@ -17,6 +17,8 @@ from snapshot.sites.patterns import check_name, check_path, expand, outer
 from snapshot.sites.shape import Tell, proposal
 
 T = TypeVar("T")
+MOST_REPOSITORIES = 20_000
+"""Twice as many as Fedora has in all of its products."""
 _SCHEMES = ("http", "https", "rsync", "ftp")
 
 
@@ -61,9 +63,15 @@ def _primary(primary: Primary, tell: Tell) -> None:
 
 
 def _repositories(repositories: list[Placed[Repository]]) -> None:
+    count = 0
     names: dict[tuple[str, str], str] = {}
     paths: dict[tuple[str | None, str], str] = {}
     for one in repositories:
+        count += len(one.value.versions) * len(_arches(one.value))
+        if count > MOST_REPOSITORIES:
+            why = f"more than {MOST_REPOSITORIES:,} repositories, each version and arch counted"
+            one.tell((), f"{why}: give fewer versions or arches")
+            return
         if not _patterns(one):
             continue
         _once_for_each(one, names, paths)

@@ -17,6 +17,8 @@ Tell = Callable[[Path, str], None]
 """Is told what is wrong at a path within the table that is read."""
 
 _LIKENESS = 0.6
+_MOST_LETTERS = 100
+_MOST_UNKNOWN = 50
 _AT = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\[(\d+)\]|\.(\w+)|\[\.\.\.\]")
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?(.*)")
@@ -36,6 +38,8 @@ _WORDS = {
 
 def proposal(name: str, known: Iterable[str]) -> str:
     """Return `: did you mean X?` for the known name that is most like an unknown one, or ""."""
+    if len(name) > _MOST_LETTERS:
+        return ""
     folded = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), folded, 1, _LIKENESS)
     return f": did you mean `{folded[near[0]]}`?" if near else ""
@@ -50,12 +54,14 @@ def shaped(kind: type[T], data: object, tell: Tell) -> T | None:
     known = [field.name for field in fields]
     right = True
     values: dict[str, Any] = {}
-    unknown = data.keys() - {*known}
-    for name in unknown:
+    unknown = [name for name in data if name not in known]
+    for name in unknown[:_MOST_UNKNOWN]:
         tell((name,), unknown_key(name, known))
         right = False
+    if more := unknown[_MOST_UNKNOWN:]:
+        tell((more[0],), f"unknown key `{more[0]:.{_MOST_LETTERS}}` and {len(more) - 1:,} more")
     # A key with a typing error is not missing too.
-    meant = {proposal(name, known) for name in unknown}
+    meant = {proposal(name, known) for name in unknown[:_MOST_UNKNOWN]}
     for field in fields:
         if field.name not in data:
             required = field.default is NODEFAULT and field.default_factory is NODEFAULT
@@ -78,7 +84,7 @@ def unknown_key(name: str, known: Iterable[str]) -> str:
     """Return what is said of a key that does not exist."""
     known = [*known]
     there = proposal(name, known) or f"; there are {', '.join(known)}"
-    return f"unknown key `{name}`{there}"
+    return f"unknown key `{name:.{_MOST_LETTERS}}`{there}"
 
 
 def _name(value: object) -> str:

@@ -1,0 +1,66 @@
+"""A file that multiplies, from a pull request of a stranger: it is refused before it takes long."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.small_sites import HEAD, mirror, problems, write
+
+
+def _texts(many: int, letter: str) -> str:
+    return ", ".join(f'"{letter}{number}"' for number in range(many))
+
+
+def _aliases(kind: str, letter: str, meant: str) -> str:
+    pairs = ", ".join(f'"{letter}{number}" = "{meant}"' for number in range(300))
+    return f"{kind} = {{ {pairs} }}\n"
+
+
+SHAPE = '[[shapes]]\nquery = { release = "{version}", repo = "{prefix}", a = "{arch}" }\n'
+ALIASES = "".join(
+    ("[aliases]\n", _aliases("versions", "v", "9"), _aliases("prefixes", "p", "baseos"),
+     _aliases("arches", "a", "x86_64"))
+)  # fmt: skip
+MANY = HEAD.replace('"9", "10"', _texts(3000, "v")).replace(
+    '"x86_64", "aarch64"', _texts(3000, "a")
+)
+GOOD = HEAD + mirror("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (MANY + mirror("a"), "more than 20,000 repositories, each version and arch counted"),
+        (GOOD + SHAPE + ALIASES, "more than 50,000 requests in other words"),
+        (GOOD + ".".join("a" * 400_000) + " = 1\n", "a key with more than 100 dots"),
+        (GOOD + "x = { " + ".".join("a" * 400_000) + " = 1 }\n", "a key with more than 100 dots"),
+        (GOOD + "".join(f"k{n} = 1\n" for n in range(20_000)), "unknown key `k50` and 19,949 more"),
+        (GOOD + "a" * 900_000 + " = 1\n", "unknown key `aaa"),
+    ],
+    ids=["versions", "aliases", "dots", "dots within", "keys", "a long key"],
+)
+def test_too_much(tmp_path: Path, text: str, words: str) -> None:
+    """It has a problem of one short line."""
+    found = problems(write(tmp_path, text))
+    assert any(words in one for one in found), found[:3]
+    assert len(found) <= 51
+    assert max(map(len, found)) < 400
+
+
+def test_dots_that_are_no_key(tmp_path: Path) -> None:
+    """Dots in texts and comments are as many as they like."""
+    netblocks = ", ".join(f'"10.{n}.0.0/24"' for n in range(200))
+    text = GOOD + f"netblocks = [{netblocks}]\n" + f"# {'.' * 500}\nsponsor = '{'.' * 400}'\n"
+    assert problems(write(tmp_path, text)) == []
+
+
+def test_an_arch_of_no_repository(tmp_path: Path) -> None:
+    """A shape for an arch that nobody has is told, because no client would get an answer."""
+    shape = '[[shapes]]\npath = "/mirrorlist/{version}/{prefix}"\narch = "x86-64"\n'
+    found = problems(write(tmp_path, GOOD + shape))
+    assert found == [
+        (
+            "17: no repository has the arch `x86-64`: did you mean `x86_64`?;"
+            " a variable of clients is written as $basearch"
+        )
+    ]
