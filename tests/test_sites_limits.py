@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.sites.file_changes import SiteFiles
 from tests.small_sites import HEAD, mirror, problems, write
 
 
@@ -64,3 +65,29 @@ def test_an_arch_of_no_repository(tmp_path: Path) -> None:
             " a variable of clients is written as $basearch"
         )
     ]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "link within"])
+def test_a_folder_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    """It is told, because without it all of its mirrors would be gone."""
+    file = write(tmp_path, GOOD)
+    folder = tmp_path / "mirrors.d"
+    if kind == "file":
+        folder.write_text("")
+    elif kind == "link":
+        folder.symlink_to("nothing")
+    else:
+        folder.mkdir()
+        (folder / "b.toml").symlink_to("nothing")
+    assert SiteFiles(file).changed()
+    words = {"file": "Not a directory", "link": "No such file", "link within": "a link to nothing"}
+    assert [words[kind] in one for one in problems(file)] == [True]
+
+
+def test_a_folder_that_becomes_unreadable(tmp_path: Path) -> None:
+    """A keeper sees it as a change, and so says what is wrong."""
+    file = write(tmp_path, GOOD)
+    files = SiteFiles(file)
+    assert files.changed()
+    (tmp_path / "mirrors.d").symlink_to("nothing")
+    assert [files.changed(), files.changed()] == [False, True]

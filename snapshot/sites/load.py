@@ -1,5 +1,6 @@
 """Reads `mirrors.toml` and the files of `mirrors.d` beside it; says all that is wrong with them."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -25,6 +26,7 @@ _MOST_DOTS = 100
 # A string in a line, or a comment: what is left has the dots of keys.
 _NO_KEY = re.compile(r"\"(?:[^\"\\\n]|\\[^\n])*\"|'[^'\n]*'|#[^\n]*")
 _SECTIONS = ("site", "primary", "repository", "mirror", "shapes", "aliases")
+_WRITES_ONE = "`mirrorlist sites init` writes a first one"
 _EXAMPLE = '; text stands in quotes, such as country = "DE"'
 
 
@@ -38,7 +40,11 @@ class Loaded(Struct, frozen=True):
 def load(file: Path) -> Loaded:
     """Return a site; raises SitesFileError with all problems of all files."""
     found: list[Problem] = []
-    files = files_of(file)
+    try:
+        files = files_of(file)
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+        raise SitesFileError([Problem(str(file.parent / FOLDER), 1, why)]) from error
     sources = [source for path in files if (source := _read(path, found))]
     if len(sources) == len(files):
         config = _config(sources, found)
@@ -48,9 +54,15 @@ def load(file: Path) -> Loaded:
 
 
 def files_of(file: Path) -> tuple[Path, ...]:
-    """Return a site's file and those of mirrors.d; a name that begins with a dot is an editor's."""
-    found = (file.parent / FOLDER).glob("*.toml")
-    return (file, *sorted(path for path in found if not path.name.startswith(".")))
+    """Return a site's file and those of mirrors.d; a name that begins with a dot is an editor's.
+
+    Raises OSError for a mirrors.d that cannot be read: without it, its mirrors would be gone.
+    """
+    folder = file.parent / FOLDER
+    if not os.path.lexists(folder):
+        return (file,)
+    found = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+    return (file, *(folder / name for name in found if not name.startswith(".")))
 
 
 class _Source(Struct, frozen=True):
@@ -72,7 +84,8 @@ def _read(file: Path, found: list[Problem]) -> _Source | None:
         _check_dots(text)
         return _Source(file, tomllib.loads(text), find_positions(text))
     except FileNotFoundError:
-        why = "no such file; `mirrorlist sites init` writes a first one"
+        is_link = os.path.lexists(file)
+        why = "a link to nothing" if is_link else f"no such file; {_WRITES_ONE}"
         found.append(Problem(str(file), 1, why))
     except RecursionError:
         found.append(Problem(str(file), 1, "too many levels of brackets"))
