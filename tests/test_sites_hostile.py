@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.export.database import parse_url
+from snapshot.sites.database import writing
 from snapshot.sites.fetch import FetchError, Got, Web
-from snapshot.sites.getting import Limits
+from snapshot.sites.getting import Limits, Reply
 from snapshot.sites.inside import Inside
+from snapshot.sites.judging import Verdict
 from snapshot.sites.load import load
+from snapshot.sites.mirror_probe import Judged, read_urls
 from snapshot.sites.names import is_global
 from snapshot.sites.primary import Found, read_all
 from snapshot.sites.probe import probe
+from snapshot.sites.probed_rows import MirrorUrl
 from snapshot.sites.state import declared
-from snapshot.sites.verdict_rows import ProbedUrl
+from snapshot.sites.verdict_rows import ProbedUrl, write_verdicts
 from tests.mirror_farm import Farm, run_farm
 from tests.small_sites import HEAD, applied, mirror, publish_tree, write
 
@@ -215,3 +220,27 @@ class _Counted(Web):
 def test_addresses_outside(address: str, outside: bool) -> None:
     """An IPv4 address that is inside stays so within an IPv6 address."""
     assert is_global(address) is outside
+
+
+@pytest.mark.parametrize("refused", [2, 3])
+def test_certificates_that_are_all_refused(tmp_path: Path, refused: int) -> None:
+    """If this machine takes none of several, its clock or its authorities are wrong."""
+    text = HEAD + "".join(mirror(name) for name in "abc") + mirror("d").replace("https", "http")
+    file = write(tmp_path, text)
+    database = f"sqlite:///{tmp_path / 'm.db'}"
+    applied(database, file)
+    site, want = "Example Linux", declared(load(file).config)
+    with writing(parse_url(database)) as connection:
+        urls = [one for one in read_urls(connection, site, want) if one.url.startswith("http")]
+        bad = [one for one in urls if one.url.startswith("https")][:refused]
+        judged = [_judged(one, is_bad=one in bad) for one in urls]
+        found = write_verdicts(connection, site, judged, NOW, 3)
+    hidden = {one.mirror for one in found if not one.offered}
+    assert hidden == ({"a", "b"} if refused == 2 else set())
+
+
+def _judged(url: MirrorUrl, *, is_bad: bool) -> Judged:
+    error = "certificate: certificate has expired" if is_bad else None
+    reply = Reply(error=error, status=None if is_bad else 200, tries=3)
+    verdict = Verdict.UNREACHABLE if is_bad else Verdict.CURRENT
+    return Judged(url, {0: [reply]}, {one.directory: verdict for one in url.files}, {})

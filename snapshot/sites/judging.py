@@ -153,12 +153,13 @@ def next_state(
     *,
     anybody: bool,
     limit: int,
+    trusts: bool = True,
 ) -> UrlState:
     """Return a URL's state after a probe; the replies are by family, as in `socket`.
 
     Without an answer of any URL at all (`anybody`), the trouble is here and not at the mirrors, so
     nothing counts as a failure. A certificate that clients refuse counts as the `limit` of
-    failures.
+    failures, unless this machine refuses all certificates (`trusts` is false).
     """
     found = Counter(verdicts)
     troubles = {family: _trouble(of) for family, of in replies.items()}
@@ -167,8 +168,10 @@ def next_state(
     failures = 0
     if silent:
         tries = min(max((one.tries for one in of), default=1) for of in replies.values())
-        failures = before.failures + (tries if anybody else 0)
-        if all((one or "").startswith(CERTIFICATE) for one in troubles.values()):
+        refused = all((one or "").startswith(CERTIFICATE) for one in troubles.values())
+        counts = anybody and (trusts or not refused)
+        failures = before.failures + (tries if counts else 0)
+        if refused and trusts:
             failures = max(failures, limit)
     return UrlState(
         failures=failures,
