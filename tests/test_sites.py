@@ -145,18 +145,36 @@ def test_apply_shows_before_it_refuses(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f"- mirror b {kept}", f"- mirror c {kept}"]
 
 
-def test_json_that_nobody_reads(tmp_path: Path) -> None:
-    """A reader that ended first is not a failure of the apply, which is done."""
-    file = write(tmp_path, site_text(mirror("a")))
-    words = ["sites", "apply", str(file), "--database", f"sqlite:///{tmp_path / 'm.db'}", "--json"]
+def _unread(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command whose output nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
+    command = [*COMMAND, "sites", *map(str, words)]
     done = subprocess.run(
-        [*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=PLAIN, check=False
+        command, stdout=writer, stderr=subprocess.PIPE, text=True, env=PLAIN, check=False
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(run(*words).stdout)["mirrors"]["added"] == []
+    return done
+
+
+def test_what_nobody_reads(tmp_path: Path) -> None:
+    """A reader that ended first is not a failure of a command, which does all that it should."""
+    file = write(tmp_path, site_text(mirror("a")))
+    publish_tree(tmp_path / "pub")
+    database = ("--database", f"sqlite:///{tmp_path / 'm.db'}")
+    for words in (("apply", "--json"), ("apply",), ("probe", "--no-mirrors", "--json"), ("check",)):
+        name, *more = words
+        done = _unread(name, file, *more, *(database if name != "check" else ()))
+        assert (done.returncode, done.stderr) == (0, ""), words
+        if words == ("apply", "--json"):
+            found = json.loads(run("sites", "apply", file, *database, "--json").stdout)
+            assert found["mirrors"]["added"] == []
+            write(tmp_path, site_text(mirror("b"), mirror("a")))
+    found = json.loads(run("sites", "host", "list", *database, "--json").stdout)
+    assert [one["name"] for one in found] == ["a", "b"]
+    write(tmp_path, "x")
+    assert _unread("check", file, "--json").returncode == 2
+    assert_refused(run("sites", "apply", file, "--database"), 2, "--database needs a value")
 
 
 def test_probe_fails_aloud(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from snapshot.sites.file_changes import SiteFiles
+from snapshot.sites.load import load
+from snapshot.sites.problems import SitesFileError
 from tests.small_sites import HEAD, mirror, problems, write
 
 
@@ -91,3 +93,16 @@ def test_a_folder_that_becomes_unreadable(tmp_path: Path) -> None:
     assert files.changed()
     (tmp_path / "mirrors.d").symlink_to("nothing")
     assert [files.changed(), files.changed()] == [False, True]
+
+
+def test_orders_for_a_terminal(tmp_path: Path) -> None:
+    """What a stranger wrote into a file tells the terminal of its reader nothing."""
+    text = (
+        GOOD
+        + '"k\\u001b[31m" = 1\nweight = 0\n[mirror.trees]\n"\\u009b1m" = ["http://x.example/"]\n'
+    )
+    with pytest.raises(SitesFileError) as caught:
+        load(write(tmp_path, text))
+    lines = [str(caught.value), *caught.value.more]
+    assert len(lines) > 1
+    assert all(line.isprintable() for line in lines)
