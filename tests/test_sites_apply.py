@@ -345,6 +345,15 @@ def test_beside_others(tmp_path: Path) -> None:
     assert "a.example/pub" not in body
 
 
+def test_a_site_with_a_new_name(tmp_path: Path, database: str) -> None:
+    """The old site's mirrors stand in its way, and it is said what to do."""
+    file = write(tmp_path, THREE)
+    applied(database, file)
+    write(tmp_path, THREE.replace("Example Linux", "Other Linux"))
+    with pytest.raises(BackendError, match=r"the site Example Linux of this database; .*--state"):
+        applied(database, file)
+
+
 def test_a_directory_that_others_have_too(tmp_path: Path) -> None:
     """It leaves the site with --prune, and the rows of others about it stay."""
     url = make_database(tmp_path / "m.db", world())

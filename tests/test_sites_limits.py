@@ -106,3 +106,41 @@ def test_orders_for_a_terminal(tmp_path: Path) -> None:
     lines = [str(caught.value), *caught.value.more]
     assert len(lines) > 1
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (("https://a.example/pub/", "https://a.example/x/../pub/"), "URL with . or .. in its path"),
+        (("https://a.example/pub/", "https://a.example/%2e%2E/"), "URL with . or .. in its path"),
+        (
+            ("https://a.example/pub/", "https://me:secret@a.example/"),
+            "read: https://***@a.example/",
+        ),
+        (("{version}/BaseOS", "{version}/%2e%2e"), "no path with ., .. or two slashes"),
+        (('"9", "10"', '"9/.."'), "no path with . or ..: 9/../BaseOS/x86_64/os"),
+        (('"9", "10"', '"9&arch=x"'), "no client can ask for repo=baseos-9&arch=x"),
+        (('"9", "10"', '"9 "'), "no client can ask for repo=baseos-9 "),
+        (('"aarch64"', '"$basearch"'), "no client can ask for arch=$basearch"),
+        (('name = "a"', 'name = "a\u200b"'), "`name` has an invisible character"),
+        (('name = "a"', 'name = "a"\ncontact = "a\u202eb"'), "`contact` has an invisible"),
+        (
+            ('name = "a"', 'name = "a"\nnetblocks = ["10.0.0.0/8"]'),
+            "/16; if meant: wide_netblocks =",
+        ),
+    ],
+)
+def test_values_that_lead_elsewhere(tmp_path: Path, edit: tuple[str, str], words: str) -> None:
+    """A path leads to no other folder, and a name is what it looks like."""
+    text = GOOD.replace(*edit)
+    assert text != GOOD
+    found = problems(write(tmp_path, text))
+    assert len(found) == 1
+    assert words in found[0]
+
+
+def test_values_of_people(tmp_path: Path) -> None:
+    """Words in other scripts may join their letters, and a company's network may be wide."""
+    text = GOOD.replace("[primary]", "wide_netblocks = true\n[primary]")
+    text += 'sponsor = "\u0645\u06cc\u200c\u0634\u0648\u062f"\nnetblocks = ["10.0.0.0/8"]\n'
+    assert problems(write(tmp_path, text)) == []

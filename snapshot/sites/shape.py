@@ -16,6 +16,9 @@ T = TypeVar("T", bound=Struct)
 Tell = Callable[[Path, str], None]
 """Is told what is wrong at a path within the table that is read."""
 
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_JOINING = re.compile("[\xad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufeff]")
+_WORDED = ("contact", "sponsor")
 _LIKENESS = 0.6
 _MOST_LETTERS = 100
 _MOST_UNKNOWN = 50
@@ -121,11 +124,21 @@ def _plain(error: str) -> str:
     return f"{shown}, not {_WORDS.get(got, got)}" if got else shown
 
 
+def _refuse_invisible(text: str, key: str | int) -> None:
+    """Raise ValueError for what looks like something else: two names would look the same.
+
+    Words of people may join their letters, and only what turns the direction of text is refused.
+    """
+    if _TURNING.search(text) or (key not in _WORDED and _JOINING.search(text)):
+        raise ValueError(f"`{key}` has an invisible character")
+
+
 def _is_clean(value: object, path: Path, tell: Tell) -> bool:
     """Tell of texts that neither a list nor a database can hold."""
     if isinstance(value, str):
         try:
             refuse_control(value, f"`{path[0]}`")
+            _refuse_invisible(value, path[0])
         except ValueError as error:
             tell(path, str(error))
             return False
