@@ -13,7 +13,8 @@ Address = tuple[int, str]
 """A family, as in `socket`, and an address as text."""
 LookUp = Callable[[str], Iterable[Address]]
 
-_THREADS = 16
+# A resolver that does not answer keeps each of them for ten seconds or more.
+_THREADS = 64
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
