@@ -116,6 +116,20 @@ def test_hostile_answers(tmp_path: Path, farm: Farm) -> None:
     assert _probe(file)["good"].verdicts == {"current": 4}
 
 
+def test_a_clock_that_jumped(tmp_path: Path, farm: Farm) -> None:
+    """What a probe noted with a time in the future stays an alternate for no longer than usual."""
+    file = _site(tmp_path, farm, "a")
+    hour = 3600
+    _probe(file, NOW)
+    publish_tree(tmp_path / "pub", OLD + 1)
+    _probe(file, NOW + 9000 * hour)
+    for later, many in ((1, 2), (100, 1)):
+        _probe(file, NOW + later * hour)
+        with closing(sqlite3.connect(tmp_path / "m.db")) as connection:
+            rows = connection.execute("SELECT count(*) FROM file_detail").fetchone()
+        assert rows == (4 * many,), later
+
+
 @contextmanager
 def _endless(start: bytes, more: bytes) -> Iterator[str]:
     """Answer with a start, and then with more for ever."""

@@ -153,12 +153,20 @@ def _replaced(one: Found, gone: Set[int]) -> list[int]:
     return [row.id for row in rows if row.id not in gone]
 
 
+def _since(connection: Connection, known: list[int], now: int) -> dict[int, int]:
+    """Return since when details are replaced; a time that a wrong clock noted is forgotten."""
+    since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
+    for part in chunks(id for id, at in since.items() if at > now):
+        connection.execute(delete(replaced).where(replaced.c[_KEY].in_(part)))
+    return {id: at for id, at in since.items() if at <= now}
+
+
 def _forget(connection: Connection, found: list[Found], now: int, lag: int) -> None:
     """Remove details that no mirror may have any more, and note since when others are replaced."""
     gone = {id for one in found if one.content for id in _wrong(one, one.content)}
     old = [id for one in found if one.content for id in _replaced(one, gone)]
     known = [row.id for one in found for row in one.known]
-    since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
+    since = _since(connection, known, now)
     gone |= {id for id in old if since.get(id, now) < now - lag}
     delete_where(connection, _TABLE, "id", gone)
     new = [{_KEY: id, "at": now} for id in old if id not in gone and id not in since]
