@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 import msgspec
 
 from mirrorlist import __version__
-from mirrorlist.cli.console import counted, json_line, output, print_json, progress_bar
+from mirrorlist.cli.console import counted, output, print_data, print_json, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
 from mirrorlist.cli.sites_host import host
@@ -82,7 +83,7 @@ def init(file: Path, **given: Any) -> None:
     for name in {"versions", "arches"} & found.keys():
         found[name] = tuple(one.strip() for one in found[name].split(",") if one.strip())
     write_starter(file, msgspec.structs.replace(starter, **found))
-    click.echo(f"{file}: written; edit it, then run: mirrorlist sites check {file}")
+    print_data(f"{file}: written; edit it, then run: mirrorlist sites check {file}\n")
 
 
 _QUESTIONS = {
@@ -139,7 +140,8 @@ def check(file: Path, json: bool) -> int:
         if not json:
             raise
         rows = [CheckedProblem(one.file, one.line, one.text) for one in error.problems]
-        click.echo(json_line(Checked(False, rows, 0, 0)))
+        with suppress(BrokenPipeError):
+            print_json(Checked(False, rows, 0, 0))
         return error.exit_code
     state = declared(loaded.config)
     counts = len(state.mirrors), len(state.repositories)
@@ -147,7 +149,7 @@ def check(file: Path, json: bool) -> int:
         print_json(Checked(True, [], *counts))
     else:
         files = counted(len(loaded.files), "file", "files")
-        click.echo(f"{file}: no mistake in {files}: {_counted(*counts)}")
+        print_data(f"{file}: no mistake in {files}: {_counted(*counts)}\n")
     return 0
 
 
@@ -168,7 +170,7 @@ def schema() -> None:
     """
     from snapshot.sites.config import schema as make_schema
 
-    click.echo(msgspec.json.format(msgspec.json.encode(make_schema())))
+    print_data(f"{msgspec.json.format(msgspec.json.encode(make_schema())).decode()}\n")
 
 
 @sites.command(short_help="Bring a database to what the file says.")
@@ -200,17 +202,19 @@ def apply(file: Path, database: str, json: bool, prune: bool, dry_run: bool, max
     from snapshot.sites.load import load
 
     def told(found: "SiteDifference") -> None:
-        if not json:
-            show_difference(output(), found)
+        # Somebody who reads one line alone wants the file applied as well.
+        with suppress(BrokenPipeError):
+            if not json:
+                show_difference(output(), found)
 
     config = load(file).config
     found = apply_file(database, config, told, prune=prune, dry=dry_run, max_loss=max_loss)
     if json:
         print_json(found)
     elif dry_run:
-        click.echo("nothing was written, because of --dry-run")
+        print_data("nothing was written, because of --dry-run\n")
     elif found.changes_anything:
-        click.echo("written")
+        print_data("written\n")
 
 
 @sites.command(short_help="Read checksums from the primary, and ask the mirrors.")
@@ -246,9 +250,10 @@ def probe(file: Path, database: str, json: bool, mirrors: bool) -> int:
         folder = file.absolute().parent
         now = int(time.time())
         found = ask_all(database, config, folder, agent, steps, now, mirrors=mirrors)
-    if json:
-        click.echo(json_line(found))
-    else:
-        show_probed(output(), found.repositories)
-        show_mirrors(output(), found.mirrors)
+    with suppress(BrokenPipeError):
+        if json:
+            print_json(found)
+        else:
+            show_probed(output(), found.repositories)
+            show_mirrors(output(), found.mirrors)
     return int(any(one.state == "failed" for one in found.repositories))

@@ -30,7 +30,9 @@ def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[C
     is_new = file is not None and not os.path.lexists(file)
     if file is not None:
         _check_file(file, create)
-    engine = _postgresql(url) if file is None else _sqlite(file)
+    # What is not committed is not written: then a missing file does not come into being at all.
+    opened = Path(":memory:") if is_new and not commit else file
+    engine = _postgresql(url) if opened is None else _sqlite(opened)
     done = False
     try:
         with engine.begin() as connection:
@@ -45,7 +47,18 @@ def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[C
     finally:
         engine.dispose()
         if is_new and file is not None and not done:
-            file.unlink(missing_ok=True)
+            _remove_empty(file)
+
+
+def _remove_empty(file: Path) -> None:
+    """Remove the file that this writer made, unless another one has it or has written to it."""
+    with suppress(sqlite3.Error, OSError):
+        if file.stat().st_size:
+            return
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            if not file.stat().st_size:
+                file.unlink()
 
 
 def undo_unfinished(url: URL) -> None:

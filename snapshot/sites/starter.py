@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.file.errors import OutputError
+from snapshot.file.text import printable
 from snapshot.sites.load import load
 from snapshot.sites.problems import SitesFileError
 
@@ -78,6 +79,10 @@ def write_starter(file: Path, starter: Starter) -> None:
     check_absent(file)
     text = _text(file, starter)
     try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise OutputError("an answer is not text in UTF-8; nothing was written") from error
+    try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except OSError as error:
@@ -91,9 +96,9 @@ def write_starter(file: Path, starter: Starter) -> None:
 
 def _text(file: Path, starter: Starter) -> str:
     is_url = "://" in starter.primary
-    plain = " ".join(starter.name.split())
+    plain = printable(" ".join(starter.name.split()))
     text = _TEXT.format(
-        file=file.name,
+        file=printable(file.name),
         plain_name=plain,
         name=_quoted(starter.name),
         contact=f"contact = {_quoted(starter.contact)}" if starter.contact else '# contact = ""',
@@ -119,4 +124,4 @@ def _list(values: Iterable[str]) -> str:
 
 def _quoted(text: str) -> str:
     """Return a text as TOML's basic string, which writes all that JSON's does."""
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

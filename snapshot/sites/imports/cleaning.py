@@ -36,7 +36,7 @@ class Places:
         """Give a mirror without a country one, and note where it comes from."""
         if draft.country is not None:
             return
-        host = next((name for url in draft.urls if (name := _host(url))), "")
+        host = next((name for url in draft.urls if (name := host_of(url))), "")
         for found, why in self._guesses(host):
             if found:
                 draft.country = found
@@ -57,7 +57,8 @@ class Places:
         )
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return the host of a URL; "" for one that has none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
