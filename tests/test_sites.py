@@ -49,7 +49,7 @@ def test_init_asks(tmp_path: Path) -> None:
     file = tmp_path / "mirrors.toml"
     main, side = pty.openpty()
     command = [*COMMAND, "sites", "init", str(file), "--name", "Own", "--versions", "1,2"]
-    answers = b"\n\nmain\nnoarch\n\nUS=http://us.example/\n"
+    answers = b"\n\nmain\nnoarch\n\nUS=http://us.example/\nFR=http://fr.example/\n\n"
     os.write(main, answers)
     done = subprocess.run(
         command, stdin=side, capture_output=True, text=True, env=PLAIN, timeout=30, check=False
@@ -59,7 +59,13 @@ def test_init_asks(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Its arches, with commas between them [x86_64]:" in done.stderr
     text = file.read_text()
-    for line in ('name = "Own"', 'prefix = "main"', 'versions = ["1", "2"]', 'country = "US"'):
+    for line in (
+        'name = "Own"',
+        'prefix = "main"',
+        'versions = ["1", "2"]',
+        'country = "US"',
+        'country = "FR"',
+    ):
         assert line in text
 
 

@@ -21,12 +21,18 @@ repos: [{name: baseos, path: BaseOS/$basearch/os}]
 """
 
 
+def _places() -> Places:
+    places = Places(dns=False)
+    places.give("DE")
+    return places
+
+
 def _alma(folder: Path, mirror: str, config: str = CONFIG, name: str = "Alma") -> Imported:
     (folder / "mirrors.d").mkdir()
     (folder / "config.yml").write_text(config)
     (folder / "mirrors.d" / "a.yml").write_text(mirror)
     notes = Notes()
-    site = read_almalinux(folder, name, Places(dns=False, fallback="DE"), notes)
+    site = read_almalinux(folder, name, _places(), notes)
     (folder / "out").mkdir()
     command = "mirrorlist sites import\nprivate = true"
     return write_site(site, notes, folder / "out" / "m.toml", command, None, None)
@@ -83,7 +89,7 @@ def _plain(folder: Path, text: str, path: str) -> Imported:
     (folder / "list").write_text(text)
     notes = Notes()
     repository = RepositoryDraft("main", [], [], path)
-    site = read_plain(folder / "list", "A", repository, Places(dns=False, fallback="DE"), notes)
+    site = read_plain(folder / "list", "A", repository, _places(), notes)
     return write_site(site, notes, folder / "m.toml", "import", None, None)
 
 

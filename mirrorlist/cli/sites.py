@@ -31,11 +31,16 @@ def sites() -> None:
     """Keep mirrors and repositories in a file, mirrors.toml, instead of MirrorManager.
 
     FILE is mirrors.toml if it is not given. Mirrors may also stand in mirrors.d/*.toml beside
-    it, a mirror a file.
+    it, a mirror a file. `mirrorlist run` does all of this in one command, again and again:
 
     \b
     mirrorlist sites init
     mirrorlist sites check
+    mirrorlist run mirrors.toml
+
+    Or in steps:
+
+    \b
     mirrorlist sites apply --database sqlite:///mirrors.db
     mirrorlist sites probe --database sqlite:///mirrors.db
     mirrorlist export --database sqlite:///mirrors.db --output mm.snap
@@ -83,7 +88,8 @@ def init(file: Path, **given: Any) -> None:
     for name in {"versions", "arches"} & found.keys():
         found[name] = tuple(one.strip() for one in found[name].split(",") if one.strip())
     write_starter(file, msgspec.structs.replace(starter, **found))
-    print_data(f"{file}: written; edit it, then run: mirrorlist sites check {file}\n")
+    check, serve = f"mirrorlist sites check {file}", f"mirrorlist run {file}"
+    print_data(f"{file}: written; edit it, then: {check}, and then: {serve}\n")
 
 
 _QUESTIONS = {
@@ -95,6 +101,7 @@ _QUESTIONS = {
     "arches": "Its arches, with commas between them",
     "path": "Its path below the URLs",
     "mirror": "A mirror: country=URL",
+    "more": "Another mirror, or nothing",
 }
 
 
@@ -104,10 +111,14 @@ def _answer(name: str, value: Any, starter: Any) -> Any:
         return value or None
     if name == "mirror":
         shown = "=".join(starter.mirrors[0])
-        return [click.prompt(_QUESTIONS[name], default=shown, err=True)]
+        return [click.prompt(_QUESTIONS[name], default=shown, err=True), *iter(_another, "")]
     default = getattr(starter, name)
     shown = ",".join(default) if isinstance(default, tuple) else default
     return click.prompt(_QUESTIONS[name], default=shown, err=True)
+
+
+def _another() -> str:
+    return str(click.prompt(_QUESTIONS["more"], default="", show_default=False, err=True)).strip()
 
 
 def _mirror(text: str) -> tuple[str, str]:
@@ -130,7 +141,8 @@ def check(file: Path, json: bool) -> int:
     mirrorlist sites check
     mirrorlist sites check distribution/mirrors.toml --json
     """
-    from snapshot.sites.load import load
+    from snapshot.sites.imports.writing import INCOMPLETE
+    from snapshot.sites.load import FOLDER, load
     from snapshot.sites.problems import SitesFileError
     from snapshot.sites.state import declared
 
@@ -150,6 +162,9 @@ def check(file: Path, json: bool) -> int:
     else:
         files = counted(len(loaded.files), "file", "files")
         print_data(f"{file}: no mistake in {files}: {_counted(*counts)}\n")
+        if waiting := len([*(file.parent / FOLDER).glob(f"*{INCOMPLETE}")]):
+            unread = counted(waiting, "file", "files")
+            print_data(f"{unread} of {FOLDER} with the ending {INCOMPLETE}: not read\n")
     return 0
 
 

@@ -15,8 +15,7 @@ from snapshot.sites.problems import SitesFileError
 _TEXT = """\
 # The mirrors and repositories of {plain_name}.
 #   mirrorlist sites check {file}      finds mistakes: file, line, and what to write instead
-#   mirrorlist sites apply {file} --database sqlite:///mirrors.db
-#   mirrorlist sites probe {file} --database sqlite:///mirrors.db
+#   mirrorlist run {file}              asks the mirrors, and answers clients
 # A mirror may also stand in a file of its own in mirrors.d, with the same keys and no [[mirror]].
 
 [site]

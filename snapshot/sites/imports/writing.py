@@ -22,7 +22,8 @@ from snapshot.sites.load import FOLDER, load
 from snapshot.sites.problems import Problem, SitesFileError
 from snapshot.sites.state import declared
 
-_INCOMPLETE = ".incomplete"
+INCOMPLETE = ".incomplete"
+"""The ending of the files of mirrors that are not complete, and so not read."""
 _MOST_ROUNDS = 20
 
 
@@ -94,10 +95,10 @@ def _write_mirrors(mirrors: list[Draft], folder: Path) -> list[Incomplete]:
         file = _free(folder, name)
         text = f"# From {comment(str(one.place))}\n{mirror_toml(one)}"
         if one.country is None:
-            file = file.with_name(file.name + _INCOMPLETE)
-            why = "nothing tells its country; write it, or give --country"
+            file = file.with_name(file.name + INCOMPLETE)
+            why = f"nothing tells its country; write it, or give --country {one.name}=CC"
             found.append(Incomplete(f"{FOLDER}/{file.name}", why))
-            text = f'# {why}: country = "DE"\n{text}'
+            text = f'# {comment(why)}\n# country = "DE"\n{text}'
         file.write_text(text, encoding="utf-8")
     return found
 
@@ -108,7 +109,7 @@ def _free(folder: Path, name: str) -> Path:
     return next(
         file
         for file in files
-        if not file.exists() and not file.with_name(file.name + _INCOMPLETE).exists()
+        if not file.exists() and not file.with_name(file.name + INCOMPLETE).exists()
     )
 
 
@@ -139,7 +140,7 @@ def _aside(main: Path, error: SitesFileError) -> list[Incomplete]:
     found = []
     for name, problem in by_file.items():
         file = Path(name)
-        aside = file.with_name(file.name + _INCOMPLETE)
+        aside = file.with_name(file.name + INCOMPLETE)
         why = comment(problem.text.replace(f"{main.parent}{os.sep}", ""))
         aside.write_text(f"# line {problem.line + 1}: {why}\n{file.read_text('utf-8')}", "utf-8")
         file.unlink()
