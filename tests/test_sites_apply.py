@@ -15,8 +15,10 @@ from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
+from snapshot.sites.apply import apply
 from snapshot.sites.database import undo_unfinished, writing
 from snapshot.sites.difference import RefusedChange, SiteDifference
+from snapshot.sites.load import load
 from tests.factories import make_database, world
 from tests.in_process import make_service
 from tests.small_sites import HEAD, applied, mirror, site_text, write
@@ -241,7 +243,7 @@ def test_another_writer_of_a_new_file(tmp_path: Path, database: str, dry: bool) 
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        applied(database, file, told=told, dry=dry)
+        apply(database, load(file).config, told, prune=False, dry=dry, max_loss=30)
     assert (tmp_path / "m.db").exists() is dry
     found = applied(database, file)
     assert found.changes_anything is not dry
