@@ -12,7 +12,7 @@ from itertools import chain
 from msgspec import Struct
 
 from snapshot.link import POSTGRESQL, Link, Row, temporary
-from snapshot.stats import access, sketches
+from snapshot.stats import access, releases, sketches
 from snapshot.stats.cubes import (
     HOURLY,
     LABELS,
@@ -100,6 +100,7 @@ def write(link: Link, content: Content, today: date) -> None:
     for one in chain(sums(content.detail), content.hosts):
         facts.take(one, content.has_hours)
     _keys(link, facts.keys)
+    releases.write(link)
     for table, rows in ((HOUR, facts.hours), (DAY, facts.days), (MONTH, facts.months)):
         _facts(link, table, rows)
     _unknown(link, content.unknown)
