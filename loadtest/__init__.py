@@ -14,6 +14,8 @@ Each package answers one question; it uses `dataset` and `common`, and no other 
     python -m loadtest.rsync                rsync runs with the filter, against full ones
     python -m loadtest.rsync.filter_cost    what an rsync filter costs the server
     python -m loadtest.soak                 faults at random for minutes, while clients ask
+    python -m loadtest.stats                what questions to the statistics take, against history
+    python -m loadtest.stats.addresses      distinct addresses over three servers: the error
 
 `runs/` keeps the figures of runs. The product imports nothing from here.
 """

@@ -34,6 +34,7 @@ PROGRAMS = {
     "exact": "--outage", "exports": "--runs", "rsync": "--methods",
     "rsync.filter_cost": "--twice",
     "probes": "--mirrors", "scans": "--factor", "soak": "--seed", "stats": "--days",
+    "stats.addresses": "--rounds",
 }  # fmt: skip
 LOG = [
     Logged(f"192.0.2.{number}", repo, arch)

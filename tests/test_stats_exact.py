@@ -15,7 +15,7 @@ pytestmark = pytest.mark.system
 def test_totals_are_what_clients_counted() -> None:
     """Restarts, crashes, kills, files that come twice and a clock set back change no total."""
     need_program("initdb", "postgresql")
-    words = ["--seconds", "5", "--outage", "1", "--clients", "3", "--pause", "0.01"]
+    words = ["--seconds", "3", "--outage", "1", "--clients", "3", "--pause", "0.01"]
     done = subprocess.run(
         [sys.executable, "-m", "loadtest.exact", *words],
         capture_output=True,
