@@ -40,6 +40,7 @@ _ADVICE = (
         "docs/statistics-database.md (Rights in PostgreSQL) has the rights of the role",
         _STATS,
     ),
+    ("no such database file", "mirrorlist stats collect, or import, makes it", _STATS),
     ("readonly database", "let this user write the file and its folder", ""),
 )
 # The first half of the key of an advisory lock: "mirr" in ASCII.
@@ -166,7 +167,8 @@ def _sqlite(database: str, path: Path, program: str, create: bool) -> Iterator[L
     # OverflowError: a number of a listing that is larger than any of SQLite's.
     with _told(database, (sqlite3.Error, UnicodeError, OverflowError), program):
         if not path.is_file() and not create:
-            raise DatabaseError(f"{path}: no such database file")
+            line = f"{path}: no such database file"
+            raise DatabaseError(f"{line}{_advice(line, program)}")
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
         try:
             yield _Sqlite(connection)

@@ -268,6 +268,10 @@ def test_the_command(tmp_path: Path) -> None:
     assert_refused(
         run("stats", "collect", tmp_path / "no", "--database", url), 1, "no: cannot be read"
     )
+    for word, said in (("--expire", "only with --watch"), ("--token-file=x", "only with --listen")):
+        assert_refused(run("stats", "collect", folder, word, "--database", url), 2, said)
+    missing = run("stats", "top", "--database", f"{url}.not")
+    assert_refused(missing, 3, "stats collect, or import, makes it")
     expired = run("stats", "expire", "--database", url)
     assert expired.stderr == "mirrorlist: dropped: nothing; 0 batches forgotten\n"
 

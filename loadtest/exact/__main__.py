@@ -148,6 +148,8 @@ def sheets(run: Run, found: "Counter[tuple[str, ...]]") -> list[Sheet]:
     ]
     rows.append(["all", "", "", "", f"{answered.total():,}", f"{found['all',]:,}"])
     sums = [[name, f"{found[name,]:,}"] for name in ("hours", "days", "months", "hosts")]
+    if run.looks:
+        sums.append(["seconds until the backlog was gone", f"{run.recovery:.0f}"])
     sums += [
         ["addresses that asked", f"{run.clients.addresses:,}"],
         ["addresses by the sketches", f"{found['addresses',]:,}"],

@@ -75,6 +75,7 @@ def collect(
 
     gc.disable()
     if not watch and not listen:
+        _refuse(expire, token_file)
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
         done = run_collect(spools, database)
         _Teller().tell(done)
@@ -94,6 +95,14 @@ def collect(
     ):
         turns = Turns("stats collect --watch", manager)
         _go_on(step, turns, database, interval, expire)
+
+
+def _refuse(expire: bool, token_file: Path | None) -> None:
+    """Refuse what a single collection would not do."""
+    if expire:
+        raise OptionError("--expire: only with --watch; alone it is `mirrorlist stats expire`")
+    if token_file:
+        raise OptionError("--token-file: only with --listen, which receives spool files")
 
 
 @contextmanager

@@ -241,8 +241,10 @@ def addresses(
     rows = [(one.day, *one.values, one.addresses) for one in found]
     if json or as_csv:
         print_rows(by, rows, as_csv, "addresses")
-        return
-    print_sums(by, rows, "addresses")
+    elif not rows:
+        say("no addresses")
+    else:
+        print_sums(by, rows, "addresses")
 
 
 def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]) -> "Question":

@@ -84,7 +84,7 @@ def together(question: Question) -> str:
 def kept(*, hourly: bool = False) -> str:
     """Return which labels are kept together for long, for people."""
     several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
-    return "; ".join([*several, "each label alone"])
+    return "; ".join([*several, "each label alone; and release wherever repo is"])
 
 
 def _cubes(hourly: bool) -> list[Cube]:
