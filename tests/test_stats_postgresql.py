@@ -169,6 +169,16 @@ def test_a_database_killed_while_it_adds(tmp_path: Path, server: Server, url: st
     assert [*folder.iterdir()] == []
 
 
+def test_a_database_killed_after_it_has_added(tmp_path: Path, server: Server, url: str) -> None:
+    """What is removed from a spool survives a crash, also of a server that commits lazily."""
+    assert query(url, "SHOW synchronous_commit") == [("off",)]
+    given = batches(8, 1, 5)
+    collect([spooled(tmp_path / "spool", given)], url)
+    server.kill()
+    server.start()
+    hold_all_sums(url, given)
+
+
 def test_a_database_that_is_away(tmp_path: Path, server: Server, url: str) -> None:
     """A collector that stays says so once, goes on when it is back, and has lost nothing."""
     given = [batch(n + 1, row(requests=n + 1)) for n in range(9)]

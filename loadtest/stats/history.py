@@ -11,6 +11,7 @@ from itertools import accumulate, product
 from random import Random
 
 from snapshot.link import Link, temporary
+from snapshot.stats import releases
 from snapshot.stats.cubes import CUBES, HOSTS, HOURLY, LABELS, REQUEST, Cube, Values, key, name
 from snapshot.stats.spool import CLIENTS, KINDS
 from snapshot.stats.tables import DETAIL, prepare
@@ -58,6 +59,7 @@ class History:
             (id, name(cube), *(dict(zip(cube, values, strict=True)).get(one, "") for one in LABELS))
             for id, (cube, values, _) in rates.items()
         ))  # fmt: skip
+        releases.write(link)
         rows = (
             (id, rate, self._chance.random(), cube in HOURLY)
             for id, (cube, _, rate) in sorted(rates.items())

@@ -4,7 +4,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ import click
 
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
+from mirrorlist.cli.turns import Turns
 from mirrorlist.cli.values import FilePath, Number, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.process.threads import Threads
@@ -73,6 +75,7 @@ def collect(
 
     gc.disable()
     if not watch and not listen:
+        _refuse(expire, token_file)
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
         done = run_collect(spools, database)
         _Teller().tell(done)
@@ -86,8 +89,20 @@ def collect(
         threads.again()
         teller.tell(run_collect(spools, database))
 
-    with _receiving(spools[0], listen, token_file, threads):
-        _go_on(step, database, interval, expire)
+    with (
+        closing(manager_of()) as manager,
+        _receiving(spools[0], listen, token_file, threads),
+    ):
+        turns = Turns("stats collect --watch", manager)
+        _go_on(step, turns, database, interval, expire)
+
+
+def _refuse(expire: bool, token_file: Path | None) -> None:
+    """Refuse what a single collection would not do."""
+    if expire:
+        raise OptionError("--expire: only with --watch; alone it is `mirrorlist stats expire`")
+    if token_file:
+        raise OptionError("--token-file: only with --listen, which receives spool files")
 
 
 @contextmanager
@@ -134,7 +149,9 @@ def _token(path: Path | None) -> str:
     return token
 
 
-def _go_on(step: Callable[[], None], database: str, interval: float, expire: bool) -> None:
+def _go_on(
+    step: Callable[[], None], turns: Turns, database: str, interval: float, expire: bool
+) -> None:
     """Collect until the end; while the database cannot be used, the files wait."""
     from snapshot.file.errors import DatabaseError, SpoolError
 
@@ -154,7 +171,8 @@ def _go_on(step: Callable[[], None], database: str, interval: float, expire: boo
                 say(f"{error}; the files wait")
             trouble = str(error)
         gc.collect()
-        time.sleep(max(0.0, interval - (time.monotonic() - began)))
+        how = f"{trouble}; the files wait" if trouble else "all files are in the database"
+        turns.rest(interval - (time.monotonic() - began), how)
 
 
 class _Teller:

@@ -12,7 +12,7 @@ from itertools import chain
 from msgspec import Struct
 
 from snapshot.link import POSTGRESQL, Link, Row, temporary
-from snapshot.stats import access, sketches
+from snapshot.stats import access, releases, sketches
 from snapshot.stats.cubes import (
     HOURLY,
     LABELS,
@@ -43,7 +43,8 @@ DETAIL_DAYS = 62
 """Counts of earlier days are not kept in each combination, also before anything has expired."""
 
 # Nothing is read twice that is not in memory, and compiling a plan takes longer than running it.
-_PLANS = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off"
+# The files are removed after the commit, so it must be on the disk then, whatever is usual here.
+_SETTINGS = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off; SET LOCAL synchronous_commit = on"
 
 _FACT = """INSERT INTO {table} (key_id, {unit}, requests, total)
     SELECT n.key_id, n.{unit}, n.requests, n.requests + coalesce(
@@ -92,7 +93,7 @@ class Content(Struct, frozen=True):
 def write(link: Link, content: Content, today: date) -> None:
     """Add it to the tables, which have partitions for its days."""
     if link.kind == POSTGRESQL:
-        link.execute(_PLANS)
+        link.execute(_SETTINGS)
     kept = today - timedelta(DETAIL_DAYS)
     link.load(DETAIL, ["hour", *REQUEST, "requests"], _details(content.detail, kept))
     mark(link, DETAILS_SINCE, int(datetime.combine(kept, time(), UTC).timestamp()))
@@ -100,6 +101,7 @@ def write(link: Link, content: Content, today: date) -> None:
     for one in chain(sums(content.detail), content.hosts):
         facts.take(one, content.has_hours)
     _keys(link, facts.keys)
+    releases.write(link)
     for table, rows in ((HOUR, facts.hours), (DAY, facts.days), (MONTH, facts.months)):
         _facts(link, table, rows)
     _unknown(link, content.unknown)

@@ -11,8 +11,8 @@ from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
 from snapshot.stats.cubes import Cube, name
 from snapshot.stats.questions import (
+    RELEASE,
     TIMES,
-    Addresses,
     Course,
     Line,
     Question,
@@ -33,22 +33,24 @@ _PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
             AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} LIMIT 1)"""
 
 _SUMS = """SELECT {columns} sum(x.requests) AS requests FROM (SELECT {labels} {period} AS requests
-    FROM stat_key k WHERE k.cube = '{cube}'{where}) x{group} ORDER BY {order} LIMIT {most}"""
+    FROM stat_key k{join} WHERE k.cube = '{cube}'{where}) x{group} ORDER BY {order} LIMIT {most}"""
 
 _TIMED = """SELECT {columns} sum(t.requests) AS requests
-    FROM stat_key k JOIN {table} t ON t.key_id = k.id
+    FROM stat_key k{join} JOIN {table} t ON t.key_id = k.id
     WHERE k.cube = '{cube}'{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
     ORDER BY {order} LIMIT {most}"""
 
-_DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k
+_DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k{join}
     WHERE k.hour >= {first} AND k.hour < {end}{where}{group} ORDER BY {order} LIMIT {most}"""
+
+_OF_RELEASES = " JOIN stat_release r ON r.repo = k.repo"
 
 # A WHERE instead would be a second evaluation of the look-ups, in PostgreSQL.
 _SOME = " HAVING sum(x.requests) > 0"
 
 _COURSE = """WITH step(n, first, after) AS (VALUES {steps})
     SELECT x.n, {columns} sum(x.requests) AS requests
-    FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k
+    FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k{join}
         WHERE k.cube = '{cube}'{where}{chosen}) x
     GROUP BY {group}"""
 
@@ -100,7 +102,8 @@ def courses(
             for n, one in enumerate(steps)
         ),
         columns="".join(f"x.{label}, " for label in question.by),
-        labels="".join(f"k.{label}, " for label in question.by),
+        labels="".join(f"{_label(label)}, " for label in question.by),
+        join=_join(question),
         period=_PERIOD.format(table=TIMES[unit], unit=unit, first="step.first", end="step.after"),
         cube=name(cube),
         where=where,
@@ -111,23 +114,6 @@ def courses(
     for n, *values, requests in link.query(statement, {**parameters, **more}):
         found[tuple(map(_shown, values))][n] = int(requests)
     return [Course(values, requests) for values, requests in found.items()]
-
-
-def addresses(
-    link: Link, since: date | None, until: date | None, *, by_repo: bool = False
-) -> list[Addresses]:
-    """Return the distinct addresses of each day, of all or by repository and arch."""
-    check(link, Question((), since, until))
-    first, end = _bounds(link, Question((), since, until), "day")
-    rows = link.query(
-        "SELECT day, repo, arch, sum(estimate), count(*) FROM stat_sketch"
-        f" WHERE day >= {first} AND day < {end} AND repo {'<>' if by_repo else '='} ''"
-        " GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3"
-    )
-    return [
-        Addresses(_shown(day), repo, arch, int(estimate), secrets)
-        for day, repo, arch, estimate, secrets in rows
-    ]
 
 
 def hourly(question: Question) -> bool:
@@ -152,9 +138,10 @@ def _of_cube(
     first, end = _bounds(link, question, unit or "day")
     parts = {
         "columns": "".join(
-            f"{_column(one, 'x' if unit is None else 'k')}, " for one in question.by
+            f"{f'x.{one}' if unit is None else _column(one)}, " for one in question.by
         ),
-        "labels": "".join(f"k.{label}, " for label in question.by),
+        "labels": "".join(f"{_label(label)}, " for label in question.by),
+        "join": _join(question),
         "period": _PERIOD.format(table=DAY, unit="day", first=first, end=end),
         "group": _group(question.by) + (_SOME if question.by and unit is None else ""),
         "order": _order(question.by),
@@ -168,8 +155,16 @@ def _of_cube(
     return _TIMED.format(**parts, **timed), parameters
 
 
-def _column(one: str, labels: str) -> str:
-    return f"t.{one}" if one in TIMES else f"{labels}.{one}"
+def _column(one: str) -> str:
+    return f"t.{one}" if one in TIMES else _label(one)
+
+
+def _label(label: str) -> str:
+    return f"r.{label}" if label == RELEASE else f"k.{label}"
+
+
+def _join(question: Question) -> str:
+    return _OF_RELEASES if RELEASE in labels_of(question) else ""
 
 
 def _group(by: Sequence[str]) -> str:
@@ -199,8 +194,9 @@ def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping
     where, parameters = _where(question.where)
     first, end = _bounds(link, Question((), since, question.until), "hour")
     day = "CAST(k.hour AS DATE)" if link.kind == POSTGRESQL else "substr(k.hour, 1, 10)"
-    columns = [day if one == "day" else f"k.{one}" for one in question.by]
+    columns = [day if one == "day" else _label(one) for one in question.by]
     return _DETAILS.format(
+        join=_join(question),
         columns="".join(f"{one}, " for one in columns),
         first=first,
         end=end,
@@ -241,7 +237,7 @@ def _time(link: Link, time: datetime, unit: str) -> str:
 
 
 def _where(where: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    conditions = "".join(f" AND k.{label} = %(where_{label})s" for label in where)
+    conditions = "".join(f" AND {_label(label)} = %(where_{label})s" for label in where)
     return conditions, {f"where_{label}": value for label, value in where.items()}
 
 
@@ -255,7 +251,7 @@ def _chosen(by: Sequence[str], lines: Sequence[Line]) -> tuple[str, dict[str, st
         for place, value in enumerate(line.values)
     }
     each = [
-        " AND ".join(f"k.{label} = %(line_{n}_{place})s" for place, label in enumerate(by))
+        " AND ".join(f"{_label(label)} = %(line_{n}_{place})s" for place, label in enumerate(by))
         for n in range(len(lines))
     ]
     return f" AND ({' OR '.join(f'({one})' for one in each)})", parameters

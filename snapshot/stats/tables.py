@@ -18,7 +18,10 @@ DETAIL = "stat_detail"
 HOUR, DAY, MONTH = "stat_hour", "stat_day", "stat_month"
 """The roll-ups: `requests` of a period, and `total`, the running total up to its end."""
 SKETCH = "stat_sketch"
+RELEASE_SKETCH = "stat_release_sketch"
+"""The unions of the sketches of a release's repositories."""
 UNITS = {HOUR: "hour", DAY: "day", MONTH: "month", DETAIL: "hour", SKETCH: "day"}
+UNITS[RELEASE_SKETCH] = UNITS[SKETCH]
 """The column with the period, of each table that has partitions."""
 
 DETAILS_SINCE = "details since"
@@ -43,6 +46,10 @@ TABLES = {
     DETAIL: f"hour TIMESTAMP NOT NULL, {_REQUEST}, requests BIGINT NOT NULL",
     SKETCH: "day DATE NOT NULL, secret TEXT NOT NULL, repo TEXT NOT NULL, arch TEXT NOT NULL,"
     " estimate BIGINT NOT NULL, hll BYTEA NOT NULL, PRIMARY KEY (day, secret, repo, arch)",
+    RELEASE_SKETCH: "day DATE NOT NULL, secret TEXT NOT NULL, release TEXT NOT NULL,"
+    " arch TEXT NOT NULL, estimate BIGINT NOT NULL, hll BYTEA NOT NULL,"
+    " PRIMARY KEY (day, secret, release, arch)",
+    "stat_release": "repo TEXT PRIMARY KEY, release TEXT NOT NULL",
     "stat_unknown": "day DATE NOT NULL, repo TEXT NOT NULL, arch TEXT NOT NULL,"
     " requests BIGINT NOT NULL, PRIMARY KEY (day, repo, arch)",
     "stat_batch": "source TEXT NOT NULL, sequence BIGINT NOT NULL, server TEXT NOT NULL,"
@@ -61,6 +68,7 @@ INDEXES = (
 )
 # Small enough to drop soon after its data is too old; few enough that a query is planned quickly.
 _SPANS = {DETAIL: "day", HOUR: "month", DAY: "quarter", MONTH: "year", SKETCH: "month"}
+_SPANS[RELEASE_SKETCH] = _SPANS[SKETCH]
 _EPOCH = date(1970, 1, 1)
 
 
