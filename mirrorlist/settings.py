@@ -12,7 +12,7 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
-ADMIN_OF_SCAN = "127.0.0.1:3004"
+ADMIN_OF_SCAN, ADMIN_OF_STATS = "127.0.0.1:3004", "127.0.0.1:3006"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
@@ -29,7 +29,7 @@ _SITES = ("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS)
 
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
-_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
+_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS, "stats serve")
 
 SETTINGS = (
     Setting(
@@ -182,10 +182,11 @@ SETTINGS = (
     Setting(
         "admin",
         SettingKind.TEXT,
-        "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
-        " scan --watch, if the port is free; mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+        "The address for health, metrics, status and statistics, or none. The default is"
+        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server, {ADMIN_OF_SCAN} for"
+        f" scan --watch and {ADMIN_OF_STATS} for stats serve, if the port is free;"
+        " mirrorlist-server has none.",
+        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server", "stats serve"),
         metavar="[HOST:]PORT",
     ),
     Setting(
