@@ -22,7 +22,7 @@ from tests.stats_world import query
 
 AGES = {"1": "first week", "2": "up to a month", "3": "up to half a year", "4": "older"}
 NAMES = {"DE": "Germany (DE)", "FR": "France (FR)", "SG": "Singapore (SG)"}
-NAMES |= {"4": "IPv4", "6": "IPv6", "tab\tand\\n": "tab\\u0009and\\n"}
+NAMES |= {"": "none", "4": "IPv4", "6": "IPv6", "tab\tand\\n": "tab\\u0009and\\n"}
 BYS = (
     "release",
     "repo",
@@ -61,6 +61,7 @@ def hold_requests(client: TestClient, url: str, by: str) -> None:
     whole = sum(wanted.values())
     page = shown(client, f"/requests?by={by}")
     figures, table = page.tables
+    _hold_file(client, figures, by)
     found = {name: (number(count), share) for name, _, share, count in table[1:]}
     assert found == {
         _named(by, value): (count, _percent(count, whole)) for value, count in wanted.items()
@@ -70,6 +71,23 @@ def hold_requests(client: TestClient, url: str, by: str) -> None:
     assert {one[0]: int(one[1]) for one in rows_of(client, f"/data/sums.csv?by={by}&{since}")} == {
         _cell(value): count for value, count in wanted.items()
     }
+
+
+def _hold_file(client: TestClient, figures: list[list[str]], by: str) -> None:
+    """Hold that the file of a plot has its figures, and no others."""
+    head, *rows = figures
+    wanted = {
+        (row[0], name): number(row[place])
+        for row in rows
+        for place, name in enumerate(head)
+        if name not in ("Days", "All")
+    }
+    found = rows_of(client, f"/data/trend.csv?by={by}&since={FIRST}&until={TODAY_DATE}")
+    names = {"(rest)": "all others"}
+    assert {
+        (day, names.get(value) or _named(by, value.removeprefix("'"))): int(count)
+        for day, _, value, count in found
+    } == wanted
 
 
 def _cell(value: str) -> str:

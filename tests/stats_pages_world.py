@@ -56,6 +56,8 @@ def given() -> list[Batch]:
         for back in (-19, -5, 0, 3, 30)
         for repo in repos
     ]
+    # Without a repository, and so without an arch.
+    late.append(row(TODAY - 7200, 5, repository="(none)", arch="", status=400, tier="none"))
     more = batch(
         1,
         *late,

@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def trend(found: "Trend") -> Reply:
     """Return a plot: a row for each step and layer."""
     rows = (
-        (step.first.date(), step.end.date(), one.name or REST, count)
+        (step.first.date(), step.end.date(), REST if one is found.rest else one.name, count)
         for one in found.all
         for step, count in zip(found.steps, one.requests, strict=True)
     )

@@ -95,7 +95,8 @@ class Table(Struct, frozen=True):
 def trend_plot(title: str, found: "Trend", today: date, link: Link, csv: str) -> Plot:
     """Return a plot of a label over time."""
     steps = [_step_name(one) for one in found.steps]
-    return _plot(title, found.by, found.all, steps, _ticks(found.steps, today), link, csv)
+    layers, ticks = found.all, _ticks(found.steps, today)
+    return _plot(title, found.by, layers, found.rest is not None, steps, ticks, link, csv)
 
 
 def days_plot(title: str, found: "Days", today: date, csv: str) -> Plot:
@@ -107,12 +108,13 @@ def days_plot(title: str, found: "Days", today: date, csv: str) -> Plot:
         layers.setdefault(name, [0] * len(days))[days.index(row.day)] = row.addresses
     made = [_Counts(name, counts) for name, counts in layers.items()]
     made.sort(key=lambda one: (-one.total, one.name))
-    if len(made) > _COLOURS:
+    has_rest = len(made) > _COLOURS
+    if has_rest:
         rest = [sum(each) for each in zip(*(one.requests for one in made[_COLOURS:]), strict=True)]
         made = [*made[:_COLOURS], _Counts("", rest)]
     middle = days[len(days) // 2]
     ticks = [days[0], middle, "today" if days[-1] == str(today) else days[-1]]
-    plot = _plot(title, found.by, made, days, ticks, lambda label, value: None, csv)
+    plot = _plot(title, found.by, made, has_rest, days, ticks, lambda label, value: None, csv)
     return Plot(plot.title, plot.chart, plot.keys, plot.rows, plot.ticks, csv, "addresses")
 
 
@@ -129,6 +131,7 @@ def _plot(
     title: str,
     by: str,
     layers: "Sequence[Layer | _Counts]",
+    has_rest: bool,
     steps: Sequence[str],
     ticks: Sequence[str],
     link: Link,
@@ -140,8 +143,7 @@ def _plot(
         _key(by, one.name, one.total, whole, link, f"p{n}" if n < _COLOURS else "rest")
         for n, one in enumerate(layers)
     ]
-    # What has no name is all that has no layer, unless it is all there is.
-    if len(layers) > 1 and not layers[-1].name:
+    if has_rest:
         keys[-1] = Key(OTHERS, None, "rest", layers[-1].total, _share(layers[-1].total, whole))
     rows = [
         Row(name, counts, sum(counts), n * charts.STEP)
