@@ -12,8 +12,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from mirrorlist.status.worldmap import CLASSES, drawn, shade_of, world
+from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
 from snapshot.stats.collecting import collect
+from snapshot.stats.reading import Reader
 from tests.stats_pages_checks import (
     BYS,
     hold_first_page,
@@ -198,6 +200,12 @@ def test_fixed_statements(client: TestClient) -> None:
             assert counts.pop() <= 60
     finally:
         listening.clear()
+
+
+def test_nothing_is_written(url: str) -> None:
+    """A connection of the pages cannot change the file."""
+    with pytest.raises(DatabaseError, match="readonly"):
+        Reader(url).read(lambda link: link.execute("DELETE FROM stat_key"))
 
 
 def test_days_of_a_page(client: TestClient) -> None:
