@@ -132,9 +132,9 @@ def test_the_pages_of_statistics(machine: Booted) -> None:
     """The pages are there when `systemctl start` returns, even without a database."""
     machine.write("/etc/mirrorlist/stats-database", "sqlite:////run/work/no.sqlite", "mirrorlist")
     machine.start("mirrorlist-stats-serve")
-    assert machine.get(3006, "/health/live") == "OK\n"
+    assert machine.get(3007, "/health/live") == "OK\n"
     status = machine.show("mirrorlist-stats-serve", "StatusText")
-    assert status == "statistics on http://127.0.0.1:3006/"
+    assert status == "statistics on http://127.0.0.1:3007/"
     machine.run("systemctl", "stop", "mirrorlist-stats-serve")
     assert machine.show("mirrorlist-stats-serve", "Result") == "success"
 
