@@ -17,6 +17,7 @@ from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.site_metrics import SiteMetrics
+from mirrorlist.status.site_pages import SiteShown, site_routes
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
 from mirrorlist.status.watch_state import (
@@ -30,12 +31,11 @@ from mirrorlist.status.watch_state import (
 from mirrorlist.web.listener import host_and_port, listen
 
 if TYPE_CHECKING:
-    from snapshot.sites.keeper_state import KeeperState
     from snapshot.watch.progress import Progress, Pushes
 
 
 def pages(
-    progress: "Progress", stale: float, threads: Threads, site: "KeeperState | None" = None
+    progress: "Progress", stale: float, threads: Threads, site: SiteShown | None = None
 ) -> Routes:
     """Return the pages of a watch, which is fresh until `stale` seconds after its last success.
 
@@ -44,7 +44,7 @@ def pages(
     registry = CollectorRegistry()
     registry.register(WatchMetrics(progress, lambda: threads.survived))
     if site:
-        registry.register(SiteMetrics(site))
+        registry.register(SiteMetrics(site.state))
     ProcessCollector(registry=registry)
     hours = LastHours()
     threads.go_on("hours", partial(_remember, progress, hours))
@@ -58,11 +58,10 @@ def pages(
     def page() -> Reply:
         from mirrorlist.status.pages import watch_page
 
-        return watch_page(watch_state_of(progress, stale), hours, time.time())
+        return watch_page(watch_state_of(progress, stale), hours, time.time(), bool(site))
 
-    about_site = {("GET", "/site"): lambda: json_reply(site)} if site else {}
     return {
-        **about_site,
+        **(site_routes(site) if site else {}),
         ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
         ("GET", "/health/ready"): lambda: _ready(progress, stale),
         ("GET", "/health/fresh"): lambda: _fresh(progress, stale),
