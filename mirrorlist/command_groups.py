@@ -9,7 +9,7 @@ _HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host 
 _IMPORTS = ("sites import almalinux", "sites import list")
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
-_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
+_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS, "stats serve")
 
 DATABASE = (
     *("export", "watch", "scan"),

@@ -13,7 +13,7 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
-ADMIN_OF_SCAN = "127.0.0.1:3004"
+ADMIN_OF_SCAN, ADMIN_OF_STATS = "127.0.0.1:3004", "127.0.0.1:3007"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
@@ -170,10 +170,11 @@ SETTINGS = (
     Setting(
         "admin",
         SettingKind.TEXT,
-        "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
-        " scan --watch, if the port is free; mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+        "The address for health, metrics, status and statistics, or none. The default is"
+        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server, {ADMIN_OF_SCAN} for"
+        f" scan --watch and {ADMIN_OF_STATS} for stats serve, if the port is free;"
+        " mirrorlist-server has none.",
+        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server", "stats serve"),
         metavar="[HOST:]PORT",
     ),
     Setting(

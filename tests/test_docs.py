@@ -256,6 +256,7 @@ def test_hosts_are_examples_or_exist() -> None:
         "linux.duke.edu",
         "chromedevtools.github.io",
         "metalinker.org",
+        "www.naturalearthdata.com",
     }
     known |= {"www.debian.org", "www.haproxy.org", "sqlite.org", "www.postgresql.org", "www.w3.org"}
     found = {

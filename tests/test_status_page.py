@@ -16,7 +16,7 @@ from mirrorlist.status.last_hours import LastHours
 from mirrorlist.status.pages import scan_page, server_page, site_page, watch_page
 from mirrorlist.web.listener import listen
 from snapshot.sites.keeper_state import KeeperState
-from tests.chromium import DESKTOP, PHONE, Browser, browser
+from tests.chromium import CONTRAST, DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
     EMPTY_SCAN,
     EMPTY_WATCH,
@@ -44,34 +44,6 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/site-begun": lambda: site_page(KeeperState(), [], "the database: locked", NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
-# Text against what is behind it, and shapes against theirs (WCAG 2.2, 1.4.3 and 1.4.11).
-CONTRAST = """(() => {
-  const rgb = text => text.match(/[\\d.]+/g).map(Number);
-  const light = colour => {
-    const [r, g, b] = rgb(colour).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = node => {
-    for (; node; node = node.parentElement) {
-      const colour = getComputedStyle(node).backgroundColor;
-      if ((rgb(colour)[3] ?? 1) > 0) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const ratio = (one, other) => {
-    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
-    return (high + .05) / (low + .05);
-  };
-  const found = [];
-  for (const node of document.body.querySelectorAll("*")) {
-    const style = getComputedStyle(node);
-    const texts = [...node.childNodes].some(child => child.nodeType == 3 && child.data.trim());
-    if (texts && ratio(style.color, behind(node)) < 4.5) found.push([node.outerHTML.slice(0, 80), style.color]);
-    const shape = node.tagName == "path" && style.fill != "none";
-    if (shape && ratio(style.fill, behind(node)) < 3) found.push([node.getAttribute("class"), style.fill]);
-  }
-  return found;
-})()"""  # noqa: E501
 
 
 class _Text(HTMLParser):

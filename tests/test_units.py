@@ -128,6 +128,18 @@ def test_the_units_run(machine: Booted) -> None:
 
 
 @pytest.mark.system
+def test_the_pages_of_statistics(machine: Booted) -> None:
+    """The pages are there when `systemctl start` returns, even without a database."""
+    machine.write("/etc/mirrorlist/stats-database", "sqlite:////run/work/no.sqlite", "mirrorlist")
+    machine.start("mirrorlist-stats-serve")
+    assert machine.get(3007, "/health/live") == "OK\n"
+    status = machine.show("mirrorlist-stats-serve", "StatusText")
+    assert status == "statistics on http://127.0.0.1:3007/"
+    machine.run("systemctl", "stop", "mirrorlist-stats-serve")
+    assert machine.show("mirrorlist-stats-serve", "Result") == "success"
+
+
+@pytest.mark.system
 def test_reload_and_restart(machine: Booted) -> None:
     """A reload is over soon, and keeps the process; a server that is stopped ends in order."""
     machine.start("mirrorlist-watch", "mirrorlist@1", "mirrorlist@2")

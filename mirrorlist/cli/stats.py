@@ -5,6 +5,7 @@ import click
 from mirrorlist.cli.stats_collect import collect, expire
 from mirrorlist.cli.stats_import import import_
 from mirrorlist.cli.stats_look import addresses, table, top, trend
+from mirrorlist.cli.stats_serve import serve
 
 
 @click.group(short_help="Statistics of requests: bring them into a database, and look at them.")
@@ -18,8 +19,9 @@ def stats() -> None:
     mirrorlist stats collect /var/spool/mirrorlist/1 --database postgresql://mm@db/mm --watch
     mirrorlist stats import requests.log-*.gz --database postgresql://mm@db/mm
     mirrorlist stats top --database postgresql://mm@db/mm --by repo,arch --since 2026-11-01
+    mirrorlist stats serve --database postgresql://mm@db/mm
     """
 
 
-for _command in (collect, import_, expire, top, trend, table, addresses):
+for _command in (collect, import_, expire, top, trend, table, addresses, serve):
     stats.add_command(_command)

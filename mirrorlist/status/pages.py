@@ -3,19 +3,16 @@
 Whatever is shown is escaped by the template engine; no script runs, and the browser is told so.
 """
 
-import base64
-import hashlib
 import time
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from mirrorlist.process.wording import duration, number
 from mirrorlist.records.counts import TIERS
 from mirrorlist.status import charts
 from mirrorlist.status.admin import Reply
+from mirrorlist.status.html import made, make_environment
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 15
 MOST_COUNTRIES = 10
-_HTML = "text/html; charset=utf-8"
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:
@@ -82,41 +78,14 @@ def _changes(past: Past) -> dict[str, charts.Chart]:
 
 
 def _page(template: str, **values: object) -> Reply:
-    text = _environment().get_template(template).render(refresh=REFRESH_SECONDS, **values)
-    return Reply(200, text.encode(errors="replace"), _HTML, _headers())
+    return made(_environment(), template, {**values, "refresh": REFRESH_SECONDS})
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mirrorlist.status"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=duration, number=number, moment=moment)
-    environment.globals["style"] = _style()
+    environment = make_environment()
+    environment.filters["moment"] = moment
     return environment
-
-
-@cache
-def _style() -> str:
-    return (files("mirrorlist.status") / "templates" / "style.css").read_text(encoding="utf-8")
-
-
-@cache
-def _headers() -> tuple[tuple[str, str], ...]:
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )
-    return (
-        ("content-security-policy", policy),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-    )
 
 
 def moment(at: float) -> str:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
-from snapshot.stats.cubes import Cube, name
+from snapshot.stats.cubes import Cube, key, name
 from snapshot.stats.questions import (
     RELEASE,
     TIMES,
@@ -124,10 +124,9 @@ def hourly(question: Question) -> bool:
 def first_day(link: Link) -> date | None:
     """Return the first day of which there are counts, or None without any."""
     check(link, Question())
-    rows = link.query(
-        f"SELECT min(t.day) FROM {DAY} t JOIN stat_key k ON k.id = t.key_id WHERE k.cube = 'all'"
-    )
-    return date.fromisoformat(_shown(rows[0][0])[:10]) if rows[0][0] is not None else None
+    # By the number itself: with a join, PostgreSQL reads all days of all keys for a minimum.
+    rows = link.query(f"SELECT day FROM {DAY} WHERE key_id = {key((), ())} ORDER BY day LIMIT 1")
+    return date.fromisoformat(_shown(rows[0][0])[:10]) if rows else None
 
 
 def _of_cube(
