@@ -12,7 +12,7 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
-ADMIN_OF_SCAN = "127.0.0.1:3004"
+ADMIN_OF_SCAN, ADMIN_OF_COLLECT = "127.0.0.1:3004", "127.0.0.1:3006"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
@@ -183,18 +183,29 @@ SETTINGS = (
         "admin",
         SettingKind.TEXT,
         "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
-        " scan --watch, if the port is free; mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server, {ADMIN_OF_SCAN} for"
+        f" scan --watch and {ADMIN_OF_COLLECT} for stats collect --watch, if the port is free;"
+        " mirrorlist-server has none.",
+        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server", "stats collect"),
         metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         SettingKind.TEXT,
-        "The --admin address of the watch that /status shows beside this server, or none.",
+        "The --admin address of the watch that /status and /chain show, or none.",
         ("serve", "demo", "run"),
         default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
+    ),
+    Setting(
+        "chain",
+        SettingKind.TEXT,
+        "Where /chain asks another stage, an --admin address: scan=, collect=, or swap= of another"
+        f" server. May be given several times. The default is scan={ADMIN_OF_SCAN} and"
+        f" collect={ADMIN_OF_COLLECT}, if they answer. STAGE=none asks nobody.",
+        ("serve", "run"),
+        repeatable=True,
+        metavar="STAGE=[HOST:]PORT",
     ),
     Setting("snapshot", SettingKind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting(

@@ -13,12 +13,15 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import scan_page, server_page, watch_page
+from mirrorlist.status.pages import chain_page, collect_page, scan_page, server_page, watch_page
 from mirrorlist.web.listener import listen
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
+    EMPTY_COLLECT,
     EMPTY_SCAN,
     EMPTY_WATCH,
+    FULL_CHAIN,
+    FULL_COLLECT,
     FULL_SCAN,
     FULL_WATCH,
     HOSTILE,
@@ -37,8 +40,13 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/watch": lambda: watch_page(FULL_WATCH, full_hours(full_status()), NOW),
     "/scan": lambda: scan_page(FULL_SCAN, NOW),
     "/scan-begun": lambda: scan_page(EMPTY_SCAN, NOW),
+    "/chain": lambda: chain_page(FULL_CHAIN),
+    "/collect": lambda: collect_page(FULL_COLLECT, NOW),
+    "/collect-begun": lambda: collect_page(EMPTY_COLLECT, NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
+# On this page, of this address, and of the processes that --chain names.
+LINK = r"/[a-z./]+|#[a-z]+|http://db01\.example:300\d/(status|site)"
 # Text against what is behind it, and shapes against theirs (WCAG 2.2, 1.4.3 and 1.4.11).
 CONTRAST = """(() => {
   const rgb = text => text.match(/[\\d.]+/g).map(Number);
@@ -98,7 +106,7 @@ def test_nothing_from_elsewhere(name: str) -> None:
     page = PAGES[name]()
     shown = read(page)
     assert {"script", "img", "link", "iframe", "form"}.isdisjoint(shown.tags)
-    assert all(re.fullmatch(r"/[a-z./]+", link) for link in shown.links)
+    assert all(re.fullmatch(LINK, link) for link in shown.links)
     assert page.content_type == "text/html; charset=utf-8"
     policy = dict(page.headers)["content-security-policy"]
     style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]

@@ -148,7 +148,8 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         threads.go_on("probes", prober.step)
         threads.go_on("drains", DrainEnds(keeping.database, _say_timed).step)
         if listener:
-            Admin(listener, pages(loop.progress, keeping.stale, threads, state)).start(threads)
+            shown = pages(loop.progress, keeping.stale, threads, state, keeping.interval)
+            Admin(listener, shown).start(threads)
         loop.run()
 
 

@@ -20,6 +20,7 @@ from mirrorlist.process.threads import Threads
 
 if TYPE_CHECKING:
     from snapshot.stats.collecting import Collected
+    from snapshot.stats.progress import Progress
 
 _DAY_SECONDS = 86400
 
@@ -52,6 +53,7 @@ _DAY_SECONDS = 86400
 def collect(
     spools: tuple[Path, ...],
     database: str,
+    admin: str | None,
     watch: bool,
     interval: float,
     listen: str | None,
@@ -63,12 +65,14 @@ def collect(
     A SPOOL is a folder in which servers write, or to which rsync brings their files, or a single
     file. A file that is damaged is moved to the folder `damaged` beside it, and named. If the
     database is down, the files wait. Tables are made when they are missing, and MirrorManager's
-    access_stat is filled if the database has it.
+    access_stat is filled if the database has it. With --watch, health, metrics and a status are on
+    the --admin address.
 
     \b
     mirrorlist stats collect /srv/spool --database postgresql://mm@db/mirrormanager --watch
     mirrorlist stats collect /srv/spool --database sqlite:///stats.sqlite
     """
+    from snapshot.stats.collecting import Collected
     from snapshot.stats.collecting import collect as run_collect
 
     gc.disable()
@@ -80,14 +84,25 @@ def collect(
         say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
-    teller, threads = _Teller(), Threads(say)
+    from mirrorlist.status.collect_pages import pages, shown_on
+    from snapshot.stats.progress import Progress
+
+    teller, threads, progress = _Teller(), Threads(say), Progress(spools)
 
     def step() -> None:
         threads.again()
-        teller.tell(run_collect(spools, database))
+        done = Collected()
+        try:
+            run_collect(spools, database, done)
+        finally:
+            progress.take(done)
+            teller.tell(done)
 
-    with _receiving(spools[0], listen, token_file, threads):
-        _go_on(step, database, interval, expire)
+    with (
+        _receiving(spools[0], listen, token_file, threads),
+        shown_on(admin, pages(progress, interval, threads), threads, say),
+    ):
+        _go_on(step, progress, database, interval, expire)
 
 
 @contextmanager
@@ -134,11 +149,17 @@ def _token(path: Path | None) -> str:
     return token
 
 
-def _go_on(step: Callable[[], None], database: str, interval: float, expire: bool) -> None:
+def _go_on(
+    step: Callable[[], None],
+    progress: "Progress",
+    database: str,
+    interval: float,
+    expire: bool,
+) -> None:
     """Collect until the end; while the database cannot be used, the files wait."""
     from snapshot.file.errors import DatabaseError, SpoolError
 
-    trouble, expired = "", 0.0
+    expired = 0.0
     while True:
         began = time.monotonic()
         try:
@@ -146,13 +167,14 @@ def _go_on(step: Callable[[], None], database: str, interval: float, expire: boo
             if expire and time.time() - expired > _DAY_SECONDS:
                 _run_expire(database)
                 expired = time.time()
-            if trouble:
+            if progress.error:
                 say("collecting again: all files that waited are in the database")
-            trouble = ""
+            progress.succeed(time.monotonic() - began)
         except (DatabaseError, SpoolError) as error:
-            if not trouble:
+            if not progress.error:
                 say(f"{error}; the files wait")
-            trouble = str(error)
+            progress.fail(error)
+            progress.count()
         gc.collect()
         time.sleep(max(0.0, interval - (time.monotonic() - began)))
 

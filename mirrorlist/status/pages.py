@@ -5,8 +5,10 @@ Whatever is shown is escaped by the template engine; no script runs, and the bro
 
 import base64
 import hashlib
+import re
 import time
 from functools import cache
+from html import escape
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,14 +17,26 @@ from mirrorlist.process.wording import duration, number
 from mirrorlist.records.counts import TIERS
 from mirrorlist.status import charts
 from mirrorlist.status.admin import Reply
+from mirrorlist.status.chain import Chain, State
+from mirrorlist.status.collect_state import CollectState
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
+from mirrorlist.status.stage_texts import STAGES
 from mirrorlist.status.watch_state import WatchState
 
 REFRESH_SECONDS = 15
+_CLASSES = {
+    State.OK: "good",
+    State.BEHIND: "bad",
+    State.DOWN: "bad",
+    State.UNKNOWN: "unsure",
+    State.UNUSED: "unused",
+}
 MOST_COUNTRIES = 10
 _HTML = "text/html; charset=utf-8"
+_LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
+_CODE, _EMPHASIS = re.compile(r"`([^`]+)`"), re.compile(r"\*([^*]+)\*")
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:
@@ -57,6 +71,16 @@ def scan_page(scan: ScanState, now: float) -> Reply:
     return _page("scan.html", scan=scan, at=now)
 
 
+def collect_page(collect: CollectState, now: float) -> Reply:
+    """Return the page of a `stats collect --watch`."""
+    return _page("collect.html", collect=collect, at=now)
+
+
+def chain_page(chain: Chain) -> Reply:
+    """Return the page of the whole chain, with what mends each stage."""
+    return _page("chain.html", chain=chain, classes=_CLASSES, about=STAGES, at=chain.at)
+
+
 def _changes(past: Past) -> dict[str, charts.Chart]:
     # What came and what went are to be compared.
     most = max((max(bar.seen, bar.processed) for bar in past.bars), default=0)
@@ -81,7 +105,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, number=number, moment=moment)
+    environment.filters.update(duration=duration, number=number, moment=moment, marked=marked)
     environment.globals["style"] = _style()
     return environment
 
@@ -103,6 +127,15 @@ def _headers() -> tuple[tuple[str, str], ...]:
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
     )
+
+
+def marked(text: str) -> str:
+    """Return a text of stages.toml as HTML, with its code, emphasis and links of Markdown.
+
+    A link becomes the name of a page, because the docs are not served.
+    """
+    html = _LINK.sub(r"\1 (<code>docs/\2</code>)", escape(text))
+    return _EMPHASIS.sub(r"<em>\1</em>", _CODE.sub(r"<code>\1</code>", html))
 
 
 def moment(at: float) -> str:

@@ -1,0 +1,19 @@
+"""docs/chain.md says of each stage what /chain says."""
+
+from collections.abc import Iterator
+
+from mirrorlist.status.stage_texts import STAGES
+from tests.pages import hold
+
+
+def _sections() -> Iterator[str]:
+    for one in STAGES.values():
+        counted = f"Received and processed are {one.received}, the backlog is {one.backlog}."
+        yield from ("", f"## {one.name}", "", f"{one.does} {counted}", "")
+        yield from (f"- {line}" for line in one.mends)
+    yield ""
+
+
+def test_the_page_is_the_code() -> None:
+    """Each stage has a heading, under which stands what it does and what mends it."""
+    hold("docs/chain.md", "stages", _sections())
