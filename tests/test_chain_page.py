@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mirrorlist.status.stage import NAMES
 from mirrorlist.status.stage_texts import STAGES
 from tests.pages import hold
 
@@ -12,6 +13,11 @@ def _sections() -> Iterator[str]:
         yield from ("", f"## {one.name}", "", f"{one.does} {counted}", "")
         yield from (f"- {line}" for line in one.mends)
     yield ""
+
+
+def test_the_texts_are_about_the_stages() -> None:
+    """The texts have all stages, in the order of the chain."""
+    assert (*STAGES,) == NAMES
 
 
 def test_the_page_is_the_code() -> None:

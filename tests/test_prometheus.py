@@ -109,6 +109,8 @@ def test_every_expression_gives_data(tmp_path: Path) -> None:
         # Of an hour there is a few seconds' data, which is enough for both.
         lines[rule["alert"]] = always(rule["expr"])
         lines |= {f"{rule['alert']}: {one}": one for one in selectors(rule["expr"])}
+    for stage in ("probe", "export", "push", "collect"):
+        lines[f"{stage} works"] = f'mirrorlist_stage_processed_total{{stage="{stage}"}} > 0'
     with whole_site(tmp_path) as parts, prometheus(tmp_path, parts) as asked:
         missing = lines
 

@@ -1,6 +1,7 @@
 """The whole chain as one server sees it: its own stages, and those of the processes it asks.
 
 Each address is asked by a thread of its own, so one that hangs delays no other, and no page waits.
+The texts of stages are loaded when a page first needs them: workers share this module.
 """
 
 import time
@@ -15,8 +16,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.process.wording import duration
 from mirrorlist.settings import ADMIN_OF_COLLECT, ADMIN_OF_SCAN, ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.asking import NotAnswered, NotOurs, asked
-from mirrorlist.status.stage import PATH, Stage
-from mirrorlist.status.stage_texts import STAGES
+from mirrorlist.status.stage import NAMES, PATH, Stage, docs_of
 from mirrorlist.web.listener import host_and_port
 
 ASK_EVERY_SECONDS = 10.0
@@ -149,7 +149,7 @@ class Asked:
         """Ask once, which takes seconds at most."""
         try:
             body = asked(self.target.host, self.target.port, PATH)
-            stages = [one for one in _STAGES.decode(body) if one.stage in STAGES]
+            stages = [one for one in _STAGES.decode(body) if one.stage in NAMES]
             self._stages, self._trouble = (self._clock(), stages[:_MOST_STAGES]), None
         except NotAnswered as error:
             self._note(f"not answering at {self.target.address}: {error}")
@@ -205,7 +205,7 @@ class Asked:
             address=address,
             reason=reason,
             page=_page(name, address),
-            docs=STAGES[name].section,
+            docs=docs_of(name),
         )
 
 
@@ -227,7 +227,7 @@ class ChainAsker:
         for one in self.asked:
             rows += one.rows()
         by_stage: Mapping[str, list[Row]] = {
-            name: [row for row in rows if row.stage == name] for name in STAGES
+            name: [row for row in rows if row.stage == name] for name in NAMES
         }
         shown = [row for name, found in by_stage.items() for row in found or [_unused(name)]]
         is_ok = all(one.state not in (State.BEHIND, State.DOWN) for one in shown)
@@ -238,11 +238,7 @@ def row_of(stage: Stage, address: str | None) -> Row:
     """Return the row of a stage that was told."""
     reason = stage.error
     if reason is None and stage.is_late:
-        waits = STAGES[stage.stage].backlog
-        reason = (
-            f"{waits} that wait: {stage.backlog:,}, the oldest for"
-            f" {duration(stage.oldest_seconds)}, more than {duration(stage.limit_seconds)}"
-        )
+        reason = _why_late(stage)
     return Row(
         stage=stage.stage,
         state=State.OK if reason is None else State.BEHIND,
@@ -255,7 +251,7 @@ def row_of(stage: Stage, address: str | None) -> Row:
         reason=reason,
         note=stage.note,
         page=_page(stage.stage, address),
-        docs=STAGES[stage.stage].section,
+        docs=docs_of(stage.stage),
     )
 
 
@@ -264,6 +260,16 @@ def _page(stage: str, address: str | None) -> str:
     return f"http://{address}{path}" if address else path
 
 
+def _why_late(stage: Stage) -> str:
+    from mirrorlist.status.stage_texts import STAGES
+
+    return (
+        f"{STAGES[stage.stage].backlog} that wait: {stage.backlog:,}, the oldest for"
+        f" {duration(stage.oldest_seconds)}, more than {duration(stage.limit_seconds)}"
+    )
+
+
 def _unused(name: str) -> Row:
-    about = STAGES[name]
-    return Row(stage=name, state=State.UNUSED, note=about.unused, docs=about.section)
+    from mirrorlist.status.stage_texts import STAGES
+
+    return Row(stage=name, state=State.UNUSED, note=STAGES[name].unused, docs=docs_of(name))

@@ -15,14 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mirrorlist.process.wording import duration, number
 from mirrorlist.records.counts import TIERS
-from mirrorlist.status import charts
+from mirrorlist.status import charts, stage_texts
 from mirrorlist.status.admin import Reply
 from mirrorlist.status.chain import Chain, State
 from mirrorlist.status.collect_state import CollectState
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
-from mirrorlist.status.stage_texts import STAGES
+from mirrorlist.status.stage import docs_of
 from mirrorlist.status.watch_state import WatchState
 
 REFRESH_SECONDS = 15
@@ -78,7 +78,10 @@ def collect_page(collect: CollectState, now: float) -> Reply:
 
 def chain_page(chain: Chain) -> Reply:
     """Return the page of the whole chain, with what mends each stage."""
-    return _page("chain.html", chain=chain, classes=_CLASSES, about=STAGES, at=chain.at)
+    about, classes = stage_texts.STAGES, _CLASSES
+    return _page(
+        "chain.html", chain=chain, classes=classes, about=about, docs_of=docs_of, at=chain.at
+    )
 
 
 def _changes(past: Past) -> dict[str, charts.Chart]:

@@ -10,6 +10,9 @@ from msgspec import Meta, Struct
 
 PATH = "/stages"
 """Where a process tells its stages."""
+NAMES = ("scan", "probe", "export", "push", "swap", "spool", "collect")
+"""The stages in the order of the chain."""
+_DOCS = "docs/chain.md"
 _MOST_TEXT = 500
 
 _Count = Annotated[int, Meta(ge=0, le=1 << 53)]
@@ -49,3 +52,8 @@ def cut(text: str | None) -> str | None:
         return None
     line = " ".join(text.split())
     return line if len(line) <= _MOST_TEXT else f"{line[:_MOST_TEXT]}..."
+
+
+def docs_of(stage: str) -> str:
+    """Return where the docs say what mends a stage."""
+    return f"{_DOCS}#{stage}"

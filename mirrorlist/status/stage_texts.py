@@ -6,8 +6,6 @@ from importlib.resources import files
 import msgspec
 from msgspec import Struct
 
-DOCS = "docs/chain.md"
-
 
 class About(Struct, frozen=True):
     """What is to be known of every stage of a name, in parts of Markdown."""
@@ -23,11 +21,6 @@ class About(Struct, frozen=True):
     """How to use it, or to show it here."""
     mends: tuple[str, ...]
     """What to do if it is behind or down, the most frequent cause first."""
-
-    @property
-    def section(self) -> str:
-        """Where the docs say what mends it."""
-        return f"{DOCS}#{self.name}"
 
 
 def _read() -> dict[str, About]:
