@@ -9,7 +9,7 @@ from tests.pages import hold
 
 def _sections() -> Iterator[str]:
     for one in STAGES.values():
-        counted = f"Received and processed are {one.received}, the backlog is {one.backlog}."
+        counted = f"It receives and processes {one.received}; its backlog is of {one.backlog}."
         yield from ("", f"## {one.name}", "", f"{one.does} {counted}", "")
         yield from (f"- {line}" for line in one.mends)
     yield ""
