@@ -5,6 +5,7 @@ Not settings, because they are part of one question and mean nothing to the next
 `--config` is scan-primary-mirror's file). Each stands in its command.
 """
 
+from mirrorlist import command_groups
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
 from mirrorlist.request.defaults import DEFAULT_TRUSTED
 from mirrorlist.setting import Setting, SettingKind
@@ -18,26 +19,13 @@ NOWHERE = "none"
 """The value that switches an address off."""
 
 
-GENERATOR = "generate-mirrorlist-cache"
-DROP_INS = ("mirrorlist-server", GENERATOR)
-"""The programs of MirrorManager's whose names and flags two commands have."""
-REPO = ("repo list", "repo move", "repo expire")
-"""The subcommands of `mirrorlist repo`."""
-_HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host undrain")
-_IMPORTS = ("sites import almalinux", "sites import list")
-_SITES = ("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS)
-
-# What looks at the statistics, and what changes them.
-_LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
-_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
-
 SETTINGS = (
     Setting(
         "database",
         SettingKind.TEXT,
         "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
         " first line is the URL, which keeps a password off the command line.",
-        ("export", "watch", "scan", *REPO, "sites apply", "sites probe", *_HOSTS, *_STATS),
+        command_groups.DATABASE,
         required=True,
         metavar="URL",
     ),
@@ -72,7 +60,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Accept netblocks of hosts wider than /16 (IPv6 /32), and netblocks that assign a country"
         " to more than a /8 (IPv6 /12).",
-        ("export", "import-cache", "watch", "run", *DROP_INS),
+        ("export", "import-cache", "watch", "run", *command_groups.DROP_INS),
         default=False,
     ),
     Setting(
@@ -81,7 +69,7 @@ SETTINGS = (
         "How many percent of what clients can use of the published snapshot (hosts, directories,"
         " repositories, checksums; in all and by category) the new snapshot may lack. A snapshot"
         " that lacks more, or a whole category, is refused. 100 switches the check off.",
-        ("export", "import-cache", "watch", "run", *DROP_INS),
+        ("export", "import-cache", "watch", "run", *command_groups.DROP_INS),
         default=DEFAULT_MAX_LOSS,
         metavar="PERCENT",
         least=0,
@@ -92,7 +80,7 @@ SETTINGS = (
         SettingKind.TEXT,
         "A query, 'repo=epel-9&arch=x86_64' or path=DIRECTORY, for which the new snapshot must have"
         " a public host; without one it is refused. May be given several times.",
-        ("export", "import-cache", "watch", "run", GENERATOR),
+        ("export", "import-cache", "watch", "run", command_groups.GENERATOR),
         repeatable=True,
         metavar="QUERY",
     ),
@@ -101,7 +89,7 @@ SETTINGS = (
         SettingKind.SWITCH,
         "Publish the snapshot even if it is empty, is older than the published one, has lost too"
         " much, lacks what --require names, or replaces a file that is not a snapshot.",
-        ("export", "import-cache", GENERATOR),
+        ("export", "import-cache", command_groups.GENERATOR),
         default=False,
     ),
     Setting(
@@ -391,10 +379,7 @@ SETTINGS = (
         "json",
         SettingKind.SWITCH,
         "Print JSON on standard output, for programs.",
-        (
-            *("export", "import-cache", "scan", *REPO, "ask", "inspect", "diff", "replay"),
-            *(*_LOOKS, *_SITES),
-        ),
+        command_groups.JSON,
         default=False,
     ),
 )

@@ -11,6 +11,8 @@ from mirrorlist.status.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours
 from mirrorlist.status.scan_state import Events, HookState, ScannedCategory, Scans, ScanState
 from mirrorlist.status.server_state import Status, status_of
 from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
+from snapshot.sites.host_states import Drain, HostState
+from snapshot.sites.keeper_state import KeeperState
 
 NOW = 1_795_000_000.0
 HOSTILE = "</style><script>document.title=1</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
@@ -21,6 +23,32 @@ SERVED = Served(
 OLDER = Served(
     "77aa01020304050607080900aabbccdd", "1.0", int(NOW) - 4000, int(NOW) - 4060, 428, 161_600, 2_490
 )
+FULL_SITE = KeeperState(
+    applied=NOW - 500,
+    file_error=f"mirrors.toml:7: {HOSTILE}",
+    probed=NOW - 90,
+    probe_seconds=12.25,
+    repositories=4,
+    urls=6,
+    urls_troubled=3,
+    urls_hidden=1,
+)
+MIRRORS = [
+    HostState("good.example", "Site", "DE", False, ["a x86_64"], [], None, [], None, [], []),
+    HostState(
+        name=f"{LONG[:60]}.example",
+        site="Site",
+        country="FR",
+        private=False,
+        offered=["a x86_64"],
+        not_offered=["b x86_64"],
+        since=int(NOW) - 100,
+        why=[f"drained: {HOSTILE}", "behind: 1 of 2 repositories"],
+        drained=Drain(int(NOW) - 100, int(NOW) + 100, HOSTILE),
+        urls=[],
+        files=[],
+    ),
+]
 EMPTY_WATCH = WatchState(False, False, Published(), Changes(), Exports(), LastError())
 FULL_WATCH = WatchState(
     connected=True,

@@ -11,7 +11,7 @@ from snapshot.export.assemble import Inputs, finish, prepare
 from snapshot.export.continents import built_in_continents
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.rows import Rows
+from snapshot.export.rows import SMALL, Rows
 from snapshot.export.source import reading
 from snapshot.file.model import LeftOut, SnapshotData
 from snapshot.file.writer import encode
@@ -295,10 +295,7 @@ SURE = {
 
 
 def _columns() -> Iterator[Any]:
-    for field, rows in Rows.__annotations__.items():
-        if field == "up2date":
-            continue
-        (row,) = get_args(rows)
+    for field, (_, row) in SMALL.items():
         for column, kind in row.__annotations__.items():
             name = f"{field}.{column}"
             if not SURE & {column, name}:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
@@ -178,7 +179,7 @@ def test_lists_by_the_app(client: TestClient, counts: Counts) -> None:
 
 def test_an_error_of_the_app(client: TestClient, service: Service, counts: Counts) -> None:
     """A page that has an error is a 500, and counted as an internal error."""
-    service.store.catalog = None  # type: ignore[assignment]
+    service.store.catalog = SimpleNamespace(request_paths=frozenset())  # type: ignore[assignment]
     client.get("/repositories")
     totals = counts.totals()
     assert totals.requests == {("repositories", "500", "none"): 1}

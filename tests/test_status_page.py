@@ -13,8 +13,16 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import chain_page, collect_page, scan_page, server_page, watch_page
+from mirrorlist.status.pages import (
+    chain_page,
+    collect_page,
+    scan_page,
+    server_page,
+    site_page,
+    watch_page,
+)
 from mirrorlist.web.listener import listen
+from snapshot.sites.keeper_state import KeeperState
 from tests.chromium import DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
     EMPTY_COLLECT,
@@ -23,9 +31,11 @@ from tests.status_world import (
     FULL_CHAIN,
     FULL_COLLECT,
     FULL_SCAN,
+    FULL_SITE,
     FULL_WATCH,
     HOSTILE,
     LONG,
+    MIRRORS,
     NOW,
     empty_status,
     fresh_status,
@@ -40,6 +50,8 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/watch": lambda: watch_page(FULL_WATCH, full_hours(full_status()), NOW),
     "/scan": lambda: scan_page(FULL_SCAN, NOW),
     "/scan-begun": lambda: scan_page(EMPTY_SCAN, NOW),
+    "/site": lambda: site_page(FULL_SITE, MIRRORS, None, NOW),
+    "/site-begun": lambda: site_page(KeeperState(), [], "the database: locked", NOW),
     "/chain": lambda: chain_page(FULL_CHAIN),
     "/collect": lambda: collect_page(FULL_COLLECT, NOW),
     "/collect-begun": lambda: collect_page(EMPTY_COLLECT, NOW),
@@ -121,6 +133,7 @@ def test_what_comes_from_outside_is_text() -> None:
     assert LONG in text
     assert read(PAGES["/watch"]()).text.count(HOSTILE) == 1
     assert read(PAGES["/scan"]()).text.count(HOSTILE) == 1
+    assert read(PAGES["/site"]()).text.count(HOSTILE) == 2
 
 
 @pytest.mark.parametrize(
@@ -152,6 +165,14 @@ def test_what_comes_from_outside_is_text() -> None:
         ),
         pytest.param(
             "/watch", ["stale", "1,201", "waiting 75 s", "Last error", "19,304,221"], id="watch"
+        ),
+        pytest.param(
+            "/site",
+            ["Site", "file: trouble", "good.example", "1 of 2", "behind: 1 of 2", "90 s ago"],
+            id="site",
+        ),
+        pytest.param(
+            "/site-begun", ["database: locked", "since the start", "None."], id="site begun"
         ),
         pytest.param("/watch-begun", ["no database", "Nothing yet.", "unknown"], id="watch begun"),
     ],

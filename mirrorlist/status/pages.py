@@ -10,6 +10,7 @@ import time
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -24,6 +25,10 @@ from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
 from mirrorlist.status.stage import docs_of
 from mirrorlist.status.watch_state import WatchState
+
+if TYPE_CHECKING:
+    from snapshot.sites.host_states import HostState
+    from snapshot.sites.keeper_state import KeeperState
 
 REFRESH_SECONDS = 15
 _CLASSES = {
@@ -60,10 +65,19 @@ def server_page(status: Status, hours: LastHours) -> Reply:
     )
 
 
-def watch_page(watch: WatchState, hours: LastHours, now: float) -> Reply:
-    """Return the page of a watch."""
-    past = hours.past()
-    return _page("watch.html", watch=watch, past=past, changes=_changes(past), at=now)
+def watch_page(watch: WatchState, hours: LastHours, now: float, has_site: bool = False) -> Reply:
+    """Return the page of a watch; that of a keeper leads to the page of its site."""
+    past, changes = hours.past(), _changes(hours.past())
+    return _page("watch.html", watch=watch, past=past, changes=changes, at=now, has_site=has_site)
+
+
+def site_page(
+    site: "KeeperState", mirrors: list["HostState"], trouble: str | None, now: float
+) -> Reply:
+    """Return the page of a site: its file, its primary, its mirrors."""
+    errors = (site.file_error, site.primary_error, site.probe_error, trouble)
+    states = [*zip(("file", "primary", "probe", "database"), errors, strict=True)]
+    return _page("site.html", site=site, mirrors=mirrors, states=states, at=now)
 
 
 def scan_page(scan: ScanState, now: float) -> Reply:
