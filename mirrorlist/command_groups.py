@@ -27,3 +27,9 @@ JSON = (
     *("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS),
 )
 """Those that can print JSON."""
+
+ADMIN = (
+    *("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+    *("stats collect", "stats serve"),
+)
+"""Those that have pages of health, metrics and status."""

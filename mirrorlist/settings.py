@@ -13,7 +13,8 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
-ADMIN_OF_SCAN, ADMIN_OF_STATS = "127.0.0.1:3004", "127.0.0.1:3007"
+ADMIN_OF_SCAN, ADMIN_OF_COLLECT = "127.0.0.1:3004", "127.0.0.1:3006"
+ADMIN_OF_STATS = "127.0.0.1:3007"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
@@ -172,18 +173,28 @@ SETTINGS = (
         SettingKind.TEXT,
         "The address for health, metrics, status and statistics, or none. The default is"
         f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server, {ADMIN_OF_SCAN} for"
-        f" scan --watch and {ADMIN_OF_STATS} for stats serve, if the port is free;"
-        " mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server", "stats serve"),
+        f" scan --watch, {ADMIN_OF_COLLECT} for stats collect --watch and {ADMIN_OF_STATS} for"
+        " stats serve, if the port is free; mirrorlist-server has none.",
+        command_groups.ADMIN,
         metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         SettingKind.TEXT,
-        "The --admin address of the watch that /status shows beside this server, or none.",
+        "The --admin address of the watch that /status and /chain show, or none.",
         ("serve", "demo", "run"),
         default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
+    ),
+    Setting(
+        "chain",
+        SettingKind.TEXT,
+        "Where /chain asks another stage, an --admin address: scan=, collect=, or swap= of another"
+        f" server. May be given several times. The default is scan={ADMIN_OF_SCAN} and"
+        f" collect={ADMIN_OF_COLLECT}, if they answer. STAGE=none asks nobody.",
+        ("serve", "run"),
+        repeatable=True,
+        metavar="STAGE=[HOST:]PORT",
     ),
     Setting("snapshot", SettingKind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting(

@@ -184,6 +184,7 @@ def test_a_database_that_is_away(tmp_path: Path, server: Server, url: str) -> No
     given = [batch(n + 1, row(requests=n + 1)) for n in range(9)]
     folder = spooled(tmp_path / "spool", given[:3])
     words = ["stats", "collect", str(folder), "--database", url, "--watch", "--interval", "1"]
+    words += ["--admin", "none"]
     with subprocess.Popen(
         [*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=PLAIN
     ) as process:

@@ -13,13 +13,23 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import scan_page, server_page, site_page, watch_page
+from mirrorlist.status.pages import (
+    chain_page,
+    collect_page,
+    scan_page,
+    server_page,
+    site_page,
+    watch_page,
+)
 from mirrorlist.web.listener import listen
 from snapshot.sites.keeper_state import KeeperState
 from tests.chromium import CONTRAST, DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
+    EMPTY_COLLECT,
     EMPTY_SCAN,
     EMPTY_WATCH,
+    FULL_CHAIN,
+    FULL_COLLECT,
     FULL_SCAN,
     FULL_SITE,
     FULL_WATCH,
@@ -42,6 +52,9 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/scan-begun": lambda: scan_page(EMPTY_SCAN, NOW),
     "/site": lambda: site_page(FULL_SITE, MIRRORS, None, NOW),
     "/site-begun": lambda: site_page(KeeperState(), [], "the database: locked", NOW),
+    "/chain": lambda: chain_page(FULL_CHAIN),
+    "/collect": lambda: collect_page(FULL_COLLECT, NOW),
+    "/collect-begun": lambda: collect_page(EMPTY_COLLECT, NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
 
@@ -75,7 +88,7 @@ def test_nothing_from_elsewhere(name: str) -> None:
     page = PAGES[name]()
     shown = read(page)
     assert {"script", "img", "link", "iframe", "form"}.isdisjoint(shown.tags)
-    assert all(re.fullmatch(r"/[a-z./]+", link) for link in shown.links)
+    assert all(re.fullmatch(LINK, link) for link in shown.links)
     assert page.content_type == "text/html; charset=utf-8"
     policy = dict(page.headers)["content-security-policy"]
     style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]

@@ -151,7 +151,8 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         threads.go_on("drains", DrainEnds(keeping.database, _say_timed).step)
         if listener:
             site = SiteShown(state, partial(_mirrors, keeping.database))
-            Admin(listener, pages(loop.progress, keeping.stale, threads, site)).start(threads)
+            shown = pages(loop.progress, keeping.stale, threads, site, keeping.interval)
+            Admin(listener, shown).start(threads)
         loop.run()
 
 

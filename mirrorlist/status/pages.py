@@ -3,19 +3,24 @@
 Whatever is shown is escaped by the template engine; no script runs, and the browser is told so.
 """
 
+import re
 import time
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
 from mirrorlist.records.counts import TIERS
-from mirrorlist.status import charts
+from mirrorlist.status import charts, stage_texts
 from mirrorlist.status.admin import Reply
+from mirrorlist.status.chain import Chain, State
+from mirrorlist.status.collect_state import CollectState
 from mirrorlist.status.html import made, make_environment
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
+from mirrorlist.status.stage import docs_of
 from mirrorlist.status.watch_state import WatchState
 
 if TYPE_CHECKING:
@@ -23,7 +28,16 @@ if TYPE_CHECKING:
     from snapshot.sites.keeper_state import KeeperState
 
 REFRESH_SECONDS = 15
+_CLASSES = {
+    State.OK: "good",
+    State.BEHIND: "bad",
+    State.DOWN: "bad",
+    State.UNKNOWN: "unsure",
+    State.UNUSED: "unused",
+}
 MOST_COUNTRIES = 10
+_LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
+_CODE, _EMPHASIS = re.compile(r"`([^`]+)`"), re.compile(r"\*([^*]+)\*")
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:
@@ -67,6 +81,19 @@ def scan_page(scan: ScanState, now: float) -> Reply:
     return _page("scan.html", scan=scan, at=now)
 
 
+def collect_page(collect: CollectState, now: float) -> Reply:
+    """Return the page of a `stats collect --watch`."""
+    return _page("collect.html", collect=collect, at=now)
+
+
+def chain_page(chain: Chain) -> Reply:
+    """Return the page of the whole chain, with what mends each stage."""
+    about, classes = stage_texts.STAGES, _CLASSES
+    return _page(
+        "chain.html", chain=chain, classes=classes, about=about, docs_of=docs_of, at=chain.at
+    )
+
+
 def _changes(past: Past) -> dict[str, charts.Chart]:
     # What came and what went are to be compared.
     most = max((max(bar.seen, bar.processed) for bar in past.bars), default=0)
@@ -84,8 +111,17 @@ def _page(template: str, **values: object) -> Reply:
 @cache
 def _environment() -> Environment:
     environment = make_environment()
-    environment.filters["moment"] = moment
+    environment.filters.update(moment=moment, marked=marked)
     return environment
+
+
+def marked(text: str) -> str:
+    """Return a text of stages.toml as HTML, with its code, emphasis and links of Markdown.
+
+    A link becomes the name of a page, because the docs are not served.
+    """
+    html = _LINK.sub(r"\1 (<code>docs/\2</code>)", escape(text))
+    return _EMPHASIS.sub(r"<em>\1</em>", _CODE.sub(r"<code>\1</code>", html))
 
 
 def moment(at: float) -> str:
