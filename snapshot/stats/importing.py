@@ -9,10 +9,10 @@ import gc
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
 _NOTE = """INSERT INTO stat_import (first, bytes, digest, name, requests, added)
     VALUES (%(first)s, %(bytes)s, %(digest)s, %(name)s, %(requests)s, %(added)s)"""
 # Blocks that wait for a process: more would only fill the memory.
-_WAITING = 4
+_WAITING = 1
 # A log of fewer bytes is counted sooner than another process is started.
 _SMALL = 8 << 20
 
@@ -130,20 +130,19 @@ def _read(path: Path, known: Known, reading: Reading) -> _Read:
     """Count the lines behind what is known."""
     before = _taken(path, known)
     read = _Read(Counted(), 0, "", before, b"")
-    total, waiting = loglines.nothing(), deque[Future[Raw]]()
+    total = loglines.nothing()
     size = path.stat().st_size
-    with _counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as submit:
+    with _counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as counters:
+        turns = cycle(counters)
         for block in blocks(path, [before]):
             if not block.data.endswith(b"\n"):
                 read.unended = block.data
                 continue
             read.end, read.digest = block.end, block.digest
             if block.end > before:
-                waiting.append(submit(block.data))
-            if len(waiting) > _WAITING:
-                total.add(waiting.popleft().result())
-        for one in waiting:
-            total.add(one.result())
+                next(turns).take(block.data)
+        for one in counters:
+            total.add(one.give())
     read.counted = loglines.take_apart(total, reading)
     return read
 
@@ -159,33 +158,64 @@ def _taken(path: Path, known: Known) -> int:
     return found
 
 
+class _Here:
+    """Counts blocks, and gives their sum."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._total = loglines.nothing()
+
+    def take(self, data: bytes) -> None:
+        self._total.add(loglines.count(data, self._reading))
+
+    def give(self) -> Raw:
+        return self._total
+
+
+class _Elsewhere:
+    """Does the same in a process of its own, which adds the blocks up: it gives one sum."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._waiting = deque[Future[None]]()
+
+    def take(self, data: bytes) -> None:
+        self._waiting.append(self._pool.submit(_take, data))
+        if len(self._waiting) > _WAITING:
+            self._waiting.popleft().result()
+
+    def give(self) -> Raw:
+        for one in self._waiting:
+            one.result()
+        return self._pool.submit(_give).result()
+
+
 @contextmanager
-def _counters(reading: Reading, processes: int) -> Iterator[Callable[[bytes], "Future[Raw]"]]:
-    """Give a function that counts a block, in another process if there are several."""
+def _counters(reading: Reading, processes: int) -> "Iterator[Sequence[_Here | _Elsewhere]]":
+    """Give what counts blocks: several processes, or this one."""
     if processes == 1:
-        yield partial(_count_here, reading)
+        yield [_Here(reading)]
         return
     context = get_context("fork")
-    with ProcessPoolExecutor(processes, context, _use, (reading,)) as pool:
-        yield lambda data: pool.submit(_count, data)
-
-
-def _count_here(reading: Reading, data: bytes) -> "Future[Raw]":
-    future: Future[Raw] = Future()
-    future.set_result(loglines.count(data, reading))
-    return future
+    with ExitStack() as stack:
+        pools = [ProcessPoolExecutor(1, context, _use, (reading,)) for _ in range(processes)]
+        yield [_Elsewhere(stack.enter_context(one)) for one in pools]
 
 
 class _Process:
     """What a counting process uses for all blocks: given once, before the fork."""
 
-    reading: Reading
+    counter: _Here
 
 
 def _use(reading: Reading) -> None:
     gc.disable()
-    _Process.reading = reading
+    _Process.counter = _Here(reading)
 
 
-def _count(data: bytes) -> Raw:
-    return loglines.count(data, _Process.reading)
+def _take(data: bytes) -> None:
+    _Process.counter.take(data)
+
+
+def _give() -> Raw:
+    return _Process.counter.give()
