@@ -46,14 +46,15 @@ DETAIL_DAYS = 62
 # Nothing is read twice that is not in memory, and compiling a plan takes longer than running it.
 _PLANS = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off"
 
-# A key that is new has no rows yet: keys are written last.
+# A key that is new has no rows yet: keys are written last. In order, because an index takes
+# neighbours in half the time.
 _FACT = """INSERT INTO {table} (key_id, {unit}, requests, total)
     SELECT n.key_id, n.{unit}, n.requests, n.requests + CASE WHEN k.id IS NULL THEN 0 ELSE coalesce(
         (SELECT t.total FROM {table} t WHERE t.key_id = n.key_id AND t.{unit} <= n.{unit}
             ORDER BY t.{unit} DESC LIMIT 1),
         (SELECT t.total - t.requests FROM {table} t
             WHERE t.key_id = n.key_id AND t.{unit} > n.{unit} ORDER BY t.{unit} LIMIT 1), 0) END
-    FROM new_{unit} n LEFT JOIN stat_key k ON k.id = n.key_id WHERE true
+    FROM new_{unit} n LEFT JOIN stat_key k ON k.id = n.key_id WHERE true ORDER BY n.key_id
     ON CONFLICT (key_id, {unit}) DO UPDATE SET requests = {table}.requests + excluded.requests,
         total = {table}.total + excluded.requests"""
 
@@ -70,7 +71,7 @@ _UNKNOWN = """INSERT INTO stat_unknown (day, repo, arch, requests)
 
 # Each key has a day.
 _NEW_KEYS = """SELECT DISTINCT n.key_id FROM new_day n LEFT JOIN stat_key k ON k.id = n.key_id
-    WHERE k.id IS NULL"""
+    WHERE k.id IS NULL ORDER BY n.key_id"""
 
 
 class Content(Struct, frozen=True):

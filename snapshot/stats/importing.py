@@ -10,9 +10,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
+from mmap import mmap
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 from snapshot.file.errors import LogError
 from snapshot.link import Link, linked
 from snapshot.stats import adding, loglines
-from snapshot.stats.logfiles import blocks, first_line
+from snapshot.stats.logfiles import BLOCK_BYTES, MOST_LINE, blocks, first_line
 from snapshot.stats.logforms import Counted, Reading
 from snapshot.stats.loglines import Raw
 from snapshot.stats.tables import SUBJECT, day_of, prepare
@@ -31,7 +32,7 @@ _KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
 _NOTE = """INSERT INTO stat_import (first, bytes, digest, name, requests, added)
     VALUES (%(first)s, %(bytes)s, %(digest)s, %(name)s, %(requests)s, %(added)s)"""
 # Blocks that wait for a process: more would only fill the memory.
-_WAITING = 1
+_WAITING = 2
 # A log of fewer bytes is counted sooner than another process is started.
 _SMALL = 8 << 20
 
@@ -165,7 +166,7 @@ class _Here:
         self._reading = reading
         self._total = loglines.nothing()
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes | memoryview) -> None:
         self._total.add(loglines.count(data, self._reading))
 
     def give(self) -> Raw:
@@ -173,16 +174,26 @@ class _Here:
 
 
 class _Elsewhere:
-    """Does the same in a process of its own, which adds the blocks up: it gives one sum."""
+    """Does the same in a process of its own, which adds the blocks up: it gives one sum.
 
-    def __init__(self, pool: Executor) -> None:
-        self._pool = pool
+    The process sees the blocks in memory that both share: a pipe would take a third of the time.
+    """
+
+    def __init__(self, stack: ExitStack, reading: Reading) -> None:
+        self._shared = [mmap(-1, BLOCK_BYTES + MOST_LINE) for _ in range(_WAITING)]
+        given = (reading, self._shared)
+        pool = ProcessPoolExecutor(1, get_context("fork"), _use, given)
+        self._pool = stack.enter_context(pool)
         self._waiting = deque[Future[None]]()
+        self._taken = 0
 
     def take(self, data: bytes) -> None:
-        self._waiting.append(self._pool.submit(_take, data))
-        if len(self._waiting) > _WAITING:
+        if len(self._waiting) == _WAITING:
             self._waiting.popleft().result()
+        place = self._taken % _WAITING
+        self._taken += 1
+        self._shared[place][: len(data)] = data
+        self._waiting.append(self._pool.submit(_take, place, len(data)))
 
     def give(self) -> Raw:
         for one in self._waiting:
@@ -196,25 +207,25 @@ def _counters(reading: Reading, processes: int) -> "Iterator[Sequence[_Here | _E
     if processes == 1:
         yield [_Here(reading)]
         return
-    context = get_context("fork")
     with ExitStack() as stack:
-        pools = [ProcessPoolExecutor(1, context, _use, (reading,)) for _ in range(processes)]
-        yield [_Elsewhere(stack.enter_context(one)) for one in pools]
+        yield [_Elsewhere(stack, reading) for _ in range(processes)]
 
 
 class _Process:
     """What a counting process uses for all blocks: given once, before the fork."""
 
     counter: _Here
+    shared: Sequence[mmap]
 
 
-def _use(reading: Reading) -> None:
+def _use(reading: Reading, shared: Sequence[mmap]) -> None:
     gc.disable()
-    _Process.counter = _Here(reading)
+    _Process.counter, _Process.shared = _Here(reading), shared
 
 
-def _take(data: bytes) -> None:
-    _Process.counter.take(data)
+def _take(place: int, length: int) -> None:
+    with memoryview(_Process.shared[place]) as view:
+        _Process.counter.take(view[:length])
 
 
 def _give() -> Raw:

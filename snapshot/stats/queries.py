@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
-from snapshot.stats.cubes import Cube, name, neighbours
+from snapshot.stats.cubes import Cube, key, name, neighbours
 from snapshot.stats.questions import (
     TIMES,
     Addresses,
@@ -41,14 +41,16 @@ _SUMS = f"""SELECT {{columns}} sum(x.requests) AS requests
     FROM (SELECT {{labels}} coalesce(e.total, {_END}) - coalesce(b.total - b.requests, {_BEGIN})
             AS requests
         FROM stat_key k
-        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{last}} AND e.{{keys}}
-        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{first}} AND b.{{keys}}
-        WHERE k.cube = '{{cube}}'{{where}} {_FENCE}) x{{group}}
+        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{last}}
+            AND e.key_id BETWEEN {{lowest}} AND {{highest}}
+        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{first}}
+            AND b.key_id BETWEEN {{lowest}} AND {{highest}}
+        WHERE {{keys}}{{where}} {_FENCE}) x{{group}}
     ORDER BY {{order}} LIMIT {{most}}"""
 
 _TIMED = """SELECT {columns} sum(t.requests) AS requests
     FROM stat_key k JOIN {table} t ON t.key_id = k.id
-    WHERE k.cube = '{cube}'{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
+    WHERE {keys}{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
     ORDER BY {order} LIMIT {most}"""
 
 _DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k
@@ -60,7 +62,7 @@ _SOME = " HAVING sum(x.requests) > 0"
 _COURSE = f"""WITH edge(n, at) AS (VALUES {{edges}})
     SELECT x.n, {{columns}} sum(x.upto) AS upto
     FROM (SELECT edge.n, {{labels}} coalesce({{upto}}, {_BEGIN}, 0) AS upto
-        FROM edge CROSS JOIN stat_key k WHERE k.cube = '{{cube}}'{{where}}{{chosen}} {_FENCE}) x
+        FROM edge CROSS JOIN stat_key k WHERE {{keys}}{{where}}{{chosen}} {_FENCE}) x
     GROUP BY {{group}}"""
 
 
@@ -114,7 +116,7 @@ def courses(
         columns="".join(f"x.{label}, " for label in question.by),
         labels="".join(f"k.{label}, " for label in question.by),
         upto=_END.format(**{**period, "end": "edge.at"}),
-        cube=name(cube),
+        keys=_keys(question, cube),
         where=where,
         chosen=chosen,
         group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
@@ -153,9 +155,7 @@ def hourly(question: Question) -> bool:
 def first_day(link: Link) -> date | None:
     """Return the first day of which there are counts, or None without any."""
     check(link, Question())
-    rows = link.query(
-        f"SELECT min(t.day) FROM {DAY} t JOIN stat_key k ON k.id = t.key_id WHERE k.cube = 'all'"
-    )
+    rows = link.query(f"SELECT min(day) FROM {DAY} WHERE key_id = {key((), ())}")
     return date.fromisoformat(_shown(rows[0][0])[:10]) if rows[0][0] is not None else None
 
 
@@ -172,18 +172,25 @@ def _of_cube(
         "first": first,
         "last": last,
         "end": end,
-        "keys": f"key_id BETWEEN {lowest} AND {highest}",
+        "lowest": lowest,
+        "highest": highest,
+        "keys": _keys(question, cube),
         "columns": "".join(
             f"{_column(one, 'x' if unit is None else 'k')}, " for one in question.by
         ),
         "labels": "".join(f"k.{label}, " for label in question.by),
         "group": _group(question.by) + (_SOME if question.by and unit is None else ""),
         "order": _order(question.by),
-        "cube": name(cube),
         "where": where,
         "most": most,
     }
     return (_TIMED if unit else _SUMS).format(**parts), parameters
+
+
+def _keys(question: Question, cube: Cube) -> str:
+    """Return the condition that a key is of a cube; by the number it is found without an index."""
+    lowest, highest = neighbours(cube, question.where)
+    return f"k.id BETWEEN {lowest} AND {highest} AND k.cube = '{name(cube)}'"
 
 
 def _column(one: str, labels: str) -> str:

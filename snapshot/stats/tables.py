@@ -55,10 +55,7 @@ TABLES = {
 }
 """The tables with their columns."""
 
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS stat_key_repo ON stat_key (cube, repo)",
-    "CREATE INDEX IF NOT EXISTS stat_batch_ended ON stat_batch (ended)",
-)
+INDEXES = ("CREATE INDEX IF NOT EXISTS stat_batch_ended ON stat_batch (ended)",)
 DAY_INDEX = f"CREATE INDEX IF NOT EXISTS {DAY}_day ON {DAY} (day, key_id)"
 """PostgreSQL's, by which it reads the rows of one day together; SQLite looks each up."""
 # Small enough to drop soon after its data is too old; few enough that a query is planned quickly.
