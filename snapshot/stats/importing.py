@@ -133,8 +133,8 @@ def _read(path: Path, known: Known, reading: Reading) -> _Read:
     read = _Read(Counted(), 0, "", before, b"")
     total = loglines.nothing()
     size = path.stat().st_size
-    with _counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as counters:
-        turns = cycle(counters)
+    with counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as those:
+        turns = cycle(those)
         for block in blocks(path, [before]):
             if not block.data.endswith(b"\n"):
                 read.unended = block.data
@@ -142,7 +142,7 @@ def _read(path: Path, known: Known, reading: Reading) -> _Read:
             read.end, read.digest = block.end, block.digest
             if block.end > before:
                 next(turns).take(block.data)
-        for one in counters:
+        for one in those:
             total.add(one.give())
     read.counted = loglines.take_apart(total, reading)
     return read
@@ -202,8 +202,8 @@ class _Elsewhere:
 
 
 @contextmanager
-def _counters(reading: Reading, processes: int) -> "Iterator[Sequence[_Here | _Elsewhere]]":
-    """Give what counts blocks: several processes, or this one."""
+def counters(reading: Reading, processes: int) -> "Iterator[Sequence[_Here | _Elsewhere]]":
+    """Give what counts blocks by `take`, and gives their sum by `give`: processes, or this one."""
     if processes == 1:
         yield [_Here(reading)]
         return
