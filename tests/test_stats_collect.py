@@ -15,7 +15,7 @@ from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
 from snapshot.stats import spool
 from snapshot.stats.collecting import collect
-from snapshot.stats.cubes import key
+from snapshot.stats.cubes import key, neighbours
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
@@ -288,3 +288,10 @@ def test_keys_of_a_question_are_neighbours() -> None:
     changes = sum(a != b for a, b in itertools.pairwise(in_order))
     # 60 groups of a repository each, and the other cube as a whole.
     assert changes == 60
+    lowest, highest = neighbours(cube, {})
+    assert all(lowest <= one <= highest for one in keys)
+    assert not any(lowest <= one <= highest for one in others)
+    for one, repo in keys.items():
+        lowest, highest = neighbours(cube, {"repo": repo, "country": "C1"})
+        assert lowest <= one <= highest
+        assert highest - lowest < 1 << 44

@@ -57,6 +57,8 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/collect-begun": lambda: collect_page(EMPTY_COLLECT, NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
+# On this page, of this address, and of the processes that --chain names.
+LINK = r"/[a-z./]+|#[a-z]+|http://db01\.example:300\d/(status|site)"
 
 
 class _Text(HTMLParser):

@@ -244,7 +244,7 @@ def expire(
 ) -> None:
     """Drop what has been kept for long enough.
 
-    In PostgreSQL partitions are dropped: days, months or quarters of a year whose end is too old.
+    In PostgreSQL partitions are dropped: days, months or halves of a year whose end is too old.
     A spool file that is older than --keep-batches is set aside by `collect`.
     """
     from snapshot.stats.expiring import Keep

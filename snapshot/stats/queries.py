@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
-from snapshot.stats.cubes import Cube, key, name
+from snapshot.stats.cubes import Cube, key, name, neighbours
 from snapshot.stats.questions import (
     RELEASE,
     TIMES,
@@ -27,17 +27,30 @@ from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
 
 FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
 
-_PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
-            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} DESC LIMIT 1)
-        - (SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
+_END = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
+            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} DESC LIMIT 1)"""
+_BEGIN = """(SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
             AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} LIMIT 1)"""
 
-_SUMS = """SELECT {columns} sum(x.requests) AS requests FROM (SELECT {labels} {period} AS requests
-    FROM stat_key k{join} WHERE k.cube = '{cube}'{where}) x{group} ORDER BY {order} LIMIT {most}"""
+# Without a limit, PostgreSQL puts the look-ups into a condition, too, and makes them twice.
+_FENCE = "LIMIT 9223372036854775807"
+
+# Most keys have a row on the first and the last day. Of one day, the rows of neighbouring keys are
+# read together, however many days there are; only for the other keys is looked one by one.
+_SUMS = f"""SELECT {{columns}} sum(x.requests) AS requests
+    FROM (SELECT {{labels}} coalesce(e.total, {_END}) - coalesce(b.total - b.requests, {_BEGIN})
+            AS requests
+        FROM stat_key k{{join}}
+        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{last}}
+            AND e.key_id BETWEEN {{lowest}} AND {{highest}}
+        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{first}}
+            AND b.key_id BETWEEN {{lowest}} AND {{highest}}
+        WHERE {{keys}}{{where}} {_FENCE}) x{{group}}
+    ORDER BY {{order}} LIMIT {{most}}"""
 
 _TIMED = """SELECT {columns} sum(t.requests) AS requests
     FROM stat_key k{join} JOIN {table} t ON t.key_id = k.id
-    WHERE k.cube = '{cube}'{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
+    WHERE {keys}{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
     ORDER BY {order} LIMIT {most}"""
 
 _DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k{join}
@@ -48,11 +61,12 @@ _OF_RELEASES = " JOIN stat_release r ON r.repo = k.repo"
 # A WHERE instead would be a second evaluation of the look-ups, in PostgreSQL.
 _SOME = " HAVING sum(x.requests) > 0"
 
-_COURSE = """WITH step(n, first, after) AS (VALUES {steps})
-    SELECT x.n, {columns} sum(x.requests) AS requests
-    FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k{join}
-        WHERE k.cube = '{cube}'{where}{chosen}) x
-    GROUP BY {group}"""
+# What a key had up to each edge of the steps.
+_COURSE = f"""WITH edge(n, at) AS (VALUES {{edges}})
+    SELECT x.n, {{columns}} sum(x.upto) AS upto
+    FROM (SELECT edge.n, {{labels}} coalesce({{upto}}, {_BEGIN}, 0) AS upto
+        FROM edge CROSS JOIN stat_key k{{join}} WHERE {{keys}}{{where}}{{chosen}} {_FENCE}) x
+    GROUP BY {{group}}"""
 
 
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
@@ -94,26 +108,30 @@ def courses(
     if not lines or not steps:
         return []
     unit = "hour" if by_hour else "day"
+    edges = sorted({one.first for one in steps} | {one.end for one in steps})
+    period = {"table": TIMES[unit], "unit": unit}
+    period |= {"first": _time(link, edges[0], unit), "end": _time(link, edges[-1], unit)}
     where, parameters = _where(question.where)
     chosen, more = _chosen(question.by, lines)
-    statement = (_COURSE + _SOME).format(
-        steps=", ".join(
-            f"({n}, {_time(link, one.first, unit)}, {_time(link, one.end, unit)})"
-            for n, one in enumerate(steps)
-        ),
+    statement = _COURSE.format(
+        **period,
+        edges=", ".join(f"({n}, {_time(link, at, unit)})" for n, at in enumerate(edges)),
         columns="".join(f"x.{label}, " for label in question.by),
         labels="".join(f"{_label(label)}, " for label in question.by),
         join=_join(question),
-        period=_PERIOD.format(table=TIMES[unit], unit=unit, first="step.first", end="step.after"),
-        cube=name(cube),
+        upto=_END.format(**{**period, "end": "edge.at"}),
+        keys=_keys(question, cube),
         where=where,
         chosen=chosen,
         group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
     )
-    found = {line.values: [0] * len(steps) for line in lines}
+    upto = {line.values: dict.fromkeys(edges, 0) for line in lines}
     for n, *values, requests in link.query(statement, {**parameters, **more}):
-        found[tuple(map(_shown, values))][n] = int(requests)
-    return [Course(values, requests) for values, requests in found.items()]
+        upto[tuple(map(_shown, values))][edges[n]] = int(requests)
+    return [
+        Course(values, [found[one.end] - found[one.first] for one in steps])
+        for values, found in upto.items()
+    ]
 
 
 def hourly(question: Question) -> bool:
@@ -134,24 +152,34 @@ def _of_cube(
 ) -> tuple[str, Mapping[str, str]]:
     unit = next((one for one in question.by if one in TIMES), None)
     where, parameters = _where(question.where)
-    first, end = _bounds(link, question, unit or "day")
+    first, last, end = _bounds(link, question, unit or "day")
+    lowest, highest = neighbours(cube, question.where)
     parts = {
+        "table": TIMES[unit or "day"],
+        "unit": unit or "day",
+        "first": first,
+        "last": last,
+        "end": end,
+        "lowest": lowest,
+        "highest": highest,
+        "keys": _keys(question, cube),
         "columns": "".join(
             f"{f'x.{one}' if unit is None else _column(one)}, " for one in question.by
         ),
         "labels": "".join(f"{_label(label)}, " for label in question.by),
         "join": _join(question),
-        "period": _PERIOD.format(table=DAY, unit="day", first=first, end=end),
         "group": _group(question.by) + (_SOME if question.by and unit is None else ""),
         "order": _order(question.by),
-        "cube": name(cube),
         "where": where,
         "most": most,
     }
-    if unit is None:
-        return _SUMS.format(**parts), parameters
-    timed = {"table": TIMES[unit], "unit": unit, "first": first, "end": end}
-    return _TIMED.format(**parts, **timed), parameters
+    return (_TIMED if unit else _SUMS).format(**parts), parameters
+
+
+def _keys(question: Question, cube: Cube) -> str:
+    """Return the condition that a key is of a cube; by the number it is found without an index."""
+    lowest, highest = neighbours(cube, question.where)
+    return f"k.id BETWEEN {lowest} AND {highest} AND k.cube = '{name(cube)}'"
 
 
 def _column(one: str) -> str:
@@ -191,7 +219,7 @@ def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping
             f"{together(question)}: not kept by month; these are: {kept(hourly=True)}"
         )
     where, parameters = _where(question.where)
-    first, end = _bounds(link, Question((), since, question.until), "hour")
+    first, _, end = _bounds(link, Question((), since, question.until), "hour")
     day = "CAST(k.hour AS DATE)" if link.kind == POSTGRESQL else "substr(k.hour, 1, 10)"
     columns = [day if one == "day" else _label(one) for one in question.by]
     return _DETAILS.format(
@@ -217,13 +245,18 @@ def needs_details(question: Question) -> bool:
     return cube_of(question) is None
 
 
-def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str]:
+def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str, str]:
+    """Return the first and the last period as SQL, and what comes after it."""
     first, last = question.since or FIRST, question.until or LAST
     if unit == "month":
         first = first.replace(day=1)
     begin = datetime(first.year, first.month, first.day)
-    end = datetime(last.year, last.month, last.day) + timedelta(1)
-    return _time(link, begin, unit), _time(link, end, unit)
+    end = datetime(last.year, last.month, last.day)
+    return (
+        _time(link, begin, unit),
+        _time(link, end, unit),
+        _time(link, end + timedelta(1), unit),
+    )
 
 
 def _time(link: Link, time: datetime, unit: str) -> str:
