@@ -15,6 +15,9 @@ from mirrorlist.status.worldmap import CLASSES, drawn, shade_of, world
 from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
 from snapshot.stats.collecting import collect
+from snapshot.stats.importing import import_logs
+from snapshot.stats.logforms import Reading
+from snapshot.stats.periods import DAY
 from snapshot.stats.reading import Reader
 from tests.stats_pages_checks import (
     BYS,
@@ -281,3 +284,14 @@ def test_shades() -> None:
     assert shades == sorted(shades)
     assert (shades[0], shades[1], shades[-1]) == (0, 1, CLASSES)
     assert {*shades} == {*range(CLASSES + 1)}
+
+
+def test_a_log_without_status(tmp_path: Path) -> None:
+    """Lines that do not say their status are not requests that got no list."""
+    url = sqlite(tmp_path)
+    line = f"IP: 192.0.2.9; DATE: {TODAY_DATE - DAY}; COUNTRY: DE; REPO: epel-9; ARCH: x86_64\n"
+    (tmp_path / "requests.log").write_text(line)
+    [*import_logs([tmp_path / "requests.log"], url, Reading(lambda address: None, bytes.decode))]
+    with client_of(url) as client:
+        facts = shown(client, "/").facts
+    assert (facts["Yesterday"], facts["Got a list"]) == ("1", "\u2013")

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from msgspec import Struct
 
 from snapshot.link import Link
+from snapshot.stats.cubes import NOT_LOGGED
 from snapshot.stats.periods import DAY, Period, step, week_before
 from snapshot.stats.queries import courses, table
 from snapshot.stats.questions import Line, Question, Step
@@ -41,6 +42,8 @@ class Overview(Struct, frozen=True):
     systems_week: Step
     found: int
     """Requests of the week that got a list, status 200."""
+    judged: int
+    """Requests of the week whose status is known: an old log of MirrorManager's form has none."""
     unknown: int
     """Requests of the week for unknown repositories."""
     addresses: Days
@@ -57,6 +60,7 @@ def overview(link: Link, now: datetime) -> Overview:
     hours = [_hours(today, now.hour), _hours(today - DAY, now.hour)]
     so_far = _counts(link, hours) if now.hour else [0, 0]
     weeks = [week_before(today), week_before(today, 2)]
+    statuses = {one.values[0]: one.requests for one in table(link, _of(week, "status"))}
     ages = courses(link, Question(("countme",)), weeks, [Line((age,), 0) for age in AGES])
     return Overview(
         today=by_day[0],
@@ -66,7 +70,8 @@ def overview(link: Link, now: datetime) -> Overview:
         week=Pair(by_day[3], by_day[4]),
         systems=Pair(*(sum(one.requests[n] for one in ages) for n in range(2))),
         systems_week=weeks[0],
-        found=_sum(link, week, "status", "200"),
+        found=statuses.get("200", 0),
+        judged=sum(statuses.values()) - statuses.get(NOT_LOGGED, 0),
         unknown=_sum(link, week, "repo", UNKNOWN_REPOSITORY),
         addresses=days(link, Period(today - 2 * DAY, today - DAY), "", {}),
         counted_until=_counted_until(link),
@@ -92,6 +97,10 @@ def _hours(day: date, hours: int) -> Step:
 def _counts(link: Link, steps: Sequence[Step]) -> list[int]:
     (only,) = courses(link, Question(()), steps, [Line((), 0)])
     return only.requests
+
+
+def _of(period: Period, label: str) -> Question:
+    return Question((label,), period.since, period.until)
 
 
 def _sum(link: Link, period: Period, label: str, value: str) -> int:
