@@ -100,7 +100,7 @@ clean: ## remove .venv and caches
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Tests that hold what stands in docs/, and write it with UPDATE_DOCS=1.
-DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_json_page.py tests/test_metrics.py
+DOCS := tests/test_docs.py tests/test_cli_page.py tests/test_json_page.py tests/test_metrics.py tests/test_chain_page.py
 # What builds packages, makes a clean root and installs into it, beside scripts/system-packages.
 PACKAGE_TOOLS := createrepo-c curl debhelper dnf fakeroot iproute2 mmdebstrap python3-venv rpm
 PROJECT := pyproject.toml mirrorlist/__init__.py

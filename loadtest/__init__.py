@@ -8,11 +8,14 @@ Each package answers one question; it uses `dataset` and `common`, and no other 
     python -m loadtest.changes.freshness    how soon a change reaches clients; an idle watch's cost
     python -m loadtest.changes.swaps        what a new snapshot costs the clients of that moment
     python -m loadtest.crowd                users that behave like dnf, by locust
+    python -m loadtest.exact                statistics under faults: do the totals stay exact?
     python -m loadtest.exports              what an export costs; `loadtest.exports.plot` draws it
     python -m loadtest.exports.turns        a whole export and one of a change, by turns
     python -m loadtest.rsync                rsync runs with the filter, against full ones
     python -m loadtest.rsync.filter_cost    what an rsync filter costs the server
     python -m loadtest.soak                 faults at random for minutes, while clients ask
+    python -m loadtest.stats                what questions to the statistics take, against history
+    python -m loadtest.stats.addresses      distinct addresses over three servers: the error
 
 `runs/` keeps the figures of runs. The product imports nothing from here.
 """

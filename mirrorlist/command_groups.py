@@ -10,7 +10,7 @@ _HOSTS = ("sites host list", "sites host show", "sites host drain", "sites host 
 _IMPORTS = ("sites import almalinux", "sites import list")
 # What looks at the statistics, and what changes them.
 _LOOKS = ("stats top", "stats trend", "stats table", "stats addresses")
-_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS)
+_STATS = ("stats collect", "stats import", "stats expire", *_LOOKS, "stats serve")
 
 DATABASE = (
     *("export", "watch", "scan"),
@@ -30,3 +30,9 @@ JSON = (
     *("sites check", "sites apply", "sites probe", *_HOSTS, *_IMPORTS),
 )
 """Those that can print JSON."""
+
+ADMIN = (
+    *("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+    *("stats collect", "stats serve"),
+)
+"""Those that have pages of health, metrics and status."""

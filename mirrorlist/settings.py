@@ -1,8 +1,7 @@
 """Every setting in one table: the source of the flags, the environment, the file, the docs.
 
-Not settings, because they are part of one question and mean nothing to the next: what `ask --ip`,
-`inspect --repo --arch --path` and `replay --log --against` take, and what a scan is about (its
-`--config` is scan-primary-mirror's file), or an import of packages. Each stands in its command.
+Not settings, because they are part of one question: `--ip` of `ask`, `--path` of `inspect` and
+the like, and what a scan or an import of packages is about. Each stands in its command.
 """
 
 from mirrorlist import command_groups
@@ -13,11 +12,11 @@ from snapshot.file.defaults import DEFAULT_MAX_LOSS
 
 DEFAULT_STALE = 900
 ADMIN_OF_SERVER, ADMIN_OF_WATCH = "127.0.0.1:3001", "127.0.0.1:3002"
-ADMIN_OF_SCAN = "127.0.0.1:3004"
+ADMIN_OF_SCAN, ADMIN_OF_COLLECT = "127.0.0.1:3004", "127.0.0.1:3006"
+ADMIN_OF_STATS = "127.0.0.1:3007"
 """Where health, metrics and status are if `--admin` does not say."""
 NOWHERE = "none"
 """The value that switches an address off."""
-
 
 SETTINGS = (
     Setting(
@@ -186,19 +185,30 @@ SETTINGS = (
     Setting(
         "admin",
         SettingKind.TEXT,
-        "The address for health, metrics and status, or none. The default is"
-        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server and {ADMIN_OF_SCAN} for"
-        " scan --watch, if the port is free; mirrorlist-server has none.",
-        ("watch", "serve", "scan", "demo", "run", "mirrorlist-server"),
+        "The address for health, metrics, status and statistics, or none. The default is"
+        f" {ADMIN_OF_WATCH} for a watch, {ADMIN_OF_SERVER} for a server, {ADMIN_OF_SCAN} for"
+        f" scan --watch, {ADMIN_OF_COLLECT} for stats collect --watch and {ADMIN_OF_STATS} for"
+        " stats serve, if the port is free; mirrorlist-server has none.",
+        command_groups.ADMIN,
         metavar="[HOST:]PORT",
     ),
     Setting(
         "watch_admin",
         SettingKind.TEXT,
-        "The --admin address of the watch that /status shows beside this server, or none.",
+        "The --admin address of the watch that /status and /chain show, or none.",
         ("serve", "demo", "run"),
         default=ADMIN_OF_WATCH,
         metavar="[HOST:]PORT",
+    ),
+    Setting(
+        "chain",
+        SettingKind.TEXT,
+        "Where /chain asks another stage, an --admin address: scan=, collect=, or swap= of another"
+        f" server. May be given several times. The default is scan={ADMIN_OF_SCAN} and"
+        f" collect={ADMIN_OF_COLLECT}, if they answer. STAGE=none asks nobody.",
+        ("serve", "run"),
+        repeatable=True,
+        metavar="STAGE=[HOST:]PORT",
     ),
     Setting("snapshot", SettingKind.FILE, "The snapshot file.", ("serve", "ask"), required=True),
     Setting(

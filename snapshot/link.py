@@ -26,7 +26,7 @@ _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
-_SCAN = "mirrorlist scan"
+_SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
 # What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
     ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _SCAN),
@@ -35,6 +35,12 @@ _ADVICE = (
         "docs/scan.md (Before the first scan) has the rights of the role",
         _SCAN,
     ),
+    (
+        "permission denied for|must be owner of",
+        "docs/statistics-database.md (Rights in PostgreSQL) has the rights of the role",
+        _STATS,
+    ),
+    ("no such database file", "mirrorlist stats collect, or import, makes it", _STATS),
     ("readonly database", "let this user write the file and its folder", ""),
 )
 # The first half of the key of an advisory lock: "mirr" in ASCII.
@@ -151,7 +157,7 @@ def _told(database: str, kinds: tuple[type[Exception], ...], program: str) -> It
 
 def _advice(line: str, program: str) -> str:
     """Return what to do about a driver's error, for those that a first run meets."""
-    of_program = [row for row in _ADVICE if row[2] in ("", program)]
+    of_program = [row for row in _ADVICE if program.startswith(row[2])]
     found = (advice for pattern, advice, _ in of_program if re.search(pattern, line))
     return "".join(f"; {advice}" for advice in found)
 
@@ -161,7 +167,8 @@ def _sqlite(database: str, path: Path, program: str, create: bool) -> Iterator[L
     # OverflowError: a number of a listing that is larger than any of SQLite's.
     with _told(database, (sqlite3.Error, UnicodeError, OverflowError), program):
         if not path.is_file() and not create:
-            raise DatabaseError(f"{path}: no such database file")
+            line = f"{path}: no such database file"
+            raise DatabaseError(f"{line}{_advice(line, program)}")
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
         try:
             yield _Sqlite(connection)

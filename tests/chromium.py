@@ -26,6 +26,38 @@ _OPTIONS = (
     *("--disable-dev-shm-usage", "--remote-debugging-pipe"),
 )
 
+CONTRAST = """(() => {
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const light = colour => {
+    const [r, g, b] = rgb(colour).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = getComputedStyle(node).backgroundColor;
+      if ((rgb(colour)[3] ?? 1) > 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + .05) / (low + .05);
+  };
+  const found = [];
+  for (const node of document.body.querySelectorAll("*")) {
+    const style = getComputedStyle(node);
+    const texts = [...node.childNodes].some(child => child.nodeType == 3 && child.data.trim());
+    if (texts && ratio(style.color, behind(node)) < 4.5) found.push([node.outerHTML.slice(0, 80), style.color]);
+    const shape = node.tagName == "path" && style.fill != "none";
+    if (shape && ratio(style.fill, behind(node)) < 3) found.push([node.getAttribute("class"), style.fill]);
+  }
+  return found;
+})()"""  # noqa: E501
+"""Returns what has too little contrast: text against what is behind it, and shapes against theirs.
+
+WCAG 2.2, 1.4.3 and 1.4.11.
+"""
+
 
 class Browser:
     """A page in a running Chromium; `complaints` is what the browser had to say against it."""

@@ -56,7 +56,7 @@ def _fields(shape: type, shown: dict[type, str] | None, path: str) -> Iterator[R
     assert isinstance(found, StructType | TypedDictType)
     order, meanings = list(get_type_hints(shape)), _docstrings(shape)
     for field in sorted(found.fields, key=lambda field: order.index(field.name)):
-        name = f"{path}{field.name}"
+        name = f"{path}{field.encode_name}"
         kind, part, mark = _kind(field.type)
         if part is None:
             yield f"`{name}`", kind, meanings.get(field.name, "")

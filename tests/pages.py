@@ -1,10 +1,15 @@
 """Parts of pages that are made from the code: held by tests, written with UPDATE_DOCS=1."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+"""A block of code in Markdown."""
+_HEADING = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
 
 
 def hold(page: str, name: str, lines: Iterable[str]) -> None:
@@ -25,3 +30,11 @@ def table(*rows: Iterable[str]) -> Iterable[str]:
     first, *others = [list(row) for row in rows]
     for row in (first, ["---"] * len(first), *others):
         yield f"| {' | '.join(row)} |"
+
+
+def anchors(text: str) -> Counter[str]:
+    """Count the anchors that GitHub makes of a page's headings; a second one would get a number."""
+    headings = _HEADING.findall(FENCED.sub("", text))
+    return Counter(
+        re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings
+    )

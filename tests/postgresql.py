@@ -69,10 +69,10 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
-    def kill(self) -> None:
-        """End it as a crash does: with SIGKILL, and nothing is cleared away."""
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it as a crash does: with SIGKILL nothing is cleared away, with SIGQUIT little."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait()
             self._process = None
 

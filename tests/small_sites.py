@@ -1,9 +1,16 @@
 """Small sites for tests: files of mirrors, and trees of a primary."""
 
+import atexit
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
+
+from sqlalchemy import make_url
 
 from snapshot.sites.apply import apply
+from snapshot.sites.database import writing
 from snapshot.sites.difference import SiteDifference
 from snapshot.sites.load import load
 from snapshot.sites.problems import SitesFileError
@@ -50,6 +57,15 @@ def problems(file: Path) -> list[str]:
     return []
 
 
+@cache
+def _empty_database() -> Path:
+    """Return a database with all tables: to make them takes longer than most of what is tested."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    with writing(make_url(f"sqlite:///{folder / 'empty.db'}")):
+        return folder / "empty.db"
+
+
 def applied(
     database: str,
     file: Path,
@@ -59,8 +75,11 @@ def applied(
     dry: bool = False,
     max_loss: int = 30,
 ) -> SiteDifference:
-    """Apply a file to a database."""
+    """Apply a file to a database; a missing SQLite file begins as a copy of an empty one."""
     config = load(file).config
+    path = Path(database.removeprefix("sqlite:///"))
+    if database.startswith("sqlite:///") and not dry and not path.exists():
+        shutil.copy(_empty_database(), path)
     return apply(database, config, told, prune=prune, dry=dry, max_loss=max_loss)
 
 

@@ -19,6 +19,8 @@ from snapshot.stats.spool import CLIENTS, KINDS, Batch, CountRow, HostRow, Sketc
 TODAY = int(time.time()) // 86400 * 86400
 """The first second of today, UTC: collectors refuse what is far from it."""
 FIELDS = {"repo": "repository"}
+REPOSITORIES = ("fedora-43", "updates-released-f43", "epel-9", "tab\tand\\n", "(unknown)")
+"""What random rows ask for."""
 
 ACCESS = """
 CREATE TABLE access_stat_category (id {serial} PRIMARY KEY, name VARCHAR(255) NOT NULL UNIQUE);
@@ -79,7 +81,7 @@ def _random_row(chance: random.Random, days: int) -> CountRow:
         TODAY - 3600 * chance.randrange(24 * days),
         chance.randrange(1, 9),
         kind=chance.choice(KINDS),
-        repository=chance.choice(("fedora-43", "epel-9", "tab\tand\\n", "(unknown)")),
+        repository=chance.choice(REPOSITORIES),
         arch=chance.choice(("x86_64", "aarch64")),
         country=chance.choice(("DE", "FR", "N/A")),
         tier=chance.choice(("country", "continent")),
@@ -95,12 +97,14 @@ def _random_host(chance: random.Random, days: int) -> HostRow:
     return HostRow(hour, chance.choice(("a.example", "b.example")), "country", 2)
 
 
-def sketch(addresses: Iterable[int], day: int = TODAY) -> SketchRow:
+def sketch(
+    addresses: Iterable[int], day: int = TODAY, repo: str = "fedora-43", arch: str = "x86_64"
+) -> SketchRow:
     """Return a sketch of some addresses."""
     made = hll_sketch(12, tgt_hll_type.HLL_8)
     for one in addresses:
         made.update(one)
-    return SketchRow(day, "fedora-43", "x86_64", made.serialize_compact())
+    return SketchRow(day, repo, arch, made.serialize_compact())
 
 
 def spooled(folder: Path, given: Iterable[Batch]) -> Path:
@@ -158,6 +162,9 @@ def everything(url: str) -> dict[str, list[tuple[Any, ...]]]:
         "stat_unknown": "SELECT day, repo, arch, requests FROM stat_unknown ORDER BY 1, 2, 3",
         "stat_batch": "SELECT source, sequence, requests FROM stat_batch ORDER BY 1, 2",
         "stat_sketch": "SELECT day, secret, repo, arch FROM stat_sketch ORDER BY 1, 3",
+        "stat_release_sketch": "SELECT day, secret, release, arch FROM stat_release_sketch"
+        " ORDER BY 1, 3, 4",
+        "stat_release": "SELECT repo, release FROM stat_release ORDER BY 1",
         "stat_detail": "SELECT sum(requests) FROM stat_detail",
     }
     return {table: query(url, sql) for table, sql in tables.items()}

@@ -5,10 +5,14 @@ import math
 from mirrorlist.lists.selection import Tier
 from mirrorlist.records.counts import ENDPOINTS, TIERS, Count, Counts, Slot
 from mirrorlist.records.worker_state import RefusedFile, Served, ServedFile, WorkerState
+from mirrorlist.status.chain import Chain, Row, State
+from mirrorlist.status.collect_state import CollectState, WaitingFiles
 from mirrorlist.status.last_hours import MOST_SAMPLES, SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.scan_state import Events, HookState, ScannedCategory, Scans, ScanState
 from mirrorlist.status.server_state import Status, status_of
 from mirrorlist.status.watch_state import Changes, Exports, LastError, Published, WatchState
+from snapshot.sites.host_states import Drain, HostState
+from snapshot.sites.keeper_state import KeeperState
 
 NOW = 1_795_000_000.0
 HOSTILE = "</style><script>document.title=1</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
@@ -19,6 +23,32 @@ SERVED = Served(
 OLDER = Served(
     "77aa01020304050607080900aabbccdd", "1.0", int(NOW) - 4000, int(NOW) - 4060, 428, 161_600, 2_490
 )
+FULL_SITE = KeeperState(
+    applied=NOW - 500,
+    file_error=f"mirrors.toml:7: {HOSTILE}",
+    probed=NOW - 90,
+    probe_seconds=12.25,
+    repositories=4,
+    urls=6,
+    urls_troubled=3,
+    urls_hidden=1,
+)
+MIRRORS = [
+    HostState("good.example", "Site", "DE", False, ["a x86_64"], [], None, [], None, [], []),
+    HostState(
+        name=f"{LONG[:60]}.example",
+        site="Site",
+        country="FR",
+        private=False,
+        offered=["a x86_64"],
+        not_offered=["b x86_64"],
+        since=int(NOW) - 100,
+        why=[f"drained: {HOSTILE}", "behind: 1 of 2 repositories"],
+        drained=Drain(int(NOW) - 100, int(NOW) + 100, HOSTILE),
+        urls=[],
+        files=[],
+    ),
+]
 EMPTY_WATCH = WatchState(False, False, Published(), Changes(), Exports(), LastError())
 FULL_WATCH = WatchState(
     connected=True,
@@ -52,6 +82,62 @@ FULL_SCAN = ScanState(
         *EMPTY_SCAN.categories,
     ],
     HookState(204, 3),
+)
+
+
+EMPTY_COLLECT = CollectState(
+    fresh=True,
+    received=0,
+    processed=0,
+    waiting=WaitingFiles(),
+    limit_seconds=240.0,
+    batches=0,
+    again=0,
+    requests=0,
+    other=0,
+    damaged=0,
+    collections=0,
+    failed=0,
+    last_seconds=0.0,
+    last_success=None,
+    outage_since=None,
+    outage_seconds=0.0,
+    error=None,
+)
+FULL_COLLECT = CollectState(
+    fresh=False,
+    received=12_345,
+    processed=12_002,
+    waiting=WaitingFiles(341, 1_234_567, 12, 3_720.0),
+    limit_seconds=240.0,
+    batches=36_004,
+    again=12,
+    requests=987_654_321,
+    other=17,
+    damaged=2,
+    collections=1_440,
+    failed=62,
+    last_seconds=0.84,
+    last_success=NOW - 3_720,
+    outage_since=NOW - 3_700,
+    outage_seconds=3_700.0,
+    error=f"postgresql://db/mm: cannot be reached {HOSTILE}",
+)
+_OTHER = "http://db01.example:3004/status"
+FULL_CHAIN = Chain(
+    NOW,
+    False,
+    [
+        Row("scan", State.OK, "db01.example:3004", 1_204, 1_204, 0, 0.0, 900.0, page=_OTHER),
+        Row("scan", State.UNKNOWN, "[2001:db8::1]:3004", reason="it has not answered yet"),
+        Row("probe", State.UNUSED, note="Only a site of `mirrors.toml` has *it*."),
+        Row("export", State.BEHIND, "db01.example:3002", 9, 8, 1, 75.2, 300.0, reason=HOSTILE),
+        Row("swap", State.OK, None, 41, 40, 0, 0.0, 60.0, note=f"serves {HOSTILE}", page="/status"),
+        Row("spool", State.BEHIND, None, 987_654_321, 987_654_000, 341, 9_000.0, 7_200.0),
+        Row(
+            "collect", State.DOWN, "x" * 200, 9, 9, 0, 0.0, 240.0, reason="not answering", note=LONG
+        ),
+    ],
 )
 
 

@@ -256,6 +256,7 @@ def test_hosts_are_examples_or_exist() -> None:
         "linux.duke.edu",
         "chromedevtools.github.io",
         "metalinker.org",
+        "www.naturalearthdata.com",
     }
     known |= {"www.debian.org", "www.haproxy.org", "sqlite.org", "www.postgresql.org", "www.w3.org"}
     found = {
@@ -272,7 +273,7 @@ def test_a_port_means_one_thing() -> None:
     for name, text in _texts().items():
         for line in text.splitlines():
             if re.search(r"\b300[12]/", line):
-                assert re.search(r"300[12]/(status|health|metrics)", line), (name, line)
+                assert re.search(r"300[12]/(status|health|metrics|site|chain)", line), (name, line)
             assert not re.search(r"--(port|against)[ =\"]\S*300[12]", line), (name, line)
 
 

@@ -82,7 +82,7 @@ def test_lines_that_the_admin_process_lost() -> None:
             os.close(writer)
             try:
                 say = partial(print, file=stream)
-                run_admin(listener, counts, 1.0, None, None, say, reader)
+                run_admin(listener, counts, 1.0, None, None, (), say, reader)
                 os._exit(0)
             finally:
                 os._exit(1)

@@ -62,6 +62,7 @@ def pages(proc: Path, pid: int | None = None) -> list[str]:
         (["watch", "--database", "x", "--output", "y"], ["127.0.0.1:3002/health/fresh"]),
         (["scan", "--watch", *SCAN], ["127.0.0.1:3004/health/fresh"]),
         (["scan", *SCAN, "--watch", "--admin", "84"], ["127.0.0.1:84/health/fresh"]),
+        (["stats", "collect", "s", "--database", "x", "--watch"], ["127.0.0.1:3006/health/fresh"]),
         (
             ["watch", "--database", "x", "--output", "y", "--admin", "0.0.0.0:83"],
             ["127.0.0.1:83/health/fresh"],
@@ -114,6 +115,7 @@ def test_workers_are_not_servers(tmp_path: Path) -> None:
     put(tmp_path, 4, 30, *serving)
     put(tmp_path, 5, 1, "python3", "/bin/mirrorlist", "health")
     put(tmp_path, 12, 1, "python3", "/bin/mirrorlist", "scan", *SCAN)
+    put(tmp_path, 13, 1, "python3", "/bin/mirrorlist", "stats", "collect", "s", "--database=x")
     put(tmp_path, 6, 1, "vi", "serve")
     put(tmp_path, 9, 1, "journalctl", "-fu", "mirrorlist-server")
     put(tmp_path, 10, 1, "tail", "-f", "/var/log/mirrorlist-server")
@@ -136,7 +138,7 @@ def test_one_of_several(tmp_path: Path) -> None:
 def test_none_runs(tmp_path: Path) -> None:
     """Where nothing runs, the error says what to give."""
     with pytest.raises(
-        OperatorError, match="no serve, demo, run, watch, import-cache or scan --watch runs here"
+        OperatorError, match=r"no serve, .*, scan --watch or stats collect --watch runs here"
     ):
         pages(tmp_path)
 

@@ -22,8 +22,11 @@ from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
 from mirrorlist.settings import SETTINGS
+from mirrorlist.status.chain import Chain
+from mirrorlist.status.collect_state import CollectState
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
+from mirrorlist.status.stage import Stage
 from mirrorlist.status.watch_state import WatchState
 from mirrorlist.web.health import Fresh, Ready
 from snapshot.file.description import Description
@@ -75,6 +78,15 @@ ANSWERS = (
         " not. `/health/fresh` has `fresh`, `seconds` (`late_seconds`), and where it is 503 the"
         " `reason`.",
     ),
+    Answer(
+        "`/status.json` of `stats collect --watch`",
+        CollectState,
+        "`/health/ready` has `ready`: whether a collection has ended well since the start, 503"
+        " where not. `/health/fresh` has `fresh`, `seconds` (of the oldest file), and where it is"
+        " 503 the `reason`.",
+    ),
+    Answer("`/chain.json` of a server", Chain, "`/chain` is the same for programs."),
+    Answer("`/stages` of any `--admin` address", Stage, "It gives a list of them."),
     Answer("`mirrorlist export --json`, `mirrorlist import-cache --json`", Exported),
     Answer("`mirrorlist scan --json`", Scanned),
     Answer("`mirrorlist repo list --json`", Listed, "It prints a list of them."),

@@ -31,9 +31,11 @@ MACHINE = Machine("2026-11-21 10:00 UTC", "abcdef0", "python -m x", "a CPU", 2, 
 PROGRAMS = {
     "dataset": "--database", "bench": "--theirs-pid", "bench.profiling": "--close",
     "changes.freshness": "--idle", "changes.swaps": "--pause", "crowd": "--users",
-    "exports": "--runs", "rsync": "--methods", "rsync.filter_cost": "--twice",
+    "exact": "--outage", "exports": "--runs", "rsync": "--methods",
+    "rsync.filter_cost": "--twice",
     "probes": "--mirrors", "scans": "--factor", "soak": "--seed", "stats": "--days",
     "packages": "--naive",
+    "stats.addresses": "--rounds",
 }  # fmt: skip
 LOG = [
     Logged(f"192.0.2.{number}", repo, arch)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from msgspec import structs
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,21 +15,22 @@ from mirrorlist.status.metrics import COUNTERS, LEVELS, METRICS, MetricRow, Metr
 from mirrorlist.status.scan_metrics import SCAN_METRICS, ScanMetrics
 from mirrorlist.status.signed_hook import Hooks
 from mirrorlist.status.site_metrics import SITE_METRICS, SiteMetrics
+from mirrorlist.status.stage_texts import STAGES
 from mirrorlist.status.watch_metrics import WATCH_METRICS, WatchMetrics
 from snapshot.scan.job import ScanResult
 from snapshot.scan.watching import Task, Watching
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.watch.progress import Progress
+from tests.expressions import ALL_METRICS, known, metrics, rules
 from tests.pages import hold, table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
-ALERTS = ROOT / "contrib" / "prometheus-alerts.yml"
 SPOOL = Backlog(files=3, size=2048, oldest=940)
 STATE = ServedState(
     {"0123abcd": 2, "4567": 1}, 90, {'file "a\\b"': 3}, 86400, spool=SPOOL, now=1000.5
 )
-LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS}
+LABELS = {"endpoint": ENDPOINTS, "status": STATUSES, "tier": TIERS, "stage": (*STAGES,)}
 
 
 def read(counts: Counts, state: ServedState = STATE) -> dict[str, Metric]:
@@ -189,7 +189,7 @@ def test_the_page_is_described() -> None:
     """docs/operations.md shows every metric as the code has it."""
     rows = [
         [f"`{row.name}`", row.kind, ", ".join(map("`{}`".format, row.labels)), row.help]
-        for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS, *SITE_METRICS)
+        for row in ALL_METRICS
     ]
     hold("docs/operations.md", "metrics", table(["metric", "type", "labels", ""], *rows))
 
@@ -202,31 +202,21 @@ def test_values_of_labels_are_described(label: str) -> None:
     assert tuple(re.findall(r"`(\w+)`", line)[1:]) == LABELS[label]
 
 
-def _rules() -> list[dict[str, object]]:
-    content = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
-    assert list(content) == ["groups"]
-    return [rule for group in content["groups"] for rule in group["rules"]]
-
-
-@pytest.mark.parametrize("rule", _rules(), ids=lambda rule: str(rule["alert"]))
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
 def test_alerts(rule: dict[str, object]) -> None:
     """Each alert is a whole rule on known metrics and labels, and says what to do."""
     assert rule.keys() - {"for"} == {"alert", "expr", "labels", "annotations"}
     annotations = rule["annotations"]
     assert isinstance(annotations, dict)
-    assert list(annotations) == ["summary", "do"]
+    assert list(annotations) == ["summary", "do", "runbook_url"]
     expression = str(rule["expr"])
-    known = {row.name for row in (*METRICS, *WATCH_METRICS, *SCAN_METRICS, *SITE_METRICS)} | {
-        f"{METRICS[1].name}_bucket"
-    }
-    found = set(re.findall(r"\bmirrorlist_\w+", expression))
-    assert found <= known
-    assert found or expression.startswith("up{")
+    assert metrics(expression) <= known()
+    assert metrics(expression)
     for label, _, text in re.findall(r'(\w+)(=~?)"([^"]*)"', expression):
         assert label == "job" or set(text.split("|")) <= set(LABELS[label])
 
 
 def test_alerts_have_names_of_their_own() -> None:
     """No two alerts have the same name."""
-    names = [rule["alert"] for rule in _rules()]
+    names = [rule["alert"] for rule in rules()]
     assert len(names) == len(set(names)) > 5

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import FENCED, anchors
+
 ROOT = Path(__file__).parent.parent
 # Nothing here was written for people: environments, caches, what a program made or measured.
 SKIPPED_FOLDERS = re.compile(r"\.(?!ci$|github$).*|__pycache__|.*\.egg-info|mirrorlist-demo|dist")
@@ -20,8 +22,6 @@ READ_SUFFIXES = {"", ".py", ".md", ".toml", ".yml", ".html", ".conf", ".service"
 _NO_NAME = re.compile(r"[a-z][a-z+.-]*://\S+|\[[^\]\n]*\](?=\()|\bDATE-\S+")
 _PAGE = re.compile(r"(?<![\w./{}-])((?:[\w.-]+/)*[\w.-]*\w\.md)\b(?:#([\w-]+))?")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_HEADING = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
 _SOURCE = re.compile(r"\bSource(?: of [\w ]+)?: (.*)")
 _SOURCE_THAT_STAYS = re.compile(r"docs/[\w-]+\.md\b|https?://|RFC \d")
 # A quotation, in words that stand together; a shorter one is a word or the name of something.
@@ -31,14 +31,6 @@ _HEADING_NAMED = re.compile(r"docs/([\w-]+\.md)#([\w-]+)")
 _OTHER_SOURCE = re.compile(r"https?://|RFC \d")
 _LINK_TEXT = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 _NUMBER = re.compile(r"\b(?:sections?|items?)\s(?:[#*]\s*)?\d", re.IGNORECASE)
-
-
-def anchors(text: str) -> Counter[str]:
-    """Count the anchors that GitHub makes of a page's headings; a second one would get a number."""
-    headings = _HEADING.findall(_FENCED.sub("", text))
-    return Counter(
-        re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings
-    )
 
 
 @cache
@@ -113,7 +105,7 @@ def plain(text: str) -> str:
 
 def section(text: str, anchor: str) -> str:
     """Return a page's part under a heading, with the smaller headings below it."""
-    unmarked = _FENCED.sub(lambda code: code[0].replace("\n#", "\n #"), text)
+    unmarked = FENCED.sub(lambda code: code[0].replace("\n#", "\n #"), text)
     parts = re.split(r"^(#{1,6}) (.*)$", unmarked, flags=re.MULTILINE)
     found, depth = [], 0
     for marks, heading, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -146,6 +147,24 @@ def test_what_is_not_asked_well(app: App, target: str, status: int) -> None:
     assert "http" not in found.body.decode()
 
 
+def test_close_paths(app: App) -> None:
+    """A path that is none of a shape's gets the closest ones, which are lists of the same kind."""
+    for asked in (
+        b"/mirrorlist/9/basos",
+        b"/any/metalink/9/x/s390x",
+        "/mirrorlist/9/bäse".encode(),
+    ):
+        answer = call(app, quote(asked).encode())
+        first, *close = answer.body.decode().splitlines()
+        assert (answer.status, first) == (404, "We don't serve their kind here!")
+        assert 0 < len(close) <= 10
+        for line in close:
+            assert line.startswith("# /metalink/" if b"metalink" in asked else "# /mirrorlist/")
+            assert call(app, line.removeprefix("# ").encode()).status == 200
+    assert b"# /mirrorlist/9/baseos" in call(app, b"/mirrorlist/9/basos").body
+    assert call(app, b"/any/9/baseos").body == b"We don't serve their kind here!"
+
+
 def test_another_method(app: App) -> None:
     """A path of a shape is a list in this too: only GET and HEAD are answered."""
     assert call(app, b"/mirrorlist/9/baseos", method="POST").status == 405
@@ -272,4 +291,4 @@ def test_too_many(tmp_path: Path) -> None:
     aliases = ", ".join(f'a{number} = "9"' for number in range(15_000))
     text = f'{site_text(mirror("a"))}[[shapes]]\npath = "/mirrorlist/{{version}}/{{arch}}"\n'
     (found,) = problems(write(tmp_path, f"{text}[aliases]\nversions = {{ {aliases} }}\n"))
-    assert "requests in other words, more than 50,000" in found
+    assert "more than 50,000 requests in other words" in found

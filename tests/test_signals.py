@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from signal import Signals
 
@@ -19,6 +20,7 @@ from tests.command import run_program
 from tests.factories import export_tables, make_database, world
 from tests.live import ROOT, wait_until
 from tests.scanned import CATEGORY, TOML, Primary, database
+from tests.stats_world import batch, row, spooled, sqlite
 
 SECONDS = 30.0
 PAGE = ROOT / "docs" / "operations.md"
@@ -64,6 +66,12 @@ def command_of(process: str, folder: Path) -> tuple[list[object], str]:
         return ["import-cache", cache, "--output", snapshot, "--watch"], "bytes in"
     if process == "scan --watch":
         return scanning(folder), "0 moved"
+    if process == "stats collect --watch":
+        spooled(folder / "spool", [batch(n + 1, row()) for n in range(2)])
+        (folder / "token").write_text("a token of a test")
+        words: list[object] = ["stats", "collect", folder / "spool", "--watch"]
+        words += ["--database", sqlite(folder), "--interval", 100]
+        return [*words, "--listen", "127.0.0.1:0", "--token-file", folder / "token"], "receiving"
     if process == "demo":
         options = ["--directory", folder / "demo", "--port", 0, "--admin", "127.0.0.1:0"]
         return ["demo", *options], "End with Ctrl-C"
@@ -141,6 +149,10 @@ def catches(pid: int, number: Signals) -> bool:
     return number in held(pid, "SigCgt")
 
 
+def _is_empty(folder: Path) -> bool:
+    return not [*folder.iterdir()]
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("process", MEANINGS)
 def test_each_signal(process: str, tmp_path: Path) -> None:
@@ -157,6 +169,9 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
             if meaning == IGNORED:
                 name = "serve" if process in ("demo", "run") else process
                 running.wait_for(explained(name, number)[:40])
+            elif meaning == "collects now":
+                folder = spooled(tmp_path / "spool", [batch(9, row(), of=int(number))])
+                wait_until("it is collected", partial(_is_empty, folder), SECONDS)
             elif "now" in meaning:
                 export = f"{number.name}: the published"
                 told = {"watch": export, "keeper": export, "scan --watch": "has changed"}

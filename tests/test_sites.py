@@ -13,7 +13,7 @@ from snapshot.file.reader import Snapshot
 from tests.command import COMMAND, PLAIN, assert_refused, run
 from tests.in_process import respond
 from tests.metalink_document import read_metalink
-from tests.small_sites import mirror, publish_tree, site_text, write
+from tests.small_sites import applied, mirror, publish_tree, site_text, write
 
 
 def test_from_nothing_to_a_metalink(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_init_asks(tmp_path: Path) -> None:
     file = tmp_path / "mirrors.toml"
     main, side = pty.openpty()
     command = [*COMMAND, "sites", "init", str(file), "--name", "Own", "--versions", "1,2"]
-    answers = b"\n\nmain\nnoarch\n\nUS=http://us.example/\n"
+    answers = b"\n\nmain\nnoarch\n\nUS=http://us.example/\nFR=http://fr.example/\n\n"
     os.write(main, answers)
     done = subprocess.run(
         command, stdin=side, capture_output=True, text=True, env=PLAIN, timeout=30, check=False
@@ -59,7 +59,13 @@ def test_init_asks(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Its arches, with commas between them [x86_64]:" in done.stderr
     text = file.read_text()
-    for line in ('name = "Own"', 'prefix = "main"', 'versions = ["1", "2"]', 'country = "US"'):
+    for line in (
+        'name = "Own"',
+        'prefix = "main"',
+        'versions = ["1", "2"]',
+        'country = "US"',
+        'country = "FR"',
+    ):
         assert line in text
 
 
@@ -145,18 +151,37 @@ def test_apply_shows_before_it_refuses(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f"- mirror b {kept}", f"- mirror c {kept}"]
 
 
-def test_json_that_nobody_reads(tmp_path: Path) -> None:
-    """A reader that ended first is not a failure of the apply, which is done."""
-    file = write(tmp_path, site_text(mirror("a")))
-    words = ["sites", "apply", str(file), "--database", f"sqlite:///{tmp_path / 'm.db'}", "--json"]
+def _unread(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command whose output nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
+    command = [*COMMAND, "sites", *map(str, words)]
     done = subprocess.run(
-        [*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=PLAIN, check=False
+        command, stdout=writer, stderr=subprocess.PIPE, text=True, env=PLAIN, check=False
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(run(*words).stdout)["mirrors"]["added"] == []
+    return done
+
+
+@pytest.mark.system
+def test_what_nobody_reads(tmp_path: Path) -> None:
+    """A reader that ended first is not a failure of a command, which does all that it should."""
+    file = write(tmp_path, site_text(mirror("a")))
+    publish_tree(tmp_path / "pub")
+    database = ("--database", f"sqlite:///{tmp_path / 'm.db'}")
+    for words in (("apply", "--json"), ("apply",), ("probe", "--no-mirrors", "--json")):
+        done = _unread(words[0], file, *words[1:], *database)
+        assert (done.returncode, done.stderr) == (0, ""), words
+        found = applied(database[1], file, dry=True)
+        assert not found.changes_anything, words
+        write(tmp_path, site_text(mirror("b"), mirror("a")))
+    write(tmp_path, "x")
+    assert _unread("check", file, "--json").returncode == 2
+
+
+def test_an_option_without_its_value() -> None:
+    """It is refused in one line, also as the last word."""
+    assert_refused(run("sites", "apply", "--database"), 2, "--database needs a value")
 
 
 def test_probe_fails_aloud(tmp_path: Path) -> None:

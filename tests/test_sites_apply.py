@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,13 @@ from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
 from snapshot.file.reader import Snapshot
+from snapshot.sites.apply import apply
 from snapshot.sites.database import undo_unfinished, writing
-from snapshot.sites.difference import RefusedChange
+from snapshot.sites.difference import RefusedChange, SiteDifference
+from snapshot.sites.load import load
 from tests.factories import make_database, world
 from tests.in_process import make_service
-from tests.small_sites import applied, mirror, site_text, write
+from tests.small_sites import HEAD, applied, mirror, site_text, write
 from tests.statements import statements
 
 THREE = site_text(mirror("a"), mirror("b", "FR"), mirror("c", "US"))
@@ -228,6 +230,25 @@ def test_nothing_is_written(tmp_path: Path, database: str) -> None:
     assert (tmp_path / "m.db").read_bytes() == before
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_another_writer_of_a_new_file(tmp_path: Path, database: str, dry: bool) -> None:
+    """An apply that fails or only looks does not remove the file that another one has made."""
+    file = write(tmp_path, THREE)
+
+    def told(found: SiteDifference) -> None:
+        if dry:
+            # Another process, which began earlier, commits meanwhile.
+            applied(database, file)
+        else:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        apply(database, load(file).config, told, prune=False, dry=dry, max_loss=30)
+    assert (tmp_path / "m.db").exists() is dry
+    found = applied(database, file)
+    assert found.changes_anything is not dry
+
+
 def test_statements_do_not_grow(tmp_path: Path, database: str) -> None:
     """200 mirrors take as many statements as two do."""
     counts = []
@@ -324,6 +345,35 @@ def test_beside_others(tmp_path: Path) -> None:
     body = _listed(_exported(url, tmp_path), b"repo=linux-40&arch=x86_64")
     assert "host1.example" in body
     assert "a.example/pub" not in body
+
+
+def test_a_site_with_a_new_name(tmp_path: Path, database: str) -> None:
+    """The old site's mirrors stand in its way, and it is said what to do."""
+    file = write(tmp_path, THREE)
+    applied(database, file)
+    write(tmp_path, THREE.replace("Example Linux", "Other Linux"))
+    with pytest.raises(BackendError, match=r"the site Example Linux of this database; .*--state"):
+        applied(database, file)
+
+
+def test_a_directory_that_others_have_too(tmp_path: Path) -> None:
+    """It leaves the site with --prune, and the rows of others about it stay."""
+    url = make_database(tmp_path / "m.db", world())
+    _query(url, "INSERT INTO directory (id, name, readable, ctime) VALUES (99, 'pub/9', 1, 7)")
+    _query(url, "INSERT INTO category_directory (category_id, directory_id) VALUES (1, 99)")
+    row = "(99, 11, 'pub/9', 1, 99)"
+    columns = "(id, host_category_id, path, up2date, directory_id)"
+    _query(url, f"INSERT INTO host_category_dir {columns} VALUES {row}")
+    file = write(tmp_path, site_text(mirror("a"), mirror("b", "FR", 'versions = ["9"]')))
+    applied(url, file)
+    links = "SELECT category_id FROM category_directory WHERE directory_id = 99"
+    assert len(_query(url, links)) == 2
+    write(tmp_path, site_text(mirror("a"), head=HEAD.replace('["9", "10"]', '["10"]')))
+    applied(url, file, prune=True, max_loss=100)
+    assert _query(url, "SELECT name, ctime FROM directory WHERE id = 99") == [("pub/9", 7)]
+    assert _query(url, links) == [(1,)]
+    rows = "SELECT id FROM host_category_dir WHERE directory_id = 99"
+    assert _query(url, rows) == [(99,)]
 
 
 def test_a_new_name(tmp_path: Path, database: str) -> None:

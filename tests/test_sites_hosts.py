@@ -207,3 +207,20 @@ def test_no_database(tmp_path: Path) -> None:
     done = run("sites", "host", "list", "--database", _url(tmp_path))
     assert_refused(done, 3, "run `mirrorlist sites apply`")
     assert not (tmp_path / "m.db").exists()
+
+
+def test_a_name_in_two_sites(tmp_path: Path) -> None:
+    """Of two mirrors with one name nobody drains the wrong one: the site has to be said."""
+    applied(_url(tmp_path), write(tmp_path, site_text(mirror("a"), mirror("b"))))
+    head = HEAD.replace("Example Linux", "Other").replace('"baseos"', '"other"')
+    head = head.replace("{version}/BaseOS", "other/{version}")
+    other = site_text(mirror("a"), mirror("c"), head=head).replace(".example/pub", ".test/pub")
+    (tmp_path / "other").mkdir()
+    applied(_url(tmp_path), write(tmp_path / "other", other))
+    with pytest.raises(DataFileError, match="several sites have a mirror a; say which: 'Example"):
+        drain(_url(tmp_path), "a", "x", 60, NOW)
+    assert drain(_url(tmp_path), "Other: a", "x", 60, NOW).site == "Other"
+    with writing(make_url(_url(tmp_path)), create=False, commit=False) as connection:
+        drained = [one.site for one in read_hosts(connection) if one.drained]
+    assert drained == ["Other"]
+    assert undrain(_url(tmp_path), "Other: a").drained is None

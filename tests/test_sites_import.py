@@ -153,8 +153,13 @@ def test_mirrors_that_are_not_complete(tmp_path: Path) -> None:
     assert text.startswith("# line 5: URL of gopher")
     with_country = tmp_path / "again"
     with_country.mkdir()
-    found = _import(with_country, "almalinux", source, "--country", "us")
-    assert "mirrors.d/b.example.toml.incomplete" not in {row["file"] for row in found["incomplete"]}
+    options = ("--country", "us", "--country", "c.example=fr", "--country", "a.example=DE")
+    found = _import(with_country, "almalinux", source, *options)
+    assert {str(row["file"])[10:11] for row in found["incomplete"]} == {"d", "e", "f"}
+    countries = {one.name: one.country for one in load(with_country / "mirrors.toml").config.mirror}
+    assert {"a.example": "NO", "b.example": "US", "c.example": "FR"}.items() <= countries.items()
+    told = run("sites", "check", with_country / "mirrors.toml").stdout.splitlines()
+    assert told[1:] == ["3 files of mirrors.d with the ending .incomplete: not read"]
 
 
 def test_all_of_almalinux(tmp_path: Path) -> None:
@@ -266,7 +271,11 @@ def test_bad_yaml(tmp_path: Path, config: str | bytes | None, told: str) -> None
             ("--country", "DE", "--path", "{x}"),
             "m.toml:15: unknown field {x",
         ),
-        ("https://a.example/\n", (), "no mirror is complete: nothing tells its country; write it"),
+        (
+            "https://a.example/\n",
+            (),
+            "nothing tells its country; write it, or give --country a.example=CC",
+        ),
     ],
 )
 def test_a_bad_list(tmp_path: Path, text: str, words: tuple[str, ...], told: str) -> None:

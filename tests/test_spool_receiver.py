@@ -93,6 +93,7 @@ def test_the_command(tmp_path: Path) -> None:
     url, folder = sqlite(tmp_path), tmp_path / "spool"
     words = [*COMMAND, "stats", "collect", str(folder), "--database", url, "--interval", "1"]
     words += ["--listen", "127.0.0.1:0", "--token-file", str(tmp_path / "token"), "--expire"]
+    words += ["--admin", "none"]
     given = [batch(1, row()), batch(2, row(arch="aarch64"))]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=PLAIN) as process:
         assert process.stderr is not None

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from datasketches import hll_sketch, hll_union
 
-from mirrorlist.lists.label import LABELS
+from loadtest.stats.addresses import SIGMA, measure
 from mirrorlist.records import tables
 from mirrorlist.records.sitekey import SiteKey, site_key
-from mirrorlist.records.sketches import LOG_K, Sketches
+from mirrorlist.records.sketches import LOG_K
 from mirrorlist.records.tally import CHUNK, Tally
 from mirrorlist.request.software import family_of
 from mirrorlist.service import Service
@@ -51,7 +50,7 @@ def taken(service: Service) -> Batch:
 
 def distinct(*batches: Batch, of: str | None = None) -> int:
     """Return how many addresses some batches have, perhaps of a single repository."""
-    union = hll_union((Sketches.__init__.__defaults__ and 12) or 12)
+    union = hll_union(LOG_K)
     for row in [row for batch in batches for row in batch.sketches]:
         if of in (None, row.repository):
             union.update(hll_sketch.deserialize(row.hll))
@@ -238,25 +237,13 @@ def test_days_and_keys_cannot_be_compared(service: Service, snapshot: Snapshot) 
     assert distinct(batches[0], taken(foreign)) == 200
 
 
-@pytest.mark.parametrize("servers", [3])
-def test_error_of_sketches(servers: int) -> None:
-    """The error of a hundred thousand addresses over three servers is within four sigmas."""
-    found = []
-    for server in range(servers):
-        sketches, count = Sketches(), 50_000
-        addresses = range(server * 25_000, server * 25_000 + count)
-        blocks = b"".join(number.to_bytes(16, "big") for number in (a + 1 for a in addresses))
-        label = _known_label()
-        sketches.see(DAY, np.full(count, label, np.int64), KEY.marks(DAY, blocks))
-        found += [hll_sketch.deserialize(row.hll) for row in sketches.rows()]
-    union = hll_union(LOG_K)
-    for sketch in found:
-        union.update(sketch)
-    assert abs(union.get_estimate() / 100_000 - 1) < 4 * 0.0163
-
-
-def _known_label() -> int:
-    return LABELS.find("metalink", "linux-40", "x86_64", 0, 200).code
+@pytest.mark.parametrize("secret", [b"one", b"two", b"three", b"four"])
+def test_error_of_sketches(secret: bytes) -> None:
+    """Over three servers and their spool files, the error is within three standard errors."""
+    figures = [*measure(30_000, 1, secret)]
+    assert [one.what for one in figures] == ["all", "Fedora 43", "Fedora 43, x86_64", "EPEL 9"]
+    for one in figures:
+        assert abs(one.error) < 3 * SIGMA
 
 
 def test_names_in_a_folder(tmp_path: Path) -> None:

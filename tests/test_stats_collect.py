@@ -15,7 +15,7 @@ from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
 from snapshot.stats import spool
 from snapshot.stats.collecting import collect
-from snapshot.stats.cubes import key
+from snapshot.stats.cubes import key, neighbours
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
@@ -125,7 +125,7 @@ def test_the_number_of_statements(tmp_path: Path, url: str) -> None:
             collect([spooled(tmp_path / "spool", batches(4 + n, files + 1, rows)[1:])], url)
         counts.append([one.split("(")[0] for one in sent])
     assert counts[0] == counts[1]
-    assert len(counts[0]) < 60
+    assert len(counts[0]) < 70
 
 
 def test_damaged_files(tmp_path: Path, url: str) -> None:
@@ -251,11 +251,11 @@ def test_expiry(tmp_path: Path, url: str) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     """It makes a SQLite file, says what it did, and refuses what it cannot use in one line."""
-    folder = spooled(tmp_path / "spool", batches(7, 2, 3))
+    folder = spooled(tmp_path / "spool", batches(7, 2, 3, days=1))
     url = f"sqlite:///{tmp_path / 'new.sqlite'}"
     done = run("stats", "collect", folder, "--database", url)
     assert done.returncode == 0, done.stderr
-    requests = sum(one.requests for one in batches(7, 2, 3))
+    requests = sum(one.requests for one in batches(7, 2, 3, days=1))
     assert done.stderr.splitlines() == [
         (
             f"mirrorlist: 1 of {requests} requests are in rows of (other): a server had no room for"
@@ -268,6 +268,10 @@ def test_the_command(tmp_path: Path) -> None:
     assert_refused(
         run("stats", "collect", tmp_path / "no", "--database", url), 1, "no: cannot be read"
     )
+    for word, said in (("--expire", "only with --watch"), ("--token-file=x", "only with --listen")):
+        assert_refused(run("stats", "collect", folder, word, "--database", url), 2, said)
+    missing = run("stats", "top", "--database", f"{url}.not")
+    assert_refused(missing, 3, "stats collect, or import, makes it")
     expired = run("stats", "expire", "--database", url)
     assert expired.stderr == "mirrorlist: dropped: nothing; 0 batches forgotten\n"
 
@@ -284,3 +288,10 @@ def test_keys_of_a_question_are_neighbours() -> None:
     changes = sum(a != b for a, b in itertools.pairwise(in_order))
     # 60 groups of a repository each, and the other cube as a whole.
     assert changes == 60
+    lowest, highest = neighbours(cube, {})
+    assert all(lowest <= one <= highest for one in keys)
+    assert not any(lowest <= one <= highest for one in others)
+    for one, repo in keys.items():
+        lowest, highest = neighbours(cube, {"repo": repo, "country": "C1"})
+        assert lowest <= one <= highest
+        assert highest - lowest < 1 << 44

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import lzma
 import random
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from snapshot.stats import logfiles, loglines
+from snapshot.stats import importing, logfiles, loglines
 from snapshot.stats.cubes import NOT_LOGGED
 from snapshot.stats.importing import Imported, import_logs
 from snapshot.stats.logforms import Counted, Reading
@@ -286,3 +287,19 @@ def test_a_large_log(tmp_path: Path, url: str) -> None:
     (done,) = take(url, write(tmp_path / "a.log", given))
     assert (done.requests, done.unread, done.shown) == (119_999, 1, ["torn"])
     assert stored(url) == by_hand([line for line in given if line != "torn"])
+
+
+def test_blocks_that_other_processes_count() -> None:
+    """More blocks than have room at once, and of any length, are counted once each."""
+    given = lines(9, 900)
+    blocks = ["".join(f"{line}\n" for line in given[n : n * 2]).encode() for n in range(1, 40)]
+    here = loglines.nothing()
+    with importing.counters(READING, 2) as counters:
+        assert len(counters) == 2
+        for block, counter in zip(blocks, itertools.cycle(counters), strict=False):
+            counter.take(block)
+            here.add(loglines.count(block, READING))
+        found = loglines.nothing()
+        for counter in counters:
+            found.add(counter.give())
+    assert found == here

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import courses, table, total
 from snapshot.stats.questions import Course, Question, Step
+from snapshot.stats.releases import by_name
 from snapshot.stats.spool import Batch
 from tests.command import COMMAND, assert_refused, run
 from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, sketch, spooled, sqlite
@@ -55,7 +57,7 @@ def by_hand(
         for each in one.counts:
             time = datetime.fromtimestamp(each.hour, UTC)
             times = {"hour": f"{time:%Y-%m-%d %H:%M:%S}", "day": f"{time:%Y-%m-%d}"}
-            times["month"] = f"{time:%Y-%m-01}"
+            times |= {"month": f"{time:%Y-%m-01}", "release": by_name(each.repository)}
             labels: dict[str, str] = {
                 label: times.get(label) or str(getattr(each, FIELDS.get(label, label)))
                 for label in (*by, *where)
@@ -81,11 +83,19 @@ def by_hand(
         (("day", "country"), {}),
         (("repo", "hour"), {}),
         (("month", "arch"), {}),
+        (("release",), {}),
+        (("release", "country"), {"arch": "aarch64"}),
+        (("repo", "release"), {}),
+        (("day", "release"), {}),
+        (("hour", "arch"), {"release": "Fedora 43"}),
+        (("month", "release", "arch"), {}),
+        ((), {"release": "Fedora 43"}),
         # These are together in no cube.
         (("repo", "country", "client"), {}),
         (("arch", "family", "day"), {"kind": "metalink"}),
         (("hour", "repo", "country"), {}),
         ((), {"repo": "epel-9", "country": "DE", "client": "dnf"}),
+        (("release", "country", "client"), {}),
     ],
     ids=str,
 )
@@ -111,7 +121,14 @@ def test_a_table(
 
 @pytest.mark.parametrize("length", [timedelta(hours=1), DAY, timedelta(7)], ids=str)
 @pytest.mark.parametrize(
-    ("by", "where"), [((), {}), (("arch",), {}), (("repo", "arch"), {"repo": "epel-9"})], ids=str
+    ("by", "where"),
+    [
+        ((), {}),
+        (("arch",), {}),
+        (("repo", "arch"), {"repo": "epel-9"}),
+        (("release", "arch"), {"arch": "aarch64"}),
+    ],
+    ids=str,
 )
 def test_a_course(
     link: Link, length: timedelta, by: tuple[str, ...], where: dict[str, str]
@@ -121,10 +138,11 @@ def test_a_course(
     steps = [Step(begin + n * length, begin + (n + 1) * length) for n in range(12)]
     lines = table(link, Question(by, where=where))
     labels = "".join(f", {label}" for label in by)
+    details = "stat_detail JOIN stat_release USING (repo)" if "release" in by else "stat_detail"
     conditions = "".join(f" AND {label} = '{value}'" for label, value in where.items())
     for n, step in enumerate(steps):
         sql = (
-            f"SELECT sum(requests){labels} FROM stat_detail WHERE hour >= '{step.first}'"
+            f"SELECT sum(requests){labels} FROM {details} WHERE hour >= '{step.first}'"
             f" AND hour < '{step.end}'{conditions} GROUP BY 1=1{labels}"
         )
         wanted = {row[1:]: row[0] for row in query("sqlite:///" + _file(link), sql)}
@@ -285,13 +303,92 @@ def test_addresses(tmp_path: Path) -> None:
         one[0]
         for one in query(url, "SELECT estimate FROM stat_sketch WHERE repo = '' ORDER BY day")
     ] == [one["addresses"] for one in days]
-    (only,) = data(url, "addresses", "--by-repo", "--since", str(LAST))
+    (only,) = data(url, "addresses", "--by", "repo,arch", "--since", str(LAST))
     assert (only["repo"], only["arch"]) == ("fedora-43", "x86_64")
     other = batch(3, sketches=(sketch(range(10)),), key="other")
     collect([spooled(tmp_path / "spool", [other])], url)
     done = run("stats", "addresses", "--database", url)
     assert "servers used 2 secrets on a day" in done.stderr
     assert abs(int(done.stdout.split()[-1]) - 710) < 36
+
+
+def test_addresses_of_releases(tmp_path: Path) -> None:
+    """An address that asks for several repositories of a release counts once in it."""
+    url = sqlite(tmp_path)
+    parts = [
+        ("fedora-43", "x86_64", range(400)),
+        ("updates-released-f43", "x86_64", range(100, 500)),
+        ("fedora-43", "aarch64", range(450, 600)),
+        ("epel-9", "x86_64", range(200)),
+    ]
+    for n, (repo, arch, addresses) in enumerate(parts):
+        given = batch(n + 1, sketches=(sketch(addresses, repo=repo, arch=arch),), key="k")
+        collect([spooled(tmp_path / "spool", [given])], url)
+    wanted = {("Fedora 43",): 600, ("EPEL 9",): 200}
+    of_arch = {
+        ("Fedora 43", "x86_64"): 500,
+        ("EPEL 9", "x86_64"): 200,
+        ("Fedora 43", "aarch64"): 150,
+    }
+    for by, expected in (("release", wanted), ("release,arch", of_arch)):
+        rows = data(url, "addresses", "--by", by)
+        found = {tuple(one[label] for label in by.split(",")): one["addresses"] for one in rows}
+        assert [*found] == [*expected]
+        assert all(abs(found[at] / count - 1) < 0.05 for at, count in expected.items())
+    chosen = data(url, "addresses", "--by", "arch", "--where", "release=Fedora 43")
+    assert [one["arch"] for one in chosen] == ["x86_64", "aarch64"]
+    done = run("stats", "addresses", "--by", "arch", "--database", url)
+    assert_refused(done, 2, "addresses: counted by release, by release,arch and by repo,arch")
+
+
+@pytest.mark.parametrize(
+    ("repo", "release"),
+    [
+        ("fedora-43", "Fedora 43"),
+        ("fedora-modular-source-38", "Fedora 38"),
+        ("updates-testing-debug-f44", "Fedora 44"),
+        ("updates-released-f20-001", "Fedora 20"),
+        ("fedora-cisco-openh264-43", "Fedora 43"),
+        ("rawhide", "Fedora rawhide"),
+        ("rawhide-modular-debug", "Fedora rawhide"),
+        ("epel-9", "EPEL 9"),
+        ("epel-testing-next-10.1", "EPEL 10.1"),
+        ("centos-baseos-10-stream", "CentOS 10-stream"),
+        ("almalinux-appstream-9", "almalinux 9"),
+        ("(unknown)", "(unknown)"),
+        ("fedora-eln", "(no release)"),
+        ("43", "(no release)"),
+    ],
+)
+def test_a_name_of_a_release(repo: str, release: str) -> None:
+    """Without MirrorManager's tables a repository's name says its release."""
+    assert by_name(repo) == release
+
+
+def test_mirrormanagers_releases(tmp_path: Path) -> None:
+    """Its tables win over names, and what they say later is true of earlier days as well."""
+    url = sqlite(tmp_path)
+    given = [batch(1, row(requests=3)), batch(2, row(requests=4, repository="f43-beta"))]
+    collect([spooled(tmp_path / "spool", given)], url)
+    assert data(url, "table", "--by", "release") == [{"release": "Fedora 43", "requests": 7}]
+    with sqlite3.connect(tmp_path / "stats.sqlite") as connection:
+        connection.executescript("""
+            CREATE TABLE product (id INTEGER, name TEXT);
+            CREATE TABLE version (id INTEGER, name TEXT, display_name TEXT, product_id INTEGER);
+            CREATE TABLE repository (id INTEGER, prefix TEXT, version_id INTEGER);
+            INSERT INTO product VALUES (1, 'Fedora');
+            INSERT INTO version VALUES (1, '43', NULL, 1), (2, 'development', 'rawhide', 1),
+                (3, '44', '', 1);
+            INSERT INTO repository VALUES (1, 'fedora-43', 3), (2, 'fedora-43', 3),
+                (3, 'f43-beta', 2), (4, NULL, 1), (5, '', 1), (6, 'f1', NULL);
+            """)
+    connection.close()
+    collect([spooled(tmp_path / "spool", [batch(3, row(repository="epel-9"))])], url)
+    assert data(url, "table", "--by", "release") == [
+        {"release": "Fedora rawhide", "requests": 4},
+        {"release": "Fedora 44", "requests": 3},
+        {"release": "EPEL 9", "requests": 1},
+    ]
 
 
 def test_long_names(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from snapshot.file.errors import BackendError, DatabaseError
 from snapshot.link import linked
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
+from snapshot.stats.queries import courses, table
+from snapshot.stats.questions import Question, Step
 from snapshot.stats.spool import Batch
 from tests.command import COMMAND, PLAIN, run_program
 from tests.live import ROOT
@@ -58,6 +60,21 @@ def url(server: Server, request: pytest.FixtureRequest) -> str:
     return server.url(name)
 
 
+def answers(url: str) -> list[object]:
+    """Return the answers to questions about days that have no row of most keys, and others."""
+    last = datetime.fromtimestamp(TODAY, UTC).date()
+    found: list[object] = []
+    with linked(url) as link:
+        for by, where in ((("repo",), {}), (("country",), {"repo": "epel-9"}), (("host",), {})):
+            for since, until in ((None, None), (last - timedelta(30), last - timedelta(3))):
+                question = Question(by, since, until, where)
+                lines = table(link, question)
+                begin = datetime(last.year, last.month, last.day) - timedelta(40)
+                steps = [Step(begin + n * timedelta(4), begin + n * timedelta(5)) for n in range(8)]
+                found += [lines, courses(link, question, steps, lines[:3])]
+    return found
+
+
 def test_the_same_tables(tmp_path: Path, url: str) -> None:
     """Both databases have the same rows, also after late data and an expiry."""
     other = sqlite(tmp_path)
@@ -67,6 +84,7 @@ def test_the_same_tables(tmp_path: Path, url: str) -> None:
         for one in (url, other):
             collect([spooled(tmp_path / "spool", given[n : n + 4])], one)
         assert everything(url) == everything(other)
+        assert answers(url) == answers(other)
         assert sorted(query(url, ACCESS_ROWS)) == sorted(query(other, ACCESS_ROWS))
     hold_all_sums(url, given)
     keep = Keep(detail_hours=24, batch_days=1)
@@ -169,11 +187,22 @@ def test_a_database_killed_while_it_adds(tmp_path: Path, server: Server, url: st
     assert [*folder.iterdir()] == []
 
 
+def test_a_database_killed_after_it_has_added(tmp_path: Path, server: Server, url: str) -> None:
+    """What is removed from a spool survives a crash, also of a server that commits lazily."""
+    assert query(url, "SHOW synchronous_commit") == [("off",)]
+    given = batches(8, 1, 5)
+    collect([spooled(tmp_path / "spool", given)], url)
+    server.kill()
+    server.start()
+    hold_all_sums(url, given)
+
+
 def test_a_database_that_is_away(tmp_path: Path, server: Server, url: str) -> None:
     """A collector that stays says so once, goes on when it is back, and has lost nothing."""
     given = [batch(n + 1, row(requests=n + 1)) for n in range(9)]
     folder = spooled(tmp_path / "spool", given[:3])
     words = ["stats", "collect", str(folder), "--database", url, "--watch", "--interval", "1"]
+    words += ["--admin", "none"]
     with subprocess.Popen(
         [*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=PLAIN
     ) as process:
@@ -249,14 +278,14 @@ def test_a_database_that_is_migrated(tmp_path: Path, url: str) -> None:
     hold_all_sums(url, given)
 
 
-def test_late_data_of_a_dropped_quarter(tmp_path: Path, url: str) -> None:
+def test_late_data_of_a_dropped_half_year(tmp_path: Path, url: str) -> None:
     """It comes into a new partition, and questions about other days do not notice."""
-    given = [batch(n + 1, row(hour=TODAY - n * 60 * DAY)) for n in range(6)]
+    given = [batch(n + 1, row(hour=TODAY - n * 60 * DAY)) for n in range(11)]
     collect([spooled(tmp_path / "spool", given)], url)
     expire(url, Keep(days=150, batch_days=None), datetime.fromtimestamp(TODAY, UTC))
-    late = batch(9, row(hour=TODAY - 300 * DAY, requests=7))
+    late = batch(99, row(hour=TODAY - 590 * DAY, requests=7))
     collect([spooled(tmp_path / "spool", [late])], url)
-    begin = datetime.fromtimestamp(TODAY, UTC).date() - timedelta(300)
+    begin = datetime.fromtimestamp(TODAY, UTC).date() - timedelta(590)
     rows = query(
         url,
         "SELECT t.day, t.requests FROM stat_day t JOIN stat_key k ON k.id = t.key_id"

@@ -13,16 +13,29 @@ import pytest
 from mirrorlist.process.threads import Threads
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.last_hours import LastHours
-from mirrorlist.status.pages import scan_page, server_page, watch_page
+from mirrorlist.status.pages import (
+    chain_page,
+    collect_page,
+    scan_page,
+    server_page,
+    site_page,
+    watch_page,
+)
 from mirrorlist.web.listener import listen
-from tests.chromium import DESKTOP, PHONE, Browser, browser
+from snapshot.sites.keeper_state import KeeperState
+from tests.chromium import CONTRAST, DESKTOP, PHONE, Browser, browser
 from tests.status_world import (
+    EMPTY_COLLECT,
     EMPTY_SCAN,
     EMPTY_WATCH,
+    FULL_CHAIN,
+    FULL_COLLECT,
     FULL_SCAN,
+    FULL_SITE,
     FULL_WATCH,
     HOSTILE,
     LONG,
+    MIRRORS,
     NOW,
     empty_status,
     fresh_status,
@@ -37,36 +50,15 @@ PAGES: dict[str, Callable[[], Reply]] = {
     "/watch": lambda: watch_page(FULL_WATCH, full_hours(full_status()), NOW),
     "/scan": lambda: scan_page(FULL_SCAN, NOW),
     "/scan-begun": lambda: scan_page(EMPTY_SCAN, NOW),
+    "/site": lambda: site_page(FULL_SITE, MIRRORS, None, NOW),
+    "/site-begun": lambda: site_page(KeeperState(), [], "the database: locked", NOW),
+    "/chain": lambda: chain_page(FULL_CHAIN),
+    "/collect": lambda: collect_page(FULL_COLLECT, NOW),
+    "/collect-begun": lambda: collect_page(EMPTY_COLLECT, NOW),
     "/watch-begun": lambda: watch_page(EMPTY_WATCH, LastHours(), NOW),
 }
-# Text against what is behind it, and shapes against theirs (WCAG 2.2, 1.4.3 and 1.4.11).
-CONTRAST = """(() => {
-  const rgb = text => text.match(/[\\d.]+/g).map(Number);
-  const light = colour => {
-    const [r, g, b] = rgb(colour).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = node => {
-    for (; node; node = node.parentElement) {
-      const colour = getComputedStyle(node).backgroundColor;
-      if ((rgb(colour)[3] ?? 1) > 0) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const ratio = (one, other) => {
-    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
-    return (high + .05) / (low + .05);
-  };
-  const found = [];
-  for (const node of document.body.querySelectorAll("*")) {
-    const style = getComputedStyle(node);
-    const texts = [...node.childNodes].some(child => child.nodeType == 3 && child.data.trim());
-    if (texts && ratio(style.color, behind(node)) < 4.5) found.push([node.outerHTML.slice(0, 80), style.color]);
-    const shape = node.tagName == "path" && style.fill != "none";
-    if (shape && ratio(style.fill, behind(node)) < 3) found.push([node.getAttribute("class"), style.fill]);
-  }
-  return found;
-})()"""  # noqa: E501
+# On this page, of this address, and of the processes that --chain names.
+LINK = r"/[a-z./]+|#[a-z]+|http://db01\.example:300\d/(status|site)"
 
 
 class _Text(HTMLParser):
@@ -98,7 +90,7 @@ def test_nothing_from_elsewhere(name: str) -> None:
     page = PAGES[name]()
     shown = read(page)
     assert {"script", "img", "link", "iframe", "form"}.isdisjoint(shown.tags)
-    assert all(re.fullmatch(r"/[a-z./]+", link) for link in shown.links)
+    assert all(re.fullmatch(LINK, link) for link in shown.links)
     assert page.content_type == "text/html; charset=utf-8"
     policy = dict(page.headers)["content-security-policy"]
     style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]
@@ -113,6 +105,7 @@ def test_what_comes_from_outside_is_text() -> None:
     assert LONG in text
     assert read(PAGES["/watch"]()).text.count(HOSTILE) == 1
     assert read(PAGES["/scan"]()).text.count(HOSTILE) == 1
+    assert read(PAGES["/site"]()).text.count(HOSTILE) == 2
 
 
 @pytest.mark.parametrize(
@@ -144,6 +137,14 @@ def test_what_comes_from_outside_is_text() -> None:
         ),
         pytest.param(
             "/watch", ["stale", "1,201", "waiting 75 s", "Last error", "19,304,221"], id="watch"
+        ),
+        pytest.param(
+            "/site",
+            ["Site", "file: trouble", "good.example", "1 of 2", "behind: 1 of 2", "90 s ago"],
+            id="site",
+        ),
+        pytest.param(
+            "/site-begun", ["database: locked", "since the start", "None."], id="site begun"
         ),
         pytest.param("/watch-begun", ["no database", "Nothing yet.", "unknown"], id="watch begun"),
     ],

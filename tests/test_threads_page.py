@@ -23,8 +23,10 @@ def starts() -> list[tuple[str, str | None]]:
     """Each place that begins a thread or a pool of them, and the name that it gives."""
     found = []
     for path in sorted([*ROOT.glob("mirrorlist/**/*.py"), *ROOT.glob("snapshot/**/*.py")]):
-        module = str(path.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module, text = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+        if not any(f"{name}(" in text for name in _STARTS):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and module != _MAKER:
                 found += [(module, name) for name in _begun(node)]
     return found

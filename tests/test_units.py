@@ -22,6 +22,8 @@ PAGE = (FOLDER / "README.md").read_text()
 MOST_EXPOSURE = 1.5
 OURS = UNITS[:-1]
 SECONDS = 30.0
+# Variables that units put into the command line.
+PLAIN = {"CACHE", "CATEGORY", "OPTIONS", "SPOOLS"}
 LIST = "/mirrorlist?repo=linux-40&arch=x86_64"
 
 
@@ -65,16 +67,17 @@ def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
 def test_settings_exist(unit: Path) -> None:
     """What a unit sets is a setting, and the command that it runs has it."""
     text = unit.read_text()
-    (command,) = re.findall(r"^ExecStart=/usr/bin/mirrorlist ([\w-]+)", text, re.MULTILINE)
+    start = re.compile(r"^ExecStart=/usr/bin/mirrorlist (stats \w+|[\w-]+)", re.MULTILINE)
+    (command,) = start.findall(text)
     known = {one.variable for one in SETTINGS if command in one.commands}
     named = re.findall(r"^Environment=(\w+)=", text, re.MULTILINE)
-    assert {name for name in named if name != "CACHE"} <= known
+    assert {*named} - PLAIN <= known
     assert named
 
 
 def test_the_page_has_settings() -> None:
     """What the page writes into files of settings are settings."""
-    known = {one.variable for one in SETTINGS} | {"CACHE", "CATEGORY"}
+    known = {one.variable for one in SETTINGS} | PLAIN
     named = re.findall(r"^ *([A-Z][A-Z_]+)=", PAGE, re.MULTILINE)
     assert set(named) <= known
     assert "MIRRORLIST_PORT" in named
@@ -122,6 +125,18 @@ def test_the_units_run(machine: Booted) -> None:
         rights = machine.run("cat", f"/proc/{machine.show(unit, 'MainPID')}/status")
         for line in ("CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
             assert line in rights
+
+
+@pytest.mark.system
+def test_the_pages_of_statistics(machine: Booted) -> None:
+    """The pages are there when `systemctl start` returns, even without a database."""
+    machine.write("/etc/mirrorlist/stats-database", "sqlite:////run/work/no.sqlite", "mirrorlist")
+    machine.start("mirrorlist-stats-serve")
+    assert machine.get(3007, "/health/live") == "OK\n"
+    status = machine.show("mirrorlist-stats-serve", "StatusText")
+    assert status == "statistics on http://127.0.0.1:3007/"
+    machine.run("systemctl", "stop", "mirrorlist-stats-serve")
+    assert machine.show("mirrorlist-stats-serve", "Result") == "success"
 
 
 @pytest.mark.system
@@ -208,6 +223,27 @@ def test_the_scan(machine: Booted) -> None:
     )
     machine.run("systemctl", "stop", "mirrorlist-scan@epel")
     assert machine.show("mirrorlist-scan@epel", "Result") == "success"
+
+
+@pytest.mark.system
+def test_the_collector(machine: Booted) -> None:
+    """What a server counts comes into a database at a reload, and is out of the spool."""
+    machine.start("mirrorlist-watch")
+    machine.run("install", "-d", "-o", "mirrorlist", "-g", "mirrorlist", "/var/spool/mirrorlist")
+    settings = "MIRRORLIST_PORT=18084\nMIRRORLIST_ADMIN=127.0.0.1:18095\n"
+    machine.write("/etc/mirrorlist/4.env", f"{settings}MIRRORLIST_SPOOL=/var/spool/mirrorlist/1\n")
+    machine.start("mirrorlist@4")
+    assert "http" in machine.get(18084, LIST)
+    machine.run("systemctl", "stop", "mirrorlist@4")
+    url = "sqlite:////var/lib/mirrorlist/stats.sqlite"
+    machine.write("/etc/mirrorlist/collect-database", url, "mirrorlist")
+    machine.start("mirrorlist-collect")
+    assert machine.show("mirrorlist-collect", "StatusText") == "all files are in the database"
+    look = ("/usr/bin/mirrorlist", "stats", "table", "--by", "repo", "--csv", "--database", url)
+    assert machine.run(*look) == "repo,requests\nlinux-40,1\n"
+    machine.run("systemctl", "reload", "mirrorlist-collect")
+    machine.run("systemctl", "stop", "mirrorlist-collect")
+    assert machine.show("mirrorlist-collect", "Result") == "success"
 
 
 # As the page of mirror-sync says, but on this machine.

@@ -14,8 +14,9 @@ from mirrorlist.records.counts import Counts
 from mirrorlist.records.worker_state import WorkerReport
 from mirrorlist.status.admin import Admin, Reply
 from mirrorlist.status.admin_process import Observer, pages
+from mirrorlist.status.asking import MOST_BYTES
 from mirrorlist.status.last_hours import SAMPLE_SECONDS
-from mirrorlist.status.watch_state import MOST_BYTES, ask_watch
+from mirrorlist.status.watch_state import ask_watch
 from mirrorlist.web.listener import listen
 from tests.factories import export_tables, world
 from tests.in_process import LoadedStore, TableGeo

@@ -161,6 +161,8 @@ def questions(history: History, since: date) -> dict[str, Callable[[Link], int]]
         "course by country": course("country"),
         "course by arch": course("arch"),
         "course by client": course("client"),
+        "requests by release": top("release"),
+        "course by release": course("release"),
         "course by age (countme)": course("countme"),
         "a repository by country": top("country", where=of_repo),
         "a repository by client": top("client", where=of_repo),

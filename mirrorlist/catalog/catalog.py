@@ -9,6 +9,7 @@ production-size snapshot has 947 host sets).
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 
 from mirrorlist.catalog.closest import ClosestNames
 from mirrorlist.catalog.kept import Kept
@@ -20,6 +21,8 @@ from snapshot.file.model import FileDetail, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
+# An index of more would cost a worker tens of megabytes, for the sake of mistakes.
+_MOST_PATHS = 10_000
 
 
 class Catalog:
@@ -157,6 +160,12 @@ class Catalog:
             same = [known_arch for known_arch in arches if known_arch == arch]
             found += [(known, known_arch) for known_arch in same or arches]
         return found[:MOST_SUGGESTIONS]
+
+    @cached_property
+    def closest_paths(self) -> ClosestNames:
+        """The paths of requests in other words, to be suggested; made when first asked for."""
+        paths = self.request_paths if len(self.request_paths) <= _MOST_PATHS else ()
+        return ClosestNames(path.decode() for path in paths)
 
 
 def _paths(shapes: Iterable[RequestShape]) -> frozenset[bytes]:

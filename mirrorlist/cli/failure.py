@@ -24,7 +24,7 @@ def guarded(work: Callable[[], object]) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         code = work()
-        sys.stdout.flush()
+        _flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return error.exit_code
@@ -82,6 +82,14 @@ def _file_hint(error: click.UsageError) -> str:
         return ""
     files = [word for word in sys.argv[1:] if word[:1] == "-" and os.path.lexists(word)]
     return f"; the file of that name is ./{files[0]}" if files else ""
+
+
+def _flush() -> None:
+    """Write what is still to be written; that nobody reads it changes no exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_output()
 
 
 def _close_output() -> None:

@@ -11,15 +11,23 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from mirrorlist.cli.running import DROP_IN, SCAN, Running, running
+from mirrorlist.cli.running import COLLECT, DROP_IN, SCAN, Running, running
 from mirrorlist.cli.subcommands import Subcommands
 from mirrorlist.errors import OperatorError, OptionError
-from mirrorlist.settings import ADMIN_OF_SCAN, ADMIN_OF_SERVER, ADMIN_OF_WATCH, NOWHERE
+from mirrorlist.settings import (
+    ADMIN_OF_COLLECT,
+    ADMIN_OF_SCAN,
+    ADMIN_OF_SERVER,
+    ADMIN_OF_WATCH,
+    NOWHERE,
+)
 from mirrorlist.web.listener import LOOPBACK, host_and_port, shown, without_brackets
 
 # For all pages together: less than the time-out of a health check, which is 3 s or more as a rule.
 _SECONDS = 2.0
 _MOST_BYTES = 1 << 16
+# The commands that are asked whether what they do is fresh, and where.
+_FRESH = {"watch": ADMIN_OF_WATCH, SCAN: ADMIN_OF_SCAN, COLLECT: ADMIN_OF_COLLECT}
 _EVERYWHERE = {"0.0.0.0": LOOPBACK, "*": "localhost", "::": "localhost"}
 
 
@@ -33,9 +41,10 @@ def health(context: click.Context, urls: tuple[str, ...], pid: int | None) -> No
     """Ask the server or the watch that runs here whether it is healthy: a health check.
 
     Follows the process's own options. A `serve`, `demo`, `run` or `mirrorlist-server` is
-    asked for /health/ready on its port, and on its --admin address if it was given; a `watch`
-    or `scan --watch` for /health/fresh on its --admin address. An `import-cache --watch`
-    answers nowhere, so it is healthy while it runs. With a URL, that page is asked for instead.
+    asked for /health/ready on its port, and on its --admin address if it was given; a `watch`,
+    `scan --watch` or `stats collect --watch` for /health/fresh on its --admin address. An
+    `import-cache --watch` answers nowhere, so it is healthy while it runs. With a URL, that page
+    is asked for instead.
 
     Prints one line. Exit codes: 0 healthy; 1 unhealthy, no answer, or nothing runs here; 2 a
     wrong option. It needs no curl, and finds the process of a container by itself.
@@ -63,10 +72,8 @@ def pages_of(process: Running) -> tuple[str, ...]:
     """
     if process.command == "import-cache":
         return ()
-    if process.command == "watch":
-        return (_admin(process.options, ADMIN_OF_WATCH, "/health/fresh"),)
-    if process.command == SCAN:
-        return (_admin(process.options, ADMIN_OF_SCAN, "/health/fresh"),)
+    if default := _FRESH.get(process.command):
+        return (_admin(process.options, default, "/health/fresh"),)
     options = process.options
     hosts = (options["listen"],) if process.command == DROP_IN else options["host"]
     # A connection to that port begins with a header of a proxy; and port 0 is any free port.

@@ -28,6 +28,7 @@ from snapshot.file.errors import BackendError
 
 if TYPE_CHECKING:
     from snapshot.sites.config import Config
+    from snapshot.sites.host_states import HostState
     from snapshot.sites.keeper import Duty
     from snapshot.watch.loop import Event
 
@@ -115,6 +116,7 @@ def keep(keeping: Keeping, listener: socket.socket | None, lifeline: int) -> Non
 
 def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) -> None:
     from mirrorlist.status.admin import Admin
+    from mirrorlist.status.site_pages import SiteShown
     from mirrorlist.status.watch_pages import pages
     from snapshot.export.database import parse_url
     from snapshot.export.publish import only_watch
@@ -148,8 +150,22 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         threads.go_on("probes", prober.step)
         threads.go_on("drains", DrainEnds(keeping.database, _say_timed).step)
         if listener:
-            Admin(listener, pages(loop.progress, keeping.stale, threads, state)).start(threads)
+            site = SiteShown(state, partial(_mirrors, keeping.database))
+            shown = pages(loop.progress, keeping.stale, threads, site, keeping.interval)
+            Admin(listener, shown).start(threads)
         loop.run()
+
+
+def _mirrors(database: str) -> tuple[list["HostState"], str | None]:
+    """Return the mirrors of a database, and why they cannot be read."""
+    from snapshot.export.database import parse_url, read_only
+    from snapshot.sites.hosts import read_hosts
+
+    try:
+        with read_only(parse_url(database)) as connection:
+            return read_hosts(connection), None
+    except BackendError as error:
+        return [], str(error)
 
 
 def _say_timed(text: str) -> None:

@@ -60,7 +60,8 @@ def _option(setting: Setting) -> Callable[[F], F]:
         setting.name,
         cls=_Option,
         type=_type(setting),
-        is_flag=setting.kind is SettingKind.SWITCH,
+        # Not False: for click, an option that may be a flag needs no value behind it.
+        is_flag=setting.kind is SettingKind.SWITCH or None,
         required=setting.required,
         multiple=setting.repeatable,
         envvar=setting.variable,

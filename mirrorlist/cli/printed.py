@@ -151,7 +151,7 @@ class SumRow(Struct, frozen=True):
 
 
 class AddressesRow(Struct, frozen=True):
-    """A list of objects; with `--by-repo` each has `repo` and `arch`, too."""
+    """A list of objects: each has also the names of `--by`, with their values as texts."""
 
     day: str
     """The day, UTC, such as `2026-11-27`."""

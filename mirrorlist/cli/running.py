@@ -18,8 +18,8 @@ from mirrorlist.errors import OperatorError
 
 PROC = Path("/proc")
 STAYING = ("serve", "demo", "run", "watch", "import-cache")
-"""The subcommands that can stay; `scan` stays with `--watch`."""
-SCAN = "scan"
+"""The subcommands that can stay; `scan` and `stats collect` stay with `--watch`."""
+SCAN, COLLECT = "scan", "stats collect"
 DROP_IN = "mirrorlist-server"
 
 _MODULE = "mirrorlist.cli"
@@ -45,7 +45,9 @@ def running(pid: int | None, group: Subcommands, proc: Path = PROC) -> Running:
         raise OperatorError(f"several run here: {listed}; choose one with --pid, or give its URL")
     if not found:
         known = ", ".join(STAYING)
-        raise OperatorError(f"no {known} or scan --watch runs here; give the URL to ask")
+        raise OperatorError(
+            f"no {known}, scan --watch or stats collect --watch runs here; give the URL to ask"
+        )
     chosen = pid if pid is not None else min(found)
     name, *words = found[chosen]
     return Running(chosen, name, _options(group, name, words))
@@ -73,11 +75,20 @@ def _command(words: list[str]) -> list[str]:
         if program == DROP_IN:
             return [DROP_IN, *words[at + 1 :]]
         if program in ("mirrorlist", _MODULE) and words[at + 1 : at + 2]:
-            return words[at + 1 :] if _stays(words[at + 1 :]) else []
+            found = _joined(words[at + 1 :])
+            return found if _stays(found) else []
     return []
 
 
+def _joined(words: list[str]) -> list[str]:
+    """Return words whose first one is the subcommand, also if that is of two words."""
+    parts = COLLECT.split()
+    return [COLLECT, *words[len(parts) :]] if words[: len(parts)] == parts else words
+
+
 def _stays(words: list[str]) -> bool:
+    if words[0] == COLLECT:
+        return any(one in words for one in ("--watch", "--listen"))
     return words[0] in STAYING or (words[0] == SCAN and "--watch" in words)
 
 
@@ -99,6 +110,10 @@ def _options(group: Subcommands, name: str, words: list[str]) -> dict[str, Any]:
             return server.make_context(name, words).params
     # With the group's settings: click keeps the help option of a command's first context.
     parent = click.Context(group, info_name="mirrorlist", **group.context_settings)
-    command = group.get_command(parent, name)
-    assert command is not None
+    command: click.Command = group
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        found = command.get_command(parent, part)
+        assert found is not None
+        command = found
     return command.make_context(name, words, parent=parent).params

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 import msgspec
 
 from mirrorlist import __version__
-from mirrorlist.cli.console import counted, json_line, output, print_json, progress_bar
+from mirrorlist.cli.console import counted, output, print_data, print_json, progress_bar
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Checked, CheckedProblem
 from mirrorlist.cli.sites_host import host
@@ -30,11 +31,16 @@ def sites() -> None:
     """Keep mirrors and repositories in a file, mirrors.toml, instead of MirrorManager.
 
     FILE is mirrors.toml if it is not given. Mirrors may also stand in mirrors.d/*.toml beside
-    it, a mirror a file.
+    it, a mirror a file. `mirrorlist run` does all of this in one command, again and again:
 
     \b
     mirrorlist sites init
     mirrorlist sites check
+    mirrorlist run mirrors.toml
+
+    Or in steps:
+
+    \b
     mirrorlist sites apply --database sqlite:///mirrors.db
     mirrorlist sites probe --database sqlite:///mirrors.db
     mirrorlist export --database sqlite:///mirrors.db --output mm.snap
@@ -82,7 +88,8 @@ def init(file: Path, **given: Any) -> None:
     for name in {"versions", "arches"} & found.keys():
         found[name] = tuple(one.strip() for one in found[name].split(",") if one.strip())
     write_starter(file, msgspec.structs.replace(starter, **found))
-    click.echo(f"{file}: written; edit it, then run: mirrorlist sites check {file}")
+    check, serve = f"mirrorlist sites check {file}", f"mirrorlist run {file}"
+    print_data(f"{file}: written; edit it, then: {check}, and then: {serve}\n")
 
 
 _QUESTIONS = {
@@ -94,6 +101,7 @@ _QUESTIONS = {
     "arches": "Its arches, with commas between them",
     "path": "Its path below the URLs",
     "mirror": "A mirror: country=URL",
+    "more": "Another mirror, or nothing",
 }
 
 
@@ -103,10 +111,14 @@ def _answer(name: str, value: Any, starter: Any) -> Any:
         return value or None
     if name == "mirror":
         shown = "=".join(starter.mirrors[0])
-        return [click.prompt(_QUESTIONS[name], default=shown, err=True)]
+        return [click.prompt(_QUESTIONS[name], default=shown, err=True), *iter(_another, "")]
     default = getattr(starter, name)
     shown = ",".join(default) if isinstance(default, tuple) else default
     return click.prompt(_QUESTIONS[name], default=shown, err=True)
+
+
+def _another() -> str:
+    return str(click.prompt(_QUESTIONS["more"], default="", show_default=False, err=True)).strip()
 
 
 def _mirror(text: str) -> tuple[str, str]:
@@ -129,7 +141,8 @@ def check(file: Path, json: bool) -> int:
     mirrorlist sites check
     mirrorlist sites check distribution/mirrors.toml --json
     """
-    from snapshot.sites.load import load
+    from snapshot.sites.imports.writing import INCOMPLETE
+    from snapshot.sites.load import FOLDER, load
     from snapshot.sites.problems import SitesFileError
     from snapshot.sites.state import declared
 
@@ -139,7 +152,8 @@ def check(file: Path, json: bool) -> int:
         if not json:
             raise
         rows = [CheckedProblem(one.file, one.line, one.text) for one in error.problems]
-        click.echo(json_line(Checked(False, rows, 0, 0)))
+        with suppress(BrokenPipeError):
+            print_json(Checked(False, rows, 0, 0))
         return error.exit_code
     state = declared(loaded.config)
     counts = len(state.mirrors), len(state.repositories)
@@ -147,7 +161,10 @@ def check(file: Path, json: bool) -> int:
         print_json(Checked(True, [], *counts))
     else:
         files = counted(len(loaded.files), "file", "files")
-        click.echo(f"{file}: no mistake in {files}: {_counted(*counts)}")
+        print_data(f"{file}: no mistake in {files}: {_counted(*counts)}\n")
+        if waiting := len([*(file.parent / FOLDER).glob(f"*{INCOMPLETE}")]):
+            unread = counted(waiting, "file", "files")
+            print_data(f"{unread} of {FOLDER} with the ending {INCOMPLETE}: not read\n")
     return 0
 
 
@@ -168,7 +185,7 @@ def schema() -> None:
     """
     from snapshot.sites.config import schema as make_schema
 
-    click.echo(msgspec.json.format(msgspec.json.encode(make_schema())))
+    print_data(f"{msgspec.json.format(msgspec.json.encode(make_schema())).decode()}\n")
 
 
 @sites.command(short_help="Bring a database to what the file says.")
@@ -200,17 +217,19 @@ def apply(file: Path, database: str, json: bool, prune: bool, dry_run: bool, max
     from snapshot.sites.load import load
 
     def told(found: "SiteDifference") -> None:
-        if not json:
-            show_difference(output(), found)
+        # Somebody who reads one line alone wants the file applied as well.
+        with suppress(BrokenPipeError):
+            if not json:
+                show_difference(output(), found)
 
     config = load(file).config
     found = apply_file(database, config, told, prune=prune, dry=dry_run, max_loss=max_loss)
     if json:
         print_json(found)
     elif dry_run:
-        click.echo("nothing was written, because of --dry-run")
+        print_data("nothing was written, because of --dry-run\n")
     elif found.changes_anything:
-        click.echo("written")
+        print_data("written\n")
 
 
 @sites.command(short_help="Read checksums from the primary, and ask the mirrors.")
@@ -246,9 +265,10 @@ def probe(file: Path, database: str, json: bool, mirrors: bool) -> int:
         folder = file.absolute().parent
         now = int(time.time())
         found = ask_all(database, config, folder, agent, steps, now, mirrors=mirrors)
-    if json:
-        click.echo(json_line(found))
-    else:
-        show_probed(output(), found.repositories)
-        show_mirrors(output(), found.mirrors)
+    with suppress(BrokenPipeError):
+        if json:
+            print_json(found)
+        else:
+            show_probed(output(), found.repositories)
+            show_mirrors(output(), found.mirrors)
     return int(any(one.state == "failed" for one in found.repositories))

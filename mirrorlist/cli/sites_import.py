@@ -50,8 +50,9 @@ def _common(name: str) -> Callable[[F], F]:
         click.option("--contact", metavar="TEXT", help="An address for mirror admins."),
         click.option("--primary", metavar="URL",
                      help="The tree that all mirrors copy: a URL or a folder."),
-        click.option("--country", metavar="CC",
-                     help="The country of mirrors of which nothing else tells it."),
+        click.option("--country", metavar="[HOST=]CC", multiple=True,
+                     help="The country of a host, or of mirrors of which nothing else tells it; may"
+                     " be given several times."),
         click.option(
             "--dns/--no-dns", default=True, show_default=True,
             help="Look names up, and take the country of the address, where nothing else tells it.",
@@ -132,13 +133,12 @@ def _write(read: "Callable[[Places, Notes], SiteDraft]", json: bool, given: dict
 
     file: Path = given["file"]
     check_free(file)
-    places, notes = Places(dns=given["dns"], fallback=None), Notes()
-    country = given["country"]
-    if country is not None:
-        code = places.parse(country)
-        if code is None:
-            raise OptionError(f"--country {country}: not a country; write two letters, such as DE")
-        places = Places(dns=given["dns"], fallback=code)
+    places, notes = Places(dns=given["dns"]), Notes()
+    for country in given["country"]:
+        try:
+            places.give(country)
+        except ValueError as error:
+            raise OptionError(f"--country {error}") from error
     command = " ".join(["mirrorlist", *sys.argv[1:]])
     site = read(places, notes)
     found = write_site(site, notes, file, command, given["contact"], given["primary"])

@@ -4,7 +4,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,16 @@ import click
 
 from mirrorlist.cli.console import say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
+from mirrorlist.cli.turns import Turns
 from mirrorlist.cli.values import FilePath, Number, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.process.threads import Threads
 
 if TYPE_CHECKING:
     from snapshot.stats.collecting import Collected
+    from snapshot.stats.progress import Progress
 
 _DAY_SECONDS = 86400
 
@@ -52,6 +55,7 @@ _DAY_SECONDS = 86400
 def collect(
     spools: tuple[Path, ...],
     database: str,
+    admin: str | None,
     watch: bool,
     interval: float,
     listen: str | None,
@@ -63,16 +67,19 @@ def collect(
     A SPOOL is a folder in which servers write, or to which rsync brings their files, or a single
     file. A file that is damaged is moved to the folder `damaged` beside it, and named. If the
     database is down, the files wait. Tables are made when they are missing, and MirrorManager's
-    access_stat is filled if the database has it.
+    access_stat is filled if the database has it. With --watch, health, metrics and a status are on
+    the --admin address.
 
     \b
     mirrorlist stats collect /srv/spool --database postgresql://mm@db/mirrormanager --watch
     mirrorlist stats collect /srv/spool --database sqlite:///stats.sqlite
     """
+    from snapshot.stats.collecting import Collected
     from snapshot.stats.collecting import collect as run_collect
 
     gc.disable()
     if not watch and not listen:
+        _refuse(expire, token_file)
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
         done = run_collect(spools, database)
         _Teller().tell(done)
@@ -80,14 +87,35 @@ def collect(
         say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
-    teller, threads = _Teller(), Threads(say)
+    from mirrorlist.status.collect_pages import pages, shown_on
+    from snapshot.stats.progress import Progress
+
+    teller, threads, progress = _Teller(), Threads(say), Progress(spools)
 
     def step() -> None:
         threads.again()
-        teller.tell(run_collect(spools, database))
+        done = Collected()
+        try:
+            run_collect(spools, database, done)
+        finally:
+            progress.take(done)
+            teller.tell(done)
 
-    with _receiving(spools[0], listen, token_file, threads):
-        _go_on(step, database, interval, expire)
+    with (
+        closing(manager_of()) as manager,
+        _receiving(spools[0], listen, token_file, threads),
+        shown_on(admin, pages(progress, interval, threads), threads, say),
+    ):
+        turns = Turns("stats collect --watch", manager)
+        _go_on(step, turns, progress, database, interval, expire)
+
+
+def _refuse(expire: bool, token_file: Path | None) -> None:
+    """Refuse what a single collection would not do."""
+    if expire:
+        raise OptionError("--expire: only with --watch; alone it is `mirrorlist stats expire`")
+    if token_file:
+        raise OptionError("--token-file: only with --listen, which receives spool files")
 
 
 @contextmanager
@@ -134,11 +162,18 @@ def _token(path: Path | None) -> str:
     return token
 
 
-def _go_on(step: Callable[[], None], database: str, interval: float, expire: bool) -> None:
+def _go_on(
+    step: Callable[[], None],
+    turns: Turns,
+    progress: "Progress",
+    database: str,
+    interval: float,
+    expire: bool,
+) -> None:
     """Collect until the end; while the database cannot be used, the files wait."""
     from snapshot.file.errors import DatabaseError, SpoolError
 
-    trouble, expired = "", 0.0
+    expired = 0.0
     while True:
         began = time.monotonic()
         try:
@@ -146,15 +181,18 @@ def _go_on(step: Callable[[], None], database: str, interval: float, expire: boo
             if expire and time.time() - expired > _DAY_SECONDS:
                 _run_expire(database)
                 expired = time.time()
-            if trouble:
+            if progress.error:
                 say("collecting again: all files that waited are in the database")
-            trouble = ""
+            progress.succeed(time.monotonic() - began)
         except (DatabaseError, SpoolError) as error:
-            if not trouble:
+            if not progress.error:
                 say(f"{error}; the files wait")
-            trouble = str(error)
+            progress.fail(error)
+            progress.count()
         gc.collect()
-        time.sleep(max(0.0, interval - (time.monotonic() - began)))
+        trouble = progress.error
+        how = f"{trouble}; the files wait" if trouble else "all files are in the database"
+        turns.rest(interval - (time.monotonic() - began), how)
 
 
 class _Teller:
@@ -206,7 +244,7 @@ def expire(
 ) -> None:
     """Drop what has been kept for long enough.
 
-    In PostgreSQL partitions are dropped: days, months or quarters of a year whose end is too old.
+    In PostgreSQL partitions are dropped: days, months or halves of a year whose end is too old.
     A spool file that is older than --keep-batches is set aside by `collect`.
     """
     from snapshot.stats.expiring import Keep

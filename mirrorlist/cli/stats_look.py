@@ -43,7 +43,13 @@ class Day(click.ParamType[date]):
             raise refuse(value, "not a day such as 2026-11-27", param, ctx) from None
 
 
-def _question(by: str) -> Callable[[F], F]:
+_LABELS = (
+    "Labels with commas: kind, release, repo, arch, country, tier, status, client, family, countme;"
+    " or host, tier."
+)
+
+
+def _question(by: str, labels: str = _LABELS) -> Callable[[F], F]:
     """Return a decorator with the options of a question."""
 
     def decorate(function: F) -> F:
@@ -64,8 +70,7 @@ def _question(by: str) -> Callable[[F], F]:
                 default=by,
                 show_default=bool(by),
                 metavar="LABEL,...",
-                help="Labels with commas: kind, repo, arch, country, tier, status, client, family,"
-                " countme; or host, tier.",
+                help=labels,
             ),
         ):
             function = option(function)
@@ -204,16 +209,14 @@ def table(
 
 @click.command(short_help="Show how many different addresses asked on each day.")
 @options("stats addresses")
-@click.option("--by-repo", is_flag=True, help="Of each repository and arch, not of all together.")
-@click.option("--since", type=Day(), metavar="DAY", help="The first day.")
-@click.option("--until", type=Day(), metavar="DAY", help="The last day, such as 2026-11-27.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output.")
+@_question("", "Labels with commas: release; release,arch; or repo,arch. Without, all together.")
 def addresses(
     database: str,
     json: bool,
-    by_repo: bool,
+    by: str,
     since: date | None,
     until: date | None,
+    where: tuple[str, ...],
     as_csv: bool,
 ) -> None:
     """Show how many different addresses asked on each day, within about 1.6 %.
@@ -223,21 +226,25 @@ def addresses(
 
     \b
     mirrorlist stats addresses --database sqlite:///stats.sqlite --since 2026-11-01
+    mirrorlist stats addresses --database sqlite:///stats.sqlite --by release,arch --csv
     """
     from snapshot.link import linked
-    from snapshot.stats import queries
+    from snapshot.stats.distinct import distinct
 
+    question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
-        found = queries.addresses(link, since, until, by_repo=by_repo)
+        found = distinct(link, question)
     apart = max((one.secrets for one in found), default=1)
     if apart > 1:
         say(f"servers used {apart} secrets on a day: an address may be counted {apart} times")
-    by = "day,repo,arch" if by_repo else "day"
-    rows = [(one.day, *((one.repo, one.arch) if by_repo else ()), one.addresses) for one in found]
+    by = f"day,{by}".rstrip(",")
+    rows = [(one.day, *one.values, one.addresses) for one in found]
     if json or as_csv:
         print_rows(by, rows, as_csv, "addresses")
-        return
-    print_sums(by, rows, "addresses")
+    elif not rows:
+        say("no addresses")
+    else:
+        print_sums(by, rows, "addresses")
 
 
 def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]) -> "Question":

@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,9 @@ from snapshot.file.changes import mounted
 
 if TYPE_CHECKING:
     from snapshot.export.job import Job
+    from snapshot.sites.last_probe import LastProbe
     from snapshot.watch.loop import Export
+    from snapshot.watch.progress import Progress
 
 
 @click.command(short_help="Stay, and export the database whenever it has changed.")
@@ -65,6 +68,7 @@ def watch(
     from snapshot.export.exporter import check_files
     from snapshot.export.publish import only_watch
     from snapshot.file.writer import followed
+    from snapshot.sites.last_probe import LastProbe
     from snapshot.watch.loop import Duty, Said, Watch
     from snapshot.watch.probes import make_probe
     from snapshot.watch.push import Push
@@ -74,10 +78,12 @@ def watch(
     duty, tell = Duty(exporter(database, job), files, every), EventPrinter(every, job.output).tell
     with only_watch(followed(job.output)):
         threads = Threads(say, lambda: loop.count_refused())
-        loop = Watch(probe, duty, tell, triggers, each_step=partial(_turn, threads, manager))
+        last_probe = LastProbe(database)
+        turn = partial(_turn, threads, manager, last_probe, lambda: loop.progress)
+        loop: Watch = Watch(probe, duty, tell, triggers, each_step=turn)
         manager.begin(watch_state(loop.progress))
         order = Push(push, push_timeout, job.output) if push else None
-        shown = pages(loop.progress, stale, threads)
+        shown = pages(loop.progress, stale, threads, last_probe=last_probe)
         with (
             pushing(order, loop.progress.push, threads, lambda text: tell(Said(text))) as published,
             shown_on(admin, shown, hooked, triggers, threads, say, partial(found, database)),
@@ -89,9 +95,14 @@ def watch(
             loop.run()
 
 
-def _turn(threads: Threads, manager: Manager) -> None:
+def _turn(
+    threads: Threads, manager: Manager, probed: "LastProbe", progress: "Callable[[], Progress]"
+) -> None:
     threads.again()
     manager.look()
+    # Before the first export nobody knows whether the database is ours at all.
+    if progress().connected and progress().exports:
+        probed.look()
 
 
 def _ask(triggers: "SimpleQueue[str]", manager: Manager, signal_name: str) -> None:

@@ -10,7 +10,8 @@ from mirrorlist.errors import NotFound
 from mirrorlist.request.listkey import split_path
 from mirrorlist.request.query import Query, parse_query, values_of
 
-_NOTHING_HERE = "We don't serve their kind here!"
+NOTHING_HERE = "We don't serve their kind here!"
+"""The text for any path that is unknown, as mirrorlist-server has it."""
 
 
 def query_of(raw: bytes, metalink: bool, catalog: Catalog) -> Query:
@@ -32,5 +33,5 @@ def query_of(raw: bytes, metalink: bool, catalog: Catalog) -> Query:
     if path:
         # As for any path that is unknown; a path that asks for one repository has no list of
         # another.
-        raise NotFound(_NOTHING_HERE)
+        raise NotFound(NOTHING_HERE)
     return query

@@ -80,6 +80,13 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR1: "scans all now",
         Signals.SIGUSR2: IGNORED,
     },
+    "stats collect --watch": {
+        Signals.SIGTERM: "ends at once; files that are not in the database wait",
+        Signals.SIGINT: "ends at once; files that are not in the database wait",
+        Signals.SIGHUP: "collects now",
+        Signals.SIGUSR1: "collects now",
+        Signals.SIGUSR2: IGNORED,
+    },
 }
 """The effect of each signal, by process."""
 

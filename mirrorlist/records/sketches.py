@@ -35,15 +35,19 @@ class Sketches:
         """Count marks of a day; the codes say what they asked for."""
         has_mark = marks != 0
         numbers, marks = (codes[has_mark] >> _LABEL_SHIFT), marks[has_mark]
-        # One sketch after the other: so each is in the processor's cache.
-        order = np.argsort(numbers, kind="stable")
+        # One sketch after the other: so each is in the processor's cache. And each mark once, for
+        # all sketches at a time: most sketches see few.
+        order = np.lexsort((marks, numbers))
         numbers, marks = numbers[order], marks[order]
-        bounds = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+        is_new = np.diff(numbers, prepend=-1) != 0
+        is_first = is_new | (np.diff(marks, prepend=np.uint64(0)) != 0)
+        numbers, marks = numbers[is_first], marks[is_first]
+        bounds = np.flatnonzero(is_new[is_first]).tolist()
         for begin, end in pairwise([*bounds, len(numbers)]):
             label = LABELS.by_number(int(numbers[begin]))
             if label.has_repository:
                 update = self._of(day, label.repository, label.arch).update
-                for mark in np.unique(marks[begin:end]).tolist():
+                for mark in marks[begin:end].tolist():
                     update(mark)
 
     def add(self, later: "Sketches") -> None:

@@ -21,10 +21,16 @@ def key_of(path: bytes, query: bytes, known: Set[bytes]) -> ListKey | None:
     if path.endswith(_MIRRORLIST):
         return False, query
     if known:
-        below = path[max(map(path.rfind, _BELOW)) :]
+        below = below_list(path)
         if below in known:
             return below.startswith(_BELOW[0]), _MARK + below + _MARK + query
     return None
+
+
+def below_list(path: bytes) -> bytes:
+    """Return a path from its last /metalink/ or /mirrorlist/ on; empty if it has neither."""
+    begin = max(map(path.rfind, _BELOW))
+    return b"" if begin < 0 else path[begin:]
 
 
 def split_path(raw: bytes) -> tuple[str, bytes]:

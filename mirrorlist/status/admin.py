@@ -102,14 +102,14 @@ class Admin:
     def __init__(
         self,
         listener: socket.socket,
-        routes: Routes,
+        pages: Routes | Starlette,
         hooks: Hooks = _NO_HOOKS,
         more: Sequence[Route] = (),
     ) -> None:
-        """Take the socket, which is closed at the end, the pages, the hooks and other routes."""
+        """Take the socket, closed at the end, the pages or an app of them, hooks, more routes."""
         self.address = shown_of(listener)
         self._listener = listener
-        self._app = make_app(routes, hooks, more)
+        self._app = pages if isinstance(pages, Starlette) else make_app(pages, hooks, more)
         self._protocol = BodiedProtocol if hooks else LimitedProtocol
         self._server: _AdminServer | None = None
         self._is_stopping, self._ended = False, threading.Event()
@@ -216,14 +216,14 @@ def _endpoint(routes: Routes, path: str) -> Callable[[Request], Awaitable[Respon
 
 def _made(request: Request, page: Callable[[], Reply]) -> Response:
     try:
-        return response_of(page())
+        return response(page())
     except ImportError as error:
         # A library that only this page needs is missing.
         _log.error("%s %s: %s", request.method, request.scope["path"], error)
-        return response_of(Reply(500, f"This page cannot be made: {error}.\n".encode()))
+        return response(Reply(500, f"This page cannot be made: {error}.\n".encode()))
     except Exception:
         _log.exception("%s %s", request.method, request.scope["path"])
-        return response_of(Reply(500, b"This page has an error.\n"))
+        return response(Reply(500, b"This page has an error.\n"))
 
 
 def _hook(answer: Callable[[Asked], Reply]) -> Callable[[Request], Awaitable[Response]]:
@@ -232,7 +232,7 @@ def _hook(answer: Callable[[Asked], Reply]) -> Callable[[Request], Awaitable[Res
         try:
             body = await request.body()
         except ClientDisconnect:
-            return response_of(Reply(400, b"The client has gone.\n"))
+            return response(Reply(400, b"The client has gone.\n"))
         query: bytes = request.scope["query_string"]
         return _made(request, lambda: answer(Asked(query, body, request.headers, length)))
 
@@ -240,7 +240,7 @@ def _hook(answer: Callable[[Asked], Reply]) -> Callable[[Request], Awaitable[Res
 
 
 async def _to_status(request: Request) -> Response:
-    return response_of(Reply(302, b"See /status.\n", headers=(("location", "/status"),)))
+    return response(Reply(302, b"See /status.\n", headers=(("location", "/status"),)))
 
 
 async def _refuse(request: Request, refusal: Exception) -> Response:
@@ -249,12 +249,12 @@ async def _refuse(request: Request, refusal: Exception) -> Response:
         # starlette keeps the methods in a set, which has no order.
         allowed = ", ".join(sorted(headers["Allow"].split(", ")))
         text = f"Only {allowed} is answered here.\n"
-        return response_of(Reply(405, text.encode(), headers=(("allow", allowed),)))
-    return response_of(Reply(404, b"There is nothing here.\n"))
+        return response(Reply(405, text.encode(), headers=(("allow", allowed),)))
+    return response(Reply(404, b"There is nothing here.\n"))
 
 
-def response_of(reply: Reply) -> Response:
-    """Return an answer as starlette sends it."""
+def response(reply: Reply) -> Response:
+    """Return an answer as starlette sends it; it may be kept nowhere."""
     # Given as a header, the type stays as it is: starlette would add a charset to text.
     headers = {
         "content-type": reply.content_type,

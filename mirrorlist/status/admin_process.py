@@ -9,7 +9,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +21,11 @@ from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply
+from mirrorlist.status.chain import ChainAsker, Target
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of, tiers_of
+from mirrorlist.status.stage import PATH, Stage
+from mirrorlist.status.stages import Rising, server_stages
 from mirrorlist.status.watch_state import WatchState, ask_watch
 from mirrorlist.web.health import all_ready, fresh
 
@@ -37,14 +40,15 @@ def run_admin(
     stale: float,
     watch: tuple[str, int] | None,
     spool: Path | None,
+    chain: Sequence[Target],
     say: Say,
     lifeline: int,
 ) -> None:
     """Answer until killed, or until the supervisor ends, which the lifeline's reading end tells.
 
     `watch` is the address where a watch may be, which is asked for its state at intervals;
-    `spool` is the folder of the statistics. A
-    service manager and Ctrl-C signal all processes, but this one stays until the last worker has
+    `spool` is the folder of the statistics; `chain` are the addresses of other stages. A service
+    manager and Ctrl-C signal all processes, but this one stays until the last worker has
     ended, because it says meanwhile that the server is draining. This thread waits for nothing but
     the lifeline, so the process ends in time, even if other threads still wait.
     """
@@ -54,7 +58,9 @@ def run_admin(
     release()
     observer, slot = Observer(counts, watch), counts.admin_process
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
-    Admin(listener, pages(counts, stale, observer, time.time, spool)).start(threads)
+    asker = ChainAsker(chain)
+    Admin(listener, pages(counts, stale, observer, time.time, spool, asker)).start(threads)
+    asker.start(threads)
     if watch:
         threads.go_on("watch", observer.ask_and_rest)
 
@@ -120,11 +126,13 @@ def pages(
     observer: Observer,
     clock: Callable[[], float],
     spool: Path | None = None,
+    asker: ChainAsker | None = None,
 ) -> Routes:
     """Return the pages about all workers; data older than `stale` seconds are not fresh.
 
-    `spool` is the folder of the statistics, if there is one.
+    `spool` is the folder of the statistics, if there is one; `asker` asks the other stages.
     """
+    stages = stages_of(counts, stale, clock, spool)
 
     def is_ready() -> Reply:
         found = all_ready(worker_states(counts), counts.is_draining, stale, clock())
@@ -136,6 +144,7 @@ def pages(
 
     def metrics() -> Reply:
         from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, ServedState, served_state
+        from mirrorlist.status.stage_metrics import StageMetrics
 
         def state() -> ServedState:
             return served_state(
@@ -143,7 +152,7 @@ def pages(
             )
 
         page = Metrics(counts.totals, state)
-        return Reply(200, page.render(), CONTENT_TYPE)
+        return Reply(200, page.render(StageMetrics(stages)), CONTENT_TYPE)
 
     def page() -> Reply:
         from mirrorlist.status.pages import server_page
@@ -167,4 +176,37 @@ def pages(
         ("GET", "/metrics"): metrics,
         ("GET", "/status"): page,
         ("GET", "/status.json"): lambda: json_reply(status()),
+        **_pages_of_chain(asker or ChainAsker([]), stages, clock),
+    }
+
+
+def stages_of(
+    counts: Counts, stale: float, clock: Callable[[], float], spool: Path | None
+) -> Callable[[], list[Stage]]:
+    """Return what tells the stages of this server."""
+    rising = Rising()
+
+    def stages() -> list[Stage]:
+        found = server_stages(worker_states(counts), counts.totals(), spool, stale, clock())
+        return [rising(one) for one in found]
+
+    return stages
+
+
+def _pages_of_chain(
+    asker: ChainAsker, stages: Callable[[], list[Stage]], clock: Callable[[], float]
+) -> Routes:
+    def chain() -> Reply:
+        return json_reply(asker.chain(stages(), clock()))
+
+    def page() -> Reply:
+        from mirrorlist.status.pages import chain_page
+
+        return chain_page(asker.chain(stages(), clock()))
+
+    return {
+        ("GET", PATH): lambda: json_reply(stages()),
+        ("GET", "/chain"): chain,
+        ("GET", "/chain.html"): page,
+        ("GET", "/chain.json"): chain,
     }

@@ -8,6 +8,8 @@ HEIGHT = 100
 # A bar is ten units wide; this many are filled.
 STEP, _FILLED = 10, 8
 _NICE = (1, 2, 5, 10)
+FINE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""Round numbers for a high chart, of which more is filled."""
 
 
 class Chart(Struct, frozen=True):
@@ -23,12 +25,17 @@ class Chart(Struct, frozen=True):
         return not any(self.paths)
 
 
-def bars(values: Sequence[Sequence[float]], room: int, least: float = 0) -> Chart:
+def bars(
+    values: Sequence[Sequence[float]],
+    room: int,
+    least: float = 0,
+    edges: Sequence[float] = _NICE,
+) -> Chart:
     """Return a chart of bars, the newest at the right; each has its layers from below.
 
     The upper edge is at least at `least`, even if all bars are lower.
     """
-    top = nice(max([least, *map(sum, values)]))
+    top = nice(max([least, *map(sum, values)]), edges)
     offset = (room - len(values)) * STEP
     paths = [""] * max((len(layers) for layers in values), default=0)
     for number, layers in enumerate(values):
@@ -39,12 +46,12 @@ def bars(values: Sequence[Sequence[float]], room: int, least: float = 0) -> Char
     return Chart(room * STEP, top, paths)
 
 
-def nice(most: float) -> float:
+def nice(most: float, edges: Sequence[float] = _NICE) -> float:
     """Return a round number that is at least `most`."""
     unit = 1.0
-    while unit * _NICE[-1] < most:
+    while unit * edges[-1] < most:
         unit *= 10
-    return next(unit * step for step in _NICE if unit * step >= most)
+    return next(unit * step for step in edges if unit * step >= most)
 
 
 def _rectangle(left: int, below: float, value: float, top: float) -> str:

@@ -251,10 +251,11 @@ class Metrics(Collector):
             yield GaugeMetricFamily(SPOOL_BYTES.name, SPOOL_BYTES.help, spool.size)
             yield GaugeMetricFamily(SPOOL_AGE.name, SPOOL_AGE.help, age)
 
-    def render(self) -> bytes:
-        """Return the page, whose media type is CONTENT_TYPE."""
+    def render(self, *more: Collector) -> bytes:
+        """Return the page with more metrics at its end; its media type is CONTENT_TYPE."""
         registry = CollectorRegistry()
-        registry.register(self)
+        for one in (self, *more):
+            registry.register(one)
         return generate_latest(registry)
 
 

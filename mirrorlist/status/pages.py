@@ -3,26 +3,41 @@
 Whatever is shown is escaped by the template engine; no script runs, and the browser is told so.
 """
 
-import base64
-import hashlib
+import re
 import time
 from functools import cache
-from importlib.resources import files
+from html import escape
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from mirrorlist.process.wording import duration, number
 from mirrorlist.records.counts import TIERS
-from mirrorlist.status import charts
+from mirrorlist.status import charts, stage_texts
 from mirrorlist.status.admin import Reply
+from mirrorlist.status.chain import Chain, State
+from mirrorlist.status.collect_state import CollectState
+from mirrorlist.status.html import made, make_environment
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
+from mirrorlist.status.stage import docs_of
 from mirrorlist.status.watch_state import WatchState
 
+if TYPE_CHECKING:
+    from snapshot.sites.host_states import HostState
+    from snapshot.sites.keeper_state import KeeperState
+
 REFRESH_SECONDS = 15
+_CLASSES = {
+    State.OK: "good",
+    State.BEHIND: "bad",
+    State.DOWN: "bad",
+    State.UNKNOWN: "unsure",
+    State.UNUSED: "unused",
+}
 MOST_COUNTRIES = 10
-_HTML = "text/html; charset=utf-8"
+_LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
+_CODE, _EMPHASIS = re.compile(r"`([^`]+)`"), re.compile(r"\*([^*]+)\*")
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:
@@ -46,15 +61,37 @@ def server_page(status: Status, hours: LastHours) -> Reply:
     )
 
 
-def watch_page(watch: WatchState, hours: LastHours, now: float) -> Reply:
-    """Return the page of a watch."""
-    past = hours.past()
-    return _page("watch.html", watch=watch, past=past, changes=_changes(past), at=now)
+def watch_page(watch: WatchState, hours: LastHours, now: float, has_site: bool = False) -> Reply:
+    """Return the page of a watch; that of a keeper leads to the page of its site."""
+    past, changes = hours.past(), _changes(hours.past())
+    return _page("watch.html", watch=watch, past=past, changes=changes, at=now, has_site=has_site)
+
+
+def site_page(
+    site: "KeeperState", mirrors: list["HostState"], trouble: str | None, now: float
+) -> Reply:
+    """Return the page of a site: its file, its primary, its mirrors."""
+    errors = (site.file_error, site.primary_error, site.probe_error, trouble)
+    states = [*zip(("file", "primary", "probe", "database"), errors, strict=True)]
+    return _page("site.html", site=site, mirrors=mirrors, states=states, at=now)
 
 
 def scan_page(scan: ScanState, now: float) -> Reply:
     """Return the page of a `scan --watch`."""
     return _page("scan.html", scan=scan, at=now)
+
+
+def collect_page(collect: CollectState, now: float) -> Reply:
+    """Return the page of a `stats collect --watch`."""
+    return _page("collect.html", collect=collect, at=now)
+
+
+def chain_page(chain: Chain) -> Reply:
+    """Return the page of the whole chain, with what mends each stage."""
+    about, classes = stage_texts.STAGES, _CLASSES
+    return _page(
+        "chain.html", chain=chain, classes=classes, about=about, docs_of=docs_of, at=chain.at
+    )
 
 
 def _changes(past: Past) -> dict[str, charts.Chart]:
@@ -68,41 +105,23 @@ def _changes(past: Past) -> dict[str, charts.Chart]:
 
 
 def _page(template: str, **values: object) -> Reply:
-    text = _environment().get_template(template).render(refresh=REFRESH_SECONDS, **values)
-    return Reply(200, text.encode(errors="replace"), _HTML, _headers())
+    return made(_environment(), template, {**values, "refresh": REFRESH_SECONDS})
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mirrorlist.status"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=duration, number=number, moment=moment)
-    environment.globals["style"] = _style()
+    environment = make_environment()
+    environment.filters.update(moment=moment, marked=marked)
     return environment
 
 
-@cache
-def _style() -> str:
-    return (files("mirrorlist.status") / "templates" / "style.css").read_text(encoding="utf-8")
+def marked(text: str) -> str:
+    """Return a text of stages.toml as HTML, with its code, emphasis and links of Markdown.
 
-
-@cache
-def _headers() -> tuple[tuple[str, str], ...]:
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )
-    return (
-        ("content-security-policy", policy),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-    )
+    A link becomes the name of a page, because the docs are not served.
+    """
+    html = _LINK.sub(r"\1 (<code>docs/\2</code>)", escape(text))
+    return _EMPHASIS.sub(r"<em>\1</em>", _CODE.sub(r"<code>\1</code>", html))
 
 
 def moment(at: float) -> str:

@@ -15,6 +15,9 @@ from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.scan_metrics import ScanMetrics
 from mirrorlist.status.scan_state import ScanState, scan_state_of
 from mirrorlist.status.signed_hook import HOOK_PATH, SignedHook
+from mirrorlist.status.stage import PATH
+from mirrorlist.status.stage_metrics import StageMetrics
+from mirrorlist.status.stages import scan_stage
 
 if TYPE_CHECKING:
     from snapshot.scan.watching import Watching
@@ -24,6 +27,7 @@ def pages(watching: "Watching", hook: SignedHook, stale: float, threads: Threads
     """Return the pages of a `scan --watch`, which is fresh while nothing has waited for `stale`."""
     registry = CollectorRegistry()
     registry.register(ScanMetrics(watching, hook.counts, lambda: threads.survived))
+    registry.register(StageMetrics(lambda: [scan_stage(state(), stale)]))
     ProcessCollector(registry=registry)
 
     def state() -> ScanState:
@@ -41,6 +45,7 @@ def pages(watching: "Watching", hook: SignedHook, stale: float, threads: Threads
         ("GET", "/status"): lambda: json_reply(state()),
         ("GET", "/status.html"): page,
         ("GET", "/status.json"): lambda: json_reply(state()),
+        ("GET", PATH): lambda: json_reply([scan_stage(state(), stale)]),
         ("GET", "/metrics"): lambda: Reply(200, generate_latest(registry), CONTENT_TYPE_LATEST),
     }
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mirrorlist.status.admin import Reply, json_reply, response_of
+from mirrorlist.status.admin import Reply, json_reply, response
 
 MOST_NAME_BYTES = 256
 _BUSY_SECONDS = "10"
@@ -26,12 +26,12 @@ def searching(path: str, search: Callable[[str], Reply]) -> Route:
         name = _name(request.scope["query_string"])
         if name is None:
             error = f"one name= of at most {MOST_NAME_BYTES} bytes must be given"
-            return response_of(json_reply({"error": error}, 400))
+            return response(json_reply({"error": error}, 400))
         if lock.locked():
             busy = json_reply({"error": "another search is running"}, 503)
-            return response_of(busy._replace(headers=(("retry-after", _BUSY_SECONDS),)))
+            return response(busy._replace(headers=(("retry-after", _BUSY_SECONDS),)))
         async with lock:
-            return response_of(await asyncio.to_thread(search, name))
+            return response(await asyncio.to_thread(search, name))
 
     return Route(path, endpoint)
 

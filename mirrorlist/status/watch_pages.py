@@ -18,6 +18,10 @@ from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.search import searching
 from mirrorlist.status.site_metrics import SiteMetrics
+from mirrorlist.status.site_pages import SiteShown, site_routes
+from mirrorlist.status.stage import PATH, Stage
+from mirrorlist.status.stage_metrics import StageMetrics
+from mirrorlist.status.stages import outside_probe_stage, probe_stage, watch_stages
 from mirrorlist.status.watch_hook import Hook
 from mirrorlist.status.watch_metrics import WatchMetrics
 from mirrorlist.status.watch_state import (
@@ -31,21 +35,35 @@ from mirrorlist.status.watch_state import (
 from mirrorlist.web.listener import host_and_port, listen
 
 if TYPE_CHECKING:
-    from snapshot.sites.keeper_state import KeeperState
+    from snapshot.sites.last_probe import LastProbe
     from snapshot.watch.progress import Progress, Pushes
 
 
 def pages(
-    progress: "Progress", stale: float, threads: Threads, site: "KeeperState | None" = None
+    progress: "Progress",
+    stale: float,
+    threads: Threads,
+    site: SiteShown | None = None,
+    interval: float = 0.0,
+    last_probe: "LastProbe | None" = None,
 ) -> Routes:
     """Return the pages of a watch, which is fresh until `stale` seconds after its last success.
 
-    With `site`, they are those of a keeper, and have a page and metrics about its site too.
+    With `site`, they are those of a keeper that probes every `interval` seconds, and have a page
+    and metrics about its site too. `last_probe` knows of a `sites probe` outside.
     """
+
+    def stages() -> list[Stage]:
+        before = [probe_stage(site.state, interval)] if site else []
+        if last_probe and last_probe.at is not None:
+            before.append(outside_probe_stage(last_probe, last_probe.at, time.time()))
+        return [*before, *watch_stages(watch_state_of(progress, stale), stale)]
+
     registry = CollectorRegistry()
     registry.register(WatchMetrics(progress, lambda: threads.survived))
     if site:
-        registry.register(SiteMetrics(site))
+        registry.register(SiteMetrics(site.state))
+    registry.register(StageMetrics(stages))
     ProcessCollector(registry=registry)
     hours = LastHours()
     threads.go_on("hours", partial(_remember, progress, hours))
@@ -59,17 +77,17 @@ def pages(
     def page() -> Reply:
         from mirrorlist.status.pages import watch_page
 
-        return watch_page(watch_state_of(progress, stale), hours, time.time())
+        return watch_page(watch_state_of(progress, stale), hours, time.time(), bool(site))
 
-    about_site = {("GET", "/site"): lambda: json_reply(site)} if site else {}
     return {
-        **about_site,
+        **(site_routes(site) if site else {}),
         ("GET", "/health/live"): lambda: Reply(200, b"OK\n"),
         ("GET", "/health/ready"): lambda: _ready(progress, stale),
         ("GET", "/health/fresh"): lambda: _fresh(progress, stale),
         ("GET", "/status"): status,
         ("GET", "/status.html"): page,
         ("GET", "/status.json"): status,
+        ("GET", PATH): lambda: json_reply(stages()),
         ("GET", "/metrics"): metrics,
     }
 

@@ -1,14 +1,11 @@
 """The state of a `mirrorlist watch`, and how a server asks the watch beside it for it."""
 
-import socket
-import time
-from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
-ASK_SECONDS = 2.0
-MOST_BYTES = 64 << 10
+from mirrorlist.status.asking import ASK_SECONDS, NotAnswered, NotOurs, asked
 
 
 class Published(Struct, frozen=True):
@@ -103,30 +100,8 @@ class WatchState(Struct, frozen=True):
 
 
 def ask_watch(host: str, port: int, seconds: float = ASK_SECONDS) -> WatchState | None:
-    """Return the state of the watch at an address, or None if no watch answers there in time.
-
-    `seconds` is the time for the whole answer; looking up a name is not part of it.
-    """
-    deadline = time.monotonic() + seconds
-    try:
-        with socket.create_connection((host, port), timeout=seconds) as connection:
-            answer = b"".join(_received(connection, f"{host}:{port}", deadline))
-        head, _, body = answer.partition(b"\r\n\r\n")
-        is_said = head.startswith(b"HTTP/1.1 200 ") and len(answer) <= MOST_BYTES
-        return msgspec.json.decode(body, type=WatchState) if is_said else None
+    """Return the state of the watch at an address, or None if no watch answers there in time."""
     # Any program may listen at that address.
-    except (OSError, ValueError):
-        return None
-
-
-def _received(connection: socket.socket, host: str, deadline: float) -> Iterator[bytes]:
-    """Ask, and yield bytes until the other side closes; raises OSError when the time is over."""
-    wanted = f"GET /status.json HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
-    connection.sendall(f"{wanted}Connection: close\r\n\r\n".encode())
-    size, piece = 0, b"begin"
-    while piece and size <= MOST_BYTES:
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
-        size += len(piece := connection.recv(1 << 16))
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        yield piece
+    with suppress(NotAnswered, NotOurs, ValueError):
+        return msgspec.json.decode(asked(host, port, "/status.json", seconds), type=WatchState)
+    return None

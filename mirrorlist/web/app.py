@@ -14,10 +14,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mirrorlist.catalog.catalog import MOST_SUGGESTIONS, Catalog
 from mirrorlist.errors import QueryError
 from mirrorlist.jsonbody import as_json
 from mirrorlist.lists.explanation import as_text
 from mirrorlist.lists.repositories import Form, Repositories, render
+from mirrorlist.lists.reworded import NOTHING_HERE
 from mirrorlist.process.jobs import (
     PRESENCE,
     RETRY_SECONDS,
@@ -30,7 +32,7 @@ from mirrorlist.process.jobs import (
 )
 from mirrorlist.records.counts import Count, endpoint_index
 from mirrorlist.request.client import FORWARDED_FOR, SIGNED, SIGNS
-from mirrorlist.request.listkey import ListKey, key_of
+from mirrorlist.request.listkey import ListKey, below_list, key_of
 from mirrorlist.request.software import OTHER_SOFTWARE, USER_AGENT, family_of
 from mirrorlist.rsync.filter import FilterAnswer, Held, RsyncFilter, busy
 from mirrorlist.service import Service
@@ -140,6 +142,17 @@ class _SlowAnswers:
         headers = {} if form is Form.TEXT else _NO_STORE
         return _plain(body, 200, form.value, headers)
 
+    async def unknown_path(self, request: Request) -> str:
+        catalog, path = self._service.store.catalog, request.scope["path"]
+        below = below_list(path.encode(errors="replace")).decode(errors="replace")
+        if not below or not catalog.request_paths:
+            return NOTHING_HERE
+        work = partial(_closest_paths, catalog, below)
+        try:
+            return "\n".join(await self._people.do(work, _presence(request)))
+        except (Abandoned, Busy):
+            return NOTHING_HERE
+
     async def explanation(self, request: Request) -> Response:
         work = partial(_explain, self._service, request)
         try:
@@ -178,7 +191,7 @@ def _make_others(service: Service) -> ASGIApp:
         return _plain(body, 200, "text/html; charset=utf-8", welcome.HEADERS)
 
     async def nothing_here(request: Request, error: Exception) -> Response:
-        return PlainTextResponse("We don't serve their kind here!", 404)
+        return PlainTextResponse(await slow.unknown_path(request), 404)
 
     async def method_not_allowed(request: Request, error: Exception) -> Response:
         return _method_not_allowed()
@@ -250,6 +263,12 @@ def _explain(service: Service, request: Request, check: Check) -> Response:
     if as_plain:
         return _plain(as_text(found).encode() + b"\n", 200, "text/plain", _CACHE)
     return _json(found)
+
+
+def _closest_paths(catalog: Catalog, path: str, check: Check) -> list[str]:
+    kind = path[: path.index("/", 1) + 1]
+    closest = catalog.closest_paths.find(path, MOST_SUGGESTIONS)
+    return [NOTHING_HERE, *(f"# {one}" for one in closest if one.startswith(kind))]
 
 
 def _json(value: object, status: int = 200) -> Response:

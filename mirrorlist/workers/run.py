@@ -18,6 +18,7 @@ from mirrorlist.service import Service
 from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
 from mirrorlist.status.admin_process import run_admin
+from mirrorlist.status.chain import targets_of
 from mirrorlist.status.told import server_state
 from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
@@ -63,7 +64,7 @@ def run_server(
     service, files, spooler = loaded
     # From its first line on, the server obeys signals as one that runs.
     hold_signals()
-    watch = _watch_at(settings)
+    watch, chain = _watch_at(settings), targets_of(settings.chain, settings.watch_admin)
     counts = Counts(settings.workers)
     admin = open_admin(settings.admin, ADMIN_OF_SERVER, say)
     at = [shown_of(listener) for listener in listeners]
@@ -91,7 +92,7 @@ def run_server(
         service.status_page = page if hooks.tells_status else None
         say(f"status, health and metrics on {page}")
         worker = _without([admin], worker)
-        pages = partial(run_admin, admin, counts, service.stale, watch, settings.spool, say)
+        pages = partial(run_admin, admin, counts, service.stale, watch, settings.spool, chain, say)
         beside.insert(0, Beside("admin process", _without([*listeners, *hooks.closes], pages)))
     hooks.manager.begin(server_state(counts, settings.workers))
     _supervisor(settings, (worker, beside), listeners, counts, say, hooks).run()

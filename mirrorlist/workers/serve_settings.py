@@ -21,6 +21,7 @@ class ServeSettings(Struct, frozen=True):
     workers: int = 1
     admin: str | None = None
     watch_admin: str = NOWHERE
+    chain: tuple[str, ...] = ()
     geoip: Path | None = None
     minimum: int = DEFAULT_MINIMUM
     log: Path | None = None

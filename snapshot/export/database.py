@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from snapshot.export.kept_engine import SqliteEngine
 from snapshot.file.errors import DatabaseError, DatabaseURLError
 from snapshot.file.wholefile import check_regular, read_text
 
@@ -25,6 +26,8 @@ _OPTION = re.compile("[a-z_]+=")
 _LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
+# Without BEGIN, each SELECT would see the database as it is at that moment.
+_SQLITE = SqliteEngine("BEGIN")
 
 
 def parse_url(text: str) -> URL:
@@ -113,14 +116,12 @@ def database_file(url: URL) -> Path | None:
 @contextmanager
 def read_only(url: URL) -> Iterator[Connection]:
     """Connect and begin one consistent read-only transaction; raises DatabaseError."""
-    engine = _sqlite(url) if url.drivername.startswith("sqlite") else _postgresql(url)
+    connect = _sqlite if url.drivername.startswith("sqlite") else _postgresql
     try:
-        with engine.connect() as connection:
+        with connect(url) as connection:
             yield connection
     except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
         raise DatabaseError(explain(url, error)) from error
-    finally:
-        engine.dispose()
 
 
 def cut_off(connection: Connection) -> Callable[[], None]:
@@ -147,25 +148,17 @@ def _first_line(path: Path) -> str:
     return lines[0].strip()
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL) -> Connection:
     path = _at_home(url.database or "").absolute()
 
-    def connect() -> sqlite3.Connection:
+    def opened() -> sqlite3.Connection:
         connection = connect_sqlite(path)
         # One broken byte in one row must not end the read: it becomes a surrogate, and the rules
         # of snapshot.file.text report the row.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # With isolation_level=None, Python's sqlite3 begins no transaction by itself. Without
-        # BEGIN, each SELECT would see the database as it is at that moment.
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
+    return _SQLITE.connect(opened)
 
 
 def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
@@ -206,7 +199,17 @@ def _fourth_slash(path: Path) -> str:
     return ""
 
 
-def _postgresql(url: URL) -> Engine:
+@contextmanager
+def _postgresql(url: URL) -> Iterator[Connection]:
+    engine = _postgresql_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _postgresql_engine(url: URL) -> Engine:
     # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
     from psycopg.pq import Format
 

@@ -67,6 +67,13 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
     overlapping_netblocks: Annotated[
         bool, Meta(description="Whether netblocks of several mirrors may overlap.")
     ] = False
+    wide_netblocks: Annotated[
+        bool,
+        Meta(
+            description="Whether netblocks may be wider than /16 (IPv6: /32), such as 10.0.0.0/8;"
+            " run, export and watch need --allow-wide-netblocks then."
+        ),
+    ] = False
 
 
 class Primary(Struct, frozen=True, forbid_unknown_fields=True):

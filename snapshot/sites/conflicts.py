@@ -1,11 +1,13 @@
 """Names and URLs that a database cannot hold twice, found before anything is written."""
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from snapshot.export import schema
 from snapshot.export.declared import site_file
 from snapshot.file.errors import BackendError
-from snapshot.sites.current import Current
+from snapshot.sites.current import OWNER, Current
 from snapshot.sites.rows import rows_of
 from snapshot.sites.state import State
 
@@ -51,15 +53,31 @@ def _check_urls(connection: Connection, have: Current, want: State, *, prune: bo
     for row in rows_of(connection, schema.host_category_url, "url", owners):
         name = names.get(mine.get(row.host_category_id, 0))
         if name is None:
-            raise ConflictError(
-                f"{row.url} belongs to a host of the database that is not from this file;"
-                " nothing was written"
-            )
+            raise ConflictError(_of_another(connection, row))
         if name not in want.mirrors and not prune:
             raise ConflictError(
                 f"{row.url} belongs to the mirror {name}, which is gone from the file; nothing was"
                 " written; if it has a new name, apply with --prune"
             )
+
+
+def _of_another(connection: Connection, url: Any) -> str:
+    """Return what is said of a URL that belongs to another site, or to no file."""
+    carrier, host, site = schema.host_category, schema.host, schema.site
+    statement = (
+        select(site.c.created_by)
+        .join(host, host.c.site_id == site.c.id)
+        .join(carrier, carrier.c.host_id == host.c.id)
+        .where(carrier.c.id == url.host_category_id)
+    )
+    mark = connection.scalar(statement) or ""
+    if not mark.startswith(OWNER):
+        whose = "a host of the database that is not from this file"
+        return f"{url.url} belongs to {whose}; nothing was written"
+    return (
+        f"{url.url} belongs to the site {mark[len(OWNER) :]} of this database; nothing was written;"
+        " a site with a new name needs a new database, which is another --state for `run`"
+    )
 
 
 def _check_repositories(connection: Connection, have: Current, want: State, *, prune: bool) -> None:

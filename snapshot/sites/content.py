@@ -7,7 +7,7 @@ from email.utils import mktime_tz, parsedate_tz
 
 from msgspec import Struct
 
-from snapshot.sites.repomd import read_repomd
+from snapshot.sites.repomd import MOST_SECONDS, read_repomd
 
 _MOST_TIME_BYTES = 4 << 10
 _MOST_LINES = 60
@@ -75,12 +75,13 @@ def find_time(text: str) -> int | None:
     if _HALF_DAY.search(text) or len(text) > 80:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        date = datetime.fromisoformat(text)
+        return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
     except ValueError:
         pass
     try:
         parts = parsedate_tz(text)
-        return mktime_tz(parts) if parts else None
+        found = mktime_tz(parts) if parts else None
+        return found if found is not None and abs(found) <= MOST_SECONDS else None
     except (ValueError, OverflowError, IndexError, TypeError):
         return None

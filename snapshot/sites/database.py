@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from snapshot.demo.tables import create_tables_in
 from snapshot.export.database import database_file, explain
 from snapshot.export.declared import own_metadata
+from snapshot.export.kept_engine import SqliteEngine
 from snapshot.export.rows import TABLES
 from snapshot.file.errors import DatabaseError, OutputError
 from snapshot.file.wholefile import check_regular
 
 _BUSY_SECONDS = 30.0
+# IMMEDIATE: a transaction that reads first and writes later could find the file changed.
+_SQLITE = SqliteEngine("BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -30,10 +33,12 @@ def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[C
     is_new = file is not None and not os.path.lexists(file)
     if file is not None:
         _check_file(file, create)
-    engine = _postgresql(url) if file is None else _sqlite(file)
+    # What is not committed is not written: then a missing file does not come into being at all.
+    opened = Path(":memory:") if is_new and not commit else file
+    connecting = _postgresql(url) if opened is None else _sqlite(opened)
     done = False
     try:
-        with engine.begin() as connection:
+        with connecting as connection, connection.begin():
             _prepare(connection, create)
             yield connection
             if not commit:
@@ -43,9 +48,19 @@ def writing(url: URL, *, create: bool = True, commit: bool = True) -> Iterator[C
         text = explain(url, error).replace("cannot be read", "cannot be written")
         raise DatabaseError(f"{text}; nothing was written") from error
     finally:
-        engine.dispose()
         if is_new and file is not None and not done:
-            file.unlink(missing_ok=True)
+            _remove_empty(file)
+
+
+def _remove_empty(file: Path) -> None:
+    """Remove the file that this writer made, unless another one has it or has written to it."""
+    with suppress(sqlite3.Error, OSError):
+        if file.stat().st_size:
+            return
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            if not file.stat().st_size:
+                file.unlink()
 
 
 def undo_unfinished(url: URL) -> None:
@@ -82,26 +97,24 @@ def _prepare(connection: Connection, create: bool) -> None:
             "not a MirrorManager database, because tables are missing; nothing was written;"
             " give a database of MirrorManager, an empty one or a new SQLite file"
         )
-    own_metadata.create_all(connection)
+    # SQLAlchemy would ask the database for each table, once more.
+    missing = [table for table in own_metadata.sorted_tables if table.name not in present]
+    own_metadata.create_all(connection, missing, checkfirst=False)
 
 
-def _sqlite(file: Path) -> Engine:
+@contextmanager
+def _sqlite(file: Path) -> Iterator[Connection]:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(file, isolation_level=None, timeout=_BUSY_SECONDS)
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: a transaction that reads first and writes later could find the file changed.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+    with _SQLITE.connect(connect) as connection:
+        yield connection
 
 
-def _postgresql(url: URL) -> Engine:
+@contextmanager
+def _postgresql(url: URL) -> Iterator[Connection]:
     from snapshot.export.postgresql import connect
 
     engine = create_engine(url, creator=lambda: connect(url, "mirrorlist sites"))
@@ -112,4 +125,8 @@ def _postgresql(url: URL) -> Engine:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7460011)")
 
-    return engine
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()

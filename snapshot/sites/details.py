@@ -22,6 +22,16 @@ _SUMS = ("md5", "sha1", "sha256", "sha512")
 
 def read_known(connection: Connection, want: State) -> list[Found]:
     """Return all files to ask the primary for, with what the database has of them."""
+    found = read_there(connection, want)
+    if len({one.file.folder for one in found}) < len({one.folder for one in want.files.values()}):
+        raise DataFileError(
+            "the database is older than the file; run `mirrorlist sites apply` first"
+        )
+    return found
+
+
+def read_there(connection: Connection, want: State) -> list[Found]:
+    """Return the files whose directories the database has."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     files = {}
     for key, repository in want.repositories.items():
@@ -29,10 +39,6 @@ def read_known(connection: Connection, want: State) -> list[Found]:
         names[file.folder, file.name].append(" ".join(key))
         files[file.folder, file.name] = file
     ids = ids_of(connection, schema.directory, "name", {folder for folder, _ in files})
-    if len(ids) < len({folder for folder, _ in files}):
-        raise DataFileError(
-            "the database is older than the file; run `mirrorlist sites apply` first"
-        )
     details = defaultdict(list)
     for row in rows_of(connection, _TABLE, "directory_id", ids.values()):
         details[row.directory_id, row.filename].append(row)
@@ -45,8 +51,32 @@ def read_known(connection: Connection, want: State) -> list[Found]:
     return [
         Found(file, names[place], details[at], seen.get(at))
         for place, file in files.items()
+        if file.folder in ids
         for at in [(ids[file.folder], file.name)]
     ]
+
+
+def renew(connection: Connection, found: Iterable[Found], want: State) -> None:
+    """Give files what the database has of them now; drop what it does not let be written.
+
+    While the primary was read, the file may have been applied, and another probe may have ended.
+    """
+    there = {(one.file.folder, one.file.name): one for one in read_there(connection, want)}
+    for one in found:
+        now = there.get((one.file.folder, one.file.name))
+        if now is None:
+            one.drop("an apply took it away meanwhile")
+        elif _rows(now) != _rows(one) and now.newest and not _has(one, now.newest.sha256):
+            one.drop("another probe saw another state meanwhile")
+        one.known, one.seen = (now.known, now.seen) if now else ([], None)
+
+
+def _rows(one: Found) -> set[tuple[int, str]]:
+    return {(row.id, row.sha256) for row in one.known}
+
+
+def _has(one: Found, sha256: str) -> bool:
+    return one.content is None or one.content.sha256 == sha256
 
 
 def write_found(connection: Connection, found: list[Found], now: int, lag: int) -> None:
@@ -123,12 +153,20 @@ def _replaced(one: Found, gone: Set[int]) -> list[int]:
     return [row.id for row in rows if row.id not in gone]
 
 
+def _since(connection: Connection, known: list[int], now: int) -> dict[int, int]:
+    """Return since when details are replaced; a time that a wrong clock noted is forgotten."""
+    since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
+    for part in chunks(id for id, at in since.items() if at > now):
+        connection.execute(delete(replaced).where(replaced.c[_KEY].in_(part)))
+    return {id: at for id, at in since.items() if at <= now}
+
+
 def _forget(connection: Connection, found: list[Found], now: int, lag: int) -> None:
     """Remove details that no mirror may have any more, and note since when others are replaced."""
     gone = {id for one in found if one.content for id in _wrong(one, one.content)}
     old = [id for one in found if one.content for id in _replaced(one, gone)]
     known = [row.id for one in found for row in one.known]
-    since = {row.file_detail_id: row.at for row in rows_of(connection, replaced, _KEY, known)}
+    since = _since(connection, known, now)
     gone |= {id for id in old if since.get(id, now) < now - lag}
     delete_where(connection, _TABLE, "id", gone)
     new = [{_KEY: id, "at": now} for id in old if id not in gone and id not in since]

@@ -24,7 +24,7 @@ def drain(database: str, name: str, reason: str, seconds: int, now: int) -> Host
     with writing(parse_url(database), create=False) as connection:
         hosts = read_hosts(connection)
         host = find_host(hosts, name)
-        if only := last_ones(hosts, name):
+        if only := last_ones(hosts, host.name):
             raise RefusedChange(
                 f"{name} is the last mirror that clients get for {only[0]}"
                 f"{f' and {len(only) - 1} more' if only[1:] else ''}; nothing was written"
@@ -40,7 +40,7 @@ def drain(database: str, name: str, reason: str, seconds: int, now: int) -> Host
         connection.execute(insert(drained).values(host_id=row.id, **values))
         _switch(connection, [row.id], on=False)
         note_reduced(connection, host.site, now)
-        return find_host(read_hosts(connection), name)
+        return find_host(read_hosts(connection), f"{host.site}: {host.name}")
 
 
 def undrain(database: str, name: str) -> HostState:
@@ -50,7 +50,7 @@ def undrain(database: str, name: str) -> HostState:
         if host.drained is None:
             raise DataFileError(f"{name} is not drained; `mirrorlist sites host show` says more")
         _end(connection, [_row(connection, host).id])
-        return find_host(read_hosts(connection), name)
+        return find_host(read_hosts(connection), f"{host.site}: {host.name}")
 
 
 def end_drains(connection: Connection, now: int) -> list[str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snapshot.file.changes import FileState, file_state
-from snapshot.sites.load import files_of
+from snapshot.sites.load import FOLDER, files_of
 
 _States = dict[Path, FileState | None]
 
@@ -23,10 +23,17 @@ class SiteFiles:
         Files that are still being written are reported by a later call. The first call does not
         wait. Each change is reported once.
         """
-        now = {file: file_state(file) for file in files_of(self._file)}
+        now = {file: file_state(file) for file in self._files()}
         rests = now == self._before or self._reported is None
         self._before = now
         if not rests or now == self._reported:
             return False
         self._reported = now
         return True
+
+    def _files(self) -> tuple[Path, ...]:
+        try:
+            return files_of(self._file)
+        except OSError:
+            # Something else than before, so that the file is read, and the reason is told.
+            return (self._file, self._file.parent / FOLDER)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import aiohttp
 from msgspec import Struct
 
+from snapshot.file.text import printable
 from snapshot.sites.content import Content, Reader
 from snapshot.sites.inside import Inside
 from snapshot.sites.names import LookUp, Names, look_up
@@ -25,9 +26,12 @@ PAUSE_SECONDS = 2
 TRIES = 3
 CERTIFICATE = "certificate: "
 """How the error for a certificate begins that clients refuse."""
-_REDIRECTS = 5
-_CODES = (301, 302, 303, 307, 308)
+REDIRECTS = 5
+CODES = (301, 302, 303, 307, 308)
 _BUSY = 429
+UNCHANGED = 304
+# As long as those that servers make of a time and a size, ten times over.
+_MOST_ETAG = 500
 
 
 class Limits(Struct, frozen=True):
@@ -104,6 +108,12 @@ class Getter:
 
     async def get(self, question: Question) -> Reply:
         """Return the reply to a question, whatever happens."""
+        reply = await self._get(question)
+        return reply._replace(
+            error=shown(reply.error) if reply.error else None, etag=_usable(reply.etag)
+        )
+
+    async def _get(self, question: Question) -> Reply:
         try:
             return await self._follow(self._session(question.family), question)
         except TimeoutError:
@@ -138,14 +148,14 @@ class Getter:
         url = f"{question.url}/{quote(question.path)}"
         headers = {"If-None-Match": question.etag} if question.etag else {}
         left = self._limits.seconds
-        for _ in range(_REDIRECTS + 1):
+        for _ in range(REDIRECTS + 1):
             async with self._slot(urlsplit(url).hostname):
                 begun = time.monotonic()
                 try:
                     async with session.get(
                         url, headers=headers, allow_redirects=False, timeout=self._timeout(left)
                     ) as answer:
-                        if answer.status not in _CODES:
+                        if answer.status not in CODES:
                             return await self._reply(answer, question)
                         target = urljoin(url, answer.headers.get("Location", ""))
                 finally:
@@ -155,7 +165,7 @@ class Getter:
             if why := await self._refused(target):
                 return Reply(error=why, is_final=True)
             url = target
-        return Reply(error=f"more than {_REDIRECTS} redirects", is_final=True)
+        return Reply(error=f"more than {REDIRECTS} redirects", is_final=True)
 
     def _timeout(self, left: float) -> aiohttp.ClientTimeout:
         limits = self._limits
@@ -169,6 +179,9 @@ class Getter:
             final = answer.status == _BUSY
             error = f"status {answer.status}"
             return Reply(error=error, status=answer.status, tls_expires=expires, is_final=final)
+        if answer.status == UNCHANGED and not question.etag:
+            error = f"status {UNCHANGED}, which says nothing, because no ETag was sent"
+            return Reply(error=error, status=UNCHANGED, tls_expires=expires, is_final=True)
         if answer.status != 200:
             return Reply(status=answer.status, tls_expires=expires)
         if (coding := answer.headers.get("Content-Encoding", "identity")) != "identity":
@@ -217,4 +230,15 @@ def explain(error: Exception) -> str:
         return "its name does not resolve"
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return os.strerror(error.os_error.errno)
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return shown(str(error)) or type(error).__name__
+
+
+def shown(text: str) -> str:
+    """Return words of a mirror in a short line, which a terminal and a database can hold."""
+    return printable(" ".join(text.split()))[:200]
+
+
+def _usable(etag: str | None) -> str | None:
+    """Return an ETag; None for one that a database or the next request could not hold."""
+    is_plain = etag is not None and etag.isascii() and etag.isprintable()
+    return etag if is_plain and len(etag or "") <= _MOST_ETAG else None

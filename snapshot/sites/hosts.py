@@ -41,10 +41,15 @@ def read_hosts(connection: Connection) -> list[HostState]:
 
 
 def find_host(found: Iterable[HostState], name: str) -> HostState:
-    """Return a mirror by its name; raises DataFileError with a proposal."""
-    by_name = {one.name: one for one in found}
-    if name in by_name:
-        return by_name[name]
+    """Return a mirror by its name, or by `SITE: NAME`; raises DataFileError with a proposal."""
+    found = [*found]
+    mine = [one for one in found if name in (one.name, f"{one.site}: {one.name}")]
+    if mine[1:]:
+        sites = ", ".join(f"'{one.site}: {one.name}'" for one in mine)
+        raise DataFileError(f"several sites have a mirror {name:.100}; say which: {sites}")
+    if mine:
+        return mine[0]
+    by_name = [one.name for one in found]
     there = proposal(name, by_name) or "; `mirrorlist sites host list` has all"
     raise DataFileError(f"no mirror of a file has the name {name:.100}{there}")
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from snapshot.sites.content import Content
-from snapshot.sites.getting import CERTIFICATE, Reply
+from snapshot.sites.getting import CERTIFICATE, UNCHANGED, Reply
 
 
 class Verdict(StrEnum):
@@ -38,7 +38,6 @@ GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
 UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
 _ORDER = tuple(Verdict)
 _MISSING = (403, 404, 410, 451)
-_UNCHANGED = 304
 FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
 """The families in which a question may be asked; 0 if it does not matter."""
 _DAY = 86_400
@@ -70,7 +69,7 @@ class Memory(Struct, frozen=True):
 
 def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
     """Return what a reply says of a mirror; `now` is in seconds since 1970."""
-    if reply.status == _UNCHANGED and before is not None:
+    if reply.status == UNCHANGED and reply.error is None and before is not None:
         return _compare(before.sha256, before.timestamp, known, before, now)
     if reply.content is not None:
         if reply.content.error is not None:
@@ -154,12 +153,13 @@ def next_state(
     *,
     anybody: bool,
     limit: int,
+    trusts: bool = True,
 ) -> UrlState:
     """Return a URL's state after a probe; the replies are by family, as in `socket`.
 
     Without an answer of any URL at all (`anybody`), the trouble is here and not at the mirrors, so
     nothing counts as a failure. A certificate that clients refuse counts as the `limit` of
-    failures.
+    failures, unless this machine refuses all certificates (`trusts` is false).
     """
     found = Counter(verdicts)
     troubles = {family: _trouble(of) for family, of in replies.items()}
@@ -168,8 +168,10 @@ def next_state(
     failures = 0
     if silent:
         tries = min(max((one.tries for one in of), default=1) for of in replies.values())
-        failures = before.failures + (tries if anybody else 0)
-        if all((one or "").startswith(CERTIFICATE) for one in troubles.values()):
+        refused = all((one or "").startswith(CERTIFICATE) for one in troubles.values())
+        counts = anybody and (trusts or not refused)
+        failures = before.failures + (tries if counts else 0)
+        if refused and trusts:
             failures = max(failures, limit)
     return UrlState(
         failures=failures,
@@ -195,7 +197,7 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
     errors = [
         one.error or f"status {one.status}"
         for one in replies
-        if one.content is None and one.status not in (_UNCHANGED, *_MISSING)
+        if one.error or (one.content is None and one.status not in (UNCHANGED, *_MISSING))
     ]
     return errors[-1] if errors and len(errors) == len(replies) else None
 

@@ -119,6 +119,9 @@ class Prober:
         if mirrors:
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)
             self._due = self._clock() + self._duty.interval * spread
+            self._state.probes_due += 1
+            if self._state.due_since is None:
+                self._state.due_since = time.time()
         self._retry_at, begun = float("inf"), self._clock()
         try:
             found = probe_all(self._duty, config, mirrors=mirrors)
@@ -131,6 +134,7 @@ class Prober:
         self._tell(found)
         if mirrors:
             self._state.probed, self._state.probe_seconds = time.time(), self._clock() - begun
+            self._state.probes_ended, self._state.due_since = self._state.probes_due, None
         if not mirrors and any(one.state == "new" for one in found.repositories):
             self._due = self._clock()
 

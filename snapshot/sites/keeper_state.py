@@ -22,6 +22,12 @@ class KeeperState(Struct):
     """How many repositories were read from the primary, each version and arch counted."""
     repositories_failed: int = 0
     """How many of them it did not give, or half."""
+    probes_due: int = 0
+    """How many probes of the mirrors were due."""
+    probes_ended: int = 0
+    """How many of them have ended, or a later one has."""
+    due_since: float | None = None
+    """When the oldest probe that has not ended was due; null if all have."""
     urls: int = 0
     """How many URLs of mirrors were asked."""
     urls_troubled: int = 0

@@ -1,5 +1,6 @@
 """Reads `mirrors.toml` and the files of `mirrors.d` beside it; says all that is wrong with them."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -21,7 +22,11 @@ FOLDER = "mirrors.d"
 _SYNTAX = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # A value of letters without quotes.
 _BARE = re.compile(r"=(?:[^\"'#]*[\[,])?\s*(?!true\b|false\b|inf\b|nan\b)[A-Za-z]")
+_MOST_DOTS = 100
+# A string in a line, or a comment: what is left has the dots of keys.
+_NO_KEY = re.compile(r"\"(?:[^\"\\\n]|\\[^\n])*\"|'[^'\n]*'|#[^\n]*")
 _SECTIONS = ("site", "primary", "repository", "mirror", "shapes", "aliases")
+_WRITES_ONE = "`mirrorlist sites init` writes a first one"
 _EXAMPLE = '; text stands in quotes, such as country = "DE"'
 
 
@@ -35,7 +40,11 @@ class Loaded(Struct, frozen=True):
 def load(file: Path) -> Loaded:
     """Return a site; raises SitesFileError with all problems of all files."""
     found: list[Problem] = []
-    files = files_of(file)
+    try:
+        files = files_of(file)
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+        raise SitesFileError([Problem(str(file.parent / FOLDER), 1, why)]) from error
     sources = [source for path in files if (source := _read(path, found))]
     if len(sources) == len(files):
         config = _config(sources, found)
@@ -45,9 +54,15 @@ def load(file: Path) -> Loaded:
 
 
 def files_of(file: Path) -> tuple[Path, ...]:
-    """Return a site's file and those of mirrors.d; a name that begins with a dot is an editor's."""
-    found = (file.parent / FOLDER).glob("*.toml")
-    return (file, *sorted(path for path in found if not path.name.startswith(".")))
+    """Return a site's file and those of mirrors.d; a name that begins with a dot is an editor's.
+
+    Raises OSError for a mirrors.d that cannot be read: without it, its mirrors would be gone.
+    """
+    folder = file.parent / FOLDER
+    if not os.path.lexists(folder):
+        return (file,)
+    found = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+    return (file, *(folder / name for name in found if not name.startswith(".")))
 
 
 class _Source(Struct, frozen=True):
@@ -66,9 +81,11 @@ def _read(file: Path, found: list[Problem]) -> _Source | None:
     text = ""
     try:
         text = read_text(file).removeprefix("\ufeff")
+        _check_dots(text)
         return _Source(file, tomllib.loads(text), find_positions(text))
     except FileNotFoundError:
-        why = "no such file; `mirrorlist sites init` writes a first one"
+        is_link = os.path.lexists(file)
+        why = "a link to nothing" if is_link else f"no such file; {_WRITES_ONE}"
         found.append(Problem(str(file), 1, why))
     except RecursionError:
         found.append(Problem(str(file), 1, "too many levels of brackets"))
@@ -79,6 +96,13 @@ def _read(file: Path, found: list[Problem]) -> _Source | None:
     except ValueError as error:
         found.append(_syntax(file, text, str(error)))
     return None
+
+
+def _check_dots(text: str) -> None:
+    """Raise ValueError for a key with so many dots that tomllib would read it for hours."""
+    for number, line in enumerate(_NO_KEY.sub("", text).split("\n"), 1):
+        if any(part.count(".") > _MOST_DOTS for part in line.split("=")):
+            raise ValueError(f"a key with more than {_MOST_DOTS} dots (at line {number}, column 1)")
 
 
 def _syntax(file: Path, text: str, error: str) -> Problem:

@@ -13,7 +13,9 @@ Address = tuple[int, str]
 """A family, as in `socket`, and an address as text."""
 LookUp = Callable[[str], Iterable[Address]]
 
-_THREADS = 16
+# A resolver that does not answer keeps each of them for ten seconds or more.
+_THREADS = 64
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -86,8 +88,17 @@ def _result(host: str, port: int, family: int, text: str) -> ResolveResult:
 def is_global(text: str) -> bool:
     """Whether an address is on the Internet."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    mapped: Any = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_global)
+    return all(bool(one.is_global) for one in (_within(address) or [address]))
+
+
+def _within(address: Any) -> list[Any]:
+    """Return the IPv4 addresses that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64."""
+    if address.version == 4:
+        return []
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [one for one in found if one is not None]
 
 
 def has_route(family: int, text: str) -> bool:

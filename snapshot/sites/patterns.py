@@ -1,12 +1,15 @@
 """Names and paths of repositories, from the patterns of the file."""
 
+import re
 from collections.abc import Iterator
 from string import Formatter
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from snapshot.sites.config import Repository
 from snapshot.sites.shape import Tell, proposal
 
+_ASKED = re.compile(r"[^&=\s#?%+$]+")
 _IN_NAME = ("prefix", "version")
 _IN_PATH = ("prefix", "version", "arch")
 
@@ -52,6 +55,21 @@ def outer(path: str) -> str:
     return path.strip("/")
 
 
+def leads_up(path: str) -> bool:
+    """Whether a path has a part that stands for another folder, in this or another spelling."""
+    return any(unquote(part) in (".", "..") for part in path.split("/"))
+
+
+def why_unusable(one: Expanded) -> str | None:
+    """Return why no client can ask for a repository, or read it; None if one can."""
+    if leads_up(one.path) or leads_up(one.check or ""):
+        return f"no path with . or ..: {one.path:.100} ({one.name}, {one.arch})"
+    for what, text in (("repo", one.name), ("arch", one.arch)):
+        if not _ASKED.fullmatch(text):
+            return f"no client can ask for {what}={text:.100}: no blanks, and none of & = # ? % + $"
+    return None
+
+
 def check_name(pattern: str, tell: Tell) -> None:
     """Tell what is wrong with a pattern of names."""
     _check_fields(pattern, _IN_NAME, ("name",), tell)
@@ -60,8 +78,7 @@ def check_name(pattern: str, tell: Tell) -> None:
 def check_path(pattern: str, tell: Tell, path: tuple[str | int, ...]) -> None:
     """Tell what is wrong with a pattern of paths."""
     _check_fields(pattern, _IN_PATH, path, tell)
-    parts = outer(pattern).split("/")
-    if ".." in parts or "." in parts or "" in parts[1:]:
+    if leads_up(outer(pattern)) or "" in outer(pattern).split("/")[1:]:
         tell(path, f"no path with ., .. or two slashes in a row: {pattern:.100}")
     if "://" in pattern:
         tell(path, "a path, not a URL: it stands behind each mirror's URLs")

@@ -1,6 +1,7 @@
 """Reads from the primary the files that mirrors are compared with."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from msgspec import Struct
 
 from snapshot.export.rows import Progress
 from snapshot.file.errors import DataFileError
+from snapshot.file.text import printable
 from snapshot.sites.config import Config, Primary
 from snapshot.sites.content import Content, Reader
 from snapshot.sites.fetch import UNKNOWN_SIZE, FetchError, Folder, Got, Tree, Web
@@ -19,6 +21,9 @@ from snapshot.sites.repomd import MOST_BYTES, Metadata, read_repomd
 from snapshot.sites.state import CheckedFile
 
 _AT_ONCE = 4
+_SILENT = 4
+# The files of one repository are looked for within this time.
+_MOST_SECONDS = 300
 _SUMS = ("md5", "sha1", "sha256", "sha512")
 
 
@@ -56,6 +61,10 @@ class Found(Struct):
         if self.content.is_time:
             return self.seen is None or self.seen.content.sha256 != self.content.sha256
         return self.newest is None or self.newest.sha256 != self.content.sha256
+
+    def drop(self, reason: str) -> None:
+        """Forget what was read; the reason takes its place."""
+        self.content, self.metadata, self.reason = None, None, printable(reason)
 
 
 def rank(row: Any) -> tuple[int, int]:
@@ -98,21 +107,38 @@ def open_tree(config: Config, folder: Path, agent: str) -> Tree:
 
 
 def read_all(tree: Tree, known: list[Found], progress: Progress) -> list[Found]:
-    """Read every file, some of them at once; a reason takes the place of what cannot be read."""
+    """Read every file, some of them at once; a reason takes the place of what cannot be read.
+
+    After some files in a row without an answer the rest is not asked for, because each takes long.
+    """
+    silent: list[str] = []
     with ThreadPoolExecutor(_AT_ONCE, "primary") as pool:
-        for step, _ in enumerate(pool.map(lambda one: _read(tree, one), known), 1):
+        for step, _ in enumerate(pool.map(lambda one: _read(tree, one, silent), known), 1):
             progress("reading the primary", step, len(known))
     return known
 
 
-def _read(tree: Tree, one: Found) -> None:
+def _read(tree: Tree, one: Found, silent: list[str]) -> None:
+    if len(silent) >= _SILENT:
+        one.drop(silent[-1])
+        return
+    try:
+        _ask(tree, one)
+        silent.clear()
+    except FetchError as error:
+        one.drop(str(error))
+        if error.is_silent:
+            silent.append(str(error))
+
+
+def _ask(tree: Tree, one: Found) -> None:
     try:
         got = tree.get(one.file.path, MOST_BYTES, _etag(one))
         _take(one, got)
         if one.is_new and one.metadata and (missing := _missing(tree, one)):
             raise ValueError(f"half published: {missing}")
-    except (FetchError, ValueError) as error:
-        one.content, one.metadata, one.reason = None, None, str(error)
+    except ValueError as error:
+        one.drop(str(error))
 
 
 def _etag(one: Found) -> str | None:
@@ -158,9 +184,12 @@ def _metadata(row: Any) -> Metadata:
 def _missing(tree: Tree, one: Found) -> str | None:
     """Return which file of a repomd.xml is not there yet, or not whole."""
     base = f"{one.file.directory}/"[len(one.file.topdir) + 1 :]
+    deadline = time.monotonic() + _MOST_SECONDS
     for file, size in one.metadata.files if one.metadata else ():
         if file.startswith("/") or ".." in file.split("/") or "://" in file:
             raise ValueError(f"a repomd.xml that names a file elsewhere: {file:.100}")
+        if time.monotonic() > deadline:
+            raise ValueError(f"its files were not all found within {_MOST_SECONDS} s")
         found = tree.size(base + file)
         if found is None:
             return f"{file} is not there yet"

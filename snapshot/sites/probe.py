@@ -8,7 +8,7 @@ from snapshot.export.database import parse_url
 from snapshot.export.rows import Progress
 from snapshot.sites.config import Config
 from snapshot.sites.database import writing
-from snapshot.sites.details import read_known, write_found
+from snapshot.sites.details import read_known, read_there, renew, write_found
 from snapshot.sites.drains import end_drains
 from snapshot.sites.getting import Limits
 from snapshot.sites.inside import inside_of
@@ -62,8 +62,9 @@ def probe(
     found = read_all(tree, known, progress)
     with writing(url, create=False) as connection:
         end_drains(connection, now)
+        renew(connection, found, want)
         write_found(connection, found, now, lag)
-        sums = known_sums(read_known(connection, want), found, lag)
+        sums = known_sums(read_there(connection, want), found, lag)
         urls = read_urls(connection, config.site.name, want) if mirrors and sums else []
     judged = ask_mirrors(urls, sums, agent, progress, now, limits, inside_of(config))
     with writing(url, create=False) as connection:

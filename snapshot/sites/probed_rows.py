@@ -29,6 +29,11 @@ class MirrorUrl(Struct, frozen=True):
     state: UrlState
     answers: dict[str, Memory]
 
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What is the same as long as nobody changes it."""
+        return self.id, self.carrier, self.url
+
 
 class Directories:
     """The rows of host_category_dir of a site's mirrors.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from snapshot.file.errors import DataFileError
+from snapshot.file.text import printable
 
 
 class Problem(Struct, frozen=True, order=True):
@@ -18,8 +19,8 @@ class Problem(Struct, frozen=True, order=True):
     """What is wrong, and what to write instead if that can be told."""
 
     def __str__(self) -> str:
-        """As compilers say it, so that editors find the place."""
-        return f"{self.file}:{self.line}: {self.text}"
+        """As compilers say it, so that editors find the place; without orders for a terminal."""
+        return printable(f"{self.file}:{self.line}: {self.text}")
 
 
 class SitesFileError(DataFileError):

@@ -10,6 +10,8 @@ MOST_BYTES = 4 << 20
 """A hundred times the size of real ones."""
 MOST_FILES = 1000
 _MOST_LEVELS = 50
+MOST_SECONDS = 1 << 40
+"""A time that no file tells: it is 30,000 years away, and fits into every database."""
 
 
 class Metadata(Struct, frozen=True):
@@ -30,6 +32,8 @@ def read_repomd(data: bytes) -> Metadata:
     reader = _Reader()
     try:
         reader.parse(data)
+    except LookupError as error:
+        raise ValueError(f"not XML, not a repomd.xml: {error}") from error
     except expat.ExpatError as error:
         start = data[:200].lstrip().lower()
         what = "a web page" if start.startswith((b"<!doctype", b"<html")) else "not XML"
@@ -85,10 +89,7 @@ class _Reader:
 
     def _end(self, name: str) -> None:
         if self._depth[-1] == "timestamp":
-            try:
-                self.timestamps.append(int(float(self._text)))
-            except (ValueError, OverflowError):
-                raise ValueError(f"a timestamp that is no number: {self._text:.40}") from None
+            self.timestamps.append(_seconds(self._text))
         if self._depth[-1] == "size" and len(self._depth) == 3 and self._text.isdecimal():
             self._size = int(self._text)
         self._depth.pop()
@@ -101,3 +102,13 @@ class _Reader:
             if len(self.files) > MOST_FILES:
                 raise ValueError(f"a repomd.xml with more than {MOST_FILES} files")
         self._file = self._size = None
+
+
+def _seconds(text: str) -> int:
+    try:
+        found = int(float(text))
+    except (ValueError, OverflowError):
+        raise ValueError(f"a timestamp that is no number: {text:.40}") from None
+    if abs(found) > MOST_SECONDS:
+        raise ValueError(f"a timestamp that is no time: {text:.40}")
+    return found

@@ -4,8 +4,9 @@ A server looks a request up among them, so that it costs one look-up, whatever t
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import product
+from itertools import chain, islice, product
 from string import Formatter
 from typing import NamedTuple
 
@@ -17,11 +18,16 @@ from snapshot.sites.shape import Tell, proposal
 LISTS = ("/mirrorlist/", "/metalink/")
 MOST_REQUESTS = 50_000
 _MOST_NAMED = 10
+_TOO_MANY = f"more than {MOST_REQUESTS:,} requests in other words"
 _FIELDS = ("prefix", "version", "arch")
 _TAKEN = ("path", "country", "protocol", "ip", "netblock", "redirect", "time")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 # What a path may consist of, as clients write it; and what a parameter's value may have.
 _PATH, _VALUE = re.compile(r"[A-Za-z0-9._+/~{}$-]+"), re.compile(r"[^&=\s#?%]+")
+
+
+Meanings = dict[str, defaultdict[str, list[str]]]
+"""By kind, the aliases of each word."""
 
 
 class Request(NamedTuple):
@@ -35,7 +41,7 @@ class Request(NamedTuple):
 
 def expand_shapes(config: Config) -> list[Request]:
     """Return all requests of a file whose shapes were checked, each once."""
-    found = {one.key: one for shape in config.shapes for one in _requests(shape, config)}
+    found = {one.key: one for one in _by_shape(config)}
     return [*{one.key: one for one in _by_alias(config)}.values(), *found.values()]
 
 
@@ -44,7 +50,10 @@ def check_shapes(config: Config, shapes: list[Placed[Shape]], aliases: Tell) -> 
     _check_aliases(config, aliases)
     seen = {f"?arch={one.arch}&repo={one.name}": _target(one) for one in _all(config)}
     places = dict.fromkeys(seen, "a repository of this name")
-    right = [one for one in shapes if _is_right(one)]
+    right = [one for one in shapes if _is_right(one, config)]
+    if len(right) == len(shapes) and _are_too_many(config):
+        aliases((), f"{_TOO_MANY}: use fewer [[shapes]] or aliases")
+        return
     for one in right:
         told = False
         for request in _requests(one.value, config):
@@ -55,8 +64,17 @@ def check_shapes(config: Config, shapes: list[Placed[Shape]], aliases: Tell) -> 
             places.setdefault(request.key, one.place)
     count = len(expand_shapes(config)) if len(right) == len(shapes) else 0
     if count > MOST_REQUESTS:
-        why = f"{count:,} requests in other words, more than {MOST_REQUESTS:,}"
-        aliases((), f"{why}: use fewer [[shapes]] or aliases")
+        aliases((), f"{_TOO_MANY}: use fewer [[shapes]] or aliases")
+
+
+def _are_too_many(config: Config) -> bool:
+    """Whether aliases multiply so much that writing all requests out would take for ever."""
+    every = chain(_by_alias(config), _by_shape(config))
+    return next(islice(every, 4 * MOST_REQUESTS, None), None) is not None
+
+
+def _by_shape(config: Config) -> Iterator[Request]:
+    return (one for shape in config.shapes for one in _requests(shape, config))
 
 
 def _twice(request: Request, known: tuple[str, str]) -> str:
@@ -76,7 +94,7 @@ def _all(config: Config) -> Iterator[Expanded]:
         yield from expand(row)
 
 
-def _is_right(one: Placed[Shape]) -> bool:
+def _is_right(one: Placed[Shape], config: Config) -> bool:
     told: list[str] = []
 
     def tell(path: tuple[str | int, ...], text: str) -> None:
@@ -98,9 +116,15 @@ def _is_right(one: Placed[Shape]) -> bool:
     has_arch = any("{arch}" in pattern for pattern in patterns)
     if not told and has_arch == (shape.arch is not None):
         tell((), _ARCH_TWICE if has_arch else _NO_ARCH)
+    if not told and shape.arch is not None and not _VARIABLE.fullmatch(shape.arch):
+        known = {one.arch for one in _all(config)}
+        if shape.arch not in known:
+            why = f"no repository has the arch `{shape.arch}`{proposal(shape.arch, known)}"
+            tell(("arch",), f"{why}; a variable of clients is written as $basearch")
     return not told
 
 
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})", re.ASCII)
 _ARCH_TWICE = "`arch` is for patterns without {arch}"
 _NO_ARCH = (
     'no pattern has {arch}: give an arch, or arch = "$basearch", which stays so in the list for'
@@ -151,18 +175,25 @@ def _aliases(config: Config) -> dict[str, dict[str, str]]:
     return {"prefix": found.prefixes, "version": found.versions, "arch": found.arches}
 
 
-def _spellings(config: Config, row: Repository, one: Expanded) -> Iterator[dict[str, str]]:
+def _by_meaning(config: Config) -> Meanings:
+    found: Meanings = {kind: defaultdict(list) for kind in _FIELDS}
+    for kind, aliases in _aliases(config).items():
+        for alias, meant in aliases.items():
+            found[kind][meant].append(alias)
+    return found
+
+
+def _spellings(aliases: Meanings, row: Repository, one: Expanded) -> Iterator[dict[str, str]]:
     """Yield the words in which clients may name a repository, its own first.
 
     A version of the repository is never an alias.
     """
-    aliases = _aliases(config)
     own = {"prefix": one.prefix, "version": one.version, "arch": one.arch}
     taken = {"prefix": [one.prefix], "version": row.versions, "arch": row.arches}
     words = {
         kind: [
             own[kind],
-            *(a for a, b in aliases[kind].items() if b == own[kind] and a not in taken[kind]),
+            *(one for one in aliases[kind].get(own[kind], ()) if one not in taken[kind]),
         ]
         for kind in _FIELDS
     }
@@ -171,10 +202,10 @@ def _spellings(config: Config, row: Repository, one: Expanded) -> Iterator[dict[
 
 
 def _requests(shape: Shape, config: Config) -> Iterator[Request]:
-    names = tuple(sorted(shape.query))
+    names, aliases = tuple(sorted(shape.query)), _by_meaning(config)
     for row in config.repository:
         for one in _of_arch(expand(row), shape.arch):
-            for words in _spellings(config, row, one):
+            for words in _spellings(aliases, row, one):
                 path = (shape.path or "").format(**words)
                 values = "&".join(f"{name}={shape.query[name].format(**words)}" for name in names)
                 yield Request(f"{path}?{values}", names, one.name, _arch(shape, one))
@@ -191,10 +222,10 @@ def _of_arch(found: Iterable[Expanded], arch: str | None) -> Iterator[Expanded]:
 
 def _by_alias(config: Config) -> Iterator[Request]:
     """Yield the usual requests with aliases in them, but for those that mean a repository."""
-    known = {(one.name, one.arch) for one in _all(config)}
+    known, aliases = {_target(one) for one in _all(config)}, _by_meaning(config)
     for row in config.repository:
         for one in expand(row):
-            for words in _spellings(config, row, one):
+            for words in _spellings(aliases, row, one):
                 name = row.name.format(**words)
                 if (name, words["arch"]) not in known:
                     key = f"?arch={words['arch']}&repo={name}"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapshot.sites.content import Reader
-from snapshot.sites.getting import Limits, Question, Reply
+from snapshot.sites.getting import Limits, Question, Reply, shown
 
 RSYNC = "rsync://"
 # Sizes of real files are a hundredth; a mirror could fill the disk otherwise.
@@ -76,7 +76,7 @@ def _why(code: int, said: str) -> str:
     """Return the daemon's own words if there are any."""
     errors = [line for line in said.splitlines() if line.startswith("@ERROR: ")]
     if errors:
-        return " ".join(errors[0].removeprefix("@ERROR: ").split())[:200]
+        return shown(errors[0].removeprefix("@ERROR: "))
     return _WORDS.get(code, f"rsync ended with {code}")
 
 

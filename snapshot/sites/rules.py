@@ -12,11 +12,15 @@ from snapshot.export.countries import Countries
 from snapshot.export.coverage import check_width
 from snapshot.export.hosturl import host_url
 from snapshot.export.netblock import Netblock, parse_netblock
+from snapshot.file.text import without_userinfo
 from snapshot.sites.config import Config, Mirror, Primary, Repository
-from snapshot.sites.patterns import check_name, check_path, expand, outer
+from snapshot.sites.patterns import check_name, check_path, expand, leads_up, outer, why_unusable
 from snapshot.sites.shape import Tell, proposal
 
 T = TypeVar("T")
+MOST_REPOSITORIES = 20_000
+"""Twice as many as Fedora has in all of its products."""
+_WIDE = "wide_netblocks = true in [site], and --allow-wide-netblocks for run and export"
 _SCHEMES = ("http", "https", "rsync", "ftp")
 
 
@@ -61,9 +65,15 @@ def _primary(primary: Primary, tell: Tell) -> None:
 
 
 def _repositories(repositories: list[Placed[Repository]]) -> None:
+    count = 0
     names: dict[tuple[str, str], str] = {}
     paths: dict[tuple[str | None, str], str] = {}
     for one in repositories:
+        count += len(one.value.versions) * len(_arches(one.value))
+        if count > MOST_REPOSITORIES:
+            why = f"more than {MOST_REPOSITORIES:,} repositories, each version and arch counted"
+            one.tell((), f"{why}: give fewer versions or arches")
+            return
         if not _patterns(one):
             continue
         _once_for_each(one, names, paths)
@@ -77,6 +87,9 @@ def _once_for_each(
     """Tell of the first name and of the first path that come a second time."""
     is_new = [True, True]
     for found in expand(one.value):
+        if why := why_unusable(found):
+            one.tell((), why)
+            return
         shown = f"repo={found.name} for {found.arch}"
         path = f"the path {found.path}"
         more = f" ({found.name}, {found.arch}): does the pattern need {{version}} or {{arch}}?"
@@ -138,7 +151,7 @@ def _mirrors(config: Config, mirrors: list[Placed[Mirror]]) -> None:
         for at, country in enumerate(one.value.countries_allowed):
             _country(country, ("countries_allowed", at), one.tell, countries)
         _urls(one, urls)
-        netblocks += _netblocks(one)
+        netblocks += _netblocks(one, config.site.wide_netblocks)
     _overlaps(netblocks, config.site.overlapping_netblocks)
 
 
@@ -180,13 +193,17 @@ def _url(text: str, path: tuple[str | int, ...], tell: Tell, schemes: Iterable[s
         tell(path, f"URL of {scheme:.20}; use {', '.join(schemes)}{proposal(scheme, schemes)}")
         return None
     try:
-        return host_url(text)
+        url = host_url(text)
     except ValueError as error:
-        tell(path, f"{error}: {text:.100}")
+        tell(path, f"{error}: {without_userinfo(text):.100}")
         return None
+    if leads_up(url.partition("://")[2]):
+        tell(path, f"URL with . or .. in its path: {text:.100}")
+        return None
+    return url
 
 
-def _netblocks(one: Placed[Mirror]) -> list[tuple[Netblock, str, Placed[Mirror], int]]:
+def _netblocks(one: Placed[Mirror], wide: bool) -> list[tuple[Netblock, str, Placed[Mirror], int]]:
     found = []
     for at, text in enumerate(one.value.netblocks):
         try:
@@ -195,9 +212,10 @@ def _netblocks(one: Placed[Mirror]) -> list[tuple[Netblock, str, Placed[Mirror],
             one.tell(("netblocks", at), f"not a network such as 192.0.2.0/24: {text:.60}")
             continue
         try:
-            check_width(netblock, text, False)
+            check_width(netblock, text, wide)
         except ValueError as error:
-            one.tell(("netblocks", at), str(error))
+            why = str(error).partition(" (--")[0]
+            one.tell(("netblocks", at), f"{why}; if meant: {_WIDE}")
         found.append((netblock, text, one, at))
     return found
 

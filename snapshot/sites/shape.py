@@ -16,7 +16,12 @@ T = TypeVar("T", bound=Struct)
 Tell = Callable[[Path, str], None]
 """Is told what is wrong at a path within the table that is read."""
 
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_JOINING = re.compile("[\xad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufeff]")
+_WORDED = ("contact", "sponsor")
 _LIKENESS = 0.6
+_MOST_LETTERS = 100
+_MOST_UNKNOWN = 50
 _AT = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\[(\d+)\]|\.(\w+)|\[\.\.\.\]")
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?(.*)")
@@ -36,6 +41,8 @@ _WORDS = {
 
 def proposal(name: str, known: Iterable[str]) -> str:
     """Return `: did you mean X?` for the known name that is most like an unknown one, or ""."""
+    if len(name) > _MOST_LETTERS:
+        return ""
     folded = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), folded, 1, _LIKENESS)
     return f": did you mean `{folded[near[0]]}`?" if near else ""
@@ -50,12 +57,14 @@ def shaped(kind: type[T], data: object, tell: Tell) -> T | None:
     known = [field.name for field in fields]
     right = True
     values: dict[str, Any] = {}
-    unknown = data.keys() - {*known}
-    for name in unknown:
+    unknown = [name for name in data if name not in known]
+    for name in unknown[:_MOST_UNKNOWN]:
         tell((name,), unknown_key(name, known))
         right = False
+    if more := unknown[_MOST_UNKNOWN:]:
+        tell((more[0],), f"unknown key `{more[0]:.{_MOST_LETTERS}}` and {len(more) - 1:,} more")
     # A key with a typing error is not missing too.
-    meant = {proposal(name, known) for name in unknown}
+    meant = {proposal(name, known) for name in unknown[:_MOST_UNKNOWN]}
     for field in fields:
         if field.name not in data:
             required = field.default is NODEFAULT and field.default_factory is NODEFAULT
@@ -78,7 +87,7 @@ def unknown_key(name: str, known: Iterable[str]) -> str:
     """Return what is said of a key that does not exist."""
     known = [*known]
     there = proposal(name, known) or f"; there are {', '.join(known)}"
-    return f"unknown key `{name}`{there}"
+    return f"unknown key `{name:.{_MOST_LETTERS}}`{there}"
 
 
 def _name(value: object) -> str:
@@ -115,11 +124,21 @@ def _plain(error: str) -> str:
     return f"{shown}, not {_WORDS.get(got, got)}" if got else shown
 
 
+def _refuse_invisible(text: str, key: str | int) -> None:
+    """Raise ValueError for what looks like something else: two names would look the same.
+
+    Words of people may join their letters, and only what turns the direction of text is refused.
+    """
+    if _TURNING.search(text) or (key not in _WORDED and _JOINING.search(text)):
+        raise ValueError(f"`{key}` has an invisible character")
+
+
 def _is_clean(value: object, path: Path, tell: Tell) -> bool:
     """Tell of texts that neither a list nor a database can hold."""
     if isinstance(value, str):
         try:
             refuse_control(value, f"`{path[0]}`")
+            _refuse_invisible(value, path[0])
         except ValueError as error:
             tell(path, str(error))
             return False

@@ -8,14 +8,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.file.errors import OutputError
+from snapshot.file.text import printable
 from snapshot.sites.load import load
 from snapshot.sites.problems import SitesFileError
 
 _TEXT = """\
 # The mirrors and repositories of {plain_name}.
 #   mirrorlist sites check {file}      finds mistakes: file, line, and what to write instead
-#   mirrorlist sites apply {file} --database sqlite:///mirrors.db
-#   mirrorlist sites probe {file} --database sqlite:///mirrors.db
+#   mirrorlist run {file}              asks the mirrors, and answers clients
 # A mirror may also stand in a file of its own in mirrors.d, with the same keys and no [[mirror]].
 
 [site]
@@ -78,6 +78,10 @@ def write_starter(file: Path, starter: Starter) -> None:
     check_absent(file)
     text = _text(file, starter)
     try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise OutputError("an answer is not text in UTF-8; nothing was written") from error
+    try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except OSError as error:
@@ -91,9 +95,9 @@ def write_starter(file: Path, starter: Starter) -> None:
 
 def _text(file: Path, starter: Starter) -> str:
     is_url = "://" in starter.primary
-    plain = " ".join(starter.name.split())
+    plain = printable(" ".join(starter.name.split()))
     text = _TEXT.format(
-        file=file.name,
+        file=printable(file.name),
         plain_name=plain,
         name=_quoted(starter.name),
         contact=f"contact = {_quoted(starter.contact)}" if starter.contact else '# contact = ""',
@@ -119,4 +123,4 @@ def _list(values: Iterable[str]) -> str:
 
 def _quoted(text: str) -> str:
     """Return a text as TOML's basic string, which writes all that JSON's does."""
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

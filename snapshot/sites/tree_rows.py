@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from snapshot.export import schema
 from snapshot.sites.current import Current
-from snapshot.sites.rows import delete_where, ensure, insert_all, update_all
+from snapshot.sites.rows import chunks, delete_where, ensure, insert_all, rows_of, update_all
 from snapshot.sites.state import RepositoryState, State
 
 
@@ -43,9 +43,27 @@ def write_tree(
 
 
 def _prune_directories(connection: Connection, have: Current, want: State) -> None:
+    """Remove directories that are gone; one that others have too only leaves this site."""
     tops = {*have.state.categories.values()}
-    gone = have.directories.keys() - want.directories.keys() - tops
-    delete_where(connection, schema.directory, "id", [have.directories[name] for name in gone])
+    names = have.directories.keys() - want.directories.keys() - tops
+    gone = {have.directories[name] for name in names}
+    link, mine = schema.category_directory, {*have.categories.values()}
+    shared = _others(connection, link, gone, mine)
+    shared |= _others(connection, schema.repository, gone, mine)
+    delete_where(connection, schema.directory, "id", gone - shared)
+    carriers = {*have.host_categories.values()}
+    for part in chunks(shared):
+        links = (link.c.directory_id.in_(part), link.c.category_id.in_(mine))
+        connection.execute(delete(link).where(*links))
+    rows = rows_of(connection, schema.host_category_dir, "directory_id", shared)
+    ours = [row.id for row in rows if row.host_category_id in carriers]
+    delete_where(connection, schema.host_category_dir, "id", ours)
+
+
+def _others(connection: Connection, table: Any, directories: set[int], mine: set[int]) -> set[int]:
+    """Return those of some directories that rows of other categories name."""
+    rows = rows_of(connection, table, "directory_id", directories)
+    return {row.directory_id for row in rows if row.category_id not in mine}
 
 
 def _categories(

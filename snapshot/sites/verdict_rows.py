@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from snapshot.export import schema
 from snapshot.export.declared import url_state
 from snapshot.sites.answers import write_answers
+from snapshot.sites.getting import CERTIFICATE
 from snapshot.sites.hiding import deciding, spared, useless_urls
 from snapshot.sites.judging import (
     UrlState,
@@ -22,6 +24,9 @@ from snapshot.sites.mirror_probe import Judged
 from snapshot.sites.probed_rows import Directories
 from snapshot.sites.reduced import note_reduced
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
+
+# One or two mirrors may well have certificates that ended at the same time.
+_SEVERAL = 3
 
 
 class ProbedUrl(Struct, frozen=True):
@@ -58,13 +63,12 @@ def write_verdicts(
 ) -> list[ProbedUrl]:
     """Write the states of URLs and of directories; return what was found."""
     anybody = any(one is not Verdict.UNREACHABLE for url in judged for one in url.verdicts.values())
-    there = {
-        row.id: row.private
-        for row in rows_of(connection, schema.host_category_url, "id", [j.url.id for j in judged])
-    }
-    # A URL that an apply took away meanwhile is not written.
-    judged = [one for one in judged if one.url.id in there and one.verdicts]
-    silent = _silent_families(judged)
+    rows = rows_of(connection, schema.host_category_url, "id", [one.url.id for one in judged])
+    now_there = {(row.id, row.host_category_id, row.url) for row in rows}
+    there = {row.id: row.private for row in rows}
+    # A URL that an apply took away meanwhile is not written, nor one to which SQLite gave its id.
+    judged = [one for one in judged if one.url.key in now_there and one.verdicts]
+    silent, trusts = _silent_families(judged), _trusts_any(judged)
     states = {
         one.url.id: next_state(
             one.url.state,
@@ -73,6 +77,7 @@ def write_verdicts(
             now,
             anybody=anybody,
             limit=limit,
+            trusts=trusts,
         )
         for one in judged
     }
@@ -103,6 +108,24 @@ def _silent_families(judged: list[Judged]) -> set[int]:
     silent = {family for family, of in answers.items() if len(of) > 1 and not any(of)}
     # One that is left tells the states; without any, all are the same.
     return silent if answers.keys() - silent else set()
+
+
+def _trusts_any(judged: list[Judged]) -> bool:
+    """Whether a certificate of one of several hosts was taken; else the trouble is here.
+
+    A clock that is wrong, or a machine without its authorities, refuses every certificate.
+    """
+    hosts: dict[str | None, bool] = {}
+    for one in judged:
+        if one.url.url.startswith("https://"):
+            refused = all(
+                (reply.error or "").startswith(CERTIFICATE)
+                for of in one.replies.values()
+                for reply in of
+            )
+            host = urlsplit(one.url.url).hostname
+            hosts[host] = hosts.get(host, False) or not refused
+    return len(hosts) < _SEVERAL or any(hosts.values())
 
 
 def _said(one: Judged, state: UrlState, offered: bool) -> ProbedUrl:

@@ -4,15 +4,16 @@ All of it is one transaction of the caller, who is alone with the tables. The te
 is the same on PostgreSQL and SQLite.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 
 from msgspec import Struct
 
 from snapshot.link import POSTGRESQL, Link, Row, temporary
-from snapshot.stats import access, sketches
+from snapshot.stats import access, releases, sketches
 from snapshot.stats.cubes import (
     HOURLY,
     LABELS,
@@ -43,15 +44,18 @@ DETAIL_DAYS = 62
 """Counts of earlier days are not kept in each combination, also before anything has expired."""
 
 # Nothing is read twice that is not in memory, and compiling a plan takes longer than running it.
-_PLANS = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off"
+# The files are removed after the commit, so it must be on the disk then, whatever is usual here.
+_SETTINGS = "SET LOCAL random_page_cost = 1; SET LOCAL jit = off; SET LOCAL synchronous_commit = on"
 
+# A key that is new has no rows yet: keys are written last. In order, because an index takes
+# neighbours in half the time.
 _FACT = """INSERT INTO {table} (key_id, {unit}, requests, total)
-    SELECT n.key_id, n.{unit}, n.requests, n.requests + coalesce(
+    SELECT n.key_id, n.{unit}, n.requests, n.requests + CASE WHEN k.id IS NULL THEN 0 ELSE coalesce(
         (SELECT t.total FROM {table} t WHERE t.key_id = n.key_id AND t.{unit} <= n.{unit}
             ORDER BY t.{unit} DESC LIMIT 1),
         (SELECT t.total - t.requests FROM {table} t
-            WHERE t.key_id = n.key_id AND t.{unit} > n.{unit} ORDER BY t.{unit} LIMIT 1), 0)
-    FROM new_{unit} n WHERE true
+            WHERE t.key_id = n.key_id AND t.{unit} > n.{unit} ORDER BY t.{unit} LIMIT 1), 0) END
+    FROM new_{unit} n LEFT JOIN stat_key k ON k.id = n.key_id WHERE true ORDER BY n.key_id
     ON CONFLICT (key_id, {unit}) DO UPDATE SET requests = {table}.requests + excluded.requests,
         total = {table}.total + excluded.requests"""
 
@@ -66,8 +70,9 @@ _UNKNOWN = """INSERT INTO stat_unknown (day, repo, arch, requests)
     ON CONFLICT (day, repo, arch)
     DO UPDATE SET requests = stat_unknown.requests + excluded.requests"""
 
-_NEW_KEYS = """SELECT n.id FROM new_key n LEFT JOIN stat_key k ON k.id = n.id
-    WHERE k.id IS NULL"""
+# Each key has a day.
+_NEW_KEYS = """SELECT DISTINCT n.key_id FROM new_day n LEFT JOIN stat_key k ON k.id = n.key_id
+    WHERE k.id IS NULL ORDER BY n.key_id"""
 
 
 class Content(Struct, frozen=True):
@@ -92,16 +97,17 @@ class Content(Struct, frozen=True):
 def write(link: Link, content: Content, today: date) -> None:
     """Add it to the tables, which have partitions for its days."""
     if link.kind == POSTGRESQL:
-        link.execute(_PLANS)
+        link.execute(_SETTINGS)
     kept = today - timedelta(DETAIL_DAYS)
     link.load(DETAIL, ["hour", *REQUEST, "requests"], _details(content.detail, kept))
     mark(link, DETAILS_SINCE, int(datetime.combine(kept, time(), UTC).timestamp()))
     facts = _Facts()
     for one in chain(sums(content.detail), content.hosts):
         facts.take(one, content.has_hours)
-    _keys(link, facts.keys)
     for table, rows in ((HOUR, facts.hours), (DAY, facts.days), (MONTH, facts.months)):
         _facts(link, table, rows)
+    _keys(link, facts.keys)
+    releases.write(link)
     _unknown(link, content.unknown)
     sketches.write(link, content.sketches)
     access.write(link, content.detail)
@@ -145,14 +151,20 @@ def _details(detail: Detail, kept: date) -> Iterator[Row]:
 
 
 def _keys(link: Link, keys: Mapping[int, tuple[Cube, Values]]) -> None:
-    temporary(link, "new_key", {"id": "BIGINT"}, ((one,) for one in keys))
     missing = [id for (id,) in link.query(_NEW_KEYS)]
     link.load("stat_key", ["id", "cube", *LABELS], (_key_row(id, *keys[id]) for id in missing))
 
 
 def _key_row(id: int, cube: Cube, values: Values) -> Row:
-    by_label = dict(zip(cube, values, strict=True))
-    return (id, name(cube), *(by_label.get(label, "") for label in LABELS))
+    name, pick = _columns(cube)
+    return (id, name, *pick((*values, "")))
+
+
+@lru_cache
+def _columns(cube: Cube) -> tuple[str, Callable[[Values], Values]]:
+    """Return the name of a cube, and a function that gives its values, then "", all labels."""
+    places = {label: place for place, label in enumerate(cube)}
+    return name(cube), itemgetter(*(places.get(label, len(cube)) for label in LABELS))
 
 
 def _facts(link: Link, table: str, rows: Mapping[tuple[int, str], int]) -> None:

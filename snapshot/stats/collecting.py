@@ -63,12 +63,13 @@ class _File(Struct, frozen=True):
     batches: list[Batch]
 
 
-def collect(spools: Sequence[Path], database: str) -> Collected:
+def collect(spools: Sequence[Path], database: str, counted: Collected | None = None) -> Collected:
     """Add what is in some spools (folders or single files), and remove its files.
 
-    Raises DatabaseError; then the files that are not in the database are still there.
+    Raises DatabaseError; then the files that are not in the database are still there, and
+    `counted` has what was done before.
     """
-    done = Collected()
+    done = Collected() if counted is None else counted
     for portion in _portions(spools, done):
         with linked(database, PROGRAM, create=True) as link:
             too_old = _take(link, portion, done)
@@ -87,7 +88,7 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
     """Yield the files that can be used, a transaction's worth at a time, the oldest first."""
     portion: list[_File] = []
     rows = 0
-    for path in _paths(spools):
+    for path in waiting_files(spools):
         try:
             portion.append(_File(path, _usable(path)))
         except FileNotFoundError:
@@ -104,7 +105,8 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
         yield portion
 
 
-def _paths(spools: Iterable[Path]) -> list[Path]:
+def waiting_files(spools: Iterable[Path]) -> list[Path]:
+    """Return the files in some spools, the oldest of each first; raises SpoolError."""
     found: dict[Path, None] = {}
     for one in spools:
         try:

@@ -6,6 +6,7 @@ that no program has to ask a database for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -26,8 +27,9 @@ LABELS = (*REQUEST, "host")
 NOT_LOGGED = "(not logged)"
 """Stands for what the line of a log does not say."""
 
-# The bits of a key that all values decide together.
-_REST_BITS = 44
+# The bits of a key that its cube decides, and its cube and first value; all values decide the rest.
+_CUBE_BITS, _FIRST_BITS, _KEY_BITS = 8, 12, 64
+_STEP, _HALF = 1 << _KEY_BITS - _CUBE_BITS - _FIRST_BITS, 1 << _KEY_BITS - 1
 
 Cube = tuple[str, ...]
 
@@ -63,11 +65,24 @@ def key(cube: Cube, values: Values) -> int:
     neighbours in an index. The others are of all values: of 200,000 keys, two are equal in one of
     500,000 databases.
     """
-    texts = (name(cube), *values)
-    first = values[0] if len(values) > 1 else ""
-    head = _hash(texts[0], 1) << 12 | _hash(first, 2) >> 4
-    rest = _hash("\0".join(texts), 8) & ((1 << _REST_BITS) - 1)
-    return (head << _REST_BITS | rest) - (1 << 63)
+    whole = "\0".join((name(cube), *values)).encode("utf-8", "surrogateescape")
+    rest = int.from_bytes(blake2b(whole, digest_size=8).digest(), "big") & (_STEP - 1)
+    return _head(cube, values[0] if len(values) > 1 else "") + rest
+
+
+def neighbours(cube: Cube, where: Mapping[str, str]) -> tuple[int, int]:
+    """Return bounds of the keys that a cube has for these values of labels."""
+    first = where.get(cube[0]) if len(cube) > 1 else None
+    if first is not None:
+        return _head(cube, first), _head(cube, first) + _STEP - 1
+    lowest = _hash(name(cube), 1) * (_STEP << _FIRST_BITS) - _HALF
+    return lowest, lowest + (_STEP << _FIRST_BITS) - 1
+
+
+@lru_cache(1 << 16)
+def _head(cube: Cube, first: str) -> int:
+    """Return the lowest key of a cube's first value; empty if it has only one."""
+    return (_hash(name(cube), 1) << _FIRST_BITS | _hash(first, 2) >> 4) * _STEP - _HALF
 
 
 def _hash(text: str, size: int) -> int:

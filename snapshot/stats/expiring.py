@@ -13,6 +13,7 @@ from snapshot.stats.tables import (
     DETAILS_SINCE,
     HOUR,
     MONTH,
+    RELEASE_SKETCH,
     SKETCH,
     SUBJECT,
     UNITS,
@@ -89,6 +90,7 @@ def _firsts(keep: Keep, now: datetime) -> Mapping[str, datetime]:
         MONTH: None if keep.months is None else timedelta(31 * keep.months),
         SKETCH: None if keep.sketch_days is None else timedelta(keep.sketch_days),
     }
+    lengths[RELEASE_SKETCH] = lengths[SKETCH]
     firsts = {table: now - length for table, length in lengths.items() if length is not None}
     # Whole days: partitions have them.
     return {table: datetime.combine(first.date(), time(), UTC) for table, first in firsts.items()}

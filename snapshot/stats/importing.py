@@ -9,10 +9,11 @@ import gc
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
+from mmap import mmap
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 from snapshot.file.errors import LogError
 from snapshot.link import Link, linked
 from snapshot.stats import adding, loglines
-from snapshot.stats.logfiles import blocks, first_line
+from snapshot.stats.logfiles import BLOCK_BYTES, MOST_LINE, blocks, first_line
 from snapshot.stats.logforms import Counted, Reading
 from snapshot.stats.loglines import Raw
 from snapshot.stats.tables import SUBJECT, day_of, prepare
@@ -31,7 +32,7 @@ _KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
 _NOTE = """INSERT INTO stat_import (first, bytes, digest, name, requests, added)
     VALUES (%(first)s, %(bytes)s, %(digest)s, %(name)s, %(requests)s, %(added)s)"""
 # Blocks that wait for a process: more would only fill the memory.
-_WAITING = 4
+_WAITING = 2
 # A log of fewer bytes is counted sooner than another process is started.
 _SMALL = 8 << 20
 
@@ -130,20 +131,19 @@ def _read(path: Path, known: Known, reading: Reading) -> _Read:
     """Count the lines behind what is known."""
     before = _taken(path, known)
     read = _Read(Counted(), 0, "", before, b"")
-    total, waiting = loglines.nothing(), deque[Future[Raw]]()
+    total = loglines.nothing()
     size = path.stat().st_size
-    with _counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as submit:
+    with counters(reading, 1 if size < _SMALL else os.cpu_count() or 1) as those:
+        turns = cycle(those)
         for block in blocks(path, [before]):
             if not block.data.endswith(b"\n"):
                 read.unended = block.data
                 continue
             read.end, read.digest = block.end, block.digest
             if block.end > before:
-                waiting.append(submit(block.data))
-            if len(waiting) > _WAITING:
-                total.add(waiting.popleft().result())
-        for one in waiting:
-            total.add(one.result())
+                next(turns).take(block.data)
+        for one in those:
+            total.add(one.give())
     read.counted = loglines.take_apart(total, reading)
     return read
 
@@ -159,33 +159,74 @@ def _taken(path: Path, known: Known) -> int:
     return found
 
 
+class _Here:
+    """Counts blocks, and gives their sum."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._total = loglines.nothing()
+
+    def take(self, data: bytes | memoryview) -> None:
+        self._total.add(loglines.count(data, self._reading))
+
+    def give(self) -> Raw:
+        return self._total
+
+
+class _Elsewhere:
+    """Does the same in a process of its own, which adds the blocks up: it gives one sum.
+
+    The process sees the blocks in memory that both share: a pipe would take a third of the time.
+    """
+
+    def __init__(self, stack: ExitStack, reading: Reading) -> None:
+        self._shared = [mmap(-1, BLOCK_BYTES + MOST_LINE) for _ in range(_WAITING)]
+        given = (reading, self._shared)
+        pool = ProcessPoolExecutor(1, get_context("fork"), _use, given)
+        self._pool = stack.enter_context(pool)
+        self._waiting = deque[Future[None]]()
+        self._taken = 0
+
+    def take(self, data: bytes) -> None:
+        if len(self._waiting) == _WAITING:
+            self._waiting.popleft().result()
+        place = self._taken % _WAITING
+        self._taken += 1
+        self._shared[place][: len(data)] = data
+        self._waiting.append(self._pool.submit(_take, place, len(data)))
+
+    def give(self) -> Raw:
+        for one in self._waiting:
+            one.result()
+        return self._pool.submit(_give).result()
+
+
 @contextmanager
-def _counters(reading: Reading, processes: int) -> Iterator[Callable[[bytes], "Future[Raw]"]]:
-    """Give a function that counts a block, in another process if there are several."""
+def counters(reading: Reading, processes: int) -> "Iterator[Sequence[_Here | _Elsewhere]]":
+    """Give what counts blocks by `take`, and gives their sum by `give`: processes, or this one."""
     if processes == 1:
-        yield partial(_count_here, reading)
+        yield [_Here(reading)]
         return
-    context = get_context("fork")
-    with ProcessPoolExecutor(processes, context, _use, (reading,)) as pool:
-        yield lambda data: pool.submit(_count, data)
-
-
-def _count_here(reading: Reading, data: bytes) -> "Future[Raw]":
-    future: Future[Raw] = Future()
-    future.set_result(loglines.count(data, reading))
-    return future
+    with ExitStack() as stack:
+        yield [_Elsewhere(stack, reading) for _ in range(processes)]
 
 
 class _Process:
     """What a counting process uses for all blocks: given once, before the fork."""
 
-    reading: Reading
+    counter: _Here
+    shared: Sequence[mmap]
 
 
-def _use(reading: Reading) -> None:
+def _use(reading: Reading, shared: Sequence[mmap]) -> None:
     gc.disable()
-    _Process.reading = reading
+    _Process.counter, _Process.shared = _Here(reading), shared
 
 
-def _count(data: bytes) -> Raw:
-    return loglines.count(data, _Process.reading)
+def _take(place: int, length: int) -> None:
+    with memoryview(_Process.shared[place]) as view:
+        _Process.counter.take(view[:length])
+
+
+def _give() -> Raw:
+    return _Process.counter.give()

@@ -18,7 +18,8 @@ from snapshot.file.wholefile import open_regular
 BLOCK_BYTES = 16 << 20
 """About as much is in a block: of larger ones fewer sums have to be added up."""
 _FIRST_BYTES = 1 << 16
-_MOST_LINE = 1 << 20
+MOST_LINE = 1 << 20
+"""A longer line is not one of a log."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -72,14 +73,15 @@ def _pieces(path: Path, size: int) -> Generator[bytes]:
         rest = b""
         try:
             while chunk := file.read(size):
-                whole, feed, rest_of_chunk = chunk.rpartition(b"\n")
-                if feed:
-                    yield rest + whole + feed
-                    rest = rest_of_chunk
+                end = chunk.rfind(b"\n") + 1
+                if end:
+                    # One copy: a log is large.
+                    yield b"".join((rest, memoryview(chunk)[:end]))
+                    rest = chunk[end:]
                 else:
                     rest += chunk
-                if len(rest) > _MOST_LINE:
-                    raise LogError(f"{path}: not a log: a line of more than {_MOST_LINE:,} bytes")
+                if len(rest) > MOST_LINE:
+                    raise LogError(f"{path}: not a log: a line of more than {MOST_LINE:,} bytes")
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise LogError(f"{path}: cannot be unpacked: {_why(error)}") from error
         except Exception as error:

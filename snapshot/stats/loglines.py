@@ -37,9 +37,10 @@ def nothing() -> Raw:
     return Raw([Counter() for _ in FORMS])
 
 
-def count(block: bytes, reading: Reading) -> Raw:
+def count(block: bytes | memoryview, reading: Reading) -> Raw:
     """Return what is in a block of whole lines."""
-    fed = b"\n" + block.removesuffix(b"\n")
+    has_end = bytes(block[-1:]) == b"\n"
+    fed = b"".join((b"\n", memoryview(block)[: len(block) - has_end]))
     if b"\r" in fed:
         fed = fed.replace(b"\r\n", b"\n").removesuffix(b"\r")
     found = nothing()

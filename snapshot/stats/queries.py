@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
-from snapshot.stats.cubes import Cube, name
+from snapshot.stats.cubes import Cube, key, name, neighbours
 from snapshot.stats.questions import (
+    RELEASE,
     TIMES,
-    Addresses,
     Course,
     Line,
     Question,
@@ -27,30 +27,46 @@ from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
 
 FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
 
-_PERIOD = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
-            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} DESC LIMIT 1)
-        - (SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
+_END = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
+            AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} DESC LIMIT 1)"""
+_BEGIN = """(SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
             AND t.{unit} >= {first} AND t.{unit} < {end} ORDER BY t.{unit} LIMIT 1)"""
 
-_SUMS = """SELECT {columns} sum(x.requests) AS requests FROM (SELECT {labels} {period} AS requests
-    FROM stat_key k WHERE k.cube = '{cube}'{where}) x{group} ORDER BY {order} LIMIT {most}"""
+# Without a limit, PostgreSQL puts the look-ups into a condition, too, and makes them twice.
+_FENCE = "LIMIT 9223372036854775807"
+
+# Most keys have a row on the first and the last day. Of one day, the rows of neighbouring keys are
+# read together, however many days there are; only for the other keys is looked one by one.
+_SUMS = f"""SELECT {{columns}} sum(x.requests) AS requests
+    FROM (SELECT {{labels}} coalesce(e.total, {_END}) - coalesce(b.total - b.requests, {_BEGIN})
+            AS requests
+        FROM stat_key k{{join}}
+        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{last}}
+            AND e.key_id BETWEEN {{lowest}} AND {{highest}}
+        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{first}}
+            AND b.key_id BETWEEN {{lowest}} AND {{highest}}
+        WHERE {{keys}}{{where}} {_FENCE}) x{{group}}
+    ORDER BY {{order}} LIMIT {{most}}"""
 
 _TIMED = """SELECT {columns} sum(t.requests) AS requests
-    FROM stat_key k JOIN {table} t ON t.key_id = k.id
-    WHERE k.cube = '{cube}'{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
+    FROM stat_key k{join} JOIN {table} t ON t.key_id = k.id
+    WHERE {keys}{where} AND t.{unit} >= {first} AND t.{unit} < {end}{group}
     ORDER BY {order} LIMIT {most}"""
 
-_DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k
+_DETAILS = """SELECT {columns} sum(k.requests) AS requests FROM stat_detail k{join}
     WHERE k.hour >= {first} AND k.hour < {end}{where}{group} ORDER BY {order} LIMIT {most}"""
+
+_OF_RELEASES = " JOIN stat_release r ON r.repo = k.repo"
 
 # A WHERE instead would be a second evaluation of the look-ups, in PostgreSQL.
 _SOME = " HAVING sum(x.requests) > 0"
 
-_COURSE = """WITH step(n, first, after) AS (VALUES {steps})
-    SELECT x.n, {columns} sum(x.requests) AS requests
-    FROM (SELECT step.n, {labels} {period} AS requests FROM step CROSS JOIN stat_key k
-        WHERE k.cube = '{cube}'{where}{chosen}) x
-    GROUP BY {group}"""
+# What a key had up to each edge of the steps.
+_COURSE = f"""WITH edge(n, at) AS (VALUES {{edges}})
+    SELECT x.n, {{columns}} sum(x.upto) AS upto
+    FROM (SELECT edge.n, {{labels}} coalesce({{upto}}, {_BEGIN}, 0) AS upto
+        FROM edge CROSS JOIN stat_key k{{join}} WHERE {{keys}}{{where}}{{chosen}} {_FENCE}) x
+    GROUP BY {{group}}"""
 
 
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
@@ -92,41 +108,29 @@ def courses(
     if not lines or not steps:
         return []
     unit = "hour" if by_hour else "day"
+    edges = sorted({one.first for one in steps} | {one.end for one in steps})
+    period = {"table": TIMES[unit], "unit": unit}
+    period |= {"first": _time(link, edges[0], unit), "end": _time(link, edges[-1], unit)}
     where, parameters = _where(question.where)
     chosen, more = _chosen(question.by, lines)
-    statement = (_COURSE + _SOME).format(
-        steps=", ".join(
-            f"({n}, {_time(link, one.first, unit)}, {_time(link, one.end, unit)})"
-            for n, one in enumerate(steps)
-        ),
+    statement = _COURSE.format(
+        **period,
+        edges=", ".join(f"({n}, {_time(link, at, unit)})" for n, at in enumerate(edges)),
         columns="".join(f"x.{label}, " for label in question.by),
-        labels="".join(f"k.{label}, " for label in question.by),
-        period=_PERIOD.format(table=TIMES[unit], unit=unit, first="step.first", end="step.after"),
-        cube=name(cube),
+        labels="".join(f"{_label(label)}, " for label in question.by),
+        join=_join(question),
+        upto=_END.format(**{**period, "end": "edge.at"}),
+        keys=_keys(question, cube),
         where=where,
         chosen=chosen,
         group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
     )
-    found = {line.values: [0] * len(steps) for line in lines}
+    upto = {line.values: dict.fromkeys(edges, 0) for line in lines}
     for n, *values, requests in link.query(statement, {**parameters, **more}):
-        found[tuple(map(_shown, values))][n] = int(requests)
-    return [Course(values, requests) for values, requests in found.items()]
-
-
-def addresses(
-    link: Link, since: date | None, until: date | None, *, by_repo: bool = False
-) -> list[Addresses]:
-    """Return the distinct addresses of each day, of all or by repository and arch."""
-    check(link, Question((), since, until))
-    first, end = _bounds(link, Question((), since, until), "day")
-    rows = link.query(
-        "SELECT day, repo, arch, sum(estimate), count(*) FROM stat_sketch"
-        f" WHERE day >= {first} AND day < {end} AND repo {'<>' if by_repo else '='} ''"
-        " GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3"
-    )
+        upto[tuple(map(_shown, values))][edges[n]] = int(requests)
     return [
-        Addresses(_shown(day), repo, arch, int(estimate), secrets)
-        for day, repo, arch, estimate, secrets in rows
+        Course(values, [found[one.end] - found[one.first] for one in steps])
+        for values, found in upto.items()
     ]
 
 
@@ -138,10 +142,9 @@ def hourly(question: Question) -> bool:
 def first_day(link: Link) -> date | None:
     """Return the first day of which there are counts, or None without any."""
     check(link, Question())
-    rows = link.query(
-        f"SELECT min(t.day) FROM {DAY} t JOIN stat_key k ON k.id = t.key_id WHERE k.cube = 'all'"
-    )
-    return date.fromisoformat(_shown(rows[0][0])[:10]) if rows[0][0] is not None else None
+    # By the number itself: with a join, PostgreSQL reads all days of all keys for a minimum.
+    rows = link.query(f"SELECT day FROM {DAY} WHERE key_id = {key((), ())} ORDER BY day LIMIT 1")
+    return date.fromisoformat(_shown(rows[0][0])[:10]) if rows else None
 
 
 def _of_cube(
@@ -149,27 +152,46 @@ def _of_cube(
 ) -> tuple[str, Mapping[str, str]]:
     unit = next((one for one in question.by if one in TIMES), None)
     where, parameters = _where(question.where)
-    first, end = _bounds(link, question, unit or "day")
+    first, last, end = _bounds(link, question, unit or "day")
+    lowest, highest = neighbours(cube, question.where)
     parts = {
+        "table": TIMES[unit or "day"],
+        "unit": unit or "day",
+        "first": first,
+        "last": last,
+        "end": end,
+        "lowest": lowest,
+        "highest": highest,
+        "keys": _keys(question, cube),
         "columns": "".join(
-            f"{_column(one, 'x' if unit is None else 'k')}, " for one in question.by
+            f"{f'x.{one}' if unit is None else _column(one)}, " for one in question.by
         ),
-        "labels": "".join(f"k.{label}, " for label in question.by),
-        "period": _PERIOD.format(table=DAY, unit="day", first=first, end=end),
+        "labels": "".join(f"{_label(label)}, " for label in question.by),
+        "join": _join(question),
         "group": _group(question.by) + (_SOME if question.by and unit is None else ""),
         "order": _order(question.by),
-        "cube": name(cube),
         "where": where,
         "most": most,
     }
-    if unit is None:
-        return _SUMS.format(**parts), parameters
-    timed = {"table": TIMES[unit], "unit": unit, "first": first, "end": end}
-    return _TIMED.format(**parts, **timed), parameters
+    return (_TIMED if unit else _SUMS).format(**parts), parameters
 
 
-def _column(one: str, labels: str) -> str:
-    return f"t.{one}" if one in TIMES else f"{labels}.{one}"
+def _keys(question: Question, cube: Cube) -> str:
+    """Return the condition that a key is of a cube; by the number it is found without an index."""
+    lowest, highest = neighbours(cube, question.where)
+    return f"k.id BETWEEN {lowest} AND {highest} AND k.cube = '{name(cube)}'"
+
+
+def _column(one: str) -> str:
+    return f"t.{one}" if one in TIMES else _label(one)
+
+
+def _label(label: str) -> str:
+    return f"r.{label}" if label == RELEASE else f"k.{label}"
+
+
+def _join(question: Question) -> str:
+    return _OF_RELEASES if RELEASE in labels_of(question) else ""
 
 
 def _group(by: Sequence[str]) -> str:
@@ -197,10 +219,11 @@ def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping
             f"{together(question)}: not kept by month; these are: {kept(hourly=True)}"
         )
     where, parameters = _where(question.where)
-    first, end = _bounds(link, Question((), since, question.until), "hour")
+    first, _, end = _bounds(link, Question((), since, question.until), "hour")
     day = "CAST(k.hour AS DATE)" if link.kind == POSTGRESQL else "substr(k.hour, 1, 10)"
-    columns = [day if one == "day" else f"k.{one}" for one in question.by]
+    columns = [day if one == "day" else _label(one) for one in question.by]
     return _DETAILS.format(
+        join=_join(question),
         columns="".join(f"{one}, " for one in columns),
         first=first,
         end=end,
@@ -222,13 +245,18 @@ def needs_details(question: Question) -> bool:
     return cube_of(question) is None
 
 
-def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str]:
+def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str, str]:
+    """Return the first and the last period as SQL, and what comes after it."""
     first, last = question.since or FIRST, question.until or LAST
     if unit == "month":
         first = first.replace(day=1)
     begin = datetime(first.year, first.month, first.day)
-    end = datetime(last.year, last.month, last.day) + timedelta(1)
-    return _time(link, begin, unit), _time(link, end, unit)
+    end = datetime(last.year, last.month, last.day)
+    return (
+        _time(link, begin, unit),
+        _time(link, end, unit),
+        _time(link, end + timedelta(1), unit),
+    )
 
 
 def _time(link: Link, time: datetime, unit: str) -> str:
@@ -241,7 +269,7 @@ def _time(link: Link, time: datetime, unit: str) -> str:
 
 
 def _where(where: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    conditions = "".join(f" AND k.{label} = %(where_{label})s" for label in where)
+    conditions = "".join(f" AND {_label(label)} = %(where_{label})s" for label in where)
     return conditions, {f"where_{label}": value for label, value in where.items()}
 
 
@@ -255,7 +283,7 @@ def _chosen(by: Sequence[str], lines: Sequence[Line]) -> tuple[str, dict[str, st
         for place, value in enumerate(line.values)
     }
     each = [
-        " AND ".join(f"k.{label} = %(line_{n}_{place})s" for place, label in enumerate(by))
+        " AND ".join(f"{_label(label)} = %(line_{n}_{place})s" for place, label in enumerate(by))
         for n in range(len(lines))
     ]
     return f" AND ({' OR '.join(f'({one})' for one in each)})", parameters

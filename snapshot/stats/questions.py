@@ -11,6 +11,10 @@ from snapshot.link import Link
 from snapshot.stats.cubes import CUBES, HOST, HOSTS, HOURLY, LABELS, Cube, name
 from snapshot.stats.tables import DAY, HOUR, MONTH, TABLES
 
+RELEASE = "release"
+"""The label that a repository's release is; no cube has it, because the repository says it."""
+ASKED = (*LABELS, RELEASE)
+"""All labels that a question can be by."""
 TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
 """What a table can be by, beside labels."""
 
@@ -33,21 +37,6 @@ class Line(Struct, frozen=True):
     requests: int
 
 
-class Addresses(Struct, frozen=True):
-    """How many distinct addresses asked on a day, within about 1.6 % in two of three cases.
-
-    Sketches of different secrets cannot be united, so they are added up: with several `secrets` an
-    address may be in it several times.
-    """
-
-    day: str
-    repo: str
-    """The repository, or empty for all."""
-    arch: str
-    addresses: int
-    secrets: int
-
-
 class Course(Struct, frozen=True):
     """A sum's course: requests in each step."""
 
@@ -65,10 +54,10 @@ class Step(Struct, frozen=True):
 def check(link: Link, question: Question) -> None:
     """Raise QuestionError for what cannot be asked, DatabaseError if there are no tables."""
     for label in (*question.by, *question.where):
-        if label not in LABELS and (label not in TIMES or label in question.where):
-            near = get_close_matches(label, (*LABELS, *TIMES), 1)
+        if label not in ASKED and (label not in TIMES or label in question.where):
+            near = get_close_matches(label, (*ASKED, *TIMES), 1)
             hint = f" (perhaps {near[0]}?)" if near else ""
-            known = ", ".join((*LABELS, *TIMES))
+            known = ", ".join((*ASKED, *TIMES))
             raise QuestionError(f"{label}: not a label{hint}; there are {known}")
     if len(labels_of(question) & {*TIMES}) > 1 or len({*question.by}) < len(question.by):
         raise QuestionError(f"{','.join(question.by)}: each once, and one of {', '.join(TIMES)}")
@@ -89,13 +78,13 @@ def labels_of(question: Question) -> set[str]:
 
 def together(question: Question) -> str:
     """Return the labels of a question, for people."""
-    return ",".join(label for label in LABELS if label in labels_of(question))
+    return ",".join(label for label in ASKED if label in labels_of(question))
 
 
 def kept(*, hourly: bool = False) -> str:
     """Return which labels are kept together for long, for people."""
     several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
-    return "; ".join([*several, "each label alone"])
+    return "; ".join([*several, "each label alone; and release wherever repo is"])
 
 
 def _cubes(hourly: bool) -> list[Cube]:
@@ -104,7 +93,7 @@ def _cubes(hourly: bool) -> list[Cube]:
 
 def cube_of(question: Question, *, hourly: bool = False) -> Cube | None:
     """Return the smallest cube that has all labels, or None."""
-    labels = labels_of(question)
+    labels = {"repo" if label == RELEASE else label for label in labels_of(question)}
     hourly = hourly or bool(labels & {"hour", "month"})
     fit = [cube for cube in _cubes(hourly) if labels - {*TIMES} <= {*cube}]
     return min(fit, key=len, default=None)

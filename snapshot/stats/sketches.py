@@ -1,14 +1,17 @@
 """Sketches of distinct addresses: united with those that the database has.
 
-The row without repository and arch is the union of the day's other rows with the same secret.
+In `stat_sketch` the row without repository and arch is the union of the day's other rows with the
+same secret. In `stat_release_sketch` are the unions of the repositories of a release, of an arch
+and, without one, of all archs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from snapshot.link import Link, temporary
+from snapshot.stats import releases
 from snapshot.stats.spool import SketchRow
-from snapshot.stats.tables import day_of
+from snapshot.stats.tables import RELEASE_SKETCH, SKETCH, day_of
 
 if TYPE_CHECKING:
     from datasketches import hll_sketch, hll_union
@@ -17,37 +20,59 @@ LG_K = 12
 """The size of a union: 2 to this power registers; more precise sketches are taken down to it."""
 
 Identity = tuple[str, str, str, str]
-"""Day, name of the secret, repository, arch."""
+"""Day, name of the secret, repository or release, arch."""
+Unions = Mapping[Identity, "hll_union"]
 
-_COLUMNS = {"day": "DATE", "secret": "TEXT", "repo": "TEXT", "arch": "TEXT"}
-_SAME = "s.day = n.day AND s.secret = n.secret AND s.repo = n.repo AND s.arch = n.arch"
-_PRESENT = f"""SELECT s.day, s.secret, s.repo, s.arch, s.hll
-    FROM new_identity n JOIN stat_sketch s ON {_SAME}"""
-_PUT = """INSERT INTO stat_sketch (day, secret, repo, arch, estimate, hll)
-    SELECT day, secret, repo, arch, estimate, hll FROM new_sketch WHERE true
-    ON CONFLICT (day, secret, repo, arch)
+_SAME = "s.day = n.day AND s.secret = n.secret AND s.{label} = n.{label} AND s.arch = n.arch"
+_PRESENT = """SELECT s.day, s.secret, s.{label}, s.arch, s.hll
+    FROM new_identity n JOIN {table} s ON """
+_PUT = """INSERT INTO {table} (day, secret, {label}, arch, estimate, hll)
+    SELECT day, secret, {label}, arch, estimate, hll FROM new_sketch WHERE true
+    ON CONFLICT (day, secret, {label}, arch)
     DO UPDATE SET estimate = excluded.estimate, hll = excluded.hll"""
 
 
 def write(link: Link, rows: Iterable[tuple[str, SketchRow]]) -> None:
     """Unite sketches, each with the name of its secret, with those of the same day and place."""
     united = _united(rows)
-    temporary(link, "new_identity", _COLUMNS, united)
-    for day, secret, repo, arch, packed in link.query(_PRESENT):
-        united[str(day), secret, repo, arch].update(_sketch(bytes(packed)))
-    columns = {**_COLUMNS, "estimate": "BIGINT", "hll": "BYTEA"}
-    made = ((*at, round(one.get_estimate()), _packed(one)) for at, one in united.items())
-    temporary(link, "new_sketch", columns, made)
-    link.execute(_PUT)
+    of_releases = _of_releases(united, releases.all_of(link))
+    _unite(link, SKETCH, "repo", united)
+    _unite(link, RELEASE_SKETCH, "release", of_releases)
 
 
-def _united(rows: Iterable[tuple[str, SketchRow]]) -> Mapping[Identity, "hll_union"]:
+def _united(rows: Iterable[tuple[str, SketchRow]]) -> Unions:
     found: dict[Identity, hll_union] = {}
     for secret, row in rows:
         sketch, day = _sketch(row.hll), str(day_of(row.day))
         for repo, arch in ((row.repository, row.arch), ("", "")):
             found.setdefault((day, secret, repo, arch), _union()).update(sketch)
     return found
+
+
+def _of_releases(united: Unions, release_of: Mapping[str, str]) -> Unions:
+    found: dict[Identity, hll_union] = {}
+    for (day, secret, repo, arch), union in united.items():
+        if repo:
+            release, sketch = release_of.get(repo) or releases.by_name(repo), union.get_result()
+            for place in (arch, ""):
+                found.setdefault((day, secret, release, place), _union()).update(sketch)
+    return found
+
+
+def _unite(link: Link, table: str, label: str, united: Unions) -> None:
+    """Unite with what a table has, and put it there."""
+    columns = {"day": "DATE", "secret": "TEXT", label: "TEXT", "arch": "TEXT"}
+    temporary(link, "new_identity", columns, united)
+    present = (_PRESENT + _SAME).format(table=table, label=label)
+    for day, secret, place, arch, packed in link.query(present):
+        united[str(day), secret, place, arch].update(_sketch(bytes(packed)))
+    columns |= {"estimate": "BIGINT", "hll": "BYTEA"}
+    temporary(link, "new_sketch", columns, _rows(united))
+    link.execute(_PUT.format(table=table, label=label))
+
+
+def _rows(united: Unions) -> Iterator[tuple[object, ...]]:
+    return ((*at, round(one.get_estimate()), _packed(one)) for at, one in united.items())
 
 
 def _union() -> "hll_union":

@@ -18,7 +18,10 @@ DETAIL = "stat_detail"
 HOUR, DAY, MONTH = "stat_hour", "stat_day", "stat_month"
 """The roll-ups: `requests` of a period, and `total`, the running total up to its end."""
 SKETCH = "stat_sketch"
+RELEASE_SKETCH = "stat_release_sketch"
+"""The unions of the sketches of a release's repositories."""
 UNITS = {HOUR: "hour", DAY: "day", MONTH: "month", DETAIL: "hour", SKETCH: "day"}
+UNITS[RELEASE_SKETCH] = UNITS[SKETCH]
 """The column with the period, of each table that has partitions."""
 
 DETAILS_SINCE = "details since"
@@ -43,6 +46,10 @@ TABLES = {
     DETAIL: f"hour TIMESTAMP NOT NULL, {_REQUEST}, requests BIGINT NOT NULL",
     SKETCH: "day DATE NOT NULL, secret TEXT NOT NULL, repo TEXT NOT NULL, arch TEXT NOT NULL,"
     " estimate BIGINT NOT NULL, hll BYTEA NOT NULL, PRIMARY KEY (day, secret, repo, arch)",
+    RELEASE_SKETCH: "day DATE NOT NULL, secret TEXT NOT NULL, release TEXT NOT NULL,"
+    " arch TEXT NOT NULL, estimate BIGINT NOT NULL, hll BYTEA NOT NULL,"
+    " PRIMARY KEY (day, secret, release, arch)",
+    "stat_release": "repo TEXT PRIMARY KEY, release TEXT NOT NULL",
     "stat_unknown": "day DATE NOT NULL, repo TEXT NOT NULL, arch TEXT NOT NULL,"
     " requests BIGINT NOT NULL, PRIMARY KEY (day, repo, arch)",
     "stat_batch": "source TEXT NOT NULL, sequence BIGINT NOT NULL, server TEXT NOT NULL,"
@@ -55,12 +62,12 @@ TABLES = {
 }
 """The tables with their columns."""
 
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS stat_key_repo ON stat_key (cube, repo)",
-    "CREATE INDEX IF NOT EXISTS stat_batch_ended ON stat_batch (ended)",
-)
+INDEXES = ("CREATE INDEX IF NOT EXISTS stat_batch_ended ON stat_batch (ended)",)
+DAY_INDEX = f"CREATE INDEX IF NOT EXISTS {DAY}_day ON {DAY} (day, key_id)"
+"""PostgreSQL's, by which it reads the rows of one day together; SQLite looks each up."""
 # Small enough to drop soon after its data is too old; few enough that a query is planned quickly.
-_SPANS = {DETAIL: "day", HOUR: "month", DAY: "quarter", MONTH: "year", SKETCH: "month"}
+_SPANS = {DETAIL: "day", HOUR: "month", DAY: "half", MONTH: "year", SKETCH: "month"}
+_SPANS[RELEASE_SKETCH] = _SPANS[SKETCH]
 _EPOCH = date(1970, 1, 1)
 
 
@@ -97,7 +104,7 @@ def span(table: str, day: date) -> Span:
     kind = _SPANS[table]
     if kind == "day":
         return Span(table, day, day + timedelta(1))
-    months = {"month": 1, "quarter": 3, "year": 12}[kind]
+    months = {"month": 1, "half": 6, "year": 12}[kind]
     month = (day.month - 1) // months * months + 1
     after = day.year * 12 + month - 1 + months
     return Span(table, date(day.year, month, 1), date(after // 12, after % 12 + 1, 1))
@@ -133,7 +140,9 @@ def _creations(is_partitioned: bool) -> list[str]:
     for table, columns in TABLES.items():
         by = f" PARTITION BY RANGE ({UNITS[table]})" if table in UNITS and is_partitioned else ""
         made.append(f"CREATE TABLE IF NOT EXISTS {table} ({columns}){by}")
-    if not is_partitioned:
+    if is_partitioned:
+        made.append(DAY_INDEX)
+    else:
         made.append(f"CREATE INDEX IF NOT EXISTS {DETAIL}_hour ON {DETAIL} (hour)")
     return [*made, *INDEXES]
 

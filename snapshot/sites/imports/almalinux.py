@@ -10,6 +10,7 @@ from snapshot.sites.imports.cleaning import Places, clean_urls
 from snapshot.sites.imports.draft import Draft, Notes, RepositoryDraft, SiteDraft, quoted
 from snapshot.sites.imports.yamltext import Value, read_yaml
 
+_MOST_DIGITS = 10
 _HOURS = {"m": 1 / 60, "h": 1, "d": 24}
 _UNUSED = {
     "config_version": "the format of their file",
@@ -29,25 +30,36 @@ _UNUSED_OF_MIRRORS = {
 
 def read_almalinux(folder: Path, name: str, places: Places, notes: Notes) -> SiteDraft:
     """Return the site of a folder; raises DataFileError for what cannot be read."""
-    config = read_yaml(folder / "config.yml")
+    config = _read(folder / "config.yml", notes)
     rest = dict(config.mapping())
     where = rest.pop("mirrors_dir", None)
-    files = sorted((folder / (where.text if where else "mirrors.d")).glob("*.y*ml"))
+    inner = where.text if where else "mirrors.d"
+    if where and (inner.startswith("/") or ".." in Path(inner).parts):
+        raise DataFileError(f"{where.place}: mirrors_dir leads out of {folder}")
+    files = sorted((folder / inner).glob("*.y*ml"))
     if not files:
-        raise DataFileError(f"{folder}: no mirrors in {where.text if where else 'mirrors.d'}/*.yml")
+        raise DataFileError(f"{folder}: no mirrors in {inner}/*.yml")
     versions = _Versions(rest)
     repositories = [*_repositories(rest.pop("repos", None), versions, notes)]
     lag = rest.pop("allowed_outdate", None)
     site = SiteDraft(
         name=name,
         repositories=repositories,
-        mirrors=[_mirror(read_yaml(file), places, notes) for file in files],
+        mirrors=[_mirror(_read(file, notes), places, notes) for file in files],
         lag_hours=_lag(lag, notes) if lag else None,
         more=versions.requests,
     )
     for key, value in rest.items():
         notes.leave_out(key, value.place, value.plain, _UNUSED.get(key, "an unknown key"))
     return site
+
+
+def _read(file: Path, notes: Notes) -> Value:
+    """Return a file, after a note on each key that stands there twice."""
+    found = read_yaml(file)
+    for key, value in found.doubled():
+        notes.leave_out(key, value.place, value.plain, "the key comes again, and the last counts")
+    return found
 
 
 def _lag(value: Value, notes: Notes) -> int | None:
@@ -200,7 +212,7 @@ def _netblock(value: Value, notes: Notes) -> str:
 def _asn(draft: Draft, value: Value, notes: Notes) -> None:
     numbers = value.items() if value.is_list else [value]
     for number in numbers:
-        if not number.text.isdecimal():
+        if not number.text.isdecimal() or len(number.text) > _MOST_DIGITS:
             notes.leave_out("asn", number.place, number.text, "not a number")
         elif draft.asn is None:
             draft.asn = int(number.text)

@@ -19,10 +19,22 @@ _ORDER = ("https", "http", "rsync", "ftp")
 class Places:
     """Finds countries: by their code or name, by the ending of a host's name, by its address."""
 
-    def __init__(self, *, dns: bool, fallback: str | None) -> None:
-        """`dns`: names may be looked up. `fallback` is for mirrors of which nothing tells it."""
+    def __init__(self, *, dns: bool) -> None:
+        """`dns`: names may be looked up."""
         self._countries = Countries()
-        self._dns, self._fallback = dns, fallback
+        self._dns = dns
+        self._given: dict[str, str] = {}
+
+    def give(self, text: str) -> None:
+        """Take `HOST=CC`, the country of a host, or `CC`, that of all hosts without another.
+
+        Raises ValueError.
+        """
+        host, _, country = text.rpartition("=")
+        code = self.parse(country)
+        if code is None:
+            raise ValueError(f"{country}: not a country; write two letters, such as DE")
+        self._given[host.strip().lower()] = code
 
     def parse(self, text: str) -> str | None:
         """Return the code of a country that is written in some way; None if it is not one."""
@@ -36,8 +48,9 @@ class Places:
         """Give a mirror without a country one, and note where it comes from."""
         if draft.country is not None:
             return
-        host = next((name for url in draft.urls if (name := _host(url))), "")
-        for found, why in self._guesses(host):
+        host = next((name for url in draft.urls if (name := host_of(url))), "")
+        given = self._given.get(draft.name.lower()) or self._given.get(host)
+        for found, why in [(given, "by --country"), *self._guesses(host)]:
             if found:
                 draft.country = found
                 notes.change("country", draft.place, "", f"{found}, {why}")
@@ -47,7 +60,7 @@ class Places:
         guesses = [(self._by_ending(host), "by the end of its name")]
         if self._dns and not guesses[0][0]:
             guesses.append((_by_address(host), "by its address and the built-in GeoIP"))
-        return [*guesses, (self._fallback, "by --country")]
+        return [*guesses, (self._given.get(""), "by --country")]
 
     def _by_ending(self, host: str) -> str | None:
         code = host.rpartition(".")[2].upper()
@@ -57,7 +70,8 @@ class Places:
         )
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return the host of a URL; "" for one that has none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

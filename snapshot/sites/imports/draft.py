@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
+from snapshot.file.text import printable
+
 
 class Place(Struct, frozen=True):
     """Where something stands in the other list."""
@@ -42,15 +44,20 @@ class Notes:
 
     def change(self, field: str, place: Place, value: object, why: str) -> None:
         """Note a value that was written in another way."""
-        self.changed.append(Note(field, place.file, place.line, _short(value), why))
+        self.changed.append(_note(field, place, value, why))
 
     def leave_out(self, field: str, place: Place, value: object, why: str) -> None:
         """Note a value that was not taken."""
-        self.left_out.append(Note(field, place.file, place.line, _short(value), why))
+        self.left_out.append(_note(field, place, value, why))
+
+
+def _note(field: str, place: Place, value: object, why: str) -> Note:
+    file = comment(place.file)
+    return Note(comment(field), file, place.line, _short(value), comment(why))
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    text = comment(str(value))
     return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
@@ -93,8 +100,18 @@ class SiteDraft(Struct):
 
 
 def quoted(text: str) -> str:
-    """Return a text as TOML's basic string, which writes all that JSON's does."""
-    return json.dumps(text, ensure_ascii=False)
+    """Return a text as TOML's basic string, which writes all that JSON's does.
+
+    Broken UTF-8 becomes `?`, because no file can hold it.
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def comment(text: str) -> str:
+    """Return a text for a line with a # in front: without line feeds and other control."""
+    plain = printable(" ".join(text.split()))
+    return plain.encode("utf-8", "replace").decode("utf-8")
 
 
 def listed(values: Iterable[str]) -> str:
@@ -121,7 +138,7 @@ def mirror_toml(one: Draft) -> str:
 
 def site_toml(site: SiteDraft, command: str, contact: str | None, primary: str | None) -> str:
     """Return the main file; the mirrors stand in mirrors.d."""
-    parts = [f"# Made by: {command}\n# The mirrors are in mirrors.d, a mirror a file.\n"]
+    parts = [f"# Made by: {comment(command)}\n# The mirrors are in mirrors.d, a mirror a file.\n"]
     about = {"name": quoted(site.name), "contact": contact and quoted(contact)}
     parts.append(f"[site]\n{_lines({**about, 'lag_hours': site.lag_hours})}")
     parts.append(_primary(primary))

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from snapshot.file.errors import DataFileError
 from snapshot.file.wholefile import read_text
-from snapshot.sites.imports.cleaning import Places, clean_urls
+from snapshot.sites.imports.cleaning import Places, clean_urls, host_of
 from snapshot.sites.imports.draft import Draft, Notes, Place, RepositoryDraft, SiteDraft
 
 _SERVER = re.compile(r"(?:server|baseurl|mirrorlist)\s*=\s*", re.IGNORECASE)
 _FIELDS = {"version": r"(?P<version>[^/]+)", "arch": r"(?P<arch>[^/]+)", "prefix": r"(?:[^/]+)"}
+_NAMED = ("version", "arch")
 
 
 class _Line:
@@ -38,7 +38,7 @@ def read_plain(
     tail, found = _Tail(repository.path), dict[str, list[_Line]]()
     for line in _lines(file, text, places, notes):
         line.url = tail.cut(line.url)
-        found.setdefault(urlsplit(line.url).hostname or "", []).append(line)
+        found.setdefault(host_of(line.url), []).append(line)
     if not found:
         raise DataFileError(f"{file}: has no URL; a line may be a URL, `CC URL` or `Server = URL`")
     repository.versions = repository.versions or sorted(tail.versions) or ["1"]
@@ -86,14 +86,18 @@ class _Tail:
 
     def __init__(self, pattern: str) -> None:
         parts = re.split(r"\{(\w+)\}", pattern.strip("/"))
+        seen: set[str] = set()
         text = "".join(
-            self._field(part) if at % 2 else re.escape(part) for at, part in enumerate(parts)
+            self._field(part, seen) if at % 2 else re.escape(part) for at, part in enumerate(parts)
         )
         self._end = re.compile(rf"/{text}(?:/repodata/repomd\.xml)?/?$")
         self.versions: set[str] = set()
         self.arches: set[str] = set()
 
-    def _field(self, name: str) -> str:
+    def _field(self, name: str, seen: set[str]) -> str:
+        if name in seen and name in _NAMED:
+            return f"(?P={name})"
+        seen.add(name)
         return _FIELDS.get(name, "[^/]+")
 
     def cut(self, url: str) -> str:

@@ -9,12 +9,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from snapshot.file.errors import DataFileError, OutputError
-from snapshot.sites.imports.draft import Draft, Note, Notes, SiteDraft, mirror_toml, site_toml
+from snapshot.sites.imports.draft import (
+    Draft,
+    Note,
+    Notes,
+    SiteDraft,
+    comment,
+    mirror_toml,
+    site_toml,
+)
 from snapshot.sites.load import FOLDER, load
 from snapshot.sites.problems import Problem, SitesFileError
 from snapshot.sites.state import declared
 
-_INCOMPLETE = ".incomplete"
+INCOMPLETE = ".incomplete"
+"""The ending of the files of mirrors that are not complete, and so not read."""
 _MOST_ROUNDS = 20
 
 
@@ -84,12 +93,12 @@ def _write_mirrors(mirrors: list[Draft], folder: Path) -> list[Incomplete]:
     for one in mirrors:
         name = re.sub(r"[^\w.-]", "-", one.name).lstrip(".") or "mirror"
         file = _free(folder, name)
-        text = f"# From {one.place}\n{mirror_toml(one)}"
+        text = f"# From {comment(str(one.place))}\n{mirror_toml(one)}"
         if one.country is None:
-            file = file.with_name(file.name + _INCOMPLETE)
-            why = "nothing tells its country; write it, or give --country"
+            file = file.with_name(file.name + INCOMPLETE)
+            why = f"nothing tells its country; write it, or give --country {one.name}=CC"
             found.append(Incomplete(f"{FOLDER}/{file.name}", why))
-            text = f'# {why}: country = "DE"\n{text}'
+            text = f'# {comment(why)}\n# country = "DE"\n{text}'
         file.write_text(text, encoding="utf-8")
     return found
 
@@ -100,7 +109,7 @@ def _free(folder: Path, name: str) -> Path:
     return next(
         file
         for file in files
-        if not file.exists() and not file.with_name(file.name + _INCOMPLETE).exists()
+        if not file.exists() and not file.with_name(file.name + INCOMPLETE).exists()
     )
 
 
@@ -117,6 +126,8 @@ def _set_aside(main: Path, file: Path) -> list[Incomplete]:
             if mine := [one for one in error.problems if one.file == str(main)]:
                 raise SitesFileError([replace(one, file=str(file)) for one in mine]) from error
             found += _aside(main, error)
+            if not any((main.parent / FOLDER).glob("*.toml")):
+                raise DataFileError(f"no mirror can be used: {found[0].why}") from error
         else:
             return found
     raise DataFileError("the mirrors of the list contradict each other; nothing was written")
@@ -129,8 +140,8 @@ def _aside(main: Path, error: SitesFileError) -> list[Incomplete]:
     found = []
     for name, problem in by_file.items():
         file = Path(name)
-        aside = file.with_name(file.name + _INCOMPLETE)
-        why = problem.text.replace(f"{main.parent}{os.sep}", "")
+        aside = file.with_name(file.name + INCOMPLETE)
+        why = comment(problem.text.replace(f"{main.parent}{os.sep}", ""))
         aside.write_text(f"# line {problem.line + 1}: {why}\n{file.read_text('utf-8')}", "utf-8")
         file.unlink()
         found.append(Incomplete(f"{FOLDER}/{aside.name}", why))

@@ -1,5 +1,6 @@
 """Reads YAML as text with its places: YAML 1.1 would read `country: NO` as a switch that is off."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,4 +109,21 @@ class Value(Struct, frozen=True):
         """Return keys and values of a mapping."""
         if not isinstance(self.node, yaml.MappingNode):
             raise DataFileError(f"{self.place}: needs keys with values")
-        return {Value(self.file, key).text: Value(self.file, one) for key, one in self.node.value}
+        return dict(self._pairs())
+
+    def _pairs(self) -> list[tuple[str, "Value"]]:
+        return [(Value(self.file, k).text, Value(self.file, one)) for k, one in self.node.value]
+
+    def doubled(self) -> Iterator[tuple[str, "Value"]]:
+        """Yield each key of any mapping that comes a second time later: the last one counts."""
+        if self.is_list:
+            inner = self.items()
+        elif isinstance(self.node, yaml.MappingNode):
+            pairs = self._pairs()
+            last = dict(pairs)
+            yield from (pair for pair in pairs if last[pair[0]].node is not pair[1].node)
+            inner = [*last.values()]
+        else:
+            inner = []
+        for one in inner:
+            yield from one.doubled()

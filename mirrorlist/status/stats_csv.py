@@ -1,0 +1,64 @@
+"""The data behind the plots as CSV, safe to open in a spreadsheet."""
+
+import csv
+from collections.abc import Iterable
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from mirrorlist.status.admin import Reply
+
+if TYPE_CHECKING:
+    from snapshot.stats.views import Days, Sums, Trend, Unknown
+
+_TYPE = "text/csv; charset=utf-8"
+REST = "(rest)"
+"""The name of what has no layer of its own."""
+# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV Injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def trend(found: "Trend") -> Reply:
+    """Return a plot: a row for each step and layer."""
+    rows = (
+        (step.first.date(), step.end.date(), REST if one is found.rest else one.name, count)
+        for one in found.all
+        for step, count in zip(found.steps, one.requests, strict=True)
+    )
+    return _made("trend", ("from", "before", found.by, "requests"), rows)
+
+
+def sums(found: "Sums") -> Reply:
+    """Return a table of sums."""
+    rows = ((*one.values, one.requests) for one in found.lines)
+    return _made("sums", (found.by, "requests"), rows)
+
+
+def days(found: "Days") -> Reply:
+    """Return distinct addresses by day, and by a label if there is one."""
+    rows = ((one.day, *one.values, one.addresses) for one in found.rows)
+    by = (found.by,) if found.by else ()
+    return _made("addresses", ("day", *by, "addresses"), rows)
+
+
+def unknown(found: "Iterable[Unknown]") -> Reply:
+    """Return unknown repositories."""
+    rows = ((one.repo, one.requests, one.days, one.last) for one in found)
+    return _made("unknown", ("repo", "requests", "days", "last"), rows)
+
+
+def _made(name: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> Reply:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(head)
+    writer.writerows([_cell(one) for one in row] for row in rows)
+    headers = (
+        ("content-disposition", f'attachment; filename="{name}.csv"'),
+        ("x-content-type-options", "nosniff"),
+    )
+    return Reply(200, text.getvalue().encode(errors="replace"), _TYPE, headers)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
