@@ -6,11 +6,16 @@ import pytest
 
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
-from snapshot.file.reader import Snapshot
+from snapshot.export.newest import numbered
+from snapshot.file.errors import OutputError
+from snapshot.file.model import Directory
+from snapshot.file.reader import MAX_NEWEST_BYTES, Snapshot
 from tests.packaged import ARM, X86, Rpm, Site
 from tests.scanned import execute
 
 P = f"{X86}/Packages"
+# Of MessagePack: a map of one, a small number, a long text.
+OVERHEAD = 1 + 1 + 5
 
 
 @pytest.fixture
@@ -71,6 +76,15 @@ def test_nothing_is_older(site: Site, tmp_path: Path) -> None:
     site.write(X86, Rpm("a"))
     site.run()
     assert newest(site, tmp_path) == {}
+
+
+def test_the_limit() -> None:
+    """What a reader takes is exported; a byte more is refused, with what to do instead."""
+    directory = Directory("d", None, None, readable=True, ctime=0)
+    most = "x" * (MAX_NEWEST_BYTES - OVERHEAD)
+    assert numbered({"d": most, "of no directory": most}, [directory]) == {0: most}
+    with pytest.raises(OutputError, match=r"67,108,865 bytes .* 67,108,864: .* `packages slim`"):
+        numbered({"d": f"{most}x"}, [directory])
 
 
 def test_without_an_import(site: Site, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Applies every rule to the rows that were read, and returns the model of a snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -15,8 +15,9 @@ from snapshot.export.content import (
 from snapshot.export.countries import Countries, is_own_code
 from snapshot.export.hosts import HostTable, make_host_table
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.newest import numbered
 from snapshot.export.rows import ContinentRow, DirectoryRow, Rows
-from snapshot.file.model import Directory, Host, KnownName, Ranges, Report, SnapshotData
+from snapshot.file.model import Host, KnownName, Ranges, Report, SnapshotData
 from snapshot.file.text import stripped, trimmed
 
 
@@ -84,7 +85,7 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
         known=inputs.known,
         allow_wide=allow_wide,
     )
-    counts = inputs.rows.counts()
+    counts, newest = inputs.rows.counts(), inputs.rows.newest
     return SnapshotData(
         read=inputs.read,
         hosts=host_table.hosts,
@@ -101,7 +102,7 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
         asn_ranges=prepared.asn_ranges,
         request_shapes=inputs.rows.request_shapes,
         file_sums=inputs.rows.file_sums,
-        newest=_newest(inputs.rows, directories),
+        newest=None if newest is None else numbered(newest, directories),
         report=Report(
             counts,
             left_out.sorted(),
@@ -111,14 +112,6 @@ def finish(prepared: Prepared, left_out: LeftOutRows, *, allow_wide: bool = Fals
             inputs.rows.reduced,
         ),
     )
-
-
-def _newest(rows: Rows, directories: Sequence[Directory]) -> dict[int, str] | None:
-    """Return the files to mirror by the number of their directory."""
-    if rows.newest is None:
-        return None
-    names = enumerate(directory.name for directory in directories)
-    return {number: found for number, name in names if (found := rows.newest.get(name)) is not None}
 
 
 def _redirects(rows: Rows, countries: Countries, left_out: LeftOutRows) -> dict[str, str]:
