@@ -1,12 +1,14 @@
 """`mirrorlist packages` as a user runs it: what it prints, and how a failure ends it."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.command import assert_refused, run
+from tests.command import COMMAND, SECONDS, assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, names
 
 TEA, CUP = Rpm("tea", provides=('name="t"',)), Rpm("cup")
@@ -71,5 +73,26 @@ def test_refused(site: Site) -> None:
     assert_refused(run(*words(site, "--repo", "epel-3")), 3, f"{ARM}: repomd.xml is not XML")
     assert_refused(run("packages", "import", "/"), 2, "--database is missing")
     assert_refused(run("packages", "import", "--database", "mysql://x/y", "/"), 2, "mysql: not a ")
+    other = ("packages", "import", "--database", site.url, str(site.source / "pub"))
+    assert_refused(run(*other), 3, f"pub: no repository of the database is there, such as {ARM}/re")
     shutil.rmtree(site.source)
     assert_refused(run(*words(site)), 3, "source: no such folder; nothing was changed")
+
+
+@pytest.mark.parametrize("command", ["import", "find", "slim"])
+def test_a_closed_pipe(site: Site, tmp_path: Path, command: str) -> None:
+    """A reader that goes away early, such as `head`, is not a failure: the work is done."""
+    site.run()
+    more = {
+        "import": ("--database", site.url, str(site.source)),
+        "find": ("--database", site.url, "tea"),
+        "slim": ("--out", str(tmp_path / "slim"), str(site.source / X86)),
+    }
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [*COMMAND, "packages", command, "--json", *more[command]]
+    with open(writer, "wb") as pipe:
+        done = subprocess.run(
+            words, stdout=pipe, stderr=subprocess.PIPE, timeout=SECONDS, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,10 +1,9 @@
 """`mirrorlist packages find`: in which repositories a package is, and on how many mirrors."""
 
 import click
-import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import fail, output, plain_table
+from mirrorlist.cli.console import fail, output, plain_table, print_json
 from mirrorlist.cli.options import options
 from snapshot.file.text import printable
 
@@ -26,8 +25,8 @@ def find_command(database: str, json: bool, name: str) -> int:
 
     found = find(database, name)
     if json:
-        click.echo(msgspec.json.encode(found))
-        return 0
+        print_json(found)
+        return 0 if found.packages else 1
     if not found.packages:
         return fail(f"{name}: no imported repository has a package of this name", 1)
     table = plain_table("version", "arch", "repository", "mirrors", "bytes", "path")

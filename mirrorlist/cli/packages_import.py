@@ -4,10 +4,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import messages, output, progress_bar, say
+from mirrorlist.cli.console import messages, output, print_json, progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import PackagesImported, Phase
@@ -74,7 +73,7 @@ def import_command(
         result = import_packages(job, steps)
     found = _imported(result, dry_run)
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
     else:
         _say(found)
 

@@ -4,10 +4,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from rich.text import Text
 
-from mirrorlist.cli.console import messages, say
+from mirrorlist.cli.console import messages, print_json, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 
@@ -97,7 +96,7 @@ def slim_command(
     )
     found = slim(job)
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
     else:
         _say(found)
 

@@ -89,9 +89,15 @@ class _Import:
         return result
 
     def _refuse_nothing(self) -> None:
-        """Refuse an import that found nothing but problems."""
-        if self._result.problems and not self._result.unchanged:
-            raise PackagesError(f"{self._result.problems[0]}; nothing was imported")
+        """Refuse an import that found nothing but problems, or nothing at all."""
+        result = self._result
+        if result.problems and not result.unchanged:
+            raise PackagesError(f"{result.problems[0]}; nothing was imported")
+        if not result.unchanged:
+            raise PackagesError(
+                f"{self._job.source}: no repository of the database is there, such as"
+                f" {self._wanted()[0]}/{_REPOMD}; give the folder or URL that has these directories"
+            )
 
     def _end(self, phase: str) -> None:
         now = time.perf_counter()
