@@ -14,7 +14,8 @@ def packages() -> None:
     \b
     mirrorlist packages import --database sqlite:///mm.sqlite /srv
     mirrorlist packages find --database sqlite:///mm.sqlite bash
-    mirrorlist packages slim --newest 1 --out slim /srv/pub/epel/9/Everything/x86_64
+    mirrorlist packages slim --newest 1 --out slim \\
+        /srv/pub/epel/9/Everything/x86_64
     """
 
 

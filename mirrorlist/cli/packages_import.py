@@ -51,8 +51,8 @@ def import_command(
 
     \b
     mirrorlist packages import --database postgresql://mm@db/mirrormanager /srv
-    mirrorlist packages import --database sqlite:///mm.sqlite --repo epel-9 --arch x86_64 \\
-        https://mirror.example/epel/9/Everything/x86_64
+    mirrorlist packages import --database sqlite:///mm.sqlite \\
+        --repo epel-9 --arch x86_64 https://mirror.example
     """
     # End by an exception: then the transaction is rolled back.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)

@@ -73,8 +73,10 @@ def slim_command(
     `slim.json` with the figures.
 
     \b
-    mirrorlist packages slim --newest 2 --out slim https://mirror.example/epel/9/Everything/x86_64
-    rsync -rt --files-from=slim/files rsync://mirror.example/epel/9/Everything/x86_64 /srv/epel
+    mirrorlist packages slim --newest 2 --out slim \\
+        https://mirror.example/epel/9/Everything/x86_64
+    rsync -rt --files-from=slim/files \\
+        rsync://mirror.example/epel/9/Everything/x86_64/ /srv/epel
     rsync -rt --delete slim/repodata /srv/epel
     """
     # End by an exception: then nothing half-written is left.
