@@ -77,7 +77,7 @@ class _Import:
         details = _newest(link.query(sql.DETAILS))
         self._end("connecting")
         self._progress("reading repomd.xml", 0, len(wanted))
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
             looked = list(pool.map(_Look(self._source, details, self._is_alone(wanted)), wanted))
         changed = self._changed(looked)
         result.left = self._leaving(looked)

@@ -35,6 +35,9 @@ NOT_COMPARED = {
     "a host's country that does not exist": "both would have to be given such a host",
     "odd URLs of hosts (user, query, other schemes, other spellings)": "no host there has one",
     "netblocks wider than /16 (IPv6 /32)": "one such row moves every client of the comparison",
+    "`path=` of a package, a path with `.meta4`, the digest in a redirect": (
+        "the data that both can have are without sums of packages"
+    ),
     "netblocks": "a row that ends mirrorlist-server's export cannot be in common data",
 }
 """Rows of docs/protocol.md that the comparison cannot show, and why."""
