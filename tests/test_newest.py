@@ -6,7 +6,7 @@ import pytest
 
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
-from snapshot.export.newest import numbered
+from snapshot.export.newest_section import numbered
 from snapshot.file.errors import OutputError
 from snapshot.file.model import Directory
 from snapshot.file.reader import MAX_NEWEST_BYTES, Snapshot

@@ -15,7 +15,7 @@ from snapshot.export.content import (
 from snapshot.export.countries import Countries, is_own_code
 from snapshot.export.hosts import HostTable, make_host_table
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.newest import numbered
+from snapshot.export.newest_section import numbered
 from snapshot.export.rows import ContinentRow, DirectoryRow, Rows
 from snapshot.file.model import Host, KnownName, Ranges, Report, SnapshotData
 from snapshot.file.text import stripped, trimmed

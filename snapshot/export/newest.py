@@ -5,17 +5,13 @@ packages import`; two statements read them, however many repositories there are.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-import msgspec
 from sqlalchemy import Connection
 
 from snapshot.export.declared import may_read
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.versions import newness
-from snapshot.file.errors import OutputError
-from snapshot.file.model import Directory
-from snapshot.file.reader import MAX_NEWEST_BYTES
 from snapshot.file.text import UNWRITABLE
 
 TABLES = ("mirrorlist_repodata", "mirrorlist_location", "mirrorlist_package")
@@ -66,22 +62,6 @@ def read_newest(connection: Connection) -> dict[str, str]:
         if folder in kept and (id, whole) not in old and not UNWRITABLE.search(name):
             kept[folder].add(name)
     return {folder: "\n".join(sorted(names)) for folder, names in kept.items()}
-
-
-def numbered(found: Mapping[str, str], directories: Iterable[Directory]) -> dict[int, str]:
-    """Return the files to mirror by the number of their directory; raises OutputError over a limit.
-
-    A reader would refuse the whole snapshot.
-    """
-    names = enumerate(directory.name for directory in directories)
-    numbers = {number: files for number, name in names if (files := found.get(name)) is not None}
-    size = len(msgspec.msgpack.encode(numbers))
-    if size > MAX_NEWEST_BYTES:
-        raise OutputError(
-            f"--newest: {size:,} bytes of file names, more than the limit of {MAX_NEWEST_BYTES:,}:"
-            " export without --newest, and let partial mirrors use `packages slim`"
-        )
-    return numbers
 
 
 def _older(group: Iterable[Version]) -> set[str]:
