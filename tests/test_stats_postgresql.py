@@ -14,7 +14,7 @@ import pytest
 
 from loadtest.stats.__main__ import StatsRun
 from snapshot.file.errors import BackendError, DatabaseError
-from snapshot.link import linked
+from snapshot.link import linked, temporary
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import courses, table
@@ -93,6 +93,18 @@ def test_the_same_tables(tmp_path: Path, url: str) -> None:
     assert all(one.startswith("stat_detail_") for one in dropped)
     expire(other, keep, now)
     assert everything(url) == everything(other)
+
+
+@pytest.mark.parametrize("odd", ["", "a\tb", "a\nb", "a\rb", "\\N", "\\.", "é%s", None, b"\0\xff"])
+def test_values_are_loaded_as_they_are(url: str, odd: object) -> None:
+    rows = [(f"plain {n}", n, odd if n in (3, 2500) else "x") for n in range(3000)]
+    kind = "BYTEA" if isinstance(odd, bytes) else "TEXT"
+    rows = [one if kind == "TEXT" else (*one[:2], odd) for one in rows]
+    with linked(url) as link:
+        temporary(link, "loaded", {"a": "TEXT", "n": "BIGINT", "odd": kind}, rows)
+        assert link.query("SELECT a, n, odd FROM loaded ORDER BY n") == rows
+        temporary(link, "alone", {"odd": kind}, [(odd,), (odd,)])
+        assert link.query("SELECT odd FROM alone") == [(odd,), (odd,)]
 
 
 def test_partitions(tmp_path: Path, url: str) -> None:
