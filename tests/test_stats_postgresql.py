@@ -97,6 +97,7 @@ def test_the_same_tables(tmp_path: Path, url: str) -> None:
 
 @pytest.mark.parametrize("odd", ["", "a\tb", "a\nb", "a\rb", "\\N", "\\.", "é%s", None, b"\0\xff"])
 def test_values_are_loaded_as_they_are(url: str, odd: object) -> None:
+    """A row with a value that COPY writes otherwise does not change, nor do the rows around it."""
     rows = [(f"plain {n}", n, odd if n in (3, 2500) else "x") for n in range(3000)]
     kind = "BYTEA" if isinstance(odd, bytes) else "TEXT"
     rows = [one if kind == "TEXT" else (*one[:2], odd) for one in rows]

@@ -38,7 +38,8 @@ _FENCE = "LIMIT 9223372036854775807"
 
 # The first and the last period within bounds that has counts: beyond them no key has a row.
 _COUNTED = f"""(SELECT c.{{unit}} FROM {{table}} c WHERE c.key_id = {key((), ())}
-            AND c.{{unit}} >= {{first}} AND c.{{unit}} < {{end}} ORDER BY c.{{unit}}{{order}} LIMIT 1)"""
+            AND c.{{unit}} >= {{first}} AND c.{{unit}} < {{end}}
+            ORDER BY c.{{unit}}{{order}} LIMIT 1)"""
 
 # Most keys have a row on the first and the last day. Of one day, the rows of neighbouring keys are
 # read together, however many days there are; only for the other keys is looked one by one.
