@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from loadtest.stats import pair
 from loadtest.stats.__main__ import StatsRun
 from snapshot.file.errors import BackendError, DatabaseError
 from snapshot.link import linked, temporary
@@ -331,3 +333,6 @@ def test_the_load_test(tmp_path: Path, url: str) -> None:
     )
     assert len(days) == 3
     assert all(15_000 < requests < 30_000 for _, requests in days)
+    for more in ([], ["--pages"]):
+        told = CliRunner().invoke(pair.main, ["--database", url, "--rounds", "1", *more])
+        assert "3 days: CPU" in told.output, told.output
