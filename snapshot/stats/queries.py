@@ -5,7 +5,7 @@ its begin. So the time of an answer depends on how many keys it is about, not on
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
@@ -26,6 +26,8 @@ from snapshot.stats.questions import (
 from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
 
 _LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(1)}
+# To look for the first day takes as long as a small question.
+_LONG = timedelta(1100)
 FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
 
 _END = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
@@ -177,12 +179,13 @@ def _of_cube(
     unit = next((one for one in question.by if one in TIMES), None)
     where, parameters = _where(question.where)
     first, end = _bounds(link, question, unit or "day")
+    last = _time(link, datetime.combine(question.until or LAST, time()), "day")
     counted = {"table": TIMES[unit or "day"], "unit": unit or "day", "first": first, "end": end}
     lowest, highest = neighbours(cube, question.where)
     parts = {
         **counted,
-        "oldest": _COUNTED.format(**counted, order=""),
-        "newest": _COUNTED.format(**counted, order=" DESC"),
+        "oldest": _COUNTED.format(**counted, order="") if _is_open(question) else first,
+        "newest": _COUNTED.format(**counted, order=" DESC") if question.until is None else last,
         "lowest": lowest,
         "highest": highest,
         "keys": _keys(question, cube),
@@ -197,6 +200,11 @@ def _of_cube(
         "most": most,
     }
     return (_TIMED if unit else _SUMS).format(**parts), parameters
+
+
+def _is_open(question: Question) -> bool:
+    """Return whether the days may begin before the first one that has counts."""
+    return question.since is None or (question.until or LAST) - question.since > _LONG
 
 
 def _keys(question: Question, cube: Cube) -> str:
