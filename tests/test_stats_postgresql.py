@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from loadtest.stats import pair
 from loadtest.stats.__main__ import StatsRun
 from snapshot.file.errors import BackendError, DatabaseError
-from snapshot.link import linked
+from snapshot.link import linked, temporary
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import courses, table
@@ -93,6 +95,19 @@ def test_the_same_tables(tmp_path: Path, url: str) -> None:
     assert all(one.startswith("stat_detail_") for one in dropped)
     expire(other, keep, now)
     assert everything(url) == everything(other)
+
+
+@pytest.mark.parametrize("odd", ["", "a\tb", "a\nb", "a\rb", "\\N", "\\.", "é%s", None, b"\0\xff"])
+def test_values_are_loaded_as_they_are(url: str, odd: object) -> None:
+    """A row with a value that COPY writes otherwise does not change, nor do the rows around it."""
+    rows = [(f"plain {n}", n, odd if n in (3, 2500) else "x") for n in range(3000)]
+    kind = "BYTEA" if isinstance(odd, bytes) else "TEXT"
+    rows = [one if kind == "TEXT" else (*one[:2], odd) for one in rows]
+    with linked(url) as link:
+        temporary(link, "loaded", {"a": "TEXT", "n": "BIGINT", "odd": kind}, rows)
+        assert link.query("SELECT a, n, odd FROM loaded ORDER BY n") == rows
+        temporary(link, "alone", {"odd": kind}, [(odd,), (odd,)])
+        assert link.query("SELECT odd FROM alone") == [(odd,), (odd,)]
 
 
 def test_partitions(tmp_path: Path, url: str) -> None:
@@ -318,3 +333,6 @@ def test_the_load_test(tmp_path: Path, url: str) -> None:
     )
     assert len(days) == 3
     assert all(15_000 < requests < 30_000 for _, requests in days)
+    for more in ([], ["--pages"]):
+        told = CliRunner().invoke(pair.main, ["--database", url, "--rounds", "1", *more])
+        assert "3 days: CPU" in told.output, told.output

@@ -167,7 +167,7 @@ class _Here:
         self._total = loglines.nothing()
 
     def take(self, data: bytes | memoryview) -> None:
-        self._total.add(loglines.count(data, self._reading))
+        loglines.count_into(self._total, data, self._reading)
 
     def give(self) -> Raw:
         return self._total

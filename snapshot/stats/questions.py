@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import lru_cache
+from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -17,6 +19,9 @@ ASKED = (*LABELS, RELEASE)
 """All labels that a question can be by."""
 TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
 """What a table can be by, beside labels."""
+
+# Connections whose database has the tables: a page asks twenty questions.
+_FOUND: WeakSet[Link] = WeakSet()
 
 
 class Question(Struct, frozen=True):
@@ -65,10 +70,13 @@ def check(link: Link, question: Question) -> None:
         raise QuestionError(f"{question.since} is after {question.until}")
     if "host" in labels_of(question) and not labels_of(question) <= {*HOST, *TIMES}:
         raise QuestionError("host: counted with tier alone; leave out the other labels")
+    if link in _FOUND:
+        return
     if not {*TABLES} <= link.tables([*TABLES]):
         raise DatabaseError(
             "the database has no statistics yet: mirrorlist stats collect, or import, adds them"
         )
+    _FOUND.add(link)
 
 
 def labels_of(question: Question) -> set[str]:
@@ -93,7 +101,12 @@ def _cubes(hourly: bool) -> list[Cube]:
 
 def cube_of(question: Question, *, hourly: bool = False) -> Cube | None:
     """Return the smallest cube that has all labels, or None."""
-    labels = {"repo" if label == RELEASE else label for label in labels_of(question)}
+    return _cube_of(frozenset(labels_of(question)), hourly)
+
+
+@lru_cache
+def _cube_of(asked: frozenset[str], hourly: bool) -> Cube | None:
+    labels = {"repo" if label == RELEASE else label for label in asked}
     hourly = hourly or bool(labels & {"hour", "month"})
     fit = [cube for cube in _cubes(hourly) if labels - {*TIMES} <= {*cube}]
     return min(fit, key=len, default=None)
