@@ -210,6 +210,9 @@ def test_a_line(line: str, family: str, rest: tuple[str, ...]) -> None:
         pytest.param(CLASSIC[:10] + CLASSIC, id="torn"),
         pytest.param(CLASSIC.replace("11-21", "13-21"), id="month 13"),
         pytest.param(CLASSIC.replace("2026", "9999"), id="year 9999"),
+        pytest.param(CLASSIC.replace("2026", "2090"), id="in the future"),
+        pytest.param(CLASSIC.replace("epel-9", "ep\0el"), id="nul"),
+        pytest.param(JSON.replace("rawhide", "raw\\u0000"), id="nul in JSON"),
         pytest.param(CLASSIC.replace("epel-9", "x" * 300), id="a long name"),
         pytest.param(JSON.replace('"DE"', "5"), id="a number for a country"),
         pytest.param(COMBINED.replace("Nov", "Foo"), id="no month"),
@@ -220,6 +223,18 @@ def test_a_line_that_cannot_be_read(line: str) -> None:
     found = read(CLASSIC, line, JSON, COMBINED)
     assert (found.requests, found.unread, len(found.shown)) == (3, 1, 1)
     assert len(found.shown[0]) <= 200
+
+
+def test_names_that_clients_invent() -> None:
+    """Only an answer with a list says that a repository exists: all others are one label."""
+    usual = COMBINED.replace("fedora-43", "{}").replace("x86_64", "{}")
+    states = (301, 400, 404, 429, 503)
+    given = [usual.format(f"x{n}", f"y{n}").replace(" 200 ", f" {n} ") for n in states]
+    given += [usual.format("a%00b", "x"), usual.format("a", "%00")]
+    found = read(*given)
+    names = {(values[1], values[2]) for _, values in found.timed}
+    assert names == {(NONE, NONE), ("(unknown)", "(other)")}
+    assert (found.requests, found.unread) == (7, 0)
 
 
 def test_lines_about_something_else() -> None:
@@ -244,8 +259,8 @@ def test_random_bytes() -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     """It says what each file gave; a file that is not a log is named, and the others are taken."""
-    good = write(tmp_path / "a.log", [CLASSIC, "foreign", COMBINED])
-    bad = write(tmp_path / "b.txt", ["# A page"])
+    good = write(tmp_path / "a.log", [CLASSIC, "\x1b[2Jforeign", COMBINED])
+    bad = write(tmp_path / "b.txt", ["# \x1b[2JA page"])
     broken = tmp_path / "c.gz"
     broken.write_bytes(gzip.compress(b"x" * 9999)[:40])
     empty = write(tmp_path / "d.log", [])
@@ -253,9 +268,9 @@ def test_the_command(tmp_path: Path) -> None:
     done = run("stats", "import", good, bad, broken, tmp_path / "no", empty, "--database", url)
     assert done.returncode == 1
     said = done.stderr.splitlines()
-    assert said[0] == "  ! foreign"
+    assert said[0] == "  ! ?[2Jforeign"
     assert said[1].startswith(f"mirrorlist: {good}: 2 requests, 1 lines cannot be read (")
-    assert said[2] == f"mirrorlist: {bad}: no line of a log that we know; it begins: # A page"
+    assert said[2] == f"mirrorlist: {bad}: no line of a log that we know; it begins: # ?[2JA page"
     assert said[3].startswith(f"mirrorlist: {broken}: cannot be unpacked: ")
     assert said[4] == f"mirrorlist: {tmp_path / 'no'}: cannot be read: No such file or directory"
     assert said[5].startswith(f"mirrorlist: {empty}: 0 requests (")

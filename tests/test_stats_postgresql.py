@@ -336,3 +336,17 @@ def test_the_load_test(tmp_path: Path, url: str) -> None:
     for more in ([], ["--pages"]):
         told = CliRunner().invoke(pair.main, ["--database", url, "--rounds", "1", *more])
         assert "3 days: CPU" in told.output, told.output
+
+
+def test_how_a_database_writes_dates(tmp_path: Path, server: Server, url: str) -> None:
+    """Only what is too old is dropped, whatever the database's way of writing dates is."""
+    name = url.rpartition("/")[2]
+    server.execute(f"ALTER DATABASE {name} SET DateStyle = 'SQL, MDY'")
+    server.execute(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Tokyo'")
+    given = [batch(1, row(hour=TODAY - 800 * DAY)), batch(2, row(requests=5))]
+    collect([spooled(tmp_path / "spool", given)], url)
+    dropped = expire(url, Keep(days=100), datetime.fromtimestamp(TODAY, UTC)).dropped
+    with linked(url) as link:
+        found = [(one.values, one.requests) for one in table(link, Question(("day",)))]
+    day = f"{datetime.fromtimestamp(TODAY, UTC):%Y-%m-%d}"
+    assert (found, bool(dropped)) == ([((day,), 5)], True)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _MOST_LINES = 5
 _PROGRAM = "mirrorlist stats"
 
+_LAST_DAY = date(2199, 12, 31)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,9 +40,12 @@ class Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day; raises Unfit."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             raise refuse(value, "not a day such as 2026-11-27", param, ctx) from None
+        if day > _LAST_DAY:
+            raise refuse(value, f"later than {_LAST_DAY}", param, ctx)
+        return day
 
 
 _LABELS = (
@@ -161,8 +166,9 @@ def trend(
             for step, count in zip(steps, one.requests, strict=True)
         ]
         print_rows(f"from,to,{by}".rstrip(","), rows, as_csv)
-    elif not lines:
-        say("no requests")
+    elif not lines or not steps:
+        # Without a step all of them are later than today.
+        say("no requests up to now" if lines else "no requests")
     else:
         print_trend(question, steps, found)
 
@@ -255,6 +261,8 @@ def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]
         label, equals, value = one.partition("=")
         if not equals:
             raise OptionError(f"--where {one}: not LABEL=VALUE, such as repo=fedora-43")
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise OptionError(f"--where {one!a}: not UTF-8")
         pairs[label.strip()] = value
     return Question(names_of(by), since, until, pairs)
 

@@ -184,7 +184,8 @@ def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
     """Note batches, and return those that were not noted yet."""
     now = int(time.time())
     rows = (
-        (b.source, b.sequence, b.server, b.begun, b.ended, b.requests, b.other, now)
+        # A clock may have been far ahead.
+        (b.source, b.sequence, b.server, b.begun, min(b.ended, now), b.requests, b.other, now)
         for b in batches
     )
     temporary(link, "new_batch", _COLUMNS, rows)

@@ -6,7 +6,7 @@ nowhere.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qs
@@ -15,7 +15,14 @@ import msgspec
 from msgspec import Struct
 
 from snapshot.stats.cubes import NOT_LOGGED, Values
-from snapshot.stats.spool import METALINK, MIRRORLIST, MOST_NAME, NO_REPOSITORY, UNKNOWN_REPOSITORY
+from snapshot.stats.spool import (
+    METALINK,
+    MIRRORLIST,
+    MOST_NAME,
+    NO_REPOSITORY,
+    OTHER,
+    UNKNOWN_REPOSITORY,
+)
 
 UNKNOWN_COUNTRY = "N/A"
 
@@ -25,7 +32,12 @@ address, or by an empty name if a form has it among the parts."""
 
 _FAMILIES = {"4": rb"[\d.]+", "6": rb"[\da-fA-F]*:[\da-fA-F:.]*"}
 _NO_ADDRESS = b"\nIP: 0.0.0.0; "
-_NOT_BEFORE, _NOT_AFTER = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_NOT_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
+# Other answers do not say whether the repository exists, so any name could be made a label.
+_LISTS = ("200", "302")
+# What clients of unknown repositories may have as their arch; the rest is OTHER.
+_ARCHS = {"aarch64", "armhfp", "i386", "i686", "noarch", "ppc64", "ppc64le", "riscv64", "s390x"}
+_ARCHS |= {"source", "src", "x86_64", "x86_64_v2"}
 
 
 class Reading(Struct, frozen=True):
@@ -199,7 +211,9 @@ def _values(repo: str, arch: str, country: str, family: str) -> Values:
 
 
 def _fit(country: str, repo: str, arch: str) -> bool:
-    return len(country) <= MOST_NAME and 0 < len(repo) <= MOST_NAME and 0 < len(arch) <= MOST_NAME
+    texts = country, repo, arch
+    # A crash of a machine leaves NULs, which PostgreSQL's texts cannot have.
+    return all(len(one) <= MOST_NAME and "\0" not in one for one in texts) and bool(repo and arch)
 
 
 @lru_cache(4096)
@@ -223,7 +237,9 @@ def _apache(hour: str, zone: str) -> int | None:
 
 
 def _possible(time: datetime) -> int | None:
-    return int(time.timestamp()) if _NOT_BEFORE <= time <= _NOT_AFTER else None
+    """Return the seconds since 1970; None before 2000 or later than tomorrow."""
+    is_possible = _NOT_BEFORE <= time <= datetime.now(UTC) + timedelta(1)
+    return int(time.timestamp()) if is_possible else None
 
 
 def _request(request: str, status: str) -> tuple[str, str, str, str] | None:
@@ -238,7 +254,9 @@ def _request(request: str, status: str) -> tuple[str, str, str, str] | None:
     if not repo or not arch:
         repo, arch = NO_REPOSITORY, ""
     elif status == "404":
-        repo = UNKNOWN_REPOSITORY
+        repo, arch = UNKNOWN_REPOSITORY, arch if arch in _ARCHS else OTHER
+    elif status not in _LISTS or "\0" in repo + arch:
+        repo = arch = NOT_LOGGED
     countme = values.get("countme", "0")
     return kind, repo, arch, countme if countme in "01234" and len(countme) == 1 else "0"
 

@@ -114,6 +114,9 @@ def courses(
 
     Raises QuestionError if the labels together are kept for no other than the last days.
     """
+    times = [one for one in question.by if one in TIMES]
+    if times:
+        raise QuestionError(f"{times[0]}: a course has steps already; leave it out")
     by_hour = any((one.end - one.first) % timedelta(1) for one in steps)
     cube = cube_of(question, hourly=by_hour)
     if cube is None:
