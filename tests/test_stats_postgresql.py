@@ -350,3 +350,15 @@ def test_how_a_database_writes_dates(tmp_path: Path, server: Server, url: str) -
         found = [(one.values, one.requests) for one in table(link, Question(("day",)))]
     day = f"{datetime.fromtimestamp(TODAY, UTC):%Y-%m-%d}"
     assert (found, bool(dropped)) == ([((day,), 5)], True)
+
+
+def test_old_days_have_no_details(tmp_path: Path, url: str) -> None:
+    """A file with many old days makes no partition a day, for which locks would not suffice."""
+    rows = [row(hour=TODAY - (100 + back) * DAY) for back in range(40)]
+    collect([spooled(tmp_path / "spool", [batch(1, *rows, row(requests=5))])], url)
+    with linked(url) as link:
+        ((partitions,),) = link.query(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'stat_detail'::regclass"
+        )
+        total = sum(one.requests for one in table(link, Question(("day",))))
+    assert (partitions, total) == (1, 45)

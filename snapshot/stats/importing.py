@@ -114,7 +114,8 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> Non
         for detail, has_hours in ((read.counted.dated, False), (read.counted.timed, True))
         if detail
     ]
-    prepare(link, {day for one in contents for day in one.days()})
+    today = day_of(int(time.time()))
+    prepare(link, {day for one in contents for day in one.days()}, adding.detailed(today))
     link.begin()
     link.wait_alone(SUBJECT)
     if _known(link, first) != known:
@@ -123,7 +124,7 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> Non
     values |= {"requests": read.counted.requests, "added": int(time.time())}
     link.execute(_NOTE, values)
     for one in contents:
-        adding.write(link, one, day_of(int(time.time())))
+        adding.write(link, one, today)
     link.end(commit=True)
 
 
