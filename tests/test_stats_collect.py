@@ -302,10 +302,10 @@ def test_the_command(tmp_path: Path) -> None:
             f"mirrorlist: 1 of {requests} requests are in rows of (other): a server had no room for"
             " their labels"
         ),
-        f"mirrorlist: 2 files, 2 batches, {requests} requests",
+        f"mirrorlist: 2 files, 2 batches, {requests} requests added",
     ]
     again = run("stats", "collect", folder, "--database", url)
-    assert again.stderr == "mirrorlist: 0 files, 0 batches, 0 requests\n"
+    assert again.stderr == "mirrorlist: 0 files, 0 batches, 0 requests added\n"
     assert_refused(
         run("stats", "collect", tmp_path / "no", "--database", url), 1, "no: cannot be read"
     )

@@ -7,6 +7,7 @@ import lzma
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -269,12 +270,14 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 1
     said = done.stderr.splitlines()
     assert said[0] == "  ! ?[2Jforeign"
-    assert said[1].startswith(f"mirrorlist: {good}: 2 requests, 1 lines cannot be read (")
-    assert said[2] == f"mirrorlist: {bad}: no line of a log that we know; it begins: # ?[2JA page"
+    assert said[1].startswith(f"mirrorlist: {good}: 2 requests, 1 line not readable (")
+    assert said[2] == (
+        f"mirrorlist: {bad}: no line of a log that we know; one of its lines: # ?[2JA page"
+    )
     assert said[3].startswith(f"mirrorlist: {broken}: cannot be unpacked: ")
     assert said[4] == f"mirrorlist: {tmp_path / 'no'}: cannot be read: No such file or directory"
     assert said[5].startswith(f"mirrorlist: {empty}: 0 requests (")
-    assert said[6] == "mirrorlist: error: 3 of 5 files were not taken; see above"
+    assert said[6] == "mirrorlist: error: not taken: 3 of 5 files; see above"
     rows = query(url, "SELECT client, country, requests FROM stat_detail ORDER BY 1")
     assert rows == [("(not logged)", "DE", 1), ("dnf5", "N/A", 1)]
 
@@ -318,3 +321,16 @@ def test_blocks_that_other_processes_count() -> None:
         for counter in counters:
             found.add(counter.give())
     assert found == here
+
+
+def test_a_course_ends_now(tmp_path: Path) -> None:
+    """Hours that have not begun are in no course; an empty label is shown as (none)."""
+    before = datetime.now(UTC)
+    line = f'192.0.2.1 - - [{before:%d/%b/%Y:%H:%M:%S} +0000] "GET /mirrorlist?path=p HTTP/1.1"'
+    log = write(tmp_path / "now.log", [f'{line} 200 1 "-" "libdnf"'])
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    assert "1 request (" in run("stats", "import", log, "--database", url).stderr
+    told = run("stats", "trend", "--database", url).stdout.splitlines()
+    assert told[-1][:13] in {f"{one:%Y-%m-%d %H}" for one in (before, datetime.now(UTC))}
+    by_arch = run("stats", "table", "--by", "arch", "--database", url).stdout.splitlines()
+    assert by_arch[1].split() == ["(none)", "1"]

@@ -181,7 +181,7 @@ def test_hosts(link: Link) -> None:
         (Question(("repo", "repo")), "each once"),
         (Question(("hour", "day")), "one of hour, day, month"),
         (Question(("host", "repo")), "host: counted with tier alone"),
-        (Question((), date(2026, 2, 2), date(2026, 2, 1)), "2026-02-02 is after 2026-02-01"),
+        (Question((), date(2026, 2, 2), date(2026, 2, 1)), "2026-02-02 is after until 2026-02-01"),
         (Question((), where={"day": "x"}), "day: not a label"),
         (Question(("month", "repo", "client", "country")), "not kept by month"),
         (

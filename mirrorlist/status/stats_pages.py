@@ -191,9 +191,9 @@ def _refusal(request: Request, error: QuestionError | DatabaseError) -> Reply:
         )
     headers: Mapping[str, str] = {"retry-after": str(_RETRY_SECONDS)} if status == 503 else {}
     if request.scope["path"].endswith(".csv"):
-        text = f"{error}.\n".encode(errors="replace")
+        text = f"{str(error).removesuffix('.')}.\n".encode(errors="replace")
         return Reply(status, text, headers=tuple(headers.items()))
-    page = refusal(status, title, f"{_sentence(str(error))}.", advice)
+    page = refusal(status, title, f"{_sentence(str(error)).removesuffix('.')}.", advice)
     return page._replace(headers=(*page.headers, *headers.items()))
 
 

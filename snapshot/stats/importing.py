@@ -88,7 +88,7 @@ def _import(path: Path, database: str, reading: Reading) -> Imported:
         found = read.counted
         if found.unread and not found.requests and not found.passed and not read.before:
             raise LogError(
-                f"{path}: no line of a log that we know; it begins: {found.shown[0][:80]}"
+                f"{path}: no line of a log that we know; one of its lines: {found.shown[0][:80]}"
             )
         if read.end > read.before:
             _write(link, path, first, known, read)

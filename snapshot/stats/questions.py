@@ -67,7 +67,7 @@ def check(link: Link, question: Question) -> None:
     if len(labels_of(question) & {*TIMES}) > 1 or len({*question.by}) < len(question.by):
         raise QuestionError(f"{','.join(question.by)}: each once, and one of {', '.join(TIMES)}")
     if question.since and question.until and question.since > question.until:
-        raise QuestionError(f"{question.since} is after {question.until}")
+        raise QuestionError(f"since {question.since} is after until {question.until}")
     if "host" in labels_of(question) and not labels_of(question) <= {*HOST, *TIMES}:
         raise QuestionError("host: counted with tier alone; leave out the other labels")
     if link in _FOUND:
@@ -92,7 +92,7 @@ def together(question: Question) -> str:
 def kept(*, hourly: bool = False) -> str:
     """Return which labels are kept together for long, for people."""
     several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
-    return "; ".join([*several, "each label alone; and release wherever repo is"])
+    return "; ".join([*several, "each label alone; and release in the place of repo"])
 
 
 def _cubes(hourly: bool) -> list[Cube]:
