@@ -22,8 +22,8 @@ SETTINGS = (
     Setting(
         "database",
         SettingKind.TEXT,
-        "MirrorManager's database: sqlite:///FILE, postgresql://USER@HOST/NAME, or @FILE whose"
-        " first line is the URL, which keeps a password off the command line.",
+        "The database, such as MirrorManager's: sqlite:///FILE, postgresql://USER@HOST/NAME, or"
+        " @FILE whose first line is the URL, which keeps a password off the command line.",
         command_groups.DATABASE,
         required=True,
         metavar="URL",
@@ -282,7 +282,7 @@ SETTINGS = (
         SettingKind.DIRECTORY,
         "A folder into which statistics are written each minute, for `mirrorlist stats collect`;"
         " each server has its own. Without it, no statistics are made.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
     ),
     Setting(
         "spool_key",
@@ -290,7 +290,7 @@ SETTINGS = (
         "A file with a secret of at least 32 bytes, the same on all servers of a site: distinct"
         " addresses are counted by it, and no address is kept. Without it, each spool has its own"
         " secret, and an address that two servers saw counts twice.",
-        ("serve", "mirrorlist-server"),
+        ("serve", "run", "mirrorlist-server"),
     ),
     Setting(
         "door",

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +27,7 @@ _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
+_COPY_ROWS = 1000
 _SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
 # What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
@@ -236,6 +238,19 @@ class _Sqlite:
         self._run("COMMIT" if commit else "ROLLBACK")
 
 
+def _copied(rows: Sequence[Row], width: int) -> str | None:
+    """Return rows as COPY takes them, or None if a value is not as it is written.
+
+    The driver looks at each value, which takes four times as long.
+    """
+    if not {*map(type, chain.from_iterable(rows))} <= {str, int}:
+        return None
+    line = "\t".join(["%s"] * width) + "\n"
+    text = "".join([line % tuple(row) for row in rows])
+    is_plain = "\\" not in text and "\r" not in text and text.count("\n") == len(rows)
+    return text if is_plain and text.count("\t") == len(rows) * (width - 1) else None
+
+
 class _Postgresql:
     """A session, whose advisory lock excludes other scans while the primary is listed, too."""
 
@@ -261,9 +276,15 @@ class _Postgresql:
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         sys.audit(STATEMENT, sql)
+        left = iter(rows)
         with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
+            while some := [*islice(left, _COPY_ROWS)]:
+                text = _copied(some, len(columns))
+                if text is not None:
+                    copy.write(text)
+                else:
+                    for row in some:
+                        copy.write_row(row)
 
     def lock(self, category: int) -> None:
         sql = f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, %(category)s)"

@@ -11,7 +11,7 @@ from mirrorlist.cli import main
 from tests.forked import template
 
 COMMAND = [str(Path(sys.executable).parent / "mirrorlist")]
-SECONDS = 30
+SECONDS = 90
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 

@@ -17,8 +17,8 @@ from tests.forked import Process, template
 
 ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "mirrorlist.cli", "serve")
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.01
 
 _LISTENING = re.compile(r"listening on http://(?:127\.0\.0\.1|\[::1?\]):(\d+) ")
@@ -88,7 +88,7 @@ def take_log(server: Server, log: Path) -> bytes:
 
 
 def wait_until(
-    what: str, holds: Callable[[], bool], seconds: float = 10.0, look: float = LOOK_SECONDS
+    what: str, holds: Callable[[], bool], seconds: float = 30.0, look: float = LOOK_SECONDS
 ) -> None:
     """Wait until a condition holds; fail with its name if it does not in time."""
     deadline = time.monotonic() + seconds

@@ -132,8 +132,12 @@ def test_swaps(directory: Path, tmp_path: Path) -> None:
 
 def test_crowd(directory: Path) -> None:
     """Users of each kind get what they should, and the table says how long it took."""
-    options = ("--users", 20, "--seconds", 4, "--scale", SCALE, "--directory", directory)
-    done = run("crowd", *options)
+    options = ("--users", 20, "--scale", SCALE, "--directory", directory)
+    for seconds in (4, 15, 60):
+        done = run("crowd", "--seconds", seconds, *options)
+        # On a machine that does much else, the users may not begin in time.
+        if "of 0 answers" not in done.stderr:
+            break
     shown = rows(done)
     for kind in ("NormalDay", "ReleaseDay", "Unknown"):
         assert int(shown[kind][0].replace(",", "")) > 0

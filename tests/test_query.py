@@ -18,6 +18,7 @@ from mirrorlist.request.query import (
     Wish,
     echo,
     parse_query,
+    typed,
 )
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -233,6 +234,12 @@ def test_order_does_not_matter(raw: bytes) -> None:
 def test_echo(text: str, shown: str) -> None:
     """Of a client's text only harmless characters are repeated, and at most 128."""
     assert echo(text) == shown
+
+
+def test_typed() -> None:
+    """Statistics keep a variable that a client did not replace, and nothing of markup."""
+    assert typed("epel-${releasever}") == "epel-${releasever}"
+    assert typed("<b>'\"=%\u202e" + "x" * MAX_ECHO) == "?b??????" + "x" * (MAX_ECHO - 8)
 
 
 _PIECES = ["&", "=", "repo", "arch", "path", "x", "repox", "a", "%41", "", "redirect", "time", "\n"]

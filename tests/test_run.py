@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from snapshot.stats.spool import decode
 from tests.command import assert_refused, run
 from tests.live import wait_until
 from tests.mirror_farm import Farm, run_farm
@@ -54,12 +55,13 @@ def mirrors(site: Site) -> set[str]:
 def test_the_example(tmp_path: Path) -> None:
     """Of its three mirrors, clients get the one that is up to date, and SIGINT ends all of it.
 
-    A service manager is told how it starts, that it is ready, and that it ends.
+    A service manager is told how it starts, that it is ready, and that it ends. What was
+    asked is in the spool then.
     """
     manager = Manager(tmp_path)
     with (
         closing(manager),
-        running_site(tmp_path, "--example", **manager.environment(5)) as site,
+        running_site(tmp_path, "--example", "--spool", "spool", **manager.environment(5)) as site,
     ):
         assert manager.until("STATUS", "asking the mirrors").process == site.process.pid
         site.start()
@@ -76,6 +78,7 @@ def test_the_example(tmp_path: Path) -> None:
         assert site.process.wait(SECONDS) == 0, site.said
         assert _are_gone(children)
         assert "unexpectedly" not in site.said
+        assert _counted(tmp_path / "spool") == 1
         assert {told.process for told in (*manager.all, manager.until("STOPPING"))} == {
             site.process.pid
         }
@@ -157,6 +160,12 @@ def test_a_killed_run(tmp_path: Path, farm: Farm) -> None:
             os.kill(site.process.pid, signal.SIGKILL)
             wait_until("no process is left", partial(_are_gone, children), SECONDS)
             assert "error" not in site.said
+
+
+def _counted(spool: Path) -> int:
+    """Return how many requests for lists the files of a spool have."""
+    files = spool.glob("*.spool")
+    return sum(one.requests for file in files for one in decode(file.read_bytes()))
 
 
 def _offers(site: Site, names: set[str]) -> bool:

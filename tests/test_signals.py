@@ -22,7 +22,7 @@ from tests.live import ROOT, wait_until
 from tests.scanned import CATEGORY, TOML, Primary, database
 from tests.stats_world import batch, row, spooled, sqlite
 
-SECONDS = 30.0
+SECONDS = 120.0
 PAGE = ROOT / "docs" / "operations.md"
 RUN = ("run", "a worker", "its admin process", "keeper", "example mirrors")
 
@@ -72,6 +72,9 @@ def command_of(process: str, folder: Path) -> tuple[list[object], str]:
         words: list[object] = ["stats", "collect", folder / "spool", "--watch"]
         words += ["--database", sqlite(folder), "--interval", 100]
         return [*words, "--listen", "127.0.0.1:0", "--token-file", folder / "token"], "receiving"
+    if process == "stats serve":
+        words = ["stats", "serve", "--database", sqlite(folder), "--admin", "127.0.0.1:0"]
+        return words, "pages say so"
     if process == "demo":
         options = ["--directory", folder / "demo", "--port", 0, "--admin", "127.0.0.1:0"]
         return ["demo", *options], "End with Ctrl-C"
@@ -123,7 +126,7 @@ def running(words: list[object], folder: Path, place: Path = ROOT) -> Iterator[R
 
 def target(process: str, running: Running) -> int:
     """Return the process that gets the signals."""
-    if process.endswith("watch"):
+    if process.endswith("watch") or process == "stats serve":
         return running.process.pid
     kinds = RUN if process in RUN else ("serve", "worker", "admin process")
     wait_until("all processes", lambda: len(running.children()) == len(kinds) - 1, SECONDS)
@@ -164,13 +167,14 @@ def test_each_signal(process: str, tmp_path: Path) -> None:
         pid = target(process, running)
         children = running.children()
         for number in (*HELD, signal.SIGPIPE):
-            os.kill(pid, number)
             meaning = MEANINGS[process].get(number, "")
+            if meaning == "collects now":
+                folder = spooled(tmp_path / "spool", [batch(9, row(), of=int(number))])
+            os.kill(pid, number)
             if meaning == IGNORED:
                 name = "serve" if process in ("demo", "run") else process
                 running.wait_for(explained(name, number)[:40])
             elif meaning == "collects now":
-                folder = spooled(tmp_path / "spool", [batch(9, row(), of=int(number))])
                 wait_until("it is collected", partial(_is_empty, folder), SECONDS)
             elif "now" in meaning:
                 export = f"{number.name}: the published"

@@ -1,8 +1,14 @@
 """Marks of addresses: SipHash as its authors define it, of many addresses at once."""
 
-import numpy as np
+import resource
+import signal
+from pathlib import Path
 
-from mirrorlist.records.sitekey import SiteKey, siphash
+import numpy as np
+import pytest
+
+from mirrorlist.errors import StartError
+from mirrorlist.records.sitekey import SiteKey, siphash, site_key
 
 KEY = bytes(range(16))
 # The authors' test vector of 16 bytes: https://github.com/veorq/SipHash, vectors.h.
@@ -34,3 +40,17 @@ def test_marks() -> None:
     for other in (key.marks(86400, blocks), SiteKey(b"other").marks(0, blocks)):
         assert (other[1:] != marks[1:]).all()
     assert key.marks(0, b"").tolist() == []
+
+
+def test_a_full_disk_leaves_no_empty_secret(tmp_path: Path) -> None:
+    """The start fails in a line, and the next one does not find half of a secret."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StartError, match="cannot be written: File too large"):
+            site_key(None, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert site_key(None, tmp_path).id == site_key(None, tmp_path).id

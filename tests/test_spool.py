@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from snapshot.file.errors import SpoolError
 from snapshot.stats import spool
-from snapshot.stats.spool import Batch, CountRow, HostRow, SketchRow, UnknownRow
+from snapshot.stats.spool import (
+    Batch,
+    CountRow,
+    HostRow,
+    Packed,
+    PackedHour,
+    SketchRow,
+    UnknownRow,
+)
 from tests.examples import examples
 
 HOUR = 1_764_259_200
@@ -71,14 +79,54 @@ def test_changed_bytes(data: st.DataObject) -> None:
         [msgspec.to_builtins(BATCH) | {"counts": [[HOUR, *LABELS, -1]]}],
         [msgspec.to_builtins(BATCH) | {"counts": [["now", *LABELS, 1]]}],
         [msgspec.to_builtins(BATCH) | {"hosts": [[HOUR, "h" * 257, "country", 1]]}],
+        [msgspec.to_builtins(BATCH) | {"server": "a\0b"}],
+        [msgspec.to_builtins(BATCH) | {"hosts": [[HOUR, "h\0", "country", 1]]}],
+        [msgspec.to_builtins(BATCH)] * (spool.MOST_BATCHES + 1),
         "text",
     ],
-    ids=["missing", "source", "sequence", "negative", "type", "long", "text"],
+    ids=[
+        "missing",
+        "source",
+        "sequence",
+        "negative",
+        "type",
+        "long",
+        "nul",
+        "host",
+        "many",
+        "text",
+    ],
 )
 def test_foreign_content(value: object) -> None:
     """Content that does not have the fields and the limits of a batch is an error."""
     data = spool.MAGIC + b"z" + zlib.compress(msgspec.msgpack.encode(value))
     with pytest.raises(SpoolError, match="is damaged: "):
+        spool.decode(data)
+
+
+def packed(*counts: int) -> Packed:
+    """Return counts as a server packs them, all of one key."""
+    keys, numbers = bytes(8 * len(counts)), b"".join(one.to_bytes(8, "little") for one in counts)
+    labels = (("metalink", "fedora-40", "x86_64", 0, 200),)
+    hours = (PackedHour(HOUR, keys, numbers),)
+    return Packed(labels, (("mirror.example", "country", 0),), (("DE", 4),), hours)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"packed": packed((1 << 63) - 1)}, "more requests than there can be"),
+        ({"packed": packed(1, spool.MOST_REQUESTS)}, "more requests than there can be"),
+        ({"counts": (CountRow(HOUR, *LABELS, 1 << 53),)}, "more requests than there can be"),
+        ({"hosts": (HostRow(HOUR, "h", "country", 1 << 53),)}, "more requests than there can be"),
+        ({"counts": (CountRow(HOUR + 5, *LABELS, 1),)}, "first second"),
+    ],
+    ids=["packed", "sum", "row", "host", "hour"],
+)
+def test_numbers_that_would_spoil_all_sums(more: dict[str, object], words: str) -> None:
+    """A database could not add them up, and no later file would come in."""
+    data = spool.encode([msgspec.structs.replace(BATCH, **more)])
+    with pytest.raises(SpoolError, match=words):
         spool.decode(data)
 
 

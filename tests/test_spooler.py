@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from mirrorlist.records import spooler as module
+from mirrorlist.records import tables
 from mirrorlist.records.backlog import Backlog, backlog_of, look_at_spool
 from mirrorlist.records.sitekey import SiteKey
 from mirrorlist.records.spooler import Spooler, prepare, publish_left
@@ -199,6 +200,21 @@ def test_faults_of_the_disk(
     assert (site.spooler.is_out, len(site.said)) == (False, 2)
     assert "statistics cannot be written: " in site.said[0]
     assert "statistics are written again" in site.said[1]
+
+
+def test_more_keys_than_a_file_can_have(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a long outage the labels of the oldest hours are gone, and no request is."""
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    for _ in range(6):
+        site.service.respond(True, REPO, "198.51.100.1", [])
+        site.spooler._take()
+        site.now += 3600
+        assert site.service.tally
+        site.service.tally.turn(site.now)
+    held = site.spooler._held
+    assert (held.keys, held.others, held.requests) == (3, 3, 6)
+    site.spooler.write()
+    assert site.collected() == 6
 
 
 def test_what_is_lost_at_the_stop_is_told(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasketches import hll_sketch, tgt_hll_type
+from msgspec import structs
 
 from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
@@ -17,6 +20,7 @@ from snapshot.stats import spool
 from snapshot.stats.collecting import collect
 from snapshot.stats.cubes import key, neighbours
 from snapshot.stats.expiring import Keep, expire
+from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
 from tests.stats_world import (
@@ -164,6 +168,43 @@ def test_what_cannot_be(tmp_path: Path, url: str, wrong: spool.Batch) -> None:
     assert query(url, "SELECT count(*) FROM stat_batch") == [(1,)]
 
 
+def test_sketches_that_contradict_themselves() -> None:
+    """They are refused before the library looks at them, which would end the process."""
+    chance = random.Random(9)
+    made = hll_sketch(12, tgt_hll_type.HLL_4)
+    for one in range(9000):
+        made.update(one)
+    good = bytes(made.serialize_compact())
+    assert is_sketch(good)
+    registers = good[40 : 40 + 2048]
+    free = next(at for at, one in enumerate(registers) if one >> 4 < 15)
+    torn = bytearray(good)
+    torn[40 + free] |= 0xF0
+    assert not is_sketch(bytes(torn))
+    far = good[:8] + struct.pack("<d", 1e300) + good[16:]
+    assert not is_sketch(far)
+    for _ in range(2000):
+        torn = bytearray(chance.choice((good, sketch(range(5)).hll, sketch(range(100)).hll)))
+        for _ in range(chance.randrange(1, 4)):
+            torn[chance.randrange(min(len(torn), 48))] = chance.randrange(256)
+        is_sketch(bytes(torn[: chance.randrange(1, len(torn) + 1)]))
+
+
+def test_a_clock_that_was_far_ahead(tmp_path: Path, url: str) -> None:
+    """What the pages say of the newest counts is not after now."""
+    ahead = structs.replace(batch(1, row()), ended=1 << 40)
+    assert collect([spooled(tmp_path / "spool", [ahead])], url).batches == 1
+    assert query(url, "SELECT max(ended - added) FROM stat_batch") == [(0,)]
+
+
+def test_more_than_mirrormanagers_column_has(tmp_path: Path, url: str) -> None:
+    """The number stays at the largest, and everything else comes in."""
+    rows = [batch(n, row(requests=1 << 31)) for n in (1, 2)]
+    for one in rows:
+        assert collect([spooled(tmp_path / "spool", [one])], url).batches == 1
+    assert query(url, "SELECT max(requests) FROM access_stat") == [((1 << 31) - 1,)]
+
+
 def test_no_database(tmp_path: Path) -> None:
     """The files wait: nothing is lost, and nothing is removed."""
     folder = spooled(tmp_path / "spool", batches(6, 3, 3))
@@ -261,10 +302,10 @@ def test_the_command(tmp_path: Path) -> None:
             f"mirrorlist: 1 of {requests} requests are in rows of (other): a server had no room for"
             " their labels"
         ),
-        f"mirrorlist: 2 files, 2 batches, {requests} requests",
+        f"mirrorlist: 2 files, 2 batches, {requests} requests added",
     ]
     again = run("stats", "collect", folder, "--database", url)
-    assert again.stderr == "mirrorlist: 0 files, 0 batches, 0 requests\n"
+    assert again.stderr == "mirrorlist: 0 files, 0 batches, 0 requests added\n"
     assert_refused(
         run("stats", "collect", tmp_path / "no", "--database", url), 1, "no: cannot be read"
     )

@@ -7,6 +7,7 @@ import lzma
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,9 @@ def test_a_line(line: str, family: str, rest: tuple[str, ...]) -> None:
         pytest.param(CLASSIC[:10] + CLASSIC, id="torn"),
         pytest.param(CLASSIC.replace("11-21", "13-21"), id="month 13"),
         pytest.param(CLASSIC.replace("2026", "9999"), id="year 9999"),
+        pytest.param(CLASSIC.replace("2026", "2090"), id="in the future"),
+        pytest.param(CLASSIC.replace("epel-9", "ep\0el"), id="nul"),
+        pytest.param(JSON.replace("rawhide", "raw\\u0000"), id="nul in JSON"),
         pytest.param(CLASSIC.replace("epel-9", "x" * 300), id="a long name"),
         pytest.param(JSON.replace('"DE"', "5"), id="a number for a country"),
         pytest.param(COMBINED.replace("Nov", "Foo"), id="no month"),
@@ -220,6 +224,18 @@ def test_a_line_that_cannot_be_read(line: str) -> None:
     found = read(CLASSIC, line, JSON, COMBINED)
     assert (found.requests, found.unread, len(found.shown)) == (3, 1, 1)
     assert len(found.shown[0]) <= 200
+
+
+def test_names_that_clients_invent() -> None:
+    """Only an answer with a list says that a repository exists: all others are one label."""
+    usual = COMBINED.replace("fedora-43", "{}").replace("x86_64", "{}")
+    states = (301, 400, 404, 429, 503)
+    given = [usual.format(f"x{n}", f"y{n}").replace(" 200 ", f" {n} ") for n in states]
+    given += [usual.format("a%00b", "x"), usual.format("a", "%00")]
+    found = read(*given)
+    names = {(values[1], values[2]) for _, values in found.timed}
+    assert names == {(NONE, NONE), ("(unknown)", "(other)")}
+    assert (found.requests, found.unread) == (7, 0)
 
 
 def test_lines_about_something_else() -> None:
@@ -244,8 +260,8 @@ def test_random_bytes() -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     """It says what each file gave; a file that is not a log is named, and the others are taken."""
-    good = write(tmp_path / "a.log", [CLASSIC, "foreign", COMBINED])
-    bad = write(tmp_path / "b.txt", ["# A page"])
+    good = write(tmp_path / "a.log", [CLASSIC, "\x1b[2Jforeign", COMBINED])
+    bad = write(tmp_path / "b.txt", ["# \x1b[2JA page"])
     broken = tmp_path / "c.gz"
     broken.write_bytes(gzip.compress(b"x" * 9999)[:40])
     empty = write(tmp_path / "d.log", [])
@@ -253,13 +269,15 @@ def test_the_command(tmp_path: Path) -> None:
     done = run("stats", "import", good, bad, broken, tmp_path / "no", empty, "--database", url)
     assert done.returncode == 1
     said = done.stderr.splitlines()
-    assert said[0] == "  ! foreign"
-    assert said[1].startswith(f"mirrorlist: {good}: 2 requests, 1 lines cannot be read (")
-    assert said[2] == f"mirrorlist: {bad}: no line of a log that we know; it begins: # A page"
+    assert said[0] == "  ! ?[2Jforeign"
+    assert said[1].startswith(f"mirrorlist: {good}: 2 requests, 1 line not readable (")
+    assert said[2] == (
+        f"mirrorlist: {bad}: no line of a log that we know; one of its lines: # ?[2JA page"
+    )
     assert said[3].startswith(f"mirrorlist: {broken}: cannot be unpacked: ")
     assert said[4] == f"mirrorlist: {tmp_path / 'no'}: cannot be read: No such file or directory"
     assert said[5].startswith(f"mirrorlist: {empty}: 0 requests (")
-    assert said[6] == "mirrorlist: error: 3 of 5 files were not taken; see above"
+    assert said[6] == "mirrorlist: error: not taken: 3 of 5 files; see above"
     rows = query(url, "SELECT client, country, requests FROM stat_detail ORDER BY 1")
     assert rows == [("(not logged)", "DE", 1), ("dnf5", "N/A", 1)]
 
@@ -303,3 +321,16 @@ def test_blocks_that_other_processes_count() -> None:
         for counter in counters:
             found.add(counter.give())
     assert found == here
+
+
+def test_a_course_ends_now(tmp_path: Path) -> None:
+    """Hours that have not begun are in no course; an empty label is shown as (none)."""
+    before = datetime.now(UTC)
+    line = f'192.0.2.1 - - [{before:%d/%b/%Y:%H:%M:%S} +0000] "GET /mirrorlist?path=p HTTP/1.1"'
+    log = write(tmp_path / "now.log", [f'{line} 200 1 "-" "libdnf"'])
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    assert "1 request (" in run("stats", "import", log, "--database", url).stderr
+    told = run("stats", "trend", "--database", url).stdout.splitlines()
+    assert told[-1][:13] in {f"{one:%Y-%m-%d %H}" for one in (before, datetime.now(UTC))}
+    by_arch = run("stats", "table", "--by", "arch", "--database", url).stdout.splitlines()
+    assert by_arch[1].split() == ["(none)", "1"]

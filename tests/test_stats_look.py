@@ -181,7 +181,7 @@ def test_hosts(link: Link) -> None:
         (Question(("repo", "repo")), "each once"),
         (Question(("hour", "day")), "one of hour, day, month"),
         (Question(("host", "repo")), "host: counted with tier alone"),
-        (Question((), date(2026, 2, 2), date(2026, 2, 1)), "2026-02-02 is after 2026-02-01"),
+        (Question((), date(2026, 2, 2), date(2026, 2, 1)), "2026-02-02 is after until 2026-02-01"),
         (Question((), where={"day": "x"}), "day: not a label"),
         (Question(("month", "repo", "client", "country")), "not kept by month"),
         (
@@ -412,8 +412,22 @@ def test_a_wrong_value(url: str) -> None:
         (["top", "--since", "yesterday"], "--since yesterday: not a day such as 2026-11-27"),
         (["top", "--where", "repo"], "--where repo: not LABEL=VALUE"),
         (["table", "--by", "x"], "x: not a label"),
+        (["table", "--until", "9999-12-31"], "--until 9999-12-31: later than 2199-12-31"),
+        (["table", "--where", "repo=a\udcff"], "--where 'repo=a\\udcff': not UTF-8"),
+        (["trend", "--by", "day"], "day: a course has steps already; leave it out"),
     ):
         assert_refused(run("stats", *words, "--database", url), 2, said)
+
+
+def test_requests_after_today(tmp_path: Path) -> None:
+    """A clock that is ahead makes no course, and no error."""
+    later = TODAY + 86400
+    spooled(tmp_path / "spool", [batch(1, row(hour=later, requests=3), begun=TODAY)])
+    url = sqlite(tmp_path)
+    collect([tmp_path / "spool"], url)
+    for words in ([], ["--by", "repo"]):
+        done = run("stats", "trend", *words, "--database", url)
+        assert (done.returncode, done.stderr) == (0, "mirrorlist: no requests up to now\n")
 
 
 def test_a_sparkline() -> None:

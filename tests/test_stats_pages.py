@@ -4,13 +4,18 @@ import base64
 import hashlib
 import sqlite3
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from mirrorlist.status.stats_pages import MOST_PAGES, StatisticsPages
 from mirrorlist.status.worldmap import CLASSES, drawn, shade_of, world
 from snapshot.file.errors import DatabaseError
 from snapshot.link import STATEMENT
@@ -19,6 +24,7 @@ from snapshot.stats.importing import import_logs
 from snapshot.stats.logforms import Reading
 from snapshot.stats.periods import DAY
 from snapshot.stats.reading import Reader
+from snapshot.stats.shown import Statistics
 from tests.stats_pages_checks import (
     BYS,
     hold_first_page,
@@ -295,3 +301,19 @@ def test_a_log_without_status(tmp_path: Path) -> None:
     with client_of(url) as client:
         facts = shown(client, "/").facts
     assert (facts["Yesterday"], facts["Got a list"]) == ("1", "\u2013")
+
+
+def test_many_pages_that_wait(url: str) -> None:
+    """While the database hangs, some pages wait, others are refused, and health answers."""
+    app = StatisticsPages(Statistics(Reader(url, 60))).app()
+    path = url.removeprefix("sqlite:///")
+    with TestClient(app) as client, ThreadPoolExecutor(MOST_PAGES + 9) as threads:
+        with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+            lock.execute("BEGIN EXCLUSIVE")
+            asked = [threads.submit(client.get, "/unknown") for _ in range(MOST_PAGES + 9)]
+            while sum(one.done() for one in asked) < 9:
+                time.sleep(0.01)
+            assert client.get("/health/live").text == "OK\n"
+            assert {one.result().status_code for one in asked if one.done()} == {503}
+        answers = Counter(one.result().status_code for one in asked)
+    assert answers == {200: MOST_PAGES, 503: 9}

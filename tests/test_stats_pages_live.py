@@ -174,7 +174,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert process.stderr
     try:
         first, second = process.stderr.readline(), process.stderr.readline()
-        assert "no such database file; the pages say so until it can be used" in second
+        assert "makes it; the pages say so until it can be used" in second
         found = re.search(r"http://([\d.]+):(\d+)/", first)
         assert found
         assert _status(int(found[2])) == 503

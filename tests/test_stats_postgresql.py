@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from loadtest.stats import pair
 from loadtest.stats.__main__ import StatsRun
 from snapshot.file.errors import BackendError, DatabaseError
-from snapshot.link import linked
+from snapshot.link import linked, temporary
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.queries import courses, table
@@ -93,6 +95,19 @@ def test_the_same_tables(tmp_path: Path, url: str) -> None:
     assert all(one.startswith("stat_detail_") for one in dropped)
     expire(other, keep, now)
     assert everything(url) == everything(other)
+
+
+@pytest.mark.parametrize("odd", ["", "a\tb", "a\nb", "a\rb", "\\N", "\\.", "é%s", None, b"\0\xff"])
+def test_values_are_loaded_as_they_are(url: str, odd: object) -> None:
+    """A row with a value that COPY writes otherwise does not change, nor do the rows around it."""
+    rows = [(f"plain {n}", n, odd if n in (3, 2500) else "x") for n in range(3000)]
+    kind = "BYTEA" if isinstance(odd, bytes) else "TEXT"
+    rows = [one if kind == "TEXT" else (*one[:2], odd) for one in rows]
+    with linked(url) as link:
+        temporary(link, "loaded", {"a": "TEXT", "n": "BIGINT", "odd": kind}, rows)
+        assert link.query("SELECT a, n, odd FROM loaded ORDER BY n") == rows
+        temporary(link, "alone", {"odd": kind}, [(odd,), (odd,)])
+        assert link.query("SELECT odd FROM alone") == [(odd,), (odd,)]
 
 
 def test_partitions(tmp_path: Path, url: str) -> None:
@@ -318,3 +333,32 @@ def test_the_load_test(tmp_path: Path, url: str) -> None:
     )
     assert len(days) == 3
     assert all(15_000 < requests < 30_000 for _, requests in days)
+    for more in ([], ["--pages"]):
+        told = CliRunner().invoke(pair.main, ["--database", url, "--rounds", "1", *more])
+        assert "3 days: CPU" in told.output, told.output
+
+
+def test_how_a_database_writes_dates(tmp_path: Path, server: Server, url: str) -> None:
+    """Only what is too old is dropped, whatever the database's way of writing dates is."""
+    name = url.rpartition("/")[2]
+    server.execute(f"ALTER DATABASE {name} SET DateStyle = 'SQL, MDY'")
+    server.execute(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Tokyo'")
+    given = [batch(1, row(hour=TODAY - 800 * DAY)), batch(2, row(requests=5))]
+    collect([spooled(tmp_path / "spool", given)], url)
+    dropped = expire(url, Keep(days=100), datetime.fromtimestamp(TODAY, UTC)).dropped
+    with linked(url) as link:
+        found = [(one.values, one.requests) for one in table(link, Question(("day",)))]
+    day = f"{datetime.fromtimestamp(TODAY, UTC):%Y-%m-%d}"
+    assert (found, bool(dropped)) == ([((day,), 5)], True)
+
+
+def test_old_days_have_no_details(tmp_path: Path, url: str) -> None:
+    """A file with many old days makes no partition a day, for which locks would not suffice."""
+    rows = [row(hour=TODAY - (100 + back) * DAY) for back in range(40)]
+    collect([spooled(tmp_path / "spool", [batch(1, *rows, row(requests=5))])], url)
+    with linked(url) as link:
+        ((partitions,),) = link.query(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'stat_detail'::regclass"
+        )
+        total = sum(one.requests for one in table(link, Question(("day",))))
+    assert (partitions, total) == (1, 45)

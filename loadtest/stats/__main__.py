@@ -27,7 +27,8 @@ from snapshot.link import Link, linked
 from snapshot.stats.queries import courses, table
 from snapshot.stats.questions import Question, Step
 
-_LAST = date(2026, 11, 26)
+LAST = date(2026, 11, 26)
+"""The last day of each history."""
 _SIZES = """SELECT i.inhparent::regclass::text, sum(pg_total_relation_size(i.inhrelid))::bigint,
         sum(c.reltuples)::bigint
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -106,11 +107,11 @@ def main(
     path: Path | None,
 ) -> None:
     """Fill the tables, and measure the questions of the pages; prints tables."""
-    history = History(seed, _LAST, requests)
+    history = History(seed, LAST, requests)
     figures: list[QuestionFigures] = []
     with show_phases() as phases, linked(database, "loadtest.stats") as link:
         with phases.phase("keys"):
-            make_tables(link, _LAST, max(histories) + 1)
+            make_tables(link, LAST, max(histories) + 1)
             keys = history.write_keys(link)
             detail = history.write_detail(link)
         filled = 0
@@ -143,11 +144,11 @@ def questions(history: History, since: date) -> dict[str, Callable[[Link], int]]
     of_repo, of_host = {"repo": repo}, {"host": host}
 
     def top(by: str, where: Labels = NONE, most: int = 1000) -> Callable[[Link], int]:
-        return lambda link: len(table(link, Question((by,), since, _LAST, where), most))
+        return lambda link: len(table(link, Question((by,), since, LAST, where), most))
 
     def course(*by: str, where: Labels = NONE) -> Callable[[Link], int]:
         def ask(link: Link) -> int:
-            question = Question(by, since, _LAST, where)
+            question = Question(by, since, LAST, where)
             lines = table(link, question, 5)
             return len(courses(link, question, _steps(since), lines))
 
@@ -174,7 +175,7 @@ def questions(history: History, since: date) -> dict[str, Callable[[Link], int]]
 
 def _steps(since: date) -> list[Step]:
     begin = datetime(since.year, since.month, since.day)
-    days = (_LAST - since).days + 1
+    days = (LAST - since).days + 1
     if days == 1:
         return [Step(begin + timedelta(hours=n), begin + timedelta(hours=n + 1)) for n in range(24)]
     length = -(-days // _STEPS)
@@ -185,7 +186,7 @@ def _steps(since: date) -> list[Step]:
 def _ask(link: Link, history: History, days: int, about: int, runs: int) -> "list[QuestionFigures]":
     found = []
     cpu_seconds = _cpu_of(link)
-    for name, ask in questions(history, _LAST - timedelta(about - 1)).items():
+    for name, ask in questions(history, LAST - timedelta(about - 1)).items():
         times, lines, before = [], 0, 0.0
         for n in range(runs + 1):
             if n == 1:

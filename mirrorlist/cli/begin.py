@@ -60,7 +60,7 @@ if _is_program:
     # For what is imported before `guarded` takes care of errors.
     sys.excepthook = say_missing
 
-_STAYING = ("serve", "demo", "run", "watch", "import-cache")
+_STAYING = ("serve", "demo", "run", "watch", "import-cache", "stats collect", "stats serve")
 # An import of a cache that is cut short has failed, unless it is a watch, which says so itself.
 _SERVING = ("serve", "demo", "run", "watch")
 
@@ -73,7 +73,8 @@ def begun() -> None:
 
 
 _command = _program if _program == "mirrorlist-server" else "".join(sys.argv[1:2])
-if _command in ("mirrorlist-server", *_STAYING):
+_stays = {_command, " ".join(sys.argv[1:3])} & {"mirrorlist-server", *_STAYING}
+if _stays or (_command == "scan" and "--watch" in sys.argv):
     hold()
 if _is_program and _command in ("mirrorlist-server", *_SERVING):
     # systemd counts 143 as a failure, but nothing failed.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import say
+from mirrorlist.cli.console import counted, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
@@ -83,8 +83,7 @@ def collect(
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
         done = run_collect(spools, database)
         _Teller().tell(done)
-        again = f"; {done.again:,} batches had been added before" if done.again else ""
-        say(f"{done.files:,} files, {done.batches:,} batches, {done.requests:,} requests{again}")
+        say(_summary(done))
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
     from mirrorlist.status.collect_pages import pages, shown_on
@@ -100,6 +99,8 @@ def collect(
         finally:
             progress.take(done)
             teller.tell(done)
+        if progress.success_at is None:
+            say(f"collecting every {interval:g} s; at the start: {_summary(done)}")
 
     with (
         closing(manager_of()) as manager,
@@ -108,6 +109,16 @@ def collect(
     ):
         turns = Turns("stats collect --watch", manager)
         _go_on(step, turns, progress, database, interval, expire)
+
+
+def _summary(done: "Collected") -> str:
+    """Return what a collection did, as a line for people."""
+    files = counted(done.files, "file", "files")
+    batches = counted(done.batches, "batch", "batches")
+    requests = counted(done.requests, "request", "requests")
+    before = counted(done.again, "batch", "batches")
+    again = f"; {before} had been added before" if done.again else ""
+    return f"{files}, {batches}, {requests} added{again}"
 
 
 def _refuse(expire: bool, token_file: Path | None) -> None:
@@ -208,8 +219,8 @@ class _Teller:
         if done.other and (self._told is None or now - self._told > _DAY_SECONDS):
             self._told = now
             say(
-                f"{done.other:,} of {done.requests:,} requests are in rows of (other): a server had"
-                " no room for their labels"
+                f"{done.other:,} of {counted(done.requests, 'request', 'requests')} are in rows of"
+                " (other): a server had no room for their labels"
             )
 
 
@@ -259,4 +270,5 @@ def expire(
         batch_days=keep_batches,
     )
     done = run(database, keep, datetime.now(UTC))
-    say(f"dropped: {', '.join(done.dropped) or 'nothing'}; {done.batches:,} batches forgotten")
+    batches = counted(done.batches, "batch", "batches")
+    say(f"dropped: {', '.join(done.dropped) or 'nothing'}; {batches} forgotten")

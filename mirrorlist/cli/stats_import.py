@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from mirrorlist.cli.console import messages, say
+from mirrorlist.cli.console import counted, messages, one_line, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
@@ -41,9 +41,11 @@ def import_(files: tuple[Path, ...], database: str, geoip: Path | None) -> None:
     problems = 0
     for done in import_logs(files, database, _reading(geoip)):
         problems += bool(done.problem)
-        say(done.problem) if done.problem else _tell_import(done)
+        say(one_line(done.problem)) if done.problem else _tell_import(done)
     if problems:
-        raise click.ClickException(f"{problems} of {len(files)} files were not taken; see above")
+        raise click.ClickException(
+            f"not taken: {problems} of {counted(len(files), 'file', 'files')}; see above"
+        )
 
 
 def _reading(geoip: Path | None) -> "Reading":
@@ -87,12 +89,12 @@ def _opened(geoip: Path | None) -> Callable[[str], str | None]:
 
 def _tell_import(done: "Imported") -> None:
     for line in done.shown:
-        messages().print(Text(f"  ! {line}"), soft_wrap=True)
-    parts = [f"{done.requests:,} requests"]
+        messages().print(Text(f"  ! {one_line(line)}"), soft_wrap=True)
+    parts = [counted(done.requests, "request", "requests")]
     if done.before:
-        parts.append(f"{done.before:,} bytes were taken by an earlier import")
+        parts.append(f"{counted(done.before, 'byte', 'bytes')} taken by an earlier import")
     if done.passed:
-        parts.append(f"{done.passed:,} lines are not about lists")
+        parts.append(f"{counted(done.passed, 'line', 'lines')} not about lists")
     if done.unread:
-        parts.append(f"{done.unread:,} lines cannot be read")
-    say(f"{done.path}: {', '.join(parts)} ({done.seconds:.2f} s)")
+        parts.append(f"{counted(done.unread, 'line', 'lines')} not readable")
+    say(f"{one_line(done.path)}: {', '.join(parts)} ({done.seconds:.2f} s)")

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from snapshot.stats.questions import Question, Step
 
 _MOST_LINES = 5
+_HOUR = timedelta(hours=1)
 _PROGRAM = "mirrorlist stats"
+
+_LAST_DAY = date(2199, 12, 31)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,9 +41,12 @@ class Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day; raises Unfit."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             raise refuse(value, "not a day such as 2026-11-27", param, ctx) from None
+        if day > _LAST_DAY:
+            raise refuse(value, f"later than {_LAST_DAY}", param, ctx)
+        return day
 
 
 _LABELS = (
@@ -62,9 +68,14 @@ def _question(by: str, labels: str = _LABELS) -> Callable[[F], F]:
                 help="Only requests with this label, such as repo=fedora-43; may be given again.",
             ),
             click.option(
-                "--until", type=Day(), metavar="DAY", help="The last day, such as 2026-11-27."
+                "--until", type=Day(), metavar="DAY", help="The last day (UTC); today without it."
             ),
-            click.option("--since", type=Day(), metavar="DAY", help="The first day."),
+            click.option(
+                "--since",
+                type=Day(),
+                metavar="DAY",
+                help="The first day (UTC), such as 2026-11-01; all without it.",
+            ),
             click.option(
                 "--by",
                 default=by,
@@ -161,8 +172,9 @@ def trend(
             for step, count in zip(steps, one.requests, strict=True)
         ]
         print_rows(f"from,to,{by}".rstrip(","), rows, as_csv)
-    elif not lines:
-        say("no requests")
+    elif not lines or not steps:
+        # Without a step all of them are later than today.
+        say("no requests up to now" if lines else "no requests")
     else:
         print_trend(question, steps, found)
 
@@ -199,12 +211,14 @@ def table(
         lines = queries.table(link, question, most)
         kept = queries.details_since(link) if queries.needs_details(question) else None
     if kept and since is None:
-        say(f"{by}: counted together since {kept}")
+        say(f"{by}: counted together since {kept} alone, so earlier days are not in these sums")
     rows = [(*one.values, one.requests) for one in lines]
     if json or as_csv:
         print_rows(by, rows, as_csv)
-        return
-    print_sums(by, rows)
+    elif not rows:
+        say("no requests")
+    else:
+        print_sums(by, rows)
 
 
 @click.command(short_help="Show how many different addresses asked on each day.")
@@ -255,6 +269,8 @@ def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]
         label, equals, value = one.partition("=")
         if not equals:
             raise OptionError(f"--where {one}: not LABEL=VALUE, such as repo=fedora-43")
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise OptionError(f"--where {one!a}: not UTF-8")
         pairs[label.strip()] = value
     return Question(names_of(by), since, until, pairs)
 
@@ -271,7 +287,8 @@ def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
     from snapshot.stats.queries import first_day, hourly
     from snapshot.stats.questions import Step
 
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
+    today = now.date()
     last = min(question.until or today, today + timedelta(1))
     first = max(question.since or date.min, first_day(link) or last)
     begin, end = (datetime(one.year, one.month, one.day) for one in (first, last + timedelta(1)))
@@ -280,6 +297,10 @@ def _steps(link: "Link", question: "Question", most: int) -> "list[Step]":
     hours = int((end - begin).total_seconds()) // 3600
     if hours <= 48 and hourly(question):
         length = timedelta(hours=-(-hours // most))
+        # An hour that has not begun would look like one without requests.
+        end = min(
+            end, max(begin, now.replace(minute=0, second=0, microsecond=0, tzinfo=None)) + _HOUR
+        )
     else:
         length = timedelta(-(-(hours // 24) // most))
     count = -(-(end - begin) // length)

@@ -14,6 +14,7 @@ from mirrorlist.cli.options import options
 from mirrorlist.errors import OptionError
 from mirrorlist.process.manager import State
 from mirrorlist.process.messages import stay
+from mirrorlist.process.signals import HELD, pass_over, release
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import ADMIN_OF_STATS, NOWHERE
 
@@ -55,6 +56,8 @@ def serve(database: str, admin: str | None) -> None:
         statistics.ready()
     except DatabaseError as error:
         say(f"warning: {error}; the pages say so until it can be used")
+    pass_over("stats serve", HELD, say)
+    release()
     manager.begin(lambda: State(f"statistics on http://{shown.address}/", 1, next(turns)))
     try:
         with closing(manager):

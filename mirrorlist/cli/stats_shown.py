@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import one_line, output, plain_table, print_data, print_json, say
+from mirrorlist.cli.console import (
+    counted,
+    one_line,
+    output,
+    plain_table,
+    print_data,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from snapshot.stats.questions import Course, Line, Question, Step
@@ -21,6 +29,7 @@ POINTS_OF_TOP = 20
 # Of a line: requests, share or last, and the spaces between them.
 _NUMBERS = 26
 _SHORTEST_NAME = 6
+_MINUTE = "%Y-%m-%d %H:%M"
 
 
 def names_of(by: str) -> tuple[str, ...]:
@@ -28,20 +37,25 @@ def names_of(by: str) -> tuple[str, ...]:
     return tuple(one for one in (part.strip() for part in by.split(",")) if one)
 
 
-def print_sums(by: str, rows: Sequence[Sequence[Any]], counted: str = "requests") -> None:
+def _shown(value: object) -> str:
+    """Return a label for people, who would not see an empty one."""
+    return one_line(str(value)) or "(none)"
+
+
+def print_sums(by: str, rows: Sequence[Sequence[Any]], what: str = "requests") -> None:
     """Print rows as a plain table; in a pipe nothing is folded or cut."""
-    shown = plain_table(*names_of(by), counted)
+    shown = plain_table(*names_of(by), what)
     shown.columns[-1].justify = "right"
     for *values, count in rows:
-        shown.add_row(*(Text(one_line(str(one))) for one in values), f"{count:,}")
+        shown.add_row(*(Text(_shown(one)) for one in values), f"{count:,}")
     output().print(shown)
 
 
 def print_rows(
-    by: str, rows: Sequence[Sequence[Any]], as_csv: bool, counted: str = "requests"
+    by: str, rows: Sequence[Sequence[Any]], as_csv: bool, what: str = "requests"
 ) -> None:
     """Print rows as JSON, a list of objects, or as CSV."""
-    names = (*names_of(by), counted)
+    names = (*names_of(by), what)
     if as_csv:
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -75,7 +89,7 @@ def print_top(
         spark = [sparkline(courses[line.values])] if drawn else []
         shown.add_row(*map(short, line.values), f"{line.requests:,}", share, *spark)
     console.print(shown)
-    say(f"{whole:,} requests in all")
+    say(f"{counted(whole, 'request', 'requests')} in all")
 
 
 def print_trend(question: "Question", steps: "Sequence[Step]", found: "Sequence[Course]") -> None:
@@ -97,7 +111,8 @@ def print_trend(question: "Question", steps: "Sequence[Step]", found: "Sequence[
             f"{sum(one.requests):,}",
         )
     console.print(shown)
-    say(f"{len(steps)} steps, from {steps[0].first} to {steps[-1].end} UTC")
+    count = counted(len(steps), "step", "steps")
+    say(f"{count}, from {steps[0].first:{_MINUTE}} to {steps[-1].end:{_MINUTE}} UTC")
 
 
 def _print_steps(steps: "Sequence[Step]", counts: Sequence[int]) -> None:
@@ -106,7 +121,7 @@ def _print_steps(steps: "Sequence[Step]", counts: Sequence[int]) -> None:
     most = max([*counts, 1])
     for step, count in zip(steps, counts, strict=True):
         bar = "█" * round(40 * count / most)
-        shown.add_row(f"{step.first:%Y-%m-%d %H:%M}", f"{count:,}", Text(bar))
+        shown.add_row(f"{step.first:{_MINUTE}}", f"{count:,}", Text(bar))
     _printer().print(shown)
 
 
@@ -116,7 +131,7 @@ def _shortener(console: Console, labels: int, points: int) -> Callable[[str], Te
     most = max(_SHORTEST_NAME, room)
 
     def short(name: str) -> Text:
-        shown = one_line(name)
+        shown = _shown(name)
         return Text(shown if len(shown) <= most else f"{shown[: most - 1]}…")
 
     return short

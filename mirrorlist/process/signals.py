@@ -87,6 +87,13 @@ MEANINGS: Mapping[str, Mapping[Signals, str]] = {
         Signals.SIGUSR1: "collects now",
         Signals.SIGUSR2: IGNORED,
     },
+    "stats serve": {
+        Signals.SIGTERM: "ends at once",
+        Signals.SIGINT: "ends at once",
+        Signals.SIGHUP: IGNORED,
+        Signals.SIGUSR1: IGNORED,
+        Signals.SIGUSR2: IGNORED,
+    },
 }
 """The effect of each signal, by process."""
 

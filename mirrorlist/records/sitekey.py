@@ -100,6 +100,13 @@ def _own(path: Path) -> Path:
         return path
     except OSError as error:
         raise StartError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(os.urandom(32).hex().encode() + b"\n")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(32).hex().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # An empty one would be refused at each start.
+        os.unlink(path)
+        raise StartError(f"{path}: cannot be written: {error.strerror}") from error
     return path

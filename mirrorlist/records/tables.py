@@ -21,6 +21,7 @@ from mirrorlist.records.sketches import Sketches
 from snapshot.stats.spool import (
     DAY_SECONDS,
     KEY_BITS,
+    MOST_ROWS,
     NO_TIER,
     OTHER,
     Batch,
@@ -125,7 +126,8 @@ class Tables:
             )
         while len(self._unknown) > MOST_DAYS:
             del self._unknown[min(self._unknown)]
-        while len(self._counts) > MOST_HOURS:
+        # A file with more rows would be refused.
+        while len(self._counts) > MOST_HOURS or (self.keys > MOST_ROWS and len(self._counts) > 1):
             oldest = min(self._counts)
             self._others[oldest] += int(self._counts.pop(oldest)[1].sum())
 

@@ -17,7 +17,7 @@ from mirrorlist.lists.place import Place
 from mirrorlist.records.sitekey import BLOCK_BYTES, SiteKey
 from mirrorlist.records.tables import Chunk, Tables
 from mirrorlist.request.client import Client
-from mirrorlist.request.query import echo
+from mirrorlist.request.query import typed
 from snapshot.stats.spool import DAY_SECONDS, HOUR_SECONDS
 
 CHUNK = 4096
@@ -107,5 +107,5 @@ class Tally:
         day = self.begin - self.begin % DAY_SECONDS
         for (repository, arch), count in Counter(unknown).items():
             # With the characters that answers repeat.
-            self._tables.add_unknown(day, echo(repository), echo(arch), count)
+            self._tables.add_unknown(day, typed(repository), typed(arch), count)
         del self._unknown[: len(unknown)]

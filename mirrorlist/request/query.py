@@ -31,6 +31,7 @@ _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 # "any character outside `A-Z a-z 0-9 . _ + , / @ ~ ^ -` becomes `?`"
 # (docs/protocol.md#what-is-repeated).
 _NOT_ECHOED = re.compile(r"[^A-Za-z0-9._+,/@~^-]")
+_NOT_KEPT = re.compile(r"[^A-Za-z0-9._+,/@~^${}-]")
 
 
 class Wish(Struct, frozen=True):
@@ -101,6 +102,11 @@ def _wish(values: dict[str, str]) -> Wish:
 def echo(text: str) -> str:
     """Return the part of a client's text that an answer may repeat."""
     return _NOT_ECHOED.sub("?", text[:MAX_ECHO])
+
+
+def typed(text: str) -> str:
+    """Return a client's text as statistics keep it: also `$` and braces (`epel-$releasever`)."""
+    return _NOT_KEPT.sub("?", text[:MAX_ECHO])
 
 
 def _values(raw: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -56,6 +57,7 @@ def url(path: str, parameters: Mapping[str, str | None]) -> str:
     return f"{path}?{query}" if query else path
 
 
+@lru_cache(1024)
 def escaped(text: str) -> str:
     """Return a text as a part of a URL."""
     return quote(text, safe="", errors="replace")

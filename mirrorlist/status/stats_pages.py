@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from snapshot.stats.shown import Statistics
 
 _RETRY_SECONDS = 10
+MOST_PAGES = 24
+"""While so many pages wait for the database, others are refused at once: there are 40 threads."""
 _log = logging.getLogger(__name__)
 
 Page = Callable[[Asked], Reply]
@@ -42,6 +44,8 @@ class StatisticsPages:
         """Take the statistics, and the clock, in UTC."""
         self._statistics, self._view = statistics, View(statistics)
         self._clock = clock
+        # Pages that are being made; counted by the loop alone.
+        self._waiting = 0
 
     def app(self) -> Starlette:
         """Return the app with all pages."""
@@ -90,7 +94,7 @@ class StatisticsPages:
                 "/repository/{repo:path}", self._endpoint(self._repository, "arch", DAYS, "repo")
             ),
             Route("/host/{host:path}", self._endpoint(self._host, "tier", DAYS, "host")),
-            Route("/health/live", _plain(lambda: Reply(200, b"OK\n"))),
+            Route("/health/live", _live),
             Route("/health/ready", _plain(self._ready)),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
@@ -137,7 +141,24 @@ class StatisticsPages:
             except (QuestionError, DatabaseError) as error:
                 return _refusal(request, error)
 
-        return _threaded(answer)
+        threaded = _threaded(answer)
+
+        async def endpoint(request: Request) -> Response:
+            if self._waiting >= MOST_PAGES:
+                busy = DatabaseError(f"the database is busy with {MOST_PAGES} other pages")
+                return response(_refusal(request, busy))
+            self._waiting += 1
+            try:
+                return await threaded(request)
+            finally:
+                self._waiting -= 1
+
+        return endpoint
+
+
+async def _live(request: Request) -> Response:
+    """Answer in the loop, which waits for no page."""
+    return response(Reply(200, b"OK\n"))
 
 
 def _threaded(answer: Callable[[Request], Reply]) -> Callable[[Request], Awaitable[Response]]:
@@ -170,9 +191,9 @@ def _refusal(request: Request, error: QuestionError | DatabaseError) -> Reply:
         )
     headers: Mapping[str, str] = {"retry-after": str(_RETRY_SECONDS)} if status == 503 else {}
     if request.scope["path"].endswith(".csv"):
-        text = f"{error}.\n".encode(errors="replace")
+        text = f"{str(error).removesuffix('.')}.\n".encode(errors="replace")
         return Reply(status, text, headers=tuple(headers.items()))
-    page = refusal(status, title, f"{_sentence(str(error))}.", advice)
+    page = refusal(status, title, f"{_sentence(str(error)).removesuffix('.')}.", advice)
     return page._replace(headers=(*page.headers, *headers.items()))
 
 

@@ -102,10 +102,11 @@ def trend_plot(title: str, found: "Trend", today: date, link: Link, csv: str) ->
 def days_plot(title: str, found: "Days", today: date, csv: str) -> Plot:
     """Return a plot of distinct addresses by day, in layers if they are by a label."""
     days = [str(date.fromordinal(n)) for n in _ordinals(found.period)]
+    places = {day: n for n, day in enumerate(days)}
     layers: dict[str, list[int]] = {}
     for row in found.rows:
         name = row.values[0] if row.values else ""
-        layers.setdefault(name, [0] * len(days))[days.index(row.day)] = row.addresses
+        layers.setdefault(name, [0] * len(days))[places[row.day]] = row.addresses
     made = [_Counts(name, counts) for name, counts in layers.items()]
     made.sort(key=lambda one: (-one.total, one.name))
     has_rest = len(made) > _COLOURS

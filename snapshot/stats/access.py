@@ -17,16 +17,19 @@ _NOT_RESOLVED = (UNKNOWN_REPOSITORY, NO_REPOSITORY, OTHER)
 # A disabled repository has no tier; an answer that a log has no status of was a list.
 _ANSWERED = ("200", "302", NOT_LOGGED)
 _LONGEST = 255
+# MirrorManager's column is an integer of 32 bits.
+_MOST = (1 << 31) - 1
 
 _NEW_CATEGORIES = """INSERT INTO access_stat_category (name)
     SELECT DISTINCT n.category FROM new_access n
     WHERE n.category NOT IN (SELECT name FROM access_stat_category)"""
 
-_ADD = """INSERT INTO access_stat (category_id, date, name, requests)
+_ADD = f"""INSERT INTO access_stat (category_id, date, name, requests)
     SELECT c.id, n.day, n.name, n.requests
     FROM new_access n JOIN access_stat_category c ON c.name = n.category WHERE true
-    ON CONFLICT (category_id, date, name)
-    DO UPDATE SET requests = coalesce(access_stat.requests, 0) + excluded.requests"""
+    ON CONFLICT (category_id, date, name) DO UPDATE SET requests = CASE
+        WHEN coalesce(access_stat.requests, 0) > {_MOST} - excluded.requests THEN {_MOST}
+        ELSE coalesce(access_stat.requests, 0) + excluded.requests END"""
 
 _PERCENT = """UPDATE access_stat SET percent = access_stat.requests * 100.0 / s.requests
     FROM (SELECT category_id, date, sum(requests) AS requests FROM access_stat
@@ -55,7 +58,7 @@ def _rows(detail: Detail) -> Iterator[Row]:
                 at = category, second // 86400, shown
                 found[at] = found.get(at, 0) + count
     for (category, day, shown), count in found.items():
-        yield category, str(day_of(day * 86400)), shown, count
+        yield category, str(day_of(day * 86400)), shown, min(count, _MOST)
 
 
 def _is_resolved(values: Values) -> bool:

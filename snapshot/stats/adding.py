@@ -98,7 +98,7 @@ def write(link: Link, content: Content, today: date) -> None:
     """Add it to the tables, which have partitions for its days."""
     if link.kind == POSTGRESQL:
         link.execute(_SETTINGS)
-    kept = today - timedelta(DETAIL_DAYS)
+    kept = detailed(today)
     link.load(DETAIL, ["hour", *REQUEST, "requests"], _details(content.detail, kept))
     mark(link, DETAILS_SINCE, int(datetime.combine(kept, time(), UTC).timestamp()))
     facts = _Facts()
@@ -111,6 +111,11 @@ def write(link: Link, content: Content, today: date) -> None:
     _unknown(link, content.unknown)
     sketches.write(link, content.sketches)
     access.write(link, content.detail)
+
+
+def detailed(today: date) -> date:
+    """Return the first day that is kept in each combination of labels."""
+    return today - timedelta(DETAIL_DAYS)
 
 
 class _Facts:

@@ -152,7 +152,9 @@ def _set_aside(path: Path, why: str) -> str:
 
 def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
     """Add the batches that are not noted yet, and note them; return files that are too old."""
-    prepare(link, {day_of(second) for one in portion for b in one.batches for second in _times(b)})
+    today = day_of(int(time.time()))
+    days = {day_of(second) for one in portion for b in one.batches for second in _times(b)}
+    prepare(link, days, adding.detailed(today))
     link.begin()
     link.wait_alone(SUBJECT)
     since = read_mark(link, BATCHES_SINCE) or 0
@@ -162,7 +164,7 @@ def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
     fresh = _note(link, batches.values())
     if fresh:
         content = _content([one for at, one in batches.items() if at in fresh])
-        adding.write(link, content, day_of(int(time.time())))
+        adding.write(link, content, today)
     link.end(commit=True)
     done.batches += len(fresh)
     done.again += sum(len(one.batches) for one in young) - len(fresh)
@@ -184,7 +186,8 @@ def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
     """Note batches, and return those that were not noted yet."""
     now = int(time.time())
     rows = (
-        (b.source, b.sequence, b.server, b.begun, b.ended, b.requests, b.other, now)
+        # A clock may have been far ahead.
+        (b.source, b.sequence, b.server, b.begun, min(b.ended, now), b.requests, b.other, now)
         for b in batches
     )
     temporary(link, "new_batch", _COLUMNS, rows)

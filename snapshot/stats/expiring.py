@@ -23,9 +23,11 @@ from snapshot.stats.tables import (
 
 PROGRAM = "mirrorlist stats expire"
 
-# Of each partition its name and its end, as PostgreSQL writes them.
+# Of each partition its name and its end. PostgreSQL writes an end as the session writes dates, and
+# one that is written otherwise is never taken for an old one.
+_DATES = "SET LOCAL DateStyle = 'ISO'"
 _PARTITIONS = """SELECT p.relname, c.relname,
-        substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \\('([-0-9]+)$$)
+        substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \\('(\\d{4}-\\d\\d-\\d\\d)[ ']$$)
     FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
     WHERE p.relnamespace = current_schema()::regnamespace ORDER BY 2"""
 _OLD_BATCHES = "DELETE FROM stat_batch WHERE ended < %(ended)s"
@@ -97,10 +99,11 @@ def _firsts(keep: Keep, now: datetime) -> Mapping[str, datetime]:
 
 
 def _drop_partitions(link: Link, firsts: Mapping[str, datetime]) -> list[str]:
+    link.execute(_DATES)
     found = [
         partition
         for table, partition, end in link.query(_PARTITIONS)
-        if table in firsts and str(end) <= str(firsts[table].date())
+        if table in firsts and end is not None and str(end) <= str(firsts[table].date())
     ]
     if found:
         link.execute(f"DROP TABLE {', '.join(found)}")

@@ -88,7 +88,7 @@ def _import(path: Path, database: str, reading: Reading) -> Imported:
         found = read.counted
         if found.unread and not found.requests and not found.passed and not read.before:
             raise LogError(
-                f"{path}: no line of a log that we know; it begins: {found.shown[0][:80]}"
+                f"{path}: no line of a log that we know; one of its lines: {found.shown[0][:80]}"
             )
         if read.end > read.before:
             _write(link, path, first, known, read)
@@ -114,7 +114,8 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> Non
         for detail, has_hours in ((read.counted.dated, False), (read.counted.timed, True))
         if detail
     ]
-    prepare(link, {day for one in contents for day in one.days()})
+    today = day_of(int(time.time()))
+    prepare(link, {day for one in contents for day in one.days()}, adding.detailed(today))
     link.begin()
     link.wait_alone(SUBJECT)
     if _known(link, first) != known:
@@ -123,7 +124,7 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> Non
     values |= {"requests": read.counted.requests, "added": int(time.time())}
     link.execute(_NOTE, values)
     for one in contents:
-        adding.write(link, one, day_of(int(time.time())))
+        adding.write(link, one, today)
     link.end(commit=True)
 
 
@@ -167,7 +168,7 @@ class _Here:
         self._total = loglines.nothing()
 
     def take(self, data: bytes | memoryview) -> None:
-        self._total.add(loglines.count(data, self._reading))
+        loglines.count_into(self._total, data, self._reading)
 
     def give(self) -> Raw:
         return self._total

@@ -5,9 +5,8 @@ nowhere.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qs
@@ -16,16 +15,29 @@ import msgspec
 from msgspec import Struct
 
 from snapshot.stats.cubes import NOT_LOGGED, Values
-from snapshot.stats.spool import METALINK, MIRRORLIST, MOST_NAME, NO_REPOSITORY, UNKNOWN_REPOSITORY
+from snapshot.stats.spool import (
+    METALINK,
+    MIRRORLIST,
+    MOST_NAME,
+    NO_REPOSITORY,
+    OTHER,
+    UNKNOWN_REPOSITORY,
+)
 
 UNKNOWN_COUNTRY = "N/A"
 
-Key = tuple[Any, ...]
-"""What lines of a form have in common beside the address; a form alone knows its parts."""
+Ends = dict[str, list[Any]]
+"""What lines have beside the address, of which a form alone knows the parts, by the family of the
+address, or by an empty name if a form has it among the parts."""
 
 _FAMILIES = {"4": rb"[\d.]+", "6": rb"[\da-fA-F]*:[\da-fA-F:.]*"}
 _NO_ADDRESS = b"\nIP: 0.0.0.0; "
-_NOT_BEFORE, _NOT_AFTER = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_NOT_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
+# Other answers do not say whether the repository exists, so any name could be made a label.
+_LISTS = ("200", "302")
+# What clients of unknown repositories may have as their arch; the rest is OTHER.
+_ARCHS = {"aarch64", "armhfp", "i386", "i686", "noarch", "ppc64", "ppc64le", "riscv64", "s390x"}
+_ARCHS |= {"source", "src", "x86_64", "x86_64_v2"}
 
 
 class Reading(Struct, frozen=True):
@@ -60,11 +72,11 @@ class Counted(Struct):
 class Form(Protocol):
     """A form of lines."""
 
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        """Count the lines of this form in a block, which has a line feed before each."""
+    def find(self, block: bytes, reading: Reading) -> Ends:
+        """Return the ends of this form's lines in a block, which has a line feed before each."""
 
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        """Add what an end of lines says; return False if it says what cannot be."""
+    def read(self, name: str, end: Any, count: int, reading: Reading, into: Counted) -> bool:
+        """Add what the end of some lines says; return False if it says what cannot be."""
 
 
 class _Classic:
@@ -77,28 +89,25 @@ class _Classic:
     _HIDDEN = re.compile(_NO_ADDRESS + rb"DATE: (.*)")
     _END = re.compile(r"(\d{4}-\d\d-\d\d); COUNTRY: ([^;]*); REPO: ([^;]*); ARCH: ([^;]*)")
 
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        found: Counter[Key] = Counter()
+    def find(self, block: bytes, reading: Reading) -> Ends:
+        found: Ends = {}
         lines = block.count(b"\n")
         if _NO_ADDRESS in block:
-            hidden = self._HIDDEN.findall(block)
-            found.update({("0", end): n for end, n in Counter(hidden).items()})
+            found["0"] = self._HIDDEN.findall(block)
             block = self._HIDDEN.sub(b"", block)
-            lines -= len(hidden)
+            lines -= len(found["0"])
         for family, pattern in self._PATTERNS:
             if lines:
-                ends = pattern.findall(block)
-                lines -= len(ends)
-                found.update({(family, end): n for end, n in Counter(ends).items()})
+                found[family] = pattern.findall(block)
+                lines -= len(found[family])
         return found
 
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
-        family, rest = end
-        found = self._END.fullmatch(rest.decode("utf-8", "replace"))
+    def read(self, name: str, end: Any, count: int, reading: Reading, into: Counted) -> bool:
+        found = self._END.fullmatch(end.decode("utf-8", "replace"))
         second = _second(found[1]) if found else None
         if found is None or second is None or not _fit(found[2], found[3], found[4]):
             return False
-        _add(into.dated, (second, _values(found[3], found[4], found[2], family)), count)
+        _add(into.dated, (second, _values(found[3], found[4], found[2], name)), count)
         return True
 
 
@@ -120,10 +129,10 @@ class _Json:
     _FAMILIES: ClassVar = {b":": "6", b'"': "4", b"": "0"}
     _DECODER = msgspec.json.Decoder(_JsonEnd)
 
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        return Counter(self._PATTERN.findall(block))
+    def find(self, block: bytes, reading: Reading) -> Ends:
+        return {"": self._PATTERN.findall(block)}
 
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
+    def read(self, name: str, end: Any, count: int, reading: Reading, into: Counted) -> bool:
         hour, after, rest = end
         second = _second(hour.decode() + ":00:00Z")
         try:
@@ -146,18 +155,19 @@ class _Combined:
         rb' "[^"\n]*" \d{3}) [^ \n]+ "[^"\n]*" ("[^"\n]*")(?=\n|\Z)'
     )
 
-    def count(self, block: bytes, reading: Reading) -> Counter[Key]:
-        return self._counted(self._PATTERN.findall(block), reading)
+    def find(self, block: bytes, reading: Reading) -> Ends:
+        return {"": self._ends(self._PATTERN.findall(block), reading)}
 
-    def _counted(
+    def _ends(
         self, found: list[tuple[bytes, bytes, bytes, bytes]], reading: Reading
-    ) -> Counter[Key]:
+    ) -> list[tuple[Any, ...]]:
         addresses = b" ".join([one[0] for one in found]).decode("latin-1").split(" ")
         countries = map(reading.country, addresses)
         families = [":" in one for one in addresses]
-        return Counter(zip(countries, families, [one[1:] for one in found], strict=found != []))
+        rest = [one[1:] for one in found]
+        return [*zip(countries, families, rest, strict=found != [])]
 
-    def read(self, end: Key, count: int, reading: Reading, into: Counted) -> bool:
+    def read(self, name: str, end: Any, count: int, reading: Reading, into: Counted) -> bool:
         country, is_6, (hour, middle, agent) = end
         zone, _, rest = middle.decode("latin-1").partition('] "')
         request, _, status = rest.rpartition('" ')
@@ -201,7 +211,9 @@ def _values(repo: str, arch: str, country: str, family: str) -> Values:
 
 
 def _fit(country: str, repo: str, arch: str) -> bool:
-    return len(country) <= MOST_NAME and 0 < len(repo) <= MOST_NAME and 0 < len(arch) <= MOST_NAME
+    texts = country, repo, arch
+    # A crash of a machine leaves NULs, which PostgreSQL's texts cannot have.
+    return all(len(one) <= MOST_NAME and "\0" not in one for one in texts) and bool(repo and arch)
 
 
 @lru_cache(4096)
@@ -225,7 +237,9 @@ def _apache(hour: str, zone: str) -> int | None:
 
 
 def _possible(time: datetime) -> int | None:
-    return int(time.timestamp()) if _NOT_BEFORE <= time <= _NOT_AFTER else None
+    """Return the seconds since 1970; None before 2000 or later than tomorrow."""
+    is_possible = _NOT_BEFORE <= time <= datetime.now(UTC) + timedelta(1)
+    return int(time.timestamp()) if is_possible else None
 
 
 def _request(request: str, status: str) -> tuple[str, str, str, str] | None:
@@ -240,7 +254,9 @@ def _request(request: str, status: str) -> tuple[str, str, str, str] | None:
     if not repo or not arch:
         repo, arch = NO_REPOSITORY, ""
     elif status == "404":
-        repo = UNKNOWN_REPOSITORY
+        repo, arch = UNKNOWN_REPOSITORY, arch if arch in _ARCHS else OTHER
+    elif status not in _LISTS or "\0" in repo + arch:
+        repo = arch = NOT_LOGGED
     countme = values.get("countme", "0")
     return kind, repo, arch, countme if countme in "01234" and len(countme) == 1 else "0"
 

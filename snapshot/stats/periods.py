@@ -29,10 +29,15 @@ class Period(Struct, frozen=True):
         return Period(self.since - self.days * DAY, self.since - DAY)
 
     def begun(self, first: date | None) -> "Period":
-        """Return the part of this period that begins with a day, which is the whole for None."""
-        if first is None or first <= self.since:
+        """Return the part of this period that begins with a day, which is the whole for None.
+
+        It has the last DEFAULT_DAYS at least: a day alone would be one bar as wide as the plot.
+        """
+        if first is None:
             return self
-        return Period(min(first, self.until), self.until)
+        return Period(
+            max(self.since, min(first, last_days(DEFAULT_DAYS, self.until).since)), self.until
+        )
 
 
 def last_days(days: int, today: date) -> Period:

@@ -5,7 +5,7 @@ its begin. So the time of an answer depends on how many keys it is about, not on
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
@@ -25,6 +25,9 @@ from snapshot.stats.questions import (
 )
 from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
 
+_LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(1)}
+# To look for the first day takes as long as a small question.
+_LONG = timedelta(1100)
 FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
 
 _END = """(SELECT t.total FROM {table} t WHERE t.key_id = k.id
@@ -35,15 +38,20 @@ _BEGIN = """(SELECT t.total - t.requests FROM {table} t WHERE t.key_id = k.id
 # Without a limit, PostgreSQL puts the look-ups into a condition, too, and makes them twice.
 _FENCE = "LIMIT 9223372036854775807"
 
+# The first and the last period within bounds that has counts: beyond them no key has a row.
+_COUNTED = f"""(SELECT c.{{unit}} FROM {{table}} c WHERE c.key_id = {key((), ())}
+            AND c.{{unit}} >= {{first}} AND c.{{unit}} < {{end}}
+            ORDER BY c.{{unit}}{{order}} LIMIT 1)"""
+
 # Most keys have a row on the first and the last day. Of one day, the rows of neighbouring keys are
 # read together, however many days there are; only for the other keys is looked one by one.
 _SUMS = f"""SELECT {{columns}} sum(x.requests) AS requests
     FROM (SELECT {{labels}} coalesce(e.total, {_END}) - coalesce(b.total - b.requests, {_BEGIN})
             AS requests
         FROM stat_key k{{join}}
-        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{last}}
+        LEFT JOIN {{table}} e ON e.key_id = k.id AND e.{{unit}} = {{newest}}
             AND e.key_id BETWEEN {{lowest}} AND {{highest}}
-        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{first}}
+        LEFT JOIN {{table}} b ON b.key_id = k.id AND b.{{unit}} = {{oldest}}
             AND b.key_id BETWEEN {{lowest}} AND {{highest}}
         WHERE {{keys}}{{where}} {_FENCE}) x{{group}}
     ORDER BY {{order}} LIMIT {{most}}"""
@@ -62,11 +70,19 @@ _OF_RELEASES = " JOIN stat_release r ON r.repo = k.repo"
 _SOME = " HAVING sum(x.requests) > 0"
 
 # What a key had up to each edge of the steps.
-_COURSE = f"""WITH edge(n, at) AS (VALUES {{edges}})
+_COURSE = f"""WITH edge(n, at, last) AS (VALUES {{edges}}){{rows}}
     SELECT x.n, {{columns}} sum(x.upto) AS upto
-    FROM (SELECT edge.n, {{labels}} coalesce({{upto}}, {_BEGIN}, 0) AS upto
-        FROM edge CROSS JOIN stat_key k{{join}} WHERE {{keys}}{{where}}{{chosen}} {_FENCE}) x
+    FROM (SELECT edge.n, {{labels}} coalesce({{read}}{{upto}}, {_BEGIN}, 0) AS upto
+        FROM edge CROSS JOIN stat_key k{{join}}{{beside}}
+        WHERE {{keys}}{{where}}{{chosen}} {_FENCE}) x
     GROUP BY {{group}}"""
+
+# If a line is of many keys, their rows before each edge are read together, as for a sum: apart,
+# because PostgreSQL would read all days of each key.
+_ROWS = """, e AS MATERIALIZED (SELECT key_id, {unit}, total FROM {table}
+        WHERE {unit} IN ({lasts}) AND key_id BETWEEN {lowest} AND {highest})"""
+_BESIDE = """
+        LEFT JOIN e ON e.key_id = k.id AND e.{unit} = edge.last"""
 
 
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
@@ -98,6 +114,9 @@ def courses(
 
     Raises QuestionError if the labels together are kept for no other than the last days.
     """
+    times = [one for one in question.by if one in TIMES]
+    if times:
+        raise QuestionError(f"{times[0]}: a course has steps already; leave it out")
     by_hour = any((one.end - one.first) % timedelta(1) for one in steps)
     cube = cube_of(question, hourly=by_hour)
     if cube is None:
@@ -113,9 +132,19 @@ def courses(
     period |= {"first": _time(link, edges[0], unit), "end": _time(link, edges[-1], unit)}
     where, parameters = _where(question.where)
     chosen, more = _chosen(question.by, lines)
+    lasts = [_time(link, at - _LENGTHS[unit], unit) for at in edges]
+    lowest, highest = neighbours(cube, question.where)
+    rows = _ROWS.format(**period, lowest=lowest, highest=highest, lasts=", ".join(lasts))
+    is_one = labels_of(question) == {*cube}
     statement = _COURSE.format(
         **period,
-        edges=", ".join(f"({n}, {_time(link, at, unit)})" for n, at in enumerate(edges)),
+        edges=", ".join(
+            f"({n}, {_time(link, at, unit)}, {last})"
+            for n, (at, last) in enumerate(zip(edges, lasts, strict=True))
+        ),
+        read="" if is_one else "e.total, ",
+        rows="" if is_one else rows,
+        beside="" if is_one else _BESIDE.format(unit=unit),
         columns="".join(f"x.{label}, " for label in question.by),
         labels="".join(f"{_label(label)}, " for label in question.by),
         join=_join(question),
@@ -152,14 +181,14 @@ def _of_cube(
 ) -> tuple[str, Mapping[str, str]]:
     unit = next((one for one in question.by if one in TIMES), None)
     where, parameters = _where(question.where)
-    first, last, end = _bounds(link, question, unit or "day")
+    first, end = _bounds(link, question, unit or "day")
+    last = _time(link, datetime.combine(question.until or LAST, time()), "day")
+    counted = {"table": TIMES[unit or "day"], "unit": unit or "day", "first": first, "end": end}
     lowest, highest = neighbours(cube, question.where)
     parts = {
-        "table": TIMES[unit or "day"],
-        "unit": unit or "day",
-        "first": first,
-        "last": last,
-        "end": end,
+        **counted,
+        "oldest": _COUNTED.format(**counted, order="") if _is_open(question) else first,
+        "newest": _COUNTED.format(**counted, order=" DESC") if question.until is None else last,
         "lowest": lowest,
         "highest": highest,
         "keys": _keys(question, cube),
@@ -174,6 +203,11 @@ def _of_cube(
         "most": most,
     }
     return (_TIMED if unit else _SUMS).format(**parts), parameters
+
+
+def _is_open(question: Question) -> bool:
+    """Return whether the days may begin before the first one that has counts."""
+    return question.since is None or (question.until or LAST) - question.since > _LONG
 
 
 def _keys(question: Question, cube: Cube) -> str:
@@ -219,7 +253,7 @@ def _of_details(link: Link, question: Question, most: int) -> tuple[str, Mapping
             f"{together(question)}: not kept by month; these are: {kept(hourly=True)}"
         )
     where, parameters = _where(question.where)
-    first, _, end = _bounds(link, Question((), since, question.until), "hour")
+    first, end = _bounds(link, Question((), since, question.until), "hour")
     day = "CAST(k.hour AS DATE)" if link.kind == POSTGRESQL else "substr(k.hour, 1, 10)"
     columns = [day if one == "day" else _label(one) for one in question.by]
     return _DETAILS.format(
@@ -245,18 +279,14 @@ def needs_details(question: Question) -> bool:
     return cube_of(question) is None
 
 
-def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str, str]:
-    """Return the first and the last period as SQL, and what comes after it."""
+def _bounds(link: Link, question: Question, unit: str) -> tuple[str, str]:
+    """Return the first period as SQL, and what comes after the last."""
     first, last = question.since or FIRST, question.until or LAST
     if unit == "month":
         first = first.replace(day=1)
     begin = datetime(first.year, first.month, first.day)
     end = datetime(last.year, last.month, last.day)
-    return (
-        _time(link, begin, unit),
-        _time(link, end, unit),
-        _time(link, end + timedelta(1), unit),
-    )
+    return _time(link, begin, unit), _time(link, end + timedelta(1), unit)
 
 
 def _time(link: Link, time: datetime, unit: str) -> str:

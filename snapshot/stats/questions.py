@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import lru_cache
+from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -17,6 +19,9 @@ ASKED = (*LABELS, RELEASE)
 """All labels that a question can be by."""
 TIMES = {"hour": HOUR, "day": DAY, "month": MONTH}
 """What a table can be by, beside labels."""
+
+# Connections whose database has the tables: a page asks twenty questions.
+_FOUND: WeakSet[Link] = WeakSet()
 
 
 class Question(Struct, frozen=True):
@@ -62,13 +67,16 @@ def check(link: Link, question: Question) -> None:
     if len(labels_of(question) & {*TIMES}) > 1 or len({*question.by}) < len(question.by):
         raise QuestionError(f"{','.join(question.by)}: each once, and one of {', '.join(TIMES)}")
     if question.since and question.until and question.since > question.until:
-        raise QuestionError(f"{question.since} is after {question.until}")
+        raise QuestionError(f"since {question.since} is after until {question.until}")
     if "host" in labels_of(question) and not labels_of(question) <= {*HOST, *TIMES}:
         raise QuestionError("host: counted with tier alone; leave out the other labels")
+    if link in _FOUND:
+        return
     if not {*TABLES} <= link.tables([*TABLES]):
         raise DatabaseError(
             "the database has no statistics yet: mirrorlist stats collect, or import, adds them"
         )
+    _FOUND.add(link)
 
 
 def labels_of(question: Question) -> set[str]:
@@ -84,7 +92,7 @@ def together(question: Question) -> str:
 def kept(*, hourly: bool = False) -> str:
     """Return which labels are kept together for long, for people."""
     several = [name(cube) for cube in _cubes(hourly) if len(cube) > 1]
-    return "; ".join([*several, "each label alone; and release wherever repo is"])
+    return "; ".join([*several, "each label alone; and release in the place of repo"])
 
 
 def _cubes(hourly: bool) -> list[Cube]:
@@ -93,7 +101,12 @@ def _cubes(hourly: bool) -> list[Cube]:
 
 def cube_of(question: Question, *, hourly: bool = False) -> Cube | None:
     """Return the smallest cube that has all labels, or None."""
-    labels = {"repo" if label == RELEASE else label for label in labels_of(question)}
+    return _cube_of(frozenset(labels_of(question)), hourly)
+
+
+@lru_cache
+def _cube_of(asked: frozenset[str], hourly: bool) -> Cube | None:
+    labels = {"repo" if label == RELEASE else label for label in asked}
     hourly = hourly or bool(labels & {"hour", "month"})
     fit = [cube for cube in _cubes(hourly) if labels - {*TIMES} <= {*cube}]
     return min(fit, key=len, default=None)

@@ -8,6 +8,8 @@ and, without one, of all archs.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from snapshot.link import Link, temporary
 from snapshot.stats import releases
 from snapshot.stats.spool import SketchRow
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 LG_K = 12
 """The size of a union: 2 to this power registers; more precise sketches are taken down to it."""
+
+# The head of a serialised sketch (datasketches-cpp, hll/include/HllUtil.hpp): 1 its version, 2 the
+# family, 3 lgK, 5 flags, 6 the least value, 7 mode and kind; 36 how many exceptions there are.
+_HEAD, _REGISTERS, _OF_LIBRARY, _COMPACT = 8, 40, b"\x01\x07", 8
+_LEAST_K, _MOST_K = 4, 14
+_IN_REGISTERS, _HLL_4, _HLL_8, _SEE_THERE = 2, 0, 2, 15
+_MOST_ADDRESSES = 1 << 40
 
 Identity = tuple[str, str, str, str]
 """Day, name of the secret, repository or release, arch."""
@@ -82,12 +91,46 @@ def _union() -> "hll_union":
 
 
 def is_sketch(data: bytes) -> bool:
-    """Return whether the bytes are a sketch."""
+    """Return whether the bytes are a sketch, as a server writes it.
+
+    The library reads what it is given, and a sketch that contradicts itself ends the process.
+    """
     try:
-        _sketch(data)
-    except (RuntimeError, ValueError):
+        return _is_whole(data) and 0 <= _sketch(data).get_estimate() <= _MOST_ADDRESSES
+    # The library's errors are of many kinds.
+    except Exception:
         return False
-    return True
+
+
+def _is_whole(data: bytes) -> bool:
+    """Return whether its head, its length and its exceptions fit together."""
+    if len(data) < _HEAD or data[1:3] != _OF_LIBRARY or not data[5] & _COMPACT:
+        return False
+    if not _LEAST_K <= data[3] <= _MOST_K:
+        return False
+    mode, kind = data[7] & 3, data[7] >> 2
+    if mode != _IN_REGISTERS:
+        return mode < _IN_REGISTERS and kind <= _HLL_8
+    registers, exceptions = 1 << data[3], int.from_bytes(data[36:40], "little")
+    sizes = (registers // 2, registers * 3 // 4 + 1, registers)
+    if kind > _HLL_8 or len(data) != _REGISTERS + sizes[kind] + 4 * exceptions:
+        return False
+    return kind != _HLL_4 or _exceptions_fit(data, registers, exceptions)
+
+
+def _exceptions_fit(data: bytes, registers: int, exceptions: int) -> bool:
+    """Return whether each register of four bits that says "see there" has its exception."""
+    end = _REGISTERS + registers // 2
+    halves = np.frombuffer(data[_REGISTERS:end], np.uint8)
+    values = np.stack((halves & 15, halves >> 4), axis=1).ravel()
+    listed = np.frombuffer(data[end:], "<u4")
+    places = np.sort(listed & (registers - 1))
+    least = data[6] + _SEE_THERE
+    return (
+        np.array_equal(places, np.flatnonzero(values == _SEE_THERE))
+        and bool(np.all(listed >> 26 >= least))
+        and len(listed) == exceptions
+    )
 
 
 def _sketch(data: bytes) -> "hll_sketch":

@@ -37,6 +37,10 @@ MOST_UNPACKED_BYTES = 64 << 20
 """A larger file is refused, and never written."""
 MOST_ROWS = 1_000_000
 """A file with more packed rows is refused; a worker has far fewer (docs/statistics.md#limits)."""
+MOST_BATCHES, MOST_PLAIN = 16, 250_000
+"""A file has at most so many batches, and a batch so many rows that are not packed."""
+MOST_REQUESTS = 1 << 40
+"""A batch that counts more is refused: a database could not add up many of these."""
 MOST_NAME = 256
 """The longest name, in characters: of a repository, a host, an arch."""
 
@@ -55,12 +59,14 @@ CLIENTS = ("dnf", "dnf5", "yum", "zypper", "librepo", "other")
 NO_TIER = "none"
 """The tier of an answer without hosts."""
 
-_Text = Annotated[str, Meta(max_length=MOST_NAME)]
+# PostgreSQL's texts have no NUL.
+_Text = Annotated[str, Meta(max_length=MOST_NAME, pattern=r"^[^\0]*$")]
 _Number = Annotated[int, Meta(ge=0, le=1 << 53)]
 _Seconds = Annotated[int, Meta(ge=0, le=1 << 40)]
 _Status = Annotated[int, Meta(ge=0, le=999)]
 _Family = Annotated[int, Meta(ge=0, le=6)]
 _Countme = Annotated[int, Meta(ge=0, le=4)]
+_PLAIN = Meta(max_length=MOST_PLAIN)
 
 KEY_BITS = (4, 12, 20, 20)
 """How many bits of a packed key the parts take: client, origin, lead, label."""
@@ -168,10 +174,10 @@ class Batch(Struct, frozen=True):
     begun: _Seconds
     ended: _Seconds
     """When the first and the last of it was counted, by this server's clock."""
-    counts: tuple[CountRow, ...] = ()
-    hosts: tuple[HostRow, ...] = ()
-    unknown: tuple[UnknownRow, ...] = ()
-    sketches: tuple[SketchRow, ...] = ()
+    counts: Annotated[tuple[CountRow, ...], _PLAIN] = ()
+    hosts: Annotated[tuple[HostRow, ...], _PLAIN] = ()
+    unknown: Annotated[tuple[UnknownRow, ...], _PLAIN] = ()
+    sketches: Annotated[tuple[SketchRow, ...], _PLAIN] = ()
     key: _Text = ""
     """Names the secret of the sketches: those of different keys cannot be united."""
     other: _Number = 0
@@ -190,7 +196,7 @@ class Batch(Struct, frozen=True):
         return f"{self.begun:010}-{self.source}-{self.sequence:08}{SUFFIX}"
 
 
-_BATCHES = msgspec.msgpack.Decoder(list[Batch])
+_BATCHES = msgspec.msgpack.Decoder(Annotated[list[Batch], Meta(max_length=MOST_BATCHES)])
 
 
 def encode(batches: Sequence[Batch]) -> bytes:
@@ -213,9 +219,23 @@ def decode(data: bytes) -> list[Batch]:
         raise SpoolError("is not a spool file of this version: it was cut short, or is foreign")
     kind, packed = data[len(MAGIC) : len(MAGIC) + 1], data[len(MAGIC) + 1 :]
     try:
-        return [_unpack(batch) for batch in _BATCHES.decode(_unpacked(kind, packed))]
+        batches = _BATCHES.decode(_unpacked(kind, packed))
     except (zlib.error, lzma.LZMAError, EOFError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SpoolError(f"is damaged: {error}") from error
+    hours = [hour for batch in batches if batch.packed for hour in batch.packed.hours]
+    if sum(len(one.keys) for one in hours) > 8 * MOST_ROWS:
+        raise SpoolError("has too many rows")
+    return [_possible(_unpack(batch)) for batch in batches]
+
+
+def _possible(batch: Batch) -> Batch:
+    """Return the batch; raises SpoolError for numbers that would spoil all sums."""
+    if max(batch.requests, sum(one.times for one in batch.hosts)) > MOST_REQUESTS:
+        raise SpoolError("counts more requests than there can be")
+    hours = chain((one.hour for one in batch.counts), (one.hour for one in batch.hosts))
+    if any(hour % HOUR_SECONDS for hour in hours):
+        raise SpoolError("is damaged: an hour that does not begin with its first second")
+    return batch
 
 
 def _unpack(batch: Batch) -> Batch:
@@ -223,8 +243,6 @@ def _unpack(batch: Batch) -> Batch:
     packed = batch.packed
     if packed is None:
         return batch
-    if sum(len(one.keys) for one in packed.hours) > 8 * MOST_ROWS:
-        raise SpoolError("has too many rows")
     counts: Counter[tuple[Any, ...]] = Counter()
     hosts: Counter[tuple[Any, ...]] = Counter()
     for one in packed.hours:

@@ -114,13 +114,16 @@ SUBJECT = 0x73746174
 """What an adder or an expirer is alone with: "stat" in ASCII."""
 
 
-def prepare(link: Link, days: Iterable[date]) -> None:
+def prepare(link: Link, days: Iterable[date], detailed: date = date.min) -> None:
     """Make the tables, and the partitions for some days; in a transaction of its own.
+
+    Days before `detailed` have no partition for details: a file with many old days would need more
+    locks than PostgreSQL has.
 
     So no reader waits for the one that adds: a new partition locks its table until the commit.
     """
     is_partitioned = link.kind == POSTGRESQL
-    spans = _spans(days) if is_partitioned else []
+    spans = _spans(days, detailed) if is_partitioned else []
     link.begin()
     link.wait_alone(SUBJECT)
     present = link.tables([*TABLES, *(one.partition for one in spans)])
@@ -131,8 +134,11 @@ def prepare(link: Link, days: Iterable[date]) -> None:
     link.end(commit=True)
 
 
-def _spans(days: Iterable[date]) -> list[Span]:
-    return sorted({span(table, day) for day in days for table in UNITS}, key=lambda s: s.partition)
+def _spans(days: Iterable[date], detailed: date) -> list[Span]:
+    needed = (
+        span(table, day) for day in days for table in UNITS if table != DETAIL or day >= detailed
+    )
+    return sorted({*needed}, key=lambda s: s.partition)
 
 
 def _creations(is_partitioned: bool) -> list[str]:

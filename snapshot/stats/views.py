@@ -146,7 +146,9 @@ def days(link: Link, period: Period, by: str, where: Where) -> Days:
     """Return the distinct addresses of each day, of all together if `by` is empty."""
     labels = (by,) if by else ()
     rows = distinct(link, Question(labels, period.since, period.until, where))
-    return Days(by, period, rows)
+    # Sketches may be kept for longer than the sums.
+    firsts = [first_day(link) or period.since, *(date.fromisoformat(one.day) for one in rows)]
+    return Days(by, period.begun(min(firsts)), rows)
 
 
 def unknown(link: Link, period: Period, most: int) -> list[Unknown]:
