@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and its exit codes."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -336,14 +337,27 @@ def test_help_teaches(command: str) -> None:
     assert [one.name for one in options if not (one.help or "").endswith(".")] == []
 
 
-def test_a_reader_that_has_enough_is_no_failure(folder: Path) -> None:
-    """A pipe that is closed early, as by head, ends without a word."""
-    command = f"{COMMAND[0]} inspect {folder / 'mm.snap'} | true"
-    done = subprocess.run(
-        ["/bin/bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    "words",
+    [
+        "inspect mm.snap",
+        "inspect mm.snap --json",
+        "inspect mm.snap --json --repo linux-40 --arch x86_64",
+        "diff mm.snap mm.snap --json",
+        "ask repo=linux-40&arch=x86_64 --snapshot mm.snap --json",
+        "export --database sqlite:///mm.sqlite --output piped.snap --json",
+    ],
+)
+def test_a_reader_that_has_enough_is_no_failure(folder: Path, words: str) -> None:
+    """A pipe that is closed early, as by head, ends without a word of it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as pipe:
+        done = subprocess.run(
+            [*COMMAND, *words.split()], stdout=pipe, stderr=subprocess.PIPE, cwd=folder, check=False
+        )
     assert done.returncode == 0
-    assert done.stderr == ""
+    assert b"pipe" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["ask", "inspect"])

@@ -11,7 +11,7 @@ import msgspec
 from rich.text import Text
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.console import output
+from mirrorlist.cli.console import output, print_json
 from mirrorlist.cli.options import options
 from mirrorlist.cli.unanswered import Unanswered, unknown_directory, unknown_repository
 from mirrorlist.errors import (
@@ -66,7 +66,7 @@ def ask(query: str, ip: str | None, json: bool, **given: Any) -> None:
     """
     found = _explained(_without_explain(query), ip, _Settings(**given))
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
     else:
         console = output()
         width = console.width if console.is_terminal else DEFAULT_WIDTH

@@ -4,11 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import as_time, output, plain_table
+from mirrorlist.cli.console import as_time, output, plain_table, print_json
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 from snapshot.file.difference import Change, Difference, ThingChanges, compare
@@ -33,7 +32,7 @@ def diff(old: Path, new: Path, json: bool) -> None:
     """
     found = compare(Snapshot(old), Snapshot(new))
     if json:
-        click.echo(msgspec.json.encode(found))
+        print_json(found)
         return
     console = output()
     for name, side in (("old", found.old), ("new", found.new)):

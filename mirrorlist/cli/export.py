@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from mirrorlist.cli.console import left_out_table, messages, progress_bar, say
+from mirrorlist.cli.console import left_out_table, messages, print_json, progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
 from mirrorlist.cli.options import options
@@ -54,7 +53,7 @@ def run_export(database: str, job: "Job", json: bool = False) -> None:
 def report(result: "ExportResult", path: Path, json: bool) -> None:
     """Say what was published, as a line of JSON or for people."""
     if json:
-        click.echo(msgspec.json.encode(_exported(result)))
+        print_json(_exported(result))
     else:
         _say(result, path)
 

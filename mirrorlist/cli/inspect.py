@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.console import as_time, left_out_table, output, plain_table
+from mirrorlist.cli.console import as_time, left_out_table, output, plain_table, print_json
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Section, Summary
 from mirrorlist.cli.unanswered import unknown_directory, unknown_repository
@@ -56,11 +55,11 @@ def inspect(
     if repo is not None or arch is not None or path is not None:
         description = describe(snapshot, _find(snapshot, repo, arch, path))
         if json:
-            click.echo(msgspec.json.encode(description))
+            print_json(description)
         else:
             _print_description(output(), description)
     elif json:
-        click.echo(msgspec.json.encode(_summary(snapshot)))
+        print_json(_summary(snapshot))
     else:
         _print_summary(output(), snapshot, checked=snapshot_key is not None)
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import cast
 
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import output, plain_table, progress_bar, say
+from mirrorlist.cli.console import output, plain_table, print_json, progress_bar, say
 from mirrorlist.cli.failure import INTERRUPTED
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
@@ -72,7 +71,7 @@ def replay(
         )
     seconds = time.monotonic() - begin
     if json:
-        click.echo(msgspec.json.encode(tally.replayed(seconds)))
+        print_json(tally.replayed(seconds))
     else:
         _print(output(), tally, seconds)
     if not (first.is_ours or second.is_ours):
