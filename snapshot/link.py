@@ -7,6 +7,7 @@ nothing new. Statements have parameters like %(name)s.
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
@@ -27,6 +28,7 @@ _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
+_LAST_SECONDS = 3.0
 _COPY_ROWS = 1000
 _SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
 # What to do about a driver's error, for a program or, without one, for all.
@@ -288,8 +290,12 @@ class _Postgresql:
 
     def lock(self, category: int) -> None:
         sql = f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, %(category)s)"
-        if not self.query(sql, {"category": category})[0][0]:
-            raise BusyScan("another scan of this category is running; this one changes nothing")
+        # The session of a scan that has just ended lasts a moment longer than its process.
+        end = time.monotonic() + _LAST_SECONDS
+        while not self.query(sql, {"category": category})[0][0]:
+            if time.monotonic() > end:
+                raise BusyScan("another scan of this category is running; this one changes nothing")
+            time.sleep(0.05)
 
     def wait_alone(self, subject: int) -> None:
         self._run(f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {subject})")

@@ -110,7 +110,7 @@ def test_the_command(tmp_path: Path) -> None:
         finally:
             os.kill(process.pid, signal.SIGTERM)
         assert process.wait(30) == 0, line
-        assert process.stderr.read() == ""
+        assert "; at the start: " in process.stderr.read()
     hold_all_sums(url, given)
 
 

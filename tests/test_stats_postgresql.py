@@ -224,6 +224,7 @@ def test_a_database_that_is_away(tmp_path: Path, server: Server, url: str) -> No
         assert process.stderr is not None
         try:
             _wait_until_empty(folder)
+            assert "at the start: 3 files" in process.stderr.readline()
             server.stop()
             spooled(folder, given[3:])
             assert process.stderr.readline().endswith("; the files wait\n")
