@@ -1,4 +1,4 @@
-"""`mirrorlist packages import`: from repodata to tables of ours in a MirrorManager database."""
+"""`mirrorlist packages import`: from repodata to tables of its own in a MirrorManager database."""
 
 import signal
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ def import_command(
     allow_deletions: bool,
     full: bool,
 ) -> None:
-    """Import the packages of a database's repositories into tables of ours.
+    """Import the packages of a database's repositories into tables of their own.
 
     SOURCE is a folder or an http URL, below which the directories of the database are, such as
     pub/fedora/linux. If --repo and --arch name one repository, it may also be that repository

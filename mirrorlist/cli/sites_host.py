@@ -101,7 +101,7 @@ def _read(database: str) -> list["HostState"]:
     from snapshot.sites.database import writing
     from snapshot.sites.hosts import read_hosts
 
-    # Not a read-only one, because an older database may lack a table of ours.
+    # Not a read-only one, because an older database may lack a table of `mirrorlist sites`.
     with writing(parse_url(database), create=False, commit=False) as connection:
         return read_hosts(connection)
 

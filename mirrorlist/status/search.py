@@ -37,7 +37,7 @@ def searching(path: str, search: Callable[[str], Reply]) -> Route:
 
 
 def _name(query: bytes) -> str | None:
-    """Return the name that is searched for; None if there is none, or it cannot be one."""
+    """Return the name that is searched for; None if the query has no name, or it cannot be one."""
     try:
         given = parse_qs(query.decode("ascii"), errors="strict", max_num_fields=32).get("name", [])
     except ValueError:

@@ -229,7 +229,7 @@ def _pieces(copy: memoryview, hole: slice, left: FileRange | None) -> Iterator[b
 
 
 def _hole(copy: memoryview, header: FileHeader) -> slice:
-    """Return where the section that stays in the file is; at the end of the file if there is none.
+    """Return where the section that stays in the file is; the end of the file if no section does.
 
     The table is not verified yet: a place that cannot be is no place here, and an error later.
     """

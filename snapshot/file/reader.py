@@ -109,7 +109,7 @@ class Snapshot:
     def section_digests(self) -> dict[str, bytes]:
         """A digest of each content section's bytes, by name; equal bytes, equal digest.
 
-        There is none of `file_sums`: where it differs, the digests in `file_index` differ too.
+        `file_sums` has no digest here: where it differs, the digests in `file_index` differ too.
         """
         return {
             name: hashlib.blake2b(data, digest_size=16).digest()
@@ -148,7 +148,7 @@ class Snapshot:
     def newest(self) -> dict[int, str]:
         """The files to mirror of directories that also have older packages, a line for each.
 
-        Without `export --newest` there are none.
+        Without `export --newest` it is empty.
         """
         if "newest" not in self._sections:
             return {}

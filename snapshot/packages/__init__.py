@@ -1,4 +1,4 @@
-"""Imports the packages of repositories, with their checksums and capabilities, into tables of ours.
+"""Imports the packages of repositories, with checksums and capabilities, into tables of its own.
 
 Never here: which repositories there are; a scan, or MirrorManager's scanner, finds them.
 """

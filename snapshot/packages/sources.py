@@ -38,7 +38,7 @@ class Folder:
     """A tree on this machine."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; raises PackagesError if there is none."""
+        """Take the folder; raises PackagesError if it is missing."""
         self._root = root
         self.name = str(root)
         if not root.is_dir():

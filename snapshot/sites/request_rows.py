@@ -1,4 +1,4 @@
-"""Writes the requests in other words that a file allows, as rows of a table of ours."""
+"""Writes the requests in other words that a file allows into the table of `mirrorlist sites`."""
 
 from collections.abc import Iterable
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from snapshot.file.errors import OutputError
 
 MARK, FILES, EXCLUDES, REPODATA = "slim.json", "files", "excludes", "repodata"
-"""What is in a folder of ours; a folder that has anything else is not replaced."""
+"""What is in a folder of `packages slim`; a folder that has anything else is not replaced."""
 _OURS = {MARK, FILES, EXCLUDES, REPODATA}
 _AT_FDCWD, _EXCHANGE = -100, 2
 

@@ -1,4 +1,4 @@
-"""Reads the files of a repository: each once from its source, verified, into a folder of ours."""
+"""Reads the files of a repository: each once from its source, verified, into a new folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
