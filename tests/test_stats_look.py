@@ -406,6 +406,13 @@ def test_long_names(tmp_path: Path) -> None:
     assert names[0] in run("stats", "table", "--by", "repo", "--csv", "--database", url).stdout
 
 
+def test_since_when_labels_are_together(url: str) -> None:
+    """Sums that only the last days have are said to be so, unless a first day is asked for."""
+    words = ("stats", "table", "--by", "repo,client,country", "--database", url)
+    assert "counted together since" in run(*words).stderr
+    assert "counted together" not in run(*words, "--since", str(LAST)).stderr
+
+
 def test_a_wrong_value(url: str) -> None:
     """It is refused in one line with what it should be."""
     for words, said in (

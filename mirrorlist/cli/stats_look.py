@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -56,9 +57,21 @@ _LABELS = (
 
 
 def _question(by: str, labels: str = _LABELS) -> Callable[[F], F]:
-    """Return a decorator with the options of a question."""
+    """Return a decorator with the options of a question, which the command gets as `question`."""
 
     def decorate(function: F) -> F:
+        @wraps(function)
+        def asking(
+            *,
+            by: str,
+            since: date | None,
+            until: date | None,
+            where: tuple[str, ...],
+            **others: Any,
+        ) -> None:
+            function(by=by, question=_asked(by, since, until, where), **others)
+
+        asked = cast(F, asking)
         for option in (
             click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output."),
             click.option(
@@ -84,8 +97,8 @@ def _question(by: str, labels: str = _LABELS) -> Callable[[F], F]:
                 help=labels,
             ),
         ):
-            function = option(function)
-        return function
+            asked = option(asked)
+        return asked
 
     return decorate
 
@@ -100,9 +113,7 @@ def top(
     database: str,
     json: bool,
     by: str,
-    since: date | None,
-    until: date | None,
-    where: tuple[str, ...],
+    question: "Question",
     as_csv: bool,
     most: int,
 ) -> None:
@@ -115,7 +126,6 @@ def top(
     from snapshot.link import linked
     from snapshot.stats import queries
 
-    question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         lines = queries.table(link, question, most)
         whole = queries.total(link, question)
@@ -145,9 +155,7 @@ def trend(
     database: str,
     json: bool,
     by: str,
-    since: date | None,
-    until: date | None,
-    where: tuple[str, ...],
+    question: "Question",
     as_csv: bool,
     most: int,
 ) -> None:
@@ -160,7 +168,6 @@ def trend(
     from snapshot.link import linked
     from snapshot.stats import queries
 
-    question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         lines = queries.table(link, question, most)
         steps = _steps(link, question, POINTS)
@@ -189,9 +196,7 @@ def table(
     database: str,
     json: bool,
     by: str,
-    since: date | None,
-    until: date | None,
-    where: tuple[str, ...],
+    question: "Question",
     as_csv: bool,
     most: int,
 ) -> None:
@@ -206,11 +211,10 @@ def table(
     from snapshot.link import linked
     from snapshot.stats import queries
 
-    question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         lines = queries.table(link, question, most)
         kept = queries.details_since(link) if queries.needs_details(question) else None
-    if kept and since is None:
+    if kept and question.since is None:
         say(f"{by}: counted together since {kept} alone, so earlier days are not in these sums")
     rows = [(*one.values, one.requests) for one in lines]
     if json or as_csv:
@@ -228,9 +232,7 @@ def addresses(
     database: str,
     json: bool,
     by: str,
-    since: date | None,
-    until: date | None,
-    where: tuple[str, ...],
+    question: "Question",
     as_csv: bool,
 ) -> None:
     """Show how many different addresses asked on each day, within about 1.6 %.
@@ -245,7 +247,6 @@ def addresses(
     from snapshot.link import linked
     from snapshot.stats.distinct import distinct
 
-    question = _asked(by, since, until, where)
     with linked(database, _PROGRAM) as link:
         found = distinct(link, question)
     apart = max((one.secrets for one in found), default=1)
