@@ -21,32 +21,35 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 1000
 # Control characters, with which a terminal can be told to do things.
 _ORDERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "?")
-# What rich takes out of a text.
-_STRIPPED = dict.fromkeys((7, 8, 11, 12, 13))
+# The same, but for the ends of lines and tabs, of which text for people is made.
+_ORDERS_IN_TEXT = {code: text for code, text in _ORDERS.items() if chr(code) not in "\n\t"}
 
 
 def output() -> "Console":
-    """Return the console for results, on standard output; it raises for a closed pipe."""
-    from rich.console import Console
+    """Return the console for results, on standard output; it raises for a closed pipe.
 
-    class Output(Console):
-        def on_broken_pipe(self) -> None:
-            # So that `main()` ends the command.
-            raise BrokenPipeError
+    It and `messages` print no text with orders for the terminal, no matter who wrote it.
+    """
+    from mirrorlist.cli.shown import Output
 
     return Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
 def messages() -> "Console":
     """Return the console for everything else, on standard error."""
-    from rich.console import Console
+    from mirrorlist.cli.shown import Shown
 
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
+    return Shown(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
 
 
 def one_line(text: str) -> str:
     """Return a text that others wrote, such as a file name, without orders for the terminal."""
     return text.translate(_ORDERS)
+
+
+def harmless(text: str) -> str:
+    """Return a text of several lines without orders for the terminal."""
+    return text.translate(_ORDERS_IN_TEXT)
 
 
 def json_line(value: object) -> bytes:
@@ -83,12 +86,12 @@ def _escaped(value: object) -> object:
 
 
 def tell(text: str) -> None:
-    """Print a line on standard error as it is, in the bytes that rich would write."""
+    """Print text on standard error, without orders for the terminal."""
     if sys.stderr is None:
         # The command was started with a closed standard error (`2>&-`).
         return
     try:
-        sys.stderr.write(f"{text.translate(_STRIPPED).expandtabs(8)}\n")
+        sys.stderr.write(f"{harmless(text).expandtabs(8)}\n")
         sys.stderr.flush()
     except BrokenPipeError:
         messages().on_broken_pipe()

@@ -4,9 +4,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
-from mirrorlist.cli.console import messages, print_json, say
+from mirrorlist.cli.console import one_line, print_json, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 
@@ -105,7 +104,7 @@ def slim_command(
 
 def _say(found: "Slimmed") -> None:
     for problem in found.problems:
-        messages().print(Text(f"  ! {problem}"), soft_wrap=True)
+        tell(f"  ! {one_line(problem)}")
     share = 100 * (1 - found.bytes / found.bytes_before) if found.bytes_before else 0
     say(
         f"packages {found.packages:,} of {found.packages_before:,} kept,"
