@@ -55,4 +55,6 @@ def test_the_help_is_what_is_printed(command: str) -> None:
     """A command in a terminal of 80 columns prints what the page shows."""
     printed = run(*command.split(), "--help", COLUMNS="80")
     assert printed.returncode == 0
+    # Examples are not folded by click.
+    assert [line for line in printed.stdout.splitlines() if len(line) > 80] == []
     assert f"```text\n{printed.stdout}```\n" in (ROOT / PAGE).read_text(encoding="utf-8")

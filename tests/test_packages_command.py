@@ -32,8 +32,7 @@ def words(site: Site, *more: str) -> list[str]:
 def test_what_it_says(site: Site) -> None:
     """It says what could not be read, what changed and how long it took."""
     done = run(*words(site))
-    assert done.returncode == 0
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (1, "")
     problem, first, *rest = done.stderr.splitlines()
     assert problem.startswith(f"  ! {ARM}: repomd.xml is not XML: no element found")
     assert first.startswith(
@@ -43,7 +42,23 @@ def test_what_it_says(site: Site) -> None:
         "mirrorlist: packages 2 added, 0 deleted",
         "mirrorlist: capabilities 1 added, 0 deleted",
     ]
-    assert "nothing has changed in 1 repositories (" in run(*words(site)).stderr
+    again = run(*words(site))
+    assert "nothing has changed in 1 repository (" in again.stderr
+    assert again.returncode == 1
+    shutil.rmtree(site.source / ARM)
+    assert run(*words(site)).returncode == 0
+
+
+def test_a_primary_that_cannot_be_read_is_not_a_success(site: Site) -> None:
+    """What runs the import each hour must see that a repository stays as it was."""
+    site.write(ARM, TEA)
+    site.run()
+    site.write(X86, TEA)
+    next((site.source / X86 / "repodata").glob("*primary*")).write_bytes(b"?")
+    done = run(*words(site, "--json"))
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["repositories_unread"]) == (1, [X86])
+    assert names(site) == ["cup-1", "tea-1"]
 
 
 def test_a_dry_run(site: Site) -> None:

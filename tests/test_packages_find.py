@@ -119,6 +119,7 @@ def test_nothing_found(site: Site, tmp_path: Path) -> None:
     """An unknown name, and a database without packages, end with one line."""
     done = run("packages", "find", "--database", site.url, "none")
     assert_refused(done, 1, "none: no imported repository has a package of this name")
+    assert_refused(run("packages", "find", "--database", site.url, ""), 2, "NAME: give the whole")
     (tmp_path / "2").mkdir()
     with pytest.raises(PackagesError, match="no packages have been imported"):
         find(Site(tmp_path / "2").url, "tea")

@@ -33,19 +33,23 @@ def cli() -> None:
 
     \b
     Try it:          mirrorlist demo
-    Scan:            mirrorlist scan --database sqlite:///mm.sqlite --config F --category NAME
-    To the archive:  mirrorlist repo move --database URL --prefix fedora-41 --to-archive --dry-run
-    Packages:        mirrorlist packages import --database sqlite:///mm.sqlite SOURCE
-    Export:          mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
-    On each change:  mirrorlist watch --database postgresql://mm@db/mirrormanager --output mm.snap
-    From a cache:    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap
+    Scan:            mirrorlist scan --database URL --config FILE --category NAME
+    To the archive:  mirrorlist repo move --database URL --prefix fedora-41 \\
+                         --to-archive --dry-run
+    Packages:        mirrorlist packages import --database URL SOURCE
+    Export:          mirrorlist export --database URL --output mm.snap
+    On each change:  mirrorlist watch --database URL --output mm.snap
+    From a cache:    mirrorlist import-cache cache.proto --output mm.snap
     From a file:     mirrorlist run mirrors.toml
     Serve:           mirrorlist serve --snapshot mm.snap --port 3000
-    Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
+    Why this list?   mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64'
     Would it differ? mirrorlist replay --log FILE --against URL --against mm.snap
     What changed?    mirrorlist diff mm.snap.1 mm.snap
     Is it healthy?   mirrorlist health
-    Who asked?       mirrorlist stats top --database postgresql://mm@db/mirrormanager --by country
+    Who asked?       mirrorlist stats top --database URL --by country
+
+    \b
+    URL is a database, postgresql://mm@db/mirrormanager or sqlite:///mm.sqlite.
 
     \b
     Every option can also stand in the environment (--trusted-proxy is

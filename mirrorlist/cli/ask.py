@@ -62,7 +62,8 @@ def ask(query: str, ip: str | None, json: bool, **given: Any) -> None:
 
     \b
     mirrorlist ask --snapshot mm.snap 'repo=rawhide&arch=x86_64' --ip 192.0.2.1
-    mirrorlist ask --snapshot mm.snap '/mirrorlist?path=pub/epel/10&country=de' --json
+    mirrorlist ask --snapshot mm.snap '/mirrorlist?path=pub/epel/10&country=de' \\
+        --json
     """
     found = _explained(_without_explain(query), ip, _Settings(**given))
     if json:

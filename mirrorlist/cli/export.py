@@ -29,7 +29,8 @@ def export(database: str, json: bool, **given: Any) -> None:
 
     \b
     mirrorlist export --database postgresql://mm@db/mirrormanager --output mm.snap
-    mirrorlist export --database sqlite:///mm.sqlite --output mm.snap --asn global_netblocks.txt
+    mirrorlist export --database sqlite:///mm.sqlite --output mm.snap \\
+        --asn global_netblocks.txt
     """
     run_export(database, JobOptions(**given).job(), json)
     # Python would look at all objects once more at its end, only to free the memory.

@@ -56,7 +56,8 @@ def import_cache(
     CACHE, not the file: a file that is mounted alone never shows that it was replaced.
 
     \b
-    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap --asn global_netblocks.txt
+    mirrorlist import-cache mirrorlist_cache.proto --output mm.snap \\
+        --asn global_netblocks.txt
     """
     if push and not watch:
         raise OptionError("--push: only with --watch; else write the command behind this one")

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from mirrorlist.cli.console import fail, output, plain_table, print_json
 from mirrorlist.cli.options import options
+from mirrorlist.errors import OptionError
 from snapshot.file.text import printable
 
 
@@ -20,6 +21,8 @@ def find_command(database: str, json: bool, name: str) -> int:
     \b
     mirrorlist packages find --database sqlite:///mm.sqlite bash
     """
+    if not name:
+        raise OptionError("NAME: give the whole name of a package, such as bash")
     # Imported here: a worker must never load a database driver.
     from snapshot.packages.find import find
 

@@ -4,15 +4,16 @@ import signal
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
-from mirrorlist.cli.console import messages, output, print_json, progress_bar, say
+from mirrorlist.cli.console import counted, one_line, print_json, progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import PackagesImported, Phase
 
 if TYPE_CHECKING:
     from snapshot.packages.job import ImportResult
+
+_MOST_SHOWN = 20
 
 
 @click.command("import", short_help="Import what has changed in repositories.")
@@ -37,7 +38,7 @@ def import_command(
     dry_run: bool,
     allow_deletions: bool,
     full: bool,
-) -> None:
+) -> int:
     """Import the packages of a database's repositories into tables of their own.
 
     SOURCE is a folder or an http URL, below which the directories of the database are, such as
@@ -46,8 +47,8 @@ def import_command(
 
     Reads each repository's repomd.xml, and primary.xml if it has changed since the last import:
     names, versions, checksums, sizes, paths and capabilities. All of it is written in one
-    transaction. A repository that cannot be read stays as it was; one that is no longer there
-    leaves.
+    transaction. A repository that cannot be read stays as it was, and the exit code is 1; one
+    that is no longer there leaves.
 
     \b
     mirrorlist packages import --database postgresql://mm@db/mirrormanager /srv
@@ -76,6 +77,7 @@ def import_command(
         print_json(found)
     else:
         _say(found)
+    return 1 if found.repositories_unread else 0
 
 
 def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
@@ -85,6 +87,7 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
         repositories_imported=result.imported,
         repositories_deleted=result.left,
         repositories_without_metadata=result.without,
+        repositories_unread=sorted(result.unread),
         packages=result.packages,
         packages_added=result.packages_added,
         packages_deleted=result.packages_deleted,
@@ -97,15 +100,18 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
 
 
 def _say(found: PackagesImported) -> None:
-    for problem in found.problems:
-        messages().print(Text(f"  ! {problem}"), soft_wrap=True)
+    for problem in found.problems[:_MOST_SHOWN]:
+        tell(f"  ! {one_line(problem)}")
+    if len(found.problems) > _MOST_SHOWN:
+        tell(f"  ! {len(found.problems) - _MOST_SHOWN:,} more; --json names them all")
     if found.dry_run:
         for sign, some in (("~", found.repositories_imported), ("-", found.repositories_deleted)):
             for name in some:
-                output().print(Text(f"{sign} {name}"), soft_wrap=True)
+                click.echo(f"{sign} {one_line(name)}")
     unchanged = len(found.repositories_unchanged)
     if not found.repositories_imported and not found.repositories_deleted:
-        say(f"nothing has changed in {unchanged:,} repositories ({found.seconds:.2f} s)")
+        same = counted(unchanged, "repository", "repositories")
+        say(f"nothing has changed in {same} ({found.seconds:.2f} s)")
         return
     would = "would be " if found.dry_run else ""
     say(

@@ -93,6 +93,8 @@ class PackagesImported(Struct, frozen=True):
     """The directories of those that are no longer there."""
     repositories_without_metadata: int
     """The number of the database's repositories that have no repomd.xml at the source."""
+    repositories_unread: list[str]
+    """The directories of those that could not be read and stay as they were; exit code 1."""
     packages: int
     """The number of packages in the repositories that were imported."""
     packages_added: int

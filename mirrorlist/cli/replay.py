@@ -57,8 +57,10 @@ def replay(
     the log are not shown. The exit code is 1 if a difference is unexplained.
 
     \b
-    mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:8080 --against mm.snap
-    mirrorlist replay --log - --against http://old.example --against http://new.example
+    mirrorlist replay --log mirrorlist.log --against http://127.0.0.1:8080 \\
+        --against mm.snap
+    mirrorlist replay --log - --against http://old.example \\
+        --against http://new.example
     """
     if len(against) != 2:
         raise OptionError("--against must be given twice: two URLs or snapshot files")

@@ -41,9 +41,10 @@ def repo() -> None:
 
     \b
     mirrorlist repo list --database postgresql://mm@db/mirrormanager --version 44
-    mirrorlist repo move --database postgresql://mm@db/mirrormanager --product Fedora \\
-        --version 41 --to-archive --dry-run
-    mirrorlist repo expire --database postgresql://mm@db/mirrormanager --prefix updates-released-f44
+    mirrorlist repo move --database postgresql://mm@db/mirrormanager \\
+        --product Fedora --version 41 --to-archive --dry-run
+    mirrorlist repo expire --database postgresql://mm@db/mirrormanager \\
+        --prefix updates-released-f44
     """
 
 
@@ -57,8 +58,10 @@ def list_(database: str, json: bool, **given: str | None) -> None:
     Clients of a repository with 0 cannot check what mirrors send them.
 
     \b
-    mirrorlist repo list --database sqlite:///mm.sqlite --category 'Fedora Linux' --arch x86_64
-    mirrorlist repo list --database sqlite:///mm.sqlite --prefix 'updates-*' --json
+    mirrorlist repo list --database sqlite:///mm.sqlite \\
+        --category 'Fedora Linux' --arch x86_64
+    mirrorlist repo list --database sqlite:///mm.sqlite --prefix 'updates-*' \\
+        --json
     """
     from snapshot.repo.listing import list_repositories
 
@@ -100,9 +103,10 @@ def expire(database: str, json: bool, dry_run: bool, **given: str | None) -> Non
     files in it and below it, with or without a repository.
 
     \b
-    mirrorlist repo expire --database sqlite:///mm.sqlite --product Fedora --version 44 --dry-run
-    mirrorlist repo expire --database sqlite:///mm.sqlite --prefix updates-released-f44 \\
-        --arch x86_64
+    mirrorlist repo expire --database sqlite:///mm.sqlite --product Fedora \\
+        --version 44 --dry-run
+    mirrorlist repo expire --database sqlite:///mm.sqlite \\
+        --prefix updates-released-f44 --arch x86_64
     """
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     choice = make_choice(given)

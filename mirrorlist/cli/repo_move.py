@@ -89,11 +89,12 @@ def move(
     of its repomd.xml: scan its category first. If one is not ready, nothing is changed.
 
     \b
-    mirrorlist repo move --database sqlite:///mm.sqlite --product Fedora --version 41 --to-archive
-    mirrorlist repo move --database sqlite:///mm.sqlite --category 'Fedora Linux' --version 44 \\
-        --to-release --dry-run
-    mirrorlist repo move --database sqlite:///mm.sqlite --prefix 'epel-7' --from epel/7 \\
-        --to archive/epel/7 --to-category 'Fedora Archive'
+    mirrorlist repo move --database sqlite:///mm.sqlite --product Fedora \\
+        --version 41 --to-archive
+    mirrorlist repo move --database sqlite:///mm.sqlite \\
+        --category 'Fedora Linux' --version 44 --to-release --dry-run
+    mirrorlist repo move --database sqlite:///mm.sqlite --prefix 'epel-7' \\
+        --from epel/7 --to archive/epel/7 --to-category 'Fedora Archive'
     """
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
     if [to_archive, to_release, old is not None].count(True) != 1:

@@ -61,7 +61,8 @@ def run(
     mirrorlist run --example
     mirrorlist sites init
     mirrorlist run mirrors.toml
-    mirrorlist run mirrors.toml --state /var/lib/mirrorlist --host 0.0.0.0 --workers 2
+    mirrorlist run mirrors.toml --state /var/lib/mirrorlist --host 0.0.0.0 \\
+        --workers 2
     """
     stay()
     hold()

@@ -104,11 +104,12 @@ def scan(
     the last scan, it ends at once.
 
     \b
-    mirrorlist scan --database postgresql://mm@db/mirrormanager --config scan.toml \\
-        --category 'Fedora EPEL'
-    mirrorlist scan --database sqlite:///mm.sqlite --config scan.toml --category 'Fedora EPEL' \\
-        --list fullfiletimelist-epel --dry-run
-    mirrorlist scan --database postgresql://mm@db/mirrormanager --config scan.toml \\
+    mirrorlist scan --database postgresql://mm@db/mirrormanager \\
+        --config scan.toml --category 'Fedora EPEL'
+    mirrorlist scan --database sqlite:///mm.sqlite --config scan.toml \\
+        --category 'Fedora EPEL' --list fullfiletimelist-epel --dry-run
+    mirrorlist scan --database postgresql://mm@db/mirrormanager \\
+        --config scan.toml \\
         --category 'Fedora EPEL' --watch --hook-secret @/etc/mirrorlist/hook
     """
     _check_together(watch, categories, {**asked, "list": list_file})

@@ -26,7 +26,8 @@ def serve(**given: Any) -> None:
     under way; a worker that dies is replaced.
 
     \b
-    mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 --log requests.log
+    mirrorlist serve --snapshot mm.snap --host 0.0.0.0 --workers 2 \\
+        --log requests.log
     curl 'http://127.0.0.1:3000/metalink?repo=rawhide&arch=x86_64'
     curl http://127.0.0.1:3001/health/fresh
     """

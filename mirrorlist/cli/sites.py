@@ -75,7 +75,8 @@ def init(file: Path, **given: Any) -> None:
 
     \b
     mirrorlist sites init
-    mirrorlist sites init --name 'Example Linux' --mirror DE=https://mirror-de.example/pub/
+    mirrorlist sites init --name 'Example Linux' \\
+        --mirror DE=https://mirror-de.example/pub/
     """
     from snapshot.sites.starter import Starter, check_absent, write_starter
 

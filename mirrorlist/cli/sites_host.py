@@ -27,7 +27,8 @@ def host() -> None:
     \b
     mirrorlist sites host list --database sqlite:///mirrors.db
     mirrorlist sites host show mirror-de.example --database sqlite:///mirrors.db
-    mirrorlist sites host drain mirror-de.example --for 2h --reason 'new disks' --database ...
+    mirrorlist sites host drain mirror-de.example --for 2h --reason 'new disks' \\
+        --database ...
     """
 
 
@@ -79,7 +80,8 @@ def drain(name: str, database: str, json: bool, seconds: int, reason: str) -> No
     and reason. The last mirror that clients get for a repository is refused.
 
     \b
-    mirrorlist sites host drain mirror-de.example --for 2h --reason 'new disks' --database ...
+    mirrorlist sites host drain mirror-de.example --for 2h --reason 'new disks' \\
+        --database ...
     """
     from snapshot.sites.drains import drain as begin
 

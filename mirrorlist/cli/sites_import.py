@@ -77,7 +77,8 @@ def almalinux(folder: Path, json: bool, **given: Any) -> None:
     Repositories with `vault: true` are left out, because the mirrors do not have them.
 
     \b
-    mirrorlist sites import almalinux mirrors/ --primary https://primary.example/almalinux/
+    mirrorlist sites import almalinux mirrors/ \\
+        --primary https://primary.example/almalinux/
     """
     from snapshot.sites.imports.almalinux import read_almalinux
 
@@ -111,7 +112,8 @@ def plain(source: Path, json: bool, **given: Any) -> None:
     mirror.
 
     \b
-    mirrorlist sites import list mirrorlist.txt --path '{version}/BaseOS/{arch}/os' --prefix baseos
+    mirrorlist sites import list mirrorlist.txt \\
+        --path '{version}/BaseOS/{arch}/os' --prefix baseos
     """  # fmt: skip
     from snapshot.sites.imports.draft import RepositoryDraft
     from snapshot.sites.imports.plain import read_plain

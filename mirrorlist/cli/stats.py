@@ -16,9 +16,11 @@ def stats() -> None:
     `import` adds old logs. `top`, `trend`, `table` and `addresses` show what is there.
 
     \b
-    mirrorlist stats collect /var/spool/mirrorlist/1 --database postgresql://mm@db/mm --watch
+    mirrorlist stats collect /var/spool/mirrorlist/1 \\
+        --database postgresql://mm@db/mm --watch
     mirrorlist stats import requests.log-*.gz --database postgresql://mm@db/mm
-    mirrorlist stats top --database postgresql://mm@db/mm --by repo,arch --since 2026-11-01
+    mirrorlist stats top --database postgresql://mm@db/mm --by repo,arch \\
+        --since 2026-11-01
     mirrorlist stats serve --database postgresql://mm@db/mm
     """
 

@@ -71,7 +71,8 @@ def collect(
     the --admin address.
 
     \b
-    mirrorlist stats collect /srv/spool --database postgresql://mm@db/mirrormanager --watch
+    mirrorlist stats collect /srv/spool \\
+        --database postgresql://mm@db/mirrormanager --watch
     mirrorlist stats collect /srv/spool --database sqlite:///stats.sqlite
     """
     from snapshot.stats.collecting import Collected

@@ -32,7 +32,8 @@ def import_(files: tuple[Path, ...], database: str, geoip: Path | None) -> None:
     --geoip or in the built-in registry data.
 
     \b
-    mirrorlist stats import /var/log/mirrorlist/requests.log* --database sqlite:///stats.sqlite
+    mirrorlist stats import /var/log/mirrorlist/requests.log* \\
+        --database sqlite:///stats.sqlite
     """
     from snapshot.stats.importing import import_logs
 

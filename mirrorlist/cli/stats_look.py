@@ -120,8 +120,10 @@ def top(
     """Show what is asked for most: requests, their share, and their course.
 
     \b
-    mirrorlist stats top --database sqlite:///stats.sqlite --by country --since 2026-11-01
-    mirrorlist stats top --database sqlite:///stats.sqlite --by arch --where repo=epel-9
+    mirrorlist stats top --database sqlite:///stats.sqlite --by country \\
+        --since 2026-11-01
+    mirrorlist stats top --database sqlite:///stats.sqlite --by arch \\
+        --where repo=epel-9
     """
     from snapshot.link import linked
     from snapshot.stats import queries
@@ -205,8 +207,10 @@ def table(
     With --json it is a list of objects: the names of --by with their values, and `requests`.
 
     \b
-    mirrorlist stats table --database sqlite:///stats.sqlite --by repo,arch,country --json
-    mirrorlist stats table --database sqlite:///stats.sqlite --by day,country --csv
+    mirrorlist stats table --database sqlite:///stats.sqlite \\
+        --by repo,arch,country --json
+    mirrorlist stats table --database sqlite:///stats.sqlite --by day,country \\
+        --csv
     """
     from snapshot.link import linked
     from snapshot.stats import queries
@@ -241,8 +245,10 @@ def addresses(
     different days cannot be compared, so days do not add up to the addresses of a week.
 
     \b
-    mirrorlist stats addresses --database sqlite:///stats.sqlite --since 2026-11-01
-    mirrorlist stats addresses --database sqlite:///stats.sqlite --by release,arch --csv
+    mirrorlist stats addresses --database sqlite:///stats.sqlite \\
+        --since 2026-11-01
+    mirrorlist stats addresses --database sqlite:///stats.sqlite \\
+        --by release,arch --csv
     """
     from snapshot.link import linked
     from snapshot.stats.distinct import distinct

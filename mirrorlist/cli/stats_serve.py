@@ -32,7 +32,8 @@ def serve(database: str, admin: str | None) -> None:
 
     \b
     mirrorlist stats serve --database postgresql://mm@db/mirrormanager
-    mirrorlist stats serve --database sqlite:///stats.sqlite --admin 127.0.0.1:8080
+    mirrorlist stats serve --database sqlite:///stats.sqlite \\
+        --admin 127.0.0.1:8080
     """
     from mirrorlist.status.admin import Admin
     from mirrorlist.status.stats_pages import StatisticsPages

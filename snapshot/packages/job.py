@@ -29,6 +29,7 @@ class ImportResult(Struct, kw_only=True):
     imported: list[str] = []
     left: list[str] = []
     without: int = 0
+    unread: list[str] = []
     packages: int = 0
     packages_added: int = 0
     packages_deleted: int = 0

@@ -126,6 +126,7 @@ class _Import:
         for one in looked:
             known = self._known.get(one.directory)
             if one.problem:
+                self._result.unread.append(one.directory)
                 self._result.problems.append(f"{one.directory}: {one.problem}")
             elif one.primary is None:
                 self._result.without += known is None
@@ -169,6 +170,8 @@ class _Import:
             link, self._source, self._keys(changed), result.problems, full=self._job.full
         )
         staging.fill(changed, result.left, self._progress)
+        read = {one.changed.directory for one in staging.read}
+        result.unread += [one.directory for one in changed if one.directory not in read]
         self._end("reading packages")
         if not staging.read and not result.left:
             self._refuse_nothing()
