@@ -30,6 +30,7 @@ BackendError
 ├── QuestionError (2)           a question to the statistics that has no answer
 ├── LogError (1)                a log to import that cannot be read, or is not a log
 ├── SpoolError (1)              a spool file of statistics that cannot be used
+│   └── UnreadableSpool             one that cannot be read at the moment
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 │   └── SitesFileError              a file of `mirrorlist sites`, with all that is wrong
 ├── RefusedChange (3)           `sites apply` would take more from clients than the limit
@@ -182,6 +183,10 @@ class LogError(BackendError):
 
 class SpoolError(BackendError):
     """A spool file of statistics that is damaged, foreign or too large: the others are used."""
+
+
+class UnreadableSpool(SpoolError):
+    """A spool file that cannot be read at the moment, so nothing is known about its bytes."""
 
 
 class DataFileError(BackendError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from snapshot.file.errors import SpoolError
+from snapshot.file.errors import SpoolError, UnreadableSpool
 from snapshot.link import Link, linked, temporary
 from snapshot.stats import adding, spool
 from snapshot.stats.cubes import details, hosts
@@ -55,7 +55,9 @@ class Collected(Struct):
     other: int = 0
     """How many of them are in rows of OTHER, because a server had no room for their labels."""
     set_aside: list[str] = []
-    """A line for each file that could not be used."""
+    """A line for each file that could not be used, and was moved."""
+    held: list[str] = []
+    """A line for each file that stays: it cannot be read now, or is damaged and cannot be moved."""
 
 
 class _File(Struct, frozen=True):
@@ -75,7 +77,7 @@ def collect(spools: Sequence[Path], database: str, counted: Collected | None = N
             too_old = _take(link, portion, done)
         for one in too_old:
             why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
-            done.set_aside.append(_set_aside(one.path, why))
+            _set_aside(one.path, why, done)
         for one in portion:
             if one in too_old:
                 continue
@@ -94,8 +96,11 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
         except FileNotFoundError:
             # Another collector has taken it.
             continue
+        except UnreadableSpool as error:
+            done.held.append(str(error))
+            continue
         except SpoolError as error:
-            done.set_aside.append(_set_aside(path, str(error)))
+            _set_aside(path, str(error), done)
             continue
         rows += sum(len(one.counts) + len(one.hosts) for one in portion[-1].batches)
         if rows > _MOST_ROWS:
@@ -139,15 +144,16 @@ def _times(batch: Batch) -> set[int]:
     return hours | {row.day for row in batch.unknown} | {row.day for row in batch.sketches}
 
 
-def _set_aside(path: Path, why: str) -> str:
-    """Move a file to the folder for damaged files, and return a line about it."""
+def _set_aside(path: Path, why: str, done: Collected) -> None:
+    """Move a file to the folder for damaged files, and note a line about it."""
     folder = path.parent / DAMAGED
     try:
         folder.mkdir(exist_ok=True)
         os.rename(path, folder / path.name)
     except OSError as error:
-        return f"{why}; it stays, because it cannot be moved to {folder}: {error.strerror}"
-    return f"{why}; moved to {folder}"
+        done.held.append(f"{why}, and cannot be moved to {folder}: {error.strerror}")
+    else:
+        done.set_aside.append(f"{why}; moved to {folder}")
 
 
 def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:

@@ -10,6 +10,7 @@ them apart, so the collector may have some of them already.
 Bytes: MAGIC, `z` or `x` (zlib, xz), and the compressed msgpack of a list of `Batch`.
 """
 
+import errno
 import lzma
 import os
 import re
@@ -26,7 +27,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from snapshot.file.errors import SpoolError
+from snapshot.file.errors import SpoolError, UnreadableSpool
 from snapshot.file.wholefile import read_regular
 
 MAGIC = b"mirrorlist-stats-1\n"
@@ -70,6 +71,9 @@ _PLAIN = Meta(max_length=MOST_PLAIN)
 
 KEY_BITS = (4, 12, 20, 20)
 """How many bits of a packed key the parts take: client, origin, lead, label."""
+
+# A folder, a device, or too large: what `read_regular` refuses will not become a spool file.
+_REFUSED = (errno.EISDIR, errno.EINVAL, errno.EFBIG)
 
 _NAME = re.compile(r"\d{10,13}-([0-9a-f]{32})-(\d{8,})" + re.escape(SUFFIX))
 
@@ -301,13 +305,17 @@ def _unpacked(kind: bytes, packed: bytes) -> bytes:
 
 
 def read(path: Path) -> list[Batch]:
-    """Return the batches of a file; raises SpoolError that names it, FileNotFoundError if gone."""
+    """Return the batches of a file; raises SpoolError that names it, FileNotFoundError if gone.
+
+    UnreadableSpool is about the disk or the rights on the file, and may be over at the next look.
+    """
     try:
         return decode(read_regular(path, MOST_FILE_BYTES))
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise SpoolError(f"{path}: cannot be read: {error.strerror}") from error
+        kind = SpoolError if error.errno in _REFUSED else UnreadableSpool
+        raise kind(f"{path}: cannot be read: {error.strerror}") from error
     except SpoolError as error:
         raise SpoolError(f"{path}: {error}") from error
 
