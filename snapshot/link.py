@@ -60,6 +60,8 @@ class Link(Protocol):
 
     kind: str
     """POSTGRESQL or SQLITE."""
+    codec: str
+    """Python's name of an encoding: texts with other characters cannot be written."""
 
     def begin(self) -> None:
         """Begin the transaction that writes."""
@@ -198,7 +200,7 @@ def _postgresql(database: str, given: Mapping[str, Any], program: str) -> Iterat
 class _Sqlite:
     """A file, in which a transaction excludes every other writer."""
 
-    kind = SQLITE
+    kind, codec = SQLITE, "utf-8"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -259,7 +261,11 @@ class _Postgresql:
     kind = POSTGRESQL
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
-        self._connection = connection
+        from snapshot.export.postgresql import codec_of
+
+        self._connection, self.codec = connection, codec_of(connection)
+        # The driver would write a text to a database without an encoding in ASCII alone.
+        self._client = "utf-8" if self.codec == "ascii" else self.codec
 
     def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
         sys.audit(STATEMENT, sql)
@@ -283,7 +289,7 @@ class _Postgresql:
             while some := [*islice(left, _COPY_ROWS)]:
                 text = _copied(some, len(columns))
                 if text is not None:
-                    copy.write(text)
+                    copy.write(text.encode(self._client))
                 else:
                     for row in some:
                         copy.write_row(row)

@@ -235,18 +235,27 @@ class _Teller:
     """Tells what collections did; of rows of (other) once a day, because each may have some."""
 
     def __init__(self) -> None:
-        self._told: float | None = None
+        self._told: dict[str, float] = {}
 
     def tell(self, done: "Collected") -> None:
         for line in done.set_aside:
             say(one_line(line))
+        self._daily(
+            "are in rows of (other): a server had no room for their labels",
+            done.other,
+            done.requests,
+        )
+        self._daily(
+            "have names in \\u escapes: the database's encoding lacks characters of them",
+            done.escaped,
+            done.requests,
+        )
+
+    def _daily(self, what: str, some: int, whole: int) -> None:
         now = time.monotonic()
-        if done.other and (self._told is None or now - self._told > _DAY_SECONDS):
-            self._told = now
-            say(
-                f"{done.other:,} of {counted(done.requests, 'request', 'requests')} are in rows of"
-                " (other): a server had no room for their labels"
-            )
+        if some and (what not in self._told or now - self._told[what] > _DAY_SECONDS):
+            self._told[what] = now
+            say(f"{some:,} of {counted(whole, 'request', 'requests')} {what}")
 
 
 def _run_expire(database: str) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from snapshot.file.errors import SpoolError, UnreadableSpool
-from snapshot.link import Link, linked, temporary
+from snapshot.link import Link, Row, linked, temporary
 from snapshot.stats import adding, spool
 from snapshot.stats.cubes import details, hosts
 from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import DAY_SECONDS, Batch
 from snapshot.stats.tables import BATCHES_SINCE, SUBJECT, day_of, prepare, read_mark
+from snapshot.stats.texts import fit
 
 DAMAGED = "damaged"
 """The folder in a spool for files that cannot be used."""
@@ -54,6 +55,8 @@ class Collected(Struct):
     """The requests of the batches that were added."""
     other: int = 0
     """How many of them are in rows of OTHER, because a server had no room for their labels."""
+    escaped: int = 0
+    """How many of them have a name that the database's encoding lacks characters for."""
     set_aside: list[str] = []
     """A line for each file that could not be used, and was moved."""
     held: list[str] = []
@@ -167,15 +170,16 @@ def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
     too_old = [one for one in portion if any(b.ended < since for b in one.batches)]
     young = [one for one in portion if one not in too_old]
     batches = {(b.source, b.sequence): b for one in young for b in one.batches}
-    fresh = _note(link, batches.values())
+    fresh, escaped = _note(link, batches.values()), 0
     if fresh:
         content = _content([one for at, one in batches.items() if at in fresh])
-        adding.write(link, content, today)
+        escaped = adding.write(link, content, today)
     link.end(commit=True)
     done.batches += len(fresh)
     done.again += sum(len(one.batches) for one in young) - len(fresh)
     done.requests += sum(batches[at].requests for at in fresh)
     done.other += sum(batches[at].other for at in fresh)
+    done.escaped += escaped
     return too_old
 
 
@@ -191,13 +195,14 @@ def _content(batches: list[Batch]) -> adding.Content:
 def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
     """Note batches, and return those that were not noted yet."""
     now = int(time.time())
-    rows = (
-        # A clock may have been far ahead.
-        (b.source, b.sequence, b.server, b.begun, min(b.ended, now), b.requests, b.other, now)
-        for b in batches
-    )
-    temporary(link, "new_batch", _COLUMNS, rows)
+    temporary(link, "new_batch", _COLUMNS, (_row(link, one, now) for one in batches))
     return {(source, sequence) for source, sequence in link.query(_NOTE)}
+
+
+def _row(link: Link, one: Batch, now: int) -> Row:
+    # A clock may have been far ahead.
+    ended, server = min(one.ended, now), fit(one.server, link.codec)
+    return (one.source, one.sequence, server, one.begun, ended, one.requests, one.other, now)
 
 
 def _remove(path: Path) -> None:
