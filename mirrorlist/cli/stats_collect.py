@@ -153,21 +153,21 @@ def _receiving(
     if listen is None:
         yield
         return
-    from mirrorlist.status.spool_receiver import PATH, Receiver, make_receiver
-    from mirrorlist.web.listener import host_and_port, shown_of
+    from mirrorlist.status.spool_receiver import PATH, receiver
+    from mirrorlist.web.listener import host_and_port
     from mirrorlist.web.listener import listen as listen_on
 
     token = _token(token_file)
     spool.mkdir(parents=True, exist_ok=True)
     host, port = host_and_port(listen, "--listen")
     listener = listen_on(host, port, "--listen")
-    receiver = Receiver(listener, make_receiver(spool, token))
-    say(f"receiving spool files on http://{shown_of(listener)}{PATH}")
-    receiver.start(threads)
+    receiving = receiver(listener, spool, token)
+    say(f"receiving spool files on http://{receiving.address}{PATH}")
+    receiving.start(threads, "spool receiver")
     try:
         yield
     finally:
-        receiver.stop()
+        receiving.stop()
 
 
 def _token(path: Path | None) -> str:

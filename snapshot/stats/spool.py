@@ -15,6 +15,7 @@ import lzma
 import os
 import re
 import sys
+import time
 import zlib
 from array import array
 from collections import Counter
@@ -31,6 +32,7 @@ from snapshot.file.errors import SpoolError, UnreadableSpool
 from snapshot.file.wholefile import read_regular
 
 MAGIC = b"mirrorlist-stats-1\n"
+_PART, _LEFT_SECONDS = ".part", 3600.0
 SUFFIX = ".spool"
 """Files whose names end otherwise are not spool files: those being written begin with a dot."""
 MOST_FILE_BYTES = 16 << 20
@@ -323,12 +325,12 @@ def read(path: Path) -> list[Batch]:
 def write(folder: Path, name: str, data: bytes) -> Path:
     """Write a file whole: under another name, synced, then renamed; raises OSError.
 
-    Before the rename nothing of it can be seen. An existing file of this name is replaced, which
-    has the same content.
+    Before the rename nothing of it can be seen, and after the return it survives a power cut. An
+    existing file of this name is replaced, which has the same content: two may write it at once.
     """
-    path, beside = folder / name, folder / f".{name}.part"
+    path, beside = folder / name, folder / f".{name}.{os.urandom(4).hex()}{_PART}"
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -338,7 +340,29 @@ def write(folder: Path, name: str, data: bytes) -> Path:
         with suppress(OSError):
             os.unlink(beside)
         raise
+    _sync(folder)
     return path
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems do not sync folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what writers left that were killed: files of an hour ago; raises OSError."""
+    for name in os.listdir(folder):
+        if name.startswith(".") and name.endswith(_PART):
+            with suppress(FileNotFoundError):
+                if time.time() - os.stat(folder / name).st_mtime > _LEFT_SECONDS:
+                    os.unlink(folder / name)
 
 
 def files(folder: Path) -> Iterator[Path]:
