@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mirrorlist.errors import StartError
-from mirrorlist.jsonbody import as_json
+from mirrorlist.jsonbody import as_json_of_any_text
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings import NOWHERE
 from mirrorlist.web.bodied import BodiedProtocol, announced_bytes
@@ -51,7 +51,7 @@ class Reply(NamedTuple):
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return a value as a page of one line of JSON."""
-    return Reply(status, as_json(value) + b"\n", "application/json")
+    return Reply(status, as_json_of_any_text(value) + b"\n", "application/json")
 
 
 class Asked(NamedTuple):
