@@ -195,5 +195,5 @@ def test_a_collector_that_stays(tmp_path: Path) -> None:
         assert part.stages()["collect"]["received"] == part.stages()["collect"]["processed"] == 4
         assert part.end() == 0
         assert "files wait" in part.said.read_text()
-        assert part.said.read_text().count("such files stay, and are tried again") == 1
+        assert part.said.read_text().count("; it waits, and is tried again") == 1
         assert "Traceback" not in part.said.read_text()

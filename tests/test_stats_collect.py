@@ -14,7 +14,7 @@ import pytest
 from datasketches import hll_sketch, tgt_hll_type
 from msgspec import structs
 
-from snapshot.file.errors import DatabaseError
+from snapshot.file.errors import DatabaseError, SpoolError
 from snapshot.link import STATEMENT
 from snapshot.stats import spool
 from snapshot.stats.collecting import Collected, collect
@@ -167,12 +167,21 @@ def test_files_that_cannot_be_read(tmp_path: Path, url: str) -> None:
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-2:] == [
         f"mirrorlist: {bad}: cannot be read: Input/output error",
-        "mirrorlist: error: files that stay: 1; see above",
+        "mirrorlist: error: not collected: 1; see above",
     ]
     assert [*folder.iterdir()] == [bad]
     bad.unlink()
     collect([spooled(folder, given[:1])], url)
     hold_all_sums(url, given)
+
+
+def test_a_spool_that_cannot_be_read(tmp_path: Path, url: str) -> None:
+    """It keeps no other spool waiting."""
+    folder, away = spooled(tmp_path / "spool", batches(5, 1, 5)), tmp_path / "away"
+    done = collect([away, folder], url)
+    assert (done.files, done.held) == (1, [f"{away}: cannot be read: No such file or directory"])
+    with pytest.raises(SpoolError):
+        collect([away], url)
 
 
 def test_a_damaged_file_that_cannot_be_moved(tmp_path: Path, url: str) -> None:

@@ -112,7 +112,7 @@ def collect(
 
 
 def _collect_once(collect: Callable[["Collected"], object]) -> None:
-    """Collect, and tell of it; files that stay end the command with an error."""
+    """Collect, and tell of it; files that wait end the command with an error."""
     from snapshot.stats.collecting import Collected
 
     done = Collected()
@@ -124,7 +124,7 @@ def _collect_once(collect: Callable[["Collected"], object]) -> None:
     for line in done.held:
         say(one_line(line))
     if done.held:
-        raise click.ClickException(f"files that stay: {len(done.held):,}; see above")
+        raise click.ClickException(f"not collected: {len(done.held):,}; see above")
 
 
 def _summary(done: "Collected") -> str:
@@ -222,11 +222,11 @@ def _go_on(
 
 
 def _tell_of_files(progress: "Progress", held: list[str]) -> None:
-    """Say once that files stay, and once that none does any more."""
+    """Say once that a file or a spool waits, and once that none does any more."""
     from snapshot.stats.progress import shown_of
 
     if held and not progress.is_held:
-        say(one_line(f"{shown_of(held)}; such files stay, and are tried again"))
+        say(one_line(f"{shown_of(held)}; it waits, and is tried again"))
     elif progress.error and not held:
         say("collecting again: all files that waited are in the database")
 

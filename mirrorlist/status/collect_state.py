@@ -51,6 +51,6 @@ class CollectState(Struct, frozen=True):
     outage_seconds: float
     """For how many seconds; 0 while all can be used."""
     held: bool
-    """Whether the error is about single files alone, which stay, while all others are added."""
+    """Whether the error is about single files or spools, which wait while all others are added."""
     error: str | None
     """Why; null while all can be used."""

@@ -60,7 +60,7 @@ class Collected(Struct):
     set_aside: list[str] = []
     """A line for each file that could not be used, and was moved."""
     held: list[str] = []
-    """A line for each file that stays: it cannot be read now, or is damaged and cannot be moved."""
+    """A line for each file or spool that waits: it cannot be read now, or, damaged, be moved."""
 
 
 class _File(Struct, frozen=True):
@@ -93,7 +93,7 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
     """Yield the files that can be used, a transaction's worth at a time, the oldest first."""
     portion: list[_File] = []
     rows = 0
-    for path in waiting_files(spools):
+    for path in waiting_files(spools, done.held):
         try:
             portion.append(_File(path, _usable(path)))
         except FileNotFoundError:
@@ -113,15 +113,23 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
         yield portion
 
 
-def waiting_files(spools: Iterable[Path]) -> list[Path]:
-    """Return the files in some spools, the oldest of each first; raises SpoolError."""
+def waiting_files(spools: Sequence[Path], held: list[str] | None = None) -> list[Path]:
+    """Return the files in some spools, the oldest of each first; raises SpoolError.
+
+    A spool that cannot be read keeps no other one waiting: `held` gets a line for each.
+    """
     found: dict[Path, None] = {}
+    troubles = []
     for one in spools:
         try:
             # Asked for first: a folder that cannot be entered is not a file that is missing.
             found |= dict.fromkeys(spool.files(one) if _is_folder(one) else [one])
         except OSError as error:
-            raise SpoolError(f"{one}: cannot be read: {error.strerror}") from error
+            troubles.append(f"{one}: cannot be read: {error.strerror}")
+    if troubles and len(troubles) == len(spools):
+        raise SpoolError(troubles[0])
+    if held is not None:
+        held.extend(troubles)
     return list(found)
 
 
