@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from snapshot.file.errors import BusyScan, DatabaseError
+from snapshot.file.errors import BusyScan, DatabaseError, RefusedRows
 
 if TYPE_CHECKING:
     import psycopg
@@ -158,7 +158,20 @@ def _told(database: str, kinds: tuple[type[Exception], ...], program: str) -> It
 
         line = explain(parse_url(database), error)
         line = line.replace("cannot be read", "cannot be used")
-        raise DatabaseError(f"{line}{_advice(line, program)}") from error
+        kind = RefusedRows if _is_about_rows(error) else DatabaseError
+        raise kind(f"{line}{_advice(line, program)}") from error
+
+
+def _is_about_rows(error: Exception) -> bool:
+    """Return whether what was to be written is the trouble, and would be at another time too."""
+    state = getattr(error, "sqlstate", None) or ""
+    # Data exceptions, and "index row size exceeds btree maximum".
+    return (
+        isinstance(error, UnicodeError | OverflowError | sqlite3.DataError)
+        or type(error).__name__ == "DataError"
+        or state.startswith("22")
+        or state == "54000"
+    )
 
 
 def _advice(line: str, program: str) -> str:

@@ -1,5 +1,6 @@
 """Statistics in a real PostgreSQL: the same sums as in SQLite, and each batch in them once."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -414,3 +415,18 @@ def test_names_outside_of_the_encoding(
     assert (imported.requests, imported.escaped) == (3, 3 if lost else 0)
     with linked(url) as link:
         assert [one.requests for one in table(link, asked)] == [8]
+
+
+def test_a_file_that_a_database_refuses(tmp_path: Path, url: str) -> None:
+    """What is too long for an index is set aside, and keeps no other file out for ever."""
+    chance = random.Random(1)
+    long = ["".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(256)) for _ in range(3)]
+    poison = batch(3, row(), key=long[0], sketches=(sketch(range(9), repo=long[1], arch=long[2]),))
+    given = batches(7, 2, 4)
+    folder = spooled(tmp_path / "spool", [*given, poison])
+    done = collect([folder], url)
+    assert (done.files, done.batches, len(done.set_aside)) == (2, 2, 1)
+    assert "its counts are refused: " in done.set_aside[0]
+    assert "index row size" in done.set_aside[0]
+    assert [one.name for one in folder.iterdir()] == ["damaged"]
+    hold_all_sums(url, given)

@@ -15,6 +15,7 @@ BackendError
 │   └── RefusedSnapshot             a new one that must not replace the old one
 ├── DatabaseURLError (2)        not a database URL of a known kind
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
+│   └── RefusedRows                 it cannot hold what was to be written
 ├── ScanError (3)               a scan that may not change the database
 │   ├── ListingError                the primary's listing failed, or is cut short
 │   ├── RefusedScan                 too much would be deleted
@@ -109,6 +110,10 @@ class DatabaseError(BackendError):
     """A database that is unreachable, unreadable or not MirrorManager's."""
 
     exit_code = 3
+
+
+class RefusedRows(DatabaseError):
+    """A database that cannot hold a number or a text that was to be written."""
 
 
 class ScanError(BackendError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from snapshot.file.errors import SpoolError, UnreadableSpool
+from snapshot.file.errors import RefusedRows, SpoolError, UnreadableSpool
 from snapshot.link import Link, Row, linked, temporary
 from snapshot.stats import adding, spool
 from snapshot.stats.cubes import details, hosts
@@ -76,17 +76,32 @@ def collect(spools: Sequence[Path], database: str, counted: Collected | None = N
     """
     done = Collected() if counted is None else counted
     for portion in _portions(spools, done):
-        with linked(database, PROGRAM, create=True) as link:
-            too_old = _take(link, portion, done)
-        for one in too_old:
-            why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
-            _set_aside(one.path, why, done)
-        for one in portion:
-            if one in too_old:
-                continue
+        try:
+            _add(portion, database, done)
+        except RefusedRows:
+            # One of them is the trouble, and must not keep the others out for ever.
+            for one in portion:
+                _add_alone(one, database, done)
+    return done
+
+
+def _add(portion: list[_File], database: str, done: Collected) -> None:
+    with linked(database, PROGRAM, create=True) as link:
+        too_old = _take(link, portion, done)
+    for one in too_old:
+        why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
+        _set_aside(one.path, why, done)
+    for one in portion:
+        if one not in too_old:
             _remove(one.path)
             done.files += 1
-    return done
+
+
+def _add_alone(one: _File, database: str, done: Collected) -> None:
+    try:
+        _add([one], database, done)
+    except RefusedRows as error:
+        _set_aside(one.path, f"{one.path}: its counts are refused: {error}", done)
 
 
 def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:

@@ -219,6 +219,13 @@ def encode(batches: Sequence[Batch]) -> bytes:
     return data
 
 
+# RecursionError: lists in lists without end, in a field that nobody knows.
+_DAMAGED = (
+    *(zlib.error, lzma.LZMAError, EOFError),
+    *(msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+)
+
+
 def decode(data: bytes) -> list[Batch]:
     """Return the batches of a file; raises SpoolError if it is damaged, foreign or too large."""
     if not data.startswith(MAGIC):
@@ -226,7 +233,7 @@ def decode(data: bytes) -> list[Batch]:
     kind, packed = data[len(MAGIC) : len(MAGIC) + 1], data[len(MAGIC) + 1 :]
     try:
         batches = _BATCHES.decode(_unpacked(kind, packed))
-    except (zlib.error, lzma.LZMAError, EOFError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _DAMAGED as error:
         raise SpoolError(f"is damaged: {error}") from error
     hours = [hour for batch in batches if batch.packed for hour in batch.packed.hours]
     if sum(len(one.keys) for one in hours) > 8 * MOST_ROWS:
@@ -236,7 +243,8 @@ def decode(data: bytes) -> list[Batch]:
 
 def _possible(batch: Batch) -> Batch:
     """Return the batch; raises SpoolError for numbers that would spoil all sums."""
-    if max(batch.requests, sum(one.times for one in batch.hosts)) > MOST_REQUESTS:
+    unknown = sum(one.requests for one in batch.unknown)
+    if max(batch.requests, unknown, sum(one.times for one in batch.hosts)) > MOST_REQUESTS:
         raise SpoolError("counts more requests than there can be")
     hours = chain((one.hour for one in batch.counts), (one.hour for one in batch.hosts))
     if any(hour % HOUR_SECONDS for hour in hours):
