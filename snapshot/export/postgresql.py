@@ -80,6 +80,15 @@ def connect_by(
     return connection
 
 
+def codec_of(connection: BaseConnection[Any]) -> str:
+    """Return Python's name of the encoding in which a database can hold texts.
+
+    It is ASCII for encodings whose tables may differ from Python's.
+    """
+    server = _encoding(connection)
+    return "utf-8" if server == "UTF8" else _ONE_BYTE.get(server, "ascii")
+
+
 def _encoding(connection: BaseConnection[Any]) -> str:
     return connection.info.parameter_status("server_encoding") or "UTF8"
 
