@@ -1,7 +1,7 @@
 """Judges mirrors by their files: which directories they have up to date, which URLs work.
 
 "Unknown" is never "stale": a mirror without an answer keeps what it had, until it has failed
-several times in a row.
+several times in a row. While the primary is silent, a mirror is only found up to date.
 """
 
 import socket
@@ -30,12 +30,16 @@ class Verdict(StrEnum):
     """What the primary has."""
     AHEAD = "ahead"
     """A newer file than the primary had a moment ago: the next probe tells."""
+    UNSURE = "unsure"
+    """Something else than the primary had last, while the primary does not tell what it has."""
     UNREACHABLE = "unreachable"
     """No answer, or an answer that says that there is a trouble."""
 
 
 GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
-UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
+UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNSURE, Verdict.UNREACHABLE))
+_BAD = frozenset(Verdict) - GOOD - UNKNOWN
+_PLAIN = GOOD | {Verdict.UNREACHABLE}
 _ORDER = tuple(Verdict)
 _MISSING = (403, 404, 410, 451)
 FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
@@ -55,6 +59,8 @@ class Known(Struct, frozen=True):
     lag: int
     is_time: bool = False
     """Whether the file tells a time, and is judged by it."""
+    is_old: bool = False
+    """Whether the primary did not give the file in this probe; then this is what it had last."""
 
 
 class Memory(Struct, frozen=True):
@@ -68,7 +74,16 @@ class Memory(Struct, frozen=True):
 
 
 def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
-    """Return what a reply says of a mirror; `now` is in seconds since 1970."""
+    """Return what a reply says of a mirror; `now` is in seconds since 1970.
+
+    While the primary is silent, a mirror may have what the primary had last. Anything else is not
+    held against the mirror, because the primary may have it by now.
+    """
+    found = _judge(reply, known, before, now)
+    return Verdict.UNSURE if known.is_old and found not in _PLAIN else found
+
+
+def _judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
     if reply.status == UNCHANGED and reply.error is None and before is not None:
         return _compare(before.sha256, before.timestamp, known, before, now)
     if reply.content is not None:
@@ -105,6 +120,9 @@ def _may_be_ahead(timestamp: int, known: Known, before: Memory | None, now: int)
 def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, now: int) -> Memory:
     """Return what to keep of the answers for a file; what is unknown keeps the earlier answer."""
     old = before or Memory()
+    if verdict is Verdict.UNSURE and old.verdict in _BAD:
+        # Why it is not offered is known, and holds until the primary tells.
+        return old
     since = old.since if old.verdict == verdict else now
     content, etag = _content(replies)
     if content is not None:
@@ -125,6 +143,8 @@ def _content(replies: Iterable[Reply]) -> tuple[Content | None, str | None]:
 def combined(verdicts: Iterable[Verdict]) -> Verdict:
     """Return what several answers tell: the worst that is known decides."""
     found = set(verdicts)
+    if Verdict.UNSURE in found:
+        return Verdict.UNSURE
     return min(found - UNKNOWN or found, key=_ORDER.index)
 
 
@@ -202,9 +222,12 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
     return errors[-1] if errors and len(errors) == len(replies) else None
 
 
+_NO_TROUBLE = GOOD | {Verdict.AHEAD, Verdict.UNREACHABLE}
+
+
 def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> str | None:
     """Return what is wrong with a URL: files, else what keeps it or a family from answering."""
-    worst = next((one for one in Verdict if one not in GOOD | UNKNOWN and found[one]), None)
+    worst = next((one for one in Verdict if one not in _NO_TROUBLE and found[one]), None)
     if worst:
         return worst.value
     silent = {family: why for family, why in troubles.items() if why is not None}
@@ -214,7 +237,9 @@ def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> 
 
 
 def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
-    """Return whether a mirror has a repository up to date; None if no URL tells."""
+    """Return whether a mirror has a repository up to date; None if no URL tells, or one cannot."""
+    if Verdict.UNSURE in by_url.values():
+        return None
     told = [one for one in by_url.values() if one not in UNKNOWN]
     return all(one in GOOD for one in told) if told else None
 

@@ -40,7 +40,7 @@ class ProbedUrl(Struct, frozen=True):
     """Whether the URL is in lists, of repositories that the mirror has up to date."""
     verdicts: dict[str, int]
     """How many repositories were `current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`
-    (of the primary) or `unreachable`."""
+    (of the primary), `unsure` (while the primary is silent) or `unreachable`."""
     failures: int
     """Tries in a row without any answer; a probe tries up to 3 times."""
     good: int | None
@@ -83,7 +83,9 @@ def write_verdicts(
     }
     directories = Directories(connection, [one.url for one in judged])
     found = [(one.url, one.verdicts) for one in judged]
-    useless = useless_urls(found)
+    # A URL that is hidden, and was not for its silence.
+    useless_before = {one.id for one, _ in found if there[one.id] and one.state.failures < limit}
+    useless = useless_urls(found, useless_before)
     told = _told(judged, deciding(found, useless))
     hidden = useless | {id for id, one in states.items() if one.failures >= limit}
     hidden = spared(hidden, [one.url for one in judged], there, told, directories.had)
