@@ -244,6 +244,11 @@ def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
     return all(one in GOOD for one in told) if told else None
 
 
+def is_late(by_url: Mapping[int, Verdict]) -> bool:
+    """Return whether the worst that is known of a mirror's repository is that it is old."""
+    return combined(by_url.values()) is Verdict.BEHIND
+
+
 def by_directory(
     verdicts: Mapping[tuple[int, str], Verdict],
 ) -> dict[str, dict[int, Verdict]]:
