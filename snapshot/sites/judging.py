@@ -1,7 +1,7 @@
 """Judges mirrors by their files: which directories they have up to date, which URLs work.
 
 "Unknown" is never "stale": a mirror without an answer keeps what it had, until it has failed
-several times in a row.
+several times in a row. While the primary is silent, a mirror is only found up to date.
 """
 
 import socket
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from snapshot.sites.content import Content
 from snapshot.sites.getting import CERTIFICATE, UNCHANGED, Reply
+from snapshot.sites.parts import MISSING
 
 
 class Verdict(StrEnum):
@@ -24,20 +25,25 @@ class Verdict(StrEnum):
     """No such file."""
     BEHIND = "behind"
     """An older file than mirrors may have."""
+    PARTIAL = "partial"
+    """A right repomd.xml, but not the file that it names: the mirror is being updated."""
     ALTERNATE = "alternate"
     """What the primary had, while mirrors may still lag."""
     CURRENT = "current"
     """What the primary has."""
     AHEAD = "ahead"
     """A newer file than the primary had a moment ago: the next probe tells."""
+    UNSURE = "unsure"
+    """Something else than the primary had last, while the primary does not tell what it has."""
     UNREACHABLE = "unreachable"
     """No answer, or an answer that says that there is a trouble."""
 
 
 GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
-UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
+UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNSURE, Verdict.UNREACHABLE))
+_BAD = frozenset(Verdict) - GOOD - UNKNOWN
+_PLAIN = GOOD | {Verdict.UNREACHABLE}
 _ORDER = tuple(Verdict)
-_MISSING = (403, 404, 410, 451)
 FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
 """The families in which a question may be asked; 0 if it does not matter."""
 _DAY = 86_400
@@ -55,6 +61,12 @@ class Known(Struct, frozen=True):
     lag: int
     is_time: bool = False
     """Whether the file tells a time, and is judged by it."""
+    is_old: bool = False
+    """Whether the primary did not give the file in this probe; then this is what it had last."""
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a sum is that of the current state or of an alternate."""
+        return sha256 == self.current or sha256 in self.alternates
 
 
 class Memory(Struct, frozen=True):
@@ -68,14 +80,24 @@ class Memory(Struct, frozen=True):
 
 
 def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
-    """Return what a reply says of a mirror; `now` is in seconds since 1970."""
+    """Return what a reply says of a mirror; `now` is in seconds since 1970.
+
+    While the primary is silent, a mirror may have what the primary had last. Anything else is not
+    held against the mirror, because the primary may have it by now.
+    """
+    found = _judge(reply, known, before, now)
+    return Verdict.UNSURE if known.is_old and found not in _PLAIN else found
+
+
+def _judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
     if reply.status == UNCHANGED and reply.error is None and before is not None:
         return _compare(before.sha256, before.timestamp, known, before, now)
     if reply.content is not None:
         if reply.content.error is not None:
             return Verdict.WRONG
-        return _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
-    missing = reply.error is None and reply.status in _MISSING
+        found = _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
+        return Verdict.PARTIAL if reply.lacks and found in GOOD else found
+    missing = reply.error is None and reply.status in MISSING
     return Verdict.MISSING if missing else Verdict.UNREACHABLE
 
 
@@ -102,11 +124,20 @@ def _may_be_ahead(timestamp: int, known: Known, before: Memory | None, now: int)
     return timestamp <= now + _DAY and now - began <= known.lag
 
 
+# Asked for in full the next time, because the files that it names are looked for only then.
+_IN_FULL = (Verdict.PARTIAL, Verdict.AHEAD, Verdict.UNSURE)
+
+
 def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, now: int) -> Memory:
     """Return what to keep of the answers for a file; what is unknown keeps the earlier answer."""
     old = before or Memory()
+    if verdict is Verdict.UNSURE and old.verdict in _BAD:
+        # Why it is not offered is known, and holds until the primary tells.
+        return old
     since = old.since if old.verdict == verdict else now
     content, etag = _content(replies)
+    if verdict in _IN_FULL:
+        etag = None
     if content is not None:
         return Memory(etag or "", content.sha256, content.timestamp, verdict, since)
     if verdict is Verdict.MISSING:
@@ -125,6 +156,8 @@ def _content(replies: Iterable[Reply]) -> tuple[Content | None, str | None]:
 def combined(verdicts: Iterable[Verdict]) -> Verdict:
     """Return what several answers tell: the worst that is known decides."""
     found = set(verdicts)
+    if Verdict.UNSURE in found:
+        return Verdict.UNSURE
     return min(found - UNKNOWN or found, key=_ORDER.index)
 
 
@@ -177,7 +210,7 @@ def next_state(
         failures=failures,
         checked=now,
         good=now if any(found[one] for one in GOOD) else before.good,
-        error=_error(found, troubles),
+        error=_error(found, troubles, next((one.lacks for one in every if one.lacks), None)),
         tls_expires=max(
             (one.tls_expires for one in every if one.tls_expires),
             default=before.tls_expires if silent else None,
@@ -197,16 +230,21 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
     errors = [
         one.error or f"status {one.status}"
         for one in replies
-        if one.error or (one.content is None and one.status not in (UNCHANGED, *_MISSING))
+        if one.error or (one.content is None and one.status not in (UNCHANGED, *MISSING))
     ]
     return errors[-1] if errors and len(errors) == len(replies) else None
 
 
-def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> str | None:
+_NO_TROUBLE = GOOD | {Verdict.AHEAD, Verdict.UNREACHABLE}
+
+
+def _error(
+    found: Mapping[Verdict, int], troubles: Mapping[int, str | None], lacks: str | None
+) -> str | None:
     """Return what is wrong with a URL: files, else what keeps it or a family from answering."""
-    worst = next((one for one in Verdict if one not in GOOD | UNKNOWN and found[one]), None)
+    worst = next((one for one in Verdict if one not in _NO_TROUBLE and found[one]), None)
     if worst:
-        return worst.value
+        return f"{worst.value}: {lacks}" if worst is Verdict.PARTIAL else worst.value
     silent = {family: why for family, why in troubles.items() if why is not None}
     if len(silent) == len(troubles) == 1:
         return next(iter(silent.values()))
@@ -214,9 +252,16 @@ def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> 
 
 
 def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
-    """Return whether a mirror has a repository up to date; None if no URL tells."""
+    """Return whether a mirror has a repository up to date; None if no URL tells, or one cannot."""
+    if Verdict.UNSURE in by_url.values():
+        return None
     told = [one for one in by_url.values() if one not in UNKNOWN]
     return all(one in GOOD for one in told) if told else None
+
+
+def is_late(by_url: Mapping[int, Verdict]) -> bool:
+    """Return whether the worst that is known of a mirror's repository is that it is old."""
+    return combined(by_url.values()) in (Verdict.BEHIND, Verdict.PARTIAL)
 
 
 def by_directory(
