@@ -9,15 +9,17 @@ import pytest
 
 from tests.clients.matrix import Matrix
 from tests.examples import use_fewer
+from tests.memory_files import use_memory
 from tests.system import CANNOT
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the cells of the client matrix, and choose how many random examples there are."""
+    """Collect the client matrix; choose how many random examples there are, and where files go."""
     config.pluginmanager.register(Matrix(config))
     use_fewer()
+    use_memory(config)
     gc.disable()
 
 
