@@ -14,7 +14,7 @@ import pytest
 
 from mirrorlist.cli import cli
 from snapshot.file.format import MAJOR
-from tests.command import COMMAND, assert_refused, run
+from tests.command import COMMAND, assert_refused, run, run_inside
 from tests.factories import export_tables, make_database, world
 
 
@@ -330,7 +330,7 @@ def test_ask_with_a_seed_is_repeatable(folder: Path) -> None:
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_help_teaches(command: str) -> None:
     """Each subcommand's --help shows a line to copy, and says what each option means."""
-    done = run(command, "--help")
+    done = run_inside(command, "--help")
     assert done.returncode == 0
     assert re.search(rf"^  mirrorlist {command}\b", done.stdout, re.MULTILINE)
     options = [one for one in cli.commands[command].params if isinstance(one, click.Option)]
