@@ -25,9 +25,20 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     return (_started if is_for_python else _forked)(command, {**PLAIN, **environment})
 
 
-def run_program(text: str) -> subprocess.CompletedProcess[str]:
+def run_program(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a Python program that uses our modules, forked from a process that has them all."""
-    return _forked(["-c", text], PLAIN)
+    return _forked(["-c", text, *map(str, arguments)], PLAIN)
+
+
+def run_unread(*arguments: object) -> tuple[int, str]:
+    """Run a subcommand whose output nobody reads; return its exit code and its errors."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*COMMAND, *map(str, arguments)]
+    with open(writer, "wb", buffering=0) as output, TemporaryFile() as errors:
+        code = template().run(command, PLAIN, (output, errors), SECONDS)
+        errors.seek(0)
+        return code, errors.read().decode()
 
 
 def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
