@@ -23,6 +23,7 @@ from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
+from tests.examples import fewer
 from tests.stats_world import (
     TODAY,
     batch,
@@ -108,7 +109,7 @@ def test_files_that_come_again(tmp_path: Path, url: str) -> None:
     hold_all_sums(url, [first, second])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(fewer(6)))
 def test_late_data(tmp_path: Path, url: str, seed: int) -> None:
     """In whatever order files come, all tables are the same, the running totals too."""
     given = batches(seed, 8, 10, days=60)
