@@ -18,8 +18,8 @@ from mirrorlist.cli import cli
 from mirrorlist.request.query import PARAMETERS
 from mirrorlist.rsync.filter import Held, RsyncFilter
 from mirrorlist.rsync.query import FILTER_PARAMETERS, FORMS
-from mirrorlist.setting import Setting
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import Setting
+from mirrorlist.settings.table import SETTINGS
 from snapshot.file.reasons import Reason, opening, sentence
 from tests.factories import export_tables, world
 from tests.in_process import respond

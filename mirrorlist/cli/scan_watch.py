@@ -20,7 +20,7 @@ from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.status.signed_hook import LEAST_SECRET_BYTES
 from snapshot.file.wholefile import read_text
 
