@@ -68,6 +68,23 @@ def test_each_arch(tmp_path: Path) -> None:
         ((need("(other if nothing else lib = 1)"),), ["lib-1-1"]),
         ((need("(lib = 1 unless other)"),), ["lib-1-1"]),
         ((need("((lib = 1 or nothing) and other)"),), ["lib-1-1"]),
+        ((need("(other and lib = 1)"),), ["lib-1-1"]),
+        ((need("(other if lib = 1)"),), []),
+        ((need("(other unless lib = 1 else lib = 9)"),), []),
+        ((need("((other and a) or lib = 1)"),), []),
+        ((need("((other and nothing) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing and other) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing or other) or lib = 1)"),), []),
+        ((need("((nothing or none) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing or lib = 1) or none)"),), ["lib-1-1"]),
+        ((need("((other if nothing) or lib = 1)"),), []),
+        ((need("((nothing if other) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((lib without lib = 1) or lib = 1)"),), []),
+        ((need("((lib &lt; 2 with lib &gt;= 2) or lib = 1)"),), ["lib-1-1"]),
+        ((need("(virtual with (nothing or lib = 1))"),), ["lib-1-1"]),
+        ((need("(lib with lib &gt;= 0.5 with lib &lt; 1.5)"),), ["lib-1-1"]),
+        ((need("(nothing or (lib = 1 if none))"),), ["lib-1-1"]),
+        ((need("(nothing or none)"),), []),
         ((need("(lib = 1 and"), need("((("), need("(a xor b)")), []),
         ((need("rpmlib(Bytes)", "1", "LE"), need("nothing")), []),
         ((need("virtual"),), ["lib-1-1"]),
@@ -87,7 +104,9 @@ def test_what_is_required(tmp_path: Path, requires: tuple[str, ...], kept: list[
 
 def test_what_is_required_further(tmp_path: Path) -> None:
     """What a package needs that was added is added, too, and missing ones are counted."""
-    packages = [pkg("a", "1", need("b", "1")), pkg("b", "1", need("c", "1", "LE"), need("x"))]
+    # A condition that cannot be met is not a requirement that is missing.
+    packages = [pkg("a", "1", need("b", "1"), need("(y if b)"))]
+    packages += [pkg("b", "1", need("c", "1", "LE"), need("x"))]
     packages += [pkg("b", "2"), pkg("c", "1"), pkg("c", "2"), pkg("c", "0.5")]
     site = SlimSite(tmp_path, *packages)
     result = site.run()
@@ -114,12 +133,20 @@ def test_only_some(tmp_path: Path) -> None:
         pkg("sea", provides=(need("water"),)),
         pkg("sugar"),
         pkg("milk", "1", need("cow"), arch="src"),
+        pkg("coffee", "1", need("well"), arch="x86_64"),
+        pkg("well", arch="i686"),
+        pkg("flower", "1", need("water"), arch="x86_64"),
+        pkg("flowing", "1", need("water"), arch="i686"),
     ]
     site = SlimSite(tmp_path, *packages)
     assert site.kept(only=("tea",)) == ["tea-1-1.x86_64", "water-1-1.x86_64"]
     assert "sugar-1-1" in site.kept(only=("tea",), weak=True)
     assert "teapot-1-1.x86_64" in site.kept(only=("tea*",))
     assert site.run(only=("milk",)).missing == 0
+    assert site.kept(only=("coffee",)) == ["coffee-1-1.x86_64", "well-1-1.i686"]
+    # For another machine a package does only if there is none for this one.
+    waters = ["water-1-1.i686", "water-1-1.x86_64"]
+    assert site.kept(only=("flow*",))[2:] == waters
     with pytest.raises(PackagesError, match="no package has a name such as beer"):
         site.run(only=("beer",))
 
