@@ -17,7 +17,7 @@ from snapshot.packages import pieces as pieces_module
 from snapshot.packages import primary as primary_module
 from snapshot.packages import unpacking
 from snapshot.packages.primary import Content, new_packages
-from snapshot.packages.repomd import Primary, read_repomd
+from snapshot.packages.repomd import RepomdRecord, read_repomd
 from snapshot.packages.unpacking import unpacked
 from tests.packaged import HEAD, PACKERS, X86, Rpm, Site, names, primary, write
 
@@ -181,7 +181,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_repomd() -> None:
     """Of a repomd.xml, the revision and the primary are read."""
     found = read_repomd(REPOMD.encode())
-    assert found == Primary("7", "repodata/p.xml", "sha256", SUM, 9, 10)
+    assert found == RepomdRecord("7", "repodata/p.xml", "sha256", SUM, 9, 10)
 
 
 @pytest.mark.parametrize(

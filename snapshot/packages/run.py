@@ -17,7 +17,7 @@ from snapshot.file.errors import (
 from snapshot.link import Link, Row, linked
 from snapshot.packages import statements as sql
 from snapshot.packages.job import MOST_GONE, ImportJob, ImportResult, Progress
-from snapshot.packages.repomd import MOST_BYTES, Primary, read_repomd
+from snapshot.packages.repomd import MOST_BYTES, RepomdRecord, read_repomd
 from snapshot.packages.sources import Missing, Source, source_of, whole
 from snapshot.packages.staging import Changed, Staging
 from snapshot.packages.tables import INDEXES, NAMES, creating
@@ -45,7 +45,7 @@ class _Looked(Struct):
 
     directory: str
     path: str = ""
-    primary: Primary | None = None
+    primary: RepomdRecord | None = None
     problem: str = ""
 
 
@@ -136,7 +136,7 @@ class _Import:
                 found.append(Changed(one.directory, one.path, one.primary))
         return found
 
-    def _is_same(self, known: _Known, primary: Primary) -> bool:
+    def _is_same(self, known: _Known, primary: RepomdRecord) -> bool:
         """Whether nothing is to be written: of another source, at least its name is."""
         return (known.sum, known.source) == (_sum(primary), self._source.name)
 
@@ -266,5 +266,5 @@ def _newest(rows: list[Row]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _sum(primary: Primary) -> str:
-    return f"{primary.kind}:{primary.sum}"
+def _sum(primary: RepomdRecord) -> str:
+    return f"{primary.sum_kind}:{primary.sum}"

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlsplit
 from snapshot.file.errors import PackagesError, UnusableRepository
 from snapshot.file.text import without_userinfo
 from snapshot.file.wholefile import open_regular
-from snapshot.packages.repomd import SUMS, Primary
+from snapshot.packages.repomd import SUMS, RepomdRecord
 
 _BLOCK = 1 << 18
 _SECONDS = 30
 MOST_PACKED = 2 << 30
-"""The largest primary.xml as it is packed; Fedora's has 20 MB."""
+"""The largest file as it is packed; Fedora's primary.xml has 20 MB."""
 _GONE = (404, 410)
 
 
@@ -109,18 +109,18 @@ def whole(blocks: Iterator[bytes], most: int) -> bytes:
     return bytes(data)
 
 
-def verified(blocks: Iterator[bytes], primary: Primary) -> Iterator[bytes]:
-    """Yield the bytes of a primary.xml; raises UnusableRepository at the end if its sum is wrong.
+def verified(blocks: Iterator[bytes], record: RepomdRecord) -> Iterator[bytes]:
+    """Yield the bytes of a file; raises UnusableRepository at its end if its sum is wrong.
 
-    So what is read must be thrown away when it raises. A file is never read beyond its size.
+    So what was read must be thrown away when it raises. A file is never read beyond its size.
     """
-    digest, size = hashlib.new(SUMS[primary.kind]), 0
-    most = MOST_PACKED if primary.size is None else primary.size
+    digest, size = hashlib.new(SUMS[record.sum_kind]), 0
+    most = MOST_PACKED if record.size is None else record.size
     for block in blocks:
         size += len(block)
         if size > most:
-            raise UnusableRepository(f"{primary.path} has more than {most:,} bytes")
+            raise UnusableRepository(f"{record.path} has more than {most:,} bytes")
         digest.update(block)
         yield block
-    if digest.hexdigest() != primary.sum:
-        raise UnusableRepository(f"{primary.path} does not have the {primary.kind} of repomd.xml")
+    if digest.hexdigest() != record.sum:
+        raise UnusableRepository(f"{record.path} does not have the {record.sum_kind} of repomd.xml")

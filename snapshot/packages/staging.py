@@ -15,13 +15,11 @@ from snapshot.file.errors import UnusableRepository
 from snapshot.link import SQLITE, Link, Row, temporary
 from snapshot.packages.job import Progress
 from snapshot.packages.primary import Content, Package, new_packages
-from snapshot.packages.repomd import Primary
+from snapshot.packages.repomd import RepomdRecord
 from snapshot.packages.sources import Missing, Source, verified
 from snapshot.packages.statements import TEMPORARY
 from snapshot.packages.unpacking import unpacked
 
-MOST_OPENED = 8 << 30
-"""The largest primary.xml as it is unpacked; Fedora's has 400 MB."""
 _IN_MEMORY = 4 << 20
 _KEY = 16
 
@@ -31,7 +29,7 @@ class Changed(Struct, frozen=True):
 
     directory: str
     path: str
-    primary: Primary
+    primary: RepomdRecord
 
 
 class Read(Struct, frozen=True):
@@ -102,8 +100,7 @@ class Staging:
 
     def _packages(self, one: Changed, left: set[bytes], content: Content) -> Iterator[Package]:
         blocks = verified(self._source.blocks(one.path + one.primary.path), one.primary)
-        most = MOST_OPENED if one.primary.opened is None else one.primary.opened
-        opened = unpacked(blocks, min(most, MOST_OPENED))
+        opened = unpacked(blocks, one.primary.most_opened)
         yield from new_packages(opened, left, content, full=self._full)
 
     def _staged(self, repository: int, package: Package, packages: "_Waiting") -> Iterator[Row]:
@@ -125,7 +122,7 @@ class Staging:
     def _repositories(self, leaving: list[str]) -> Iterator[Row]:
         for one in self.read:
             about = one.changed.primary
-            sum = f"{about.kind}:{about.sum}"
+            sum = f"{about.sum_kind}:{about.sum}"
             where = (one.changed.directory, self._source.name)
             yield one.number, *where, about.revision, sum, one.packages, False
         for number, directory in enumerate(leaving, 1):

@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from snapshot.export.versions import newness
-from snapshot.slim.catalogue import Catalogue, Entry
 from snapshot.slim.needs import Need, Rich, Simple, does_provide
+from snapshot.slim.pool import Entry, Pool
 
 
 class Closure:
-    """The kept packages, by their places in a catalogue, and what is missing for them."""
+    """The kept packages, by their places in a pool, and what is missing for them."""
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        pool: Pool,
         kept: AbstractSet[int],
         hidden: AbstractSet[int],
         owners: Mapping[str, Sequence[int]],
     ) -> None:
         """Take packages; `hidden` are never added, `owners` have the files that are required."""
-        self._catalogue, self._hidden, self._owners = catalogue, hidden, owners
+        self._pool, self._hidden, self._owners = pool, hidden, owners
         self.kept = {*kept}
         self.added: set[int] = set()
         self.missing: set[Need] = set()
@@ -37,12 +37,12 @@ class Closure:
         """Add what the kept packages require, and what those require; `weak`: or recommend."""
         waiting, met = sorted(self.kept), set[tuple[int, str]]()
         while waiting:
-            entry = self._catalogue.entries[waiting.pop()]
-            for number in (*entry.needs, *(entry.likes if weak else ())):
+            entry = self._pool.entries[waiting.pop()]
+            for number in (*entry.requires, *(entry.recommends if weak else ())):
                 # Many packages require the same.
                 if (number, entry.arch) not in met:
                     met.add((number, entry.arch))
-                    need = self._catalogue.needs[number]
+                    need = self._pool.needs[number]
                     for found in self._wanted(need, entry) if need is not None else ():
                         if found not in self.kept:
                             self.kept.add(found)
@@ -51,14 +51,12 @@ class Closure:
 
     def _index(self) -> dict[str, list[tuple[int, int, str]]]:
         """Return who provides each name that anybody requires, in which version."""
-        names = {one.name for one in self._catalogue.required()}
+        names = {one.name for one in self._pool.required()}
         wanted = {
-            number: one
-            for number, one in enumerate(self._catalogue.capabilities)
-            if one[0] in names
+            number: one for number, one in enumerate(self._pool.capabilities) if one[0] in names
         }
         found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
-        for at, entry in enumerate(self._catalogue.entries):
+        for at, entry in enumerate(self._pool.entries):
             for number in entry.provides if at not in self._hidden else ():
                 if (capability := wanted.get(number)) is not None:
                     name, flags, evr = capability
@@ -129,11 +127,11 @@ class Closure:
 
     def _is_beside(self, at: int, entry: Entry) -> bool:
         """Whether two packages are for the same machine, which noarch is for any."""
-        arches = {self._catalogue.entries[at].arch, entry.arch}
+        arches = {self._pool.entries[at].arch, entry.arch}
         return "noarch" in arches or len(arches) == 1
 
     def _rank(self, at: int, need: Need) -> tuple[object, ...]:
-        entry = self._catalogue.entries[at]
+        entry = self._pool.entries[at]
         is_namesake = isinstance(need, Simple) and entry.name == need.name
         return is_namesake, -len(entry.name), entry.name, newness(entry.evr), -at
 

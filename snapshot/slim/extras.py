@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError, TreeBuilder, XMLParser, fromstring, tostring
 
 from snapshot.file.errors import UnusableRepository
+from snapshot.slim.nevra import Nevra
 from snapshot.slim.written import Checked
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
-
-Nevra = tuple[str, str, str, str, str]
 
 
 def without_names(blocks: Iterable[bytes], lost: frozenset[str]) -> Iterator[bytes]:

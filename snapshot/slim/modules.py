@@ -7,13 +7,11 @@ import yaml
 from msgspec import Struct
 
 from snapshot.file.errors import UnusableRepository
+from snapshot.slim.nevra import Nevra, nevra_of
 
 _BETWEEN = re.compile(r"^---[ \t]*$", re.MULTILINE)
-_NEVRA = re.compile(r"(.+)-(?:([0-9]+):)?([^-:]+)-([^-]+)\.([^.]+)")
 # All values as texts: the stream 1.10 is not 1.1.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-
-Nevra = tuple[str, str, str, str, str]
 
 
 class Module(Struct, frozen=True):
@@ -51,9 +49,3 @@ def _module(text: str) -> Module:
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as why:
         line = " ".join(str(why).split())[:200]
         raise UnusableRepository(f"modules.yaml cannot be read: {line}") from why
-
-
-def nevra_of(text: str) -> Nevra | None:
-    """Return name, epoch, version, release and arch of `NAME-EPOCH:VERSION-RELEASE.ARCH`."""
-    found = _NEVRA.fullmatch(text)
-    return (found[1], found[2] or "0", found[3], found[4], found[5]) if found else None

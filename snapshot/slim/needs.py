@@ -3,9 +3,10 @@
 from msgspec import Struct
 
 from snapshot.export.versions import compare
+from snapshot.packages.primary import FLAGS
 
-_LESS, _GREATER, _EQUAL = 2, 4, 8
-_SIGNS = {"<": 2, ">": 4, "=": 8, "<=": 10, ">=": 12}
+_LESS, _GREATER = FLAGS["LT"], FLAGS["GT"]
+_SIGNS = {"<": "LT", ">": "GT", "=": "EQ", "<=": "LE", ">=": "GE"}
 _CHAINS = ("and", "or", "with")
 _WORDS = (*_CHAINS, "if", "unless", "without")
 MOST_DEPTH = 30
@@ -122,7 +123,7 @@ class _Reading:
         before = self._at
         sign = self._token() if self._rest() else ""
         if sign in _SIGNS:
-            return Simple(name, _SIGNS[sign], self._token())
+            return Simple(name, FLAGS[_SIGNS[sign]], self._token())
         self._at = before
         return Simple(name)
 

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from snapshot.file.errors import UnusableRepository
 from snapshot.file.wholefile import open_regular
-from snapshot.packages.repomd import MOST_BYTES, Primary, read_all
+from snapshot.packages.repomd import MOST_BYTES, REPOMD, read_all
 from snapshot.packages.sources import Missing, Source, verified, whole
 from snapshot.packages.unpacking import unpacked
 
-MOST_OPENED = 8 << 30
-"""The largest file of repodata as it is unpacked."""
 MOST_FILES = 64
 """The most files of a repomd.xml; real ones have about ten."""
 _BLOCK = 1 << 18
@@ -23,11 +21,9 @@ class Repository:
         """Read repomd.xml; `path` is before the repository's own, `folder` is for copies."""
         self._source, self._path, self._folder = source, path, folder
         try:
-            data = whole(source.blocks(f"{path}repodata/repomd.xml"), MOST_BYTES)
+            data = whole(source.blocks(f"{path}{REPOMD}"), MOST_BYTES)
         except Missing:
-            raise UnusableRepository(
-                f"{source.name}: there is no {path}repodata/repomd.xml"
-            ) from None
+            raise UnusableRepository(f"{source.name}: there is no {path}{REPOMD}") from None
         self.files = read_all(data)
         if len(self.files) > MOST_FILES:
             raise UnusableRepository(f"repomd.xml names more than {MOST_FILES} files")
@@ -41,28 +37,23 @@ class Repository:
     def copy(self, kind: str) -> Path:
         """Return a verified copy of a file as it is packed, by its type."""
         if kind not in self._copies:
-            about = self.files[kind]
+            record = self.files[kind]
             path = self._folder / str(len(self._copies))
-            blocks = verified(self._source.blocks(self._path + about.path), about)
+            blocks = verified(self._source.blocks(self._path + record.path), record)
             try:
                 with path.open("xb") as file:
                     for block in blocks:
                         file.write(block)
             except Missing:
-                raise UnusableRepository(f"{about.path} is missing") from None
+                raise UnusableRepository(f"{record.path} is missing") from None
             self._copies[kind] = path
         return self._copies[kind]
 
     def opened(self, kind: str) -> Iterator[bytes]:
         """Yield what is in a file, unpacked."""
-        most = self.files[kind].opened
-        name = self.files[kind].path.rpartition("/")[2]
-        limit = MOST_OPENED if most is None else min(most, MOST_OPENED)
-        return unpacked(_blocks(self.copy(kind)), limit, name)
-
-    def about(self, kind: str) -> Primary:
-        """Return what repomd.xml says of a file."""
-        return self.files[kind]
+        record = self.files[kind]
+        name = record.path.rpartition("/")[2]
+        return unpacked(_blocks(self.copy(kind)), record.most_opened, name)
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from snapshot.export.versions import newness
-from snapshot.slim.catalogue import Entry
 from snapshot.slim.modules import Module
+from snapshot.slim.nevra import Nevra
+from snapshot.slim.pool import Entry
 
 _T = TypeVar("_T")
 
 
-class Choice(Struct, frozen=True):
+class Selection(Struct, frozen=True):
     """Which packages are kept, by their places; and the modules of which something is kept.
 
     `hidden` are packages of modules that are not kept: dnf would not see them.
@@ -25,7 +26,7 @@ class Choice(Struct, frozen=True):
     modules: list[Module]
 
 
-def choose(entries: Sequence[Entry], modules: Iterable[Module], most: int) -> Choice:
+def select(entries: Sequence[Entry], modules: Iterable[Module], most: int) -> Selection:
     """Return the newest `most` versions of each name and arch, and of each stream of a module.
 
     This is how `dnf reposync --newest-only` chooses. A package of a module belongs to the versions
@@ -51,7 +52,7 @@ def choose(entries: Sequence[Entry], modules: Iterable[Module], most: int) -> Ch
     shown = {at for at in of_modules if entries[at].nevra in kept_of}
     shown_modules = {id(one) for one in newest}
     documents = [one for one in modules if not one.stream or id(one) in shown_modules]
-    return Choice({*kept} | shown, of_modules - shown, documents)
+    return Selection({*kept} | shown, of_modules - shown, documents)
 
 
 def named(entries: Sequence[Entry], kept: set[int], globs: Sequence[str]) -> set[int]:
@@ -61,7 +62,7 @@ def named(entries: Sequence[Entry], kept: set[int], globs: Sequence[str]) -> set
     return {at for at in kept if entries[at].name in wanted}
 
 
-def _artifacts(modules: Iterable[Module]) -> set[tuple[str, str, str, str, str]]:
+def _artifacts(modules: Iterable[Module]) -> set[Nevra]:
     return {nevra for module in modules for nevra in module.artifacts}
 
 
