@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snapshot.export.exporter import export
-from snapshot.export.file_sums import TABLES
+from snapshot.export.imported import TABLES
 from snapshot.export.job import Job
 from snapshot.export.pipeline import ExportResult
 from snapshot.file.difference import compare
@@ -114,7 +114,7 @@ def test_nothing_was_imported(tmp_path: Path) -> None:
     result = export(site.url, Job(tmp_path / "mm.snap", files=True))
     assert result.counts["file_sums"] == 0
     assert result.notes == (
-        "--files: mirrorlist_repodata cannot be read; see mirrorlist packages import",
+        "--files: there is no table mirrorlist_repodata: run `mirrorlist packages import` first",
     )
 
 

@@ -12,7 +12,10 @@ import pytest
 
 from loadtest.packages.release import Release
 from snapshot.export.exporter import export
+from snapshot.export.imported import TABLES as TABLES_OF_EXPORTS
+from snapshot.export.imported import may_read_packages
 from snapshot.export.job import Job
+from snapshot.export.leftout import LeftOutRows
 from snapshot.export.newest import read_newest
 from snapshot.file.errors import DatabaseError
 from snapshot.file.model import PackedSums
@@ -104,6 +107,23 @@ def test_the_newest(server: Server, tmp_path: Path) -> None:
     site.run(database=url)
     with engine(url) as of_database, of_database.connect() as connection:
         assert read_newest(connection) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
+
+
+def test_packages_that_may_not_be_read(server: Server, tmp_path: Path) -> None:
+    """An export whose role lacks a table of packages goes on without them, and says which."""
+    site = Site(tmp_path)
+    site.write(X86, Rpm("a"))
+    url = made(server, "rights", "small")
+    site.run(database=url)
+    server.execute("CREATE ROLE reader LOGIN PASSWORD 'x'")
+    granted = ", ".join(TABLES_OF_EXPORTS[:2])
+    server.execute(f"GRANT SELECT ON {granted} TO reader", database="rights")
+    left_out, wanted = LeftOutRows(), {*TABLES_OF_EXPORTS}
+    with engine(server.url("rights", user="reader", password="x")) as of, of.connect() as found:
+        assert not may_read_packages(found, wanted, "--newest", left_out)
+    assert left_out.notes == (
+        "--newest: the database's user may not read mirrorlist_location: grant SELECT on it",
+    )
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
