@@ -114,7 +114,7 @@ def test_a_repository_that_leaves(site: Site, tmp_path: Path) -> None:
     """One that is not at the source any more leaves, with all that no other has."""
     site.run()
     shutil.rmtree(site.source / ARM)
-    assert site.run().left == [ARM]
+    assert site.run().deleted == [ARM]
     assert names(site) == ["bash-5", "tea-1"]
     assert site.contents() == _first(site, tmp_path)
     execute(site.url, "DELETE FROM repository")
@@ -126,8 +126,8 @@ def test_a_repository_that_the_database_lost(site: Site) -> None:
     """It leaves in an import of all, not in one of another repository."""
     site.run()
     execute(site.url, f"DELETE FROM repository WHERE name = '{ARM}'")
-    assert not site.run(repo="epel-2").left
-    assert site.run().left == [ARM]
+    assert not site.run(repo="epel-2").deleted
+    assert site.run().deleted == [ARM]
     assert names(site) == ["bash-5", "tea-1"]
 
 

@@ -81,7 +81,7 @@ def test_the_same_rows(server: Server, tmp_path: Path) -> None:
         # PostgreSQL takes statistics of four tables, and waits for a lock; SQLite has settings.
         assert abs(counts[0] - counts[1]) <= 5
     shutil.rmtree(site.source / DIRECTORIES[0])
-    assert site.run(database=url).left == site.run().left == DIRECTORIES[:1]
+    assert site.run(database=url).deleted == site.run().deleted == DIRECTORIES[:1]
     assert found(url) == site.contents()
     assert site.contents()["package"]
 

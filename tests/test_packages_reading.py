@@ -255,7 +255,7 @@ def test_a_web_server(site: Site, web: str) -> None:
     assert site.run(source=web).packages == 1
     assert site.run(source=web + "/").unchanged == [X86]
     (site.source / X86 / "repodata/repomd.xml").unlink()
-    assert site.run(source=web).left == [X86]
+    assert site.run(source=web).deleted == [X86]
     assert names(site) == []
 
 

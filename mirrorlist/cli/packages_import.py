@@ -85,7 +85,7 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
         dry_run=dry_run,
         repositories_unchanged=result.unchanged,
         repositories_imported=result.imported,
-        repositories_deleted=result.left,
+        repositories_deleted=result.deleted,
         repositories_without_metadata=result.without,
         repositories_unread=sorted(result.unread),
         packages=result.packages,

@@ -44,7 +44,7 @@ Capability = tuple[int, str, int, str]
 class Package(Struct, array_like=True):
     """A package of a repository; `key` is the digest of its bytes in primary.xml.
 
-    `content` is a digest of all other fields but the path, the same in any repository.
+    `content` is a digest of all other fields but the path: the same in any repository that has it.
     """
 
     key: bytes

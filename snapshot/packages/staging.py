@@ -106,6 +106,7 @@ class Staging:
     def _staged(self, repository: int, package: Package, packages: "_Waiting") -> Iterator[Row]:
         self._number += 1
         number = self._number
+        # All fields but the capabilities, which have a table of their own.
         fields = msgspec.structs.astuple(package)
         packages.add((number, repository, *fields[:-2], fields[-1]))
         for kind, name, flags, evr in package.capabilities:
