@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mirrorlist.cli.harmless import harmless, one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 
 # A pipe has no width; 80 columns would fold what a program wants to read as a line.
 _PIPE_WIDTH = 1000
-# Control characters, with which a terminal can be told to do things.
-_ORDERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "?")
-# The same, but for the ends of lines and tabs, of which text for people is made.
-_ORDERS_IN_TEXT = {code: text for code, text in _ORDERS.items() if chr(code) not in "\n\t"}
 
 
 def output() -> "Console":
@@ -40,16 +38,6 @@ def messages() -> "Console":
     from mirrorlist.cli.shown import Shown
 
     return Shown(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
-
-
-def one_line(text: str) -> str:
-    """Return a text that others wrote, such as a file name, without orders for the terminal."""
-    return text.translate(_ORDERS)
-
-
-def harmless(text: str) -> str:
-    """Return a text of several lines without orders for the terminal."""
-    return text.translate(_ORDERS_IN_TEXT)
 
 
 def json_line(value: object) -> bytes:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import one_line, print_json, say, tell
+from mirrorlist.cli.console import print_json, say, tell
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorlist.cli.console import counted, one_line, print_json, progress_bar, say, tell
+from mirrorlist.cli.console import counted, print_json, progress_bar, say, tell
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
 from mirrorlist.cli.values import FilePath

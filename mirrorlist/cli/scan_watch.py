@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from mirrorlist.cli.console import as_time, counted, one_line, say, tell
+from mirrorlist.cli.console import as_time, counted, say, tell
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.errors import OptionError
 from mirrorlist.process.manager import Manager

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from mirrorlist.cli.console import (
     counted,
-    one_line,
     output,
     plain_table,
     print_data,
     print_json,
     say,
 )
+from mirrorlist.cli.harmless import one_line
 
 if TYPE_CHECKING:
     from snapshot.stats.questions import Course, Line, Question, Step
