@@ -11,11 +11,12 @@ from snapshot.export.imported import TABLES
 from snapshot.export.job import Job
 from snapshot.export.pipeline import ExportResult
 from snapshot.file.difference import compare
-from snapshot.file.errors import RefusedSnapshot
+from snapshot.file.errors import RefusedSnapshot, SnapshotError
 from snapshot.file.reader import Snapshot
 from snapshot.packages.tables import LOCATION, PACKAGE, REPODATA
 from tests.packaged import ARM, X86, Rpm, Site, hosts, joined
 from tests.scanned import execute
+from tests.snapshots import patched, place_of
 from tests.statements import statements
 
 TEA, CUP = Rpm("tea", size="1234"), Rpm("cup")
@@ -136,6 +137,13 @@ def test_sealed(exported: Exported, tmp_path: Path) -> None:
     exported(key=key)
     path = tmp_path / "mm.snap"
     assert Snapshot(path, key).file_sum(TEA_PATH)
+    for section in ("file_index", "file_sums"):
+        content = path.read_bytes()
+        spoilt = tmp_path / section
+        at = place_of(content, section)
+        spoilt.write_bytes(patched(content, at, "B", content[at] ^ 1))
+        with pytest.raises(SnapshotError, match="seal"):
+            Snapshot(spoilt, key)
 
 
 def test_difference(exported: Exported, site: Site, tmp_path: Path) -> None:

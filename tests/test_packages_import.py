@@ -207,6 +207,21 @@ def test_capabilities_in_any_order(site: Site) -> None:
     assert [row[1:3] for row in site.contents()["uses"]] == [(1, "a"), (1, "b")]
 
 
+def test_capabilities_that_differ_in_one_thing(site: Site) -> None:
+    """Another way to compare, or another version, is another capability."""
+    given = [(8, "EQ", "1"), (8, "EQ", "2"), (12, "GE", "1"), (12, "GE", "2")]
+    requires = [f'name="a" flags="{word}" ver="{version}"' for _, word, version in given]
+    site.write(X86, Rpm("cup", requires=(requires[0],)))
+    site.write(ARM, BASH)
+    site.run()
+    site.write(X86, Rpm("cup", requires=(requires[0],)), Rpm("tea", requires=tuple(requires)))
+    assert site.run().capabilities_added == 3
+    wanted = [("a", flags, version) for flags, _, version in given]
+    found = site.contents()
+    assert [row for row in found["capability"] if row[0] == "a"] == wanted
+    assert sorted(row[2:] for row in found["uses"] if row[2] == "a") == sorted([wanted[0], *wanted])
+
+
 def test_a_dry_run(site: Site) -> None:
     """It says what would change, and writes nothing, not even the tables."""
     assert site.run(dry_run=True).packages_added == 3

@@ -142,6 +142,7 @@ def test_only_some(tmp_path: Path) -> None:
     assert site.kept(only=("tea",)) == ["tea-1-1.x86_64", "water-1-1.x86_64"]
     assert "sugar-1-1" in site.kept(only=("tea",), weak=True)
     assert "teapot-1-1.x86_64" in site.kept(only=("tea*",))
+    assert site.kept(only=("sea", "sugar")) == ["sea-1-1", "sugar-1-1"]
     assert site.run(only=("milk",)).missing == 0
     assert site.kept(only=("coffee",)) == ["coffee-1-1.x86_64", "well-1-1.i686"]
     # For another machine a package does only if there is none for this one.
