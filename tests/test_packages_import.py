@@ -170,11 +170,12 @@ def test_a_repomd_that_the_database_knows(site: Site) -> None:
     """It must be the newest that a scan has read; else the repository stays as it was."""
     site.run()
     data = (site.source / X86 / "repodata/repomd.xml").read_bytes()
+    insert = "INSERT INTO file_detail (directory_id, filename, timestamp, sha256, sha512)"
     execute(
         site.url,
         f"INSERT INTO directory (id, name, readable) VALUES (50, '{X86}/repodata', 1)",
-        "INSERT INTO file_detail (directory_id, filename, timestamp, sha256)"
-        f" VALUES (50, 'repomd.xml', 9, '{hashlib.sha256(data).hexdigest()}')",
+        f"{insert} VALUES (50, 'repomd.xml', 9, '{hashlib.sha256(data).hexdigest().upper()}', 'a')",
+        f"{insert} VALUES (50, 'repomd.xml', 8, '{hashlib.sha256().hexdigest()}', NULL)",
     )
     site.write(ARM, CUP)
     assert not site.run().problems
@@ -183,6 +184,10 @@ def test_a_repomd_that_the_database_knows(site: Site) -> None:
     why = "its repomd.xml does not have the sha256 that the database has of the newest"
     assert result.problems == [f"{X86}: {why}; scan, then import again"]
     assert "bash-5" in names(site)
+    data = (site.source / X86 / "repodata/repomd.xml").read_bytes()
+    digest = hashlib.sha512(data).hexdigest()
+    execute(site.url, f"{insert} VALUES (50, 'repomd.xml', 10, NULL, '{digest}')")
+    assert site.run().imported == [X86]
 
 
 def test_one_repository(site: Site) -> None:

@@ -17,7 +17,7 @@ from snapshot.packages import pieces as pieces_module
 from snapshot.packages import primary as primary_module
 from snapshot.packages import unpacking
 from snapshot.packages.primary import Content, new_packages
-from snapshot.packages.repomd import RepomdRecord, read_repomd
+from snapshot.packages.repomd import MOST_OPENED, RepomdRecord, read_all, read_repomd
 from snapshot.packages.unpacking import unpacked
 from tests.packaged import HEAD, PACKERS, X86, Rpm, Site, names, primary, write
 
@@ -184,6 +184,30 @@ def test_repomd() -> None:
     assert found == RepomdRecord("7", "repodata/p.xml", "sha256", SUM, 9, 10)
 
 
+def test_all_records() -> None:
+    """Of other files, what is needed to write their record again is read as well."""
+    more = (
+        '<data type="group">junk<open-checksum type="SHA">AB</open-checksum>'
+        f'<open-checksum type="SHA256">{SUM.upper()}</open-checksum>'
+        f'<checksum type="sha256">{SUM}</checksum><location href="g"/><timestamp>8</timestamp>'
+        f'<size></size></data><data type="other"><checksum type="sha256">{SUM}</checksum>'
+        '<location href="o"/><open-checksum type="sha256">no</open-checksum></data></repomd>'
+    )
+    location = '<location href="no"/>'
+    text = REPOMD.replace(location, f'{location}<checksum type="sha256">{SUM}</checksum>')
+    found = read_all(text.replace("</repomd>", more).encode())
+    assert [*found] == ["primary", "filelists", "group", "other"]
+    sum = f"sha256:{SUM}"
+    assert found["group"] == RepomdRecord("7", "g", "sha256", SUM, opened_sum=sum, timestamp="8")
+    assert found["other"] == RepomdRecord("7", "o", "sha256", SUM)
+
+
+@pytest.mark.parametrize(("opened", "most"), [(None, MOST_OPENED), (5, 5), (1 << 60, MOST_OPENED)])
+def test_most_opened(opened: int | None, most: int) -> None:
+    """A file may unpack to what repomd.xml says, but for a limit."""
+    assert RepomdRecord(opened=opened).most_opened == most
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -195,6 +219,7 @@ def test_repomd() -> None:
         ("sha256", "crc32", "no usable sum of the primary"),
         (SUM, SUM[1:], "no usable sum of the primary"),
         (">9<", ">-9<", "a size that is not one"),
+        (">9<", f">{'9' * 19}<", "a size that is not one"),
     ],
 )
 def test_a_wrong_repomd(old: str, new: str, words: str) -> None:

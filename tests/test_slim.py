@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
+from snapshot.slim.repository import MOST_FILES
 from tests.command import assert_refused, run
 from tests.packaged import PACKERS, X86, Rpm, Site, primary, write
 from tests.slimmed import SlimSite, filelists, pkg, provided
@@ -331,6 +332,18 @@ def test_damaged_repodata(tmp_path: Path, kind: str, data: bytes, words: str) ->
     with pytest.raises(UnusableRepository, match=words):
         site.run(only=("a",))
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("count", [MOST_FILES, MOST_FILES + 1])
+def test_many_files(tmp_path: Path, count: int) -> None:
+    """A repomd.xml with more files than a limit is refused."""
+    site = SlimSite(tmp_path, pkg("a"), **{f"thing{at}": b"<x/>" for at in range(count - 1)})
+    if count == MOST_FILES:
+        assert site.run().packages == 1
+        assert site.data("thing7") == "<x/>"
+    else:
+        with pytest.raises(UnusableRepository, match=r"repomd\.xml names more than 64 files"):
+            site.run()
 
 
 def test_a_wrong_sum(tmp_path: Path) -> None:

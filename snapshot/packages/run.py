@@ -22,7 +22,7 @@ from snapshot.packages.sources import Source, source_of
 from snapshot.packages.staging import Changed, Staging
 from snapshot.packages.tables import INDEXES, NAMES, creating
 
-PROGRAM = "mirrorlist packages import"
+_PROGRAM = "mirrorlist packages import"
 SUBJECT = 0x706B6773
 """The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII."""
 _THREADS = 8
@@ -56,7 +56,7 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
     """Import packages; raises a BackendError, and then nothing is changed."""
     begun = time.perf_counter()
     source = source_of(job.source)
-    with linked(job.database, PROGRAM) as link:
+    with linked(job.database, _PROGRAM) as link:
         result = _Import(job, source, link, progress).run()
     result.seconds = time.perf_counter() - begun
     return result
