@@ -214,13 +214,14 @@ def test_capabilities_in_any_order(site: Site) -> None:
 
 def test_capabilities_that_differ_in_one_thing(site: Site) -> None:
     """Another way to compare, or another version, is another capability."""
-    given = [(8, "EQ", "1"), (8, "EQ", "2"), (12, "GE", "1"), (12, "GE", "2")]
+    given = [(2, "LT", "1"), (4, "GT", "1"), (8, "EQ", "1"), (8, "EQ", "2"), (10, "LE", "1")]
+    given += [(12, "GE", "1"), (12, "GE", "2")]
     requires = [f'name="a" flags="{word}" ver="{version}"' for _, word, version in given]
     site.write(X86, Rpm("cup", requires=(requires[0],)))
     site.write(ARM, BASH)
     site.run()
     site.write(X86, Rpm("cup", requires=(requires[0],)), Rpm("tea", requires=tuple(requires)))
-    assert site.run().capabilities_added == 3
+    assert site.run().capabilities_added == 6
     wanted = [("a", flags, version) for flags, _, version in given]
     found = site.contents()
     assert [row for row in found["capability"] if row[0] == "a"] == wanted

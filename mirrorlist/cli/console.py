@@ -5,7 +5,7 @@ rich is imported when something is shown that needs it, because that takes a com
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A pipe has no width; 80 columns would fold what a program wants to read as a line.
 _PIPE_WIDTH = 1000
+MOST_SHOWN = 20
+"""Of each kind, as many as fit on a screen."""
 
 
 def output() -> "Console":
@@ -83,6 +85,14 @@ def tell(text: str) -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         messages().on_broken_pipe()
+
+
+def tell_problems(problems: Sequence[str]) -> None:
+    """Print problems on standard error, as many as fit on a screen; --json has all of them."""
+    for problem in problems[:MOST_SHOWN]:
+        tell(f"  ! {one_line(problem)}")
+    if len(problems) > MOST_SHOWN:
+        tell(f"  ! {len(problems) - MOST_SHOWN:,} more; --json names them all")
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import counted, print_json, progress_bar, say, tell
+from mirrorlist.cli.console import counted, print_json, progress_bar, say, tell_problems
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
@@ -13,8 +13,6 @@ from mirrorlist.cli.printed import PackagesImported, Phase
 
 if TYPE_CHECKING:
     from snapshot.packages.job import ImportResult
-
-_MOST_SHOWN = 20
 
 
 @click.command("import", short_help="Import what has changed in repositories.")
@@ -101,10 +99,7 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
 
 
 def _say(found: PackagesImported) -> None:
-    for problem in found.problems[:_MOST_SHOWN]:
-        tell(f"  ! {one_line(problem)}")
-    if len(found.problems) > _MOST_SHOWN:
-        tell(f"  ! {len(found.problems) - _MOST_SHOWN:,} more; --json names them all")
+    tell_problems(found.problems)
     if found.dry_run:
         for sign, some in (("~", found.repositories_imported), ("-", found.repositories_deleted)):
             for name in some:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import print_json, say, tell
+from mirrorlist.cli.console import print_json, say, tell_problems
 from mirrorlist.cli.ending import end_on
-from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 
 if TYPE_CHECKING:
@@ -104,8 +103,7 @@ def slim_command(
 
 
 def _say(found: "Slimmed") -> None:
-    for problem in found.problems:
-        tell(f"  ! {one_line(problem)}")
+    tell_problems(found.problems)
     share = 100 * (1 - found.bytes / found.bytes_before) if found.bytes_before else 0
     say(
         f"packages {found.packages:,} of {found.packages_before:,} kept,"
