@@ -116,6 +116,7 @@ def test_blocks(step: int) -> None:
         (HEAD.encode() + b"<package>&lol;</package></metadata>", "undefined entity"),
         (HEAD.encode() + b"<package/><package></package></metadata>", "beside packages"),
         (HEAD.encode() + b"<!-- <package></package> --></metadata>", "beside packages"),
+        (HEAD.encode() + b"<package/><x><package></package></x></metadata>", "beside packages"),
         (HEAD.encode() + b"<package>\xff</package></metadata>", "not well-formed"),
         (HEAD.encode() + b"<package></package></metadata>x", "junk after document"),
         (HEAD.encode() + b"<package><name></package></metadata>", "mismatched tag"),
@@ -153,6 +154,13 @@ def test_elsewhere() -> None:
     """A package whose location has another base is left out."""
     data = primary(TEA).replace(b"<location ", b'<location xml:base="https://a.example/" ')
     assert read(data)[1].left_out == ["tea: it is not in the directory of the repository"]
+
+
+def test_what_may_be_missing() -> None:
+    """A file need not name its encoding, and a package may have no bytes."""
+    data = primary(Rpm("tea", size="0")).replace(b' encoding="UTF-8"', b"")
+    assert b"encoding" not in data
+    assert read(data)[0] == ["tea"]
 
 
 def test_comments_and_another_prefix() -> None:
