@@ -47,8 +47,9 @@ def select(entries: Sequence[Entry], modules: Sequence[Module], most: int) -> Se
 
 
 def _newest_modules(modules: Sequence[Module], most: int) -> list[Module]:
-    """Return the newest versions of each stream, and all that is not of a stream, in their order."""
-    newest = _newest(modules, lambda one: one.stream or id(one), lambda one: one.version, most)
+    """Return the newest versions of each stream in their order, and all that is of no stream."""
+    # What is of no stream has one version, 0.
+    newest = _newest(modules, lambda one: one.stream, lambda one: one.version, most)
     kept = {id(one) for one in newest}
     return [one for one in modules if id(one) in kept]
 
