@@ -2,7 +2,16 @@
 
 import pytest
 
-from snapshot.slim.needs import MOST_DEPTH, Need, Rich, Simple, does_provide, need_of, simple_needs
+from snapshot.slim.needs import (
+    MOST_DEPTH,
+    Need,
+    Rich,
+    Simple,
+    does_provide,
+    need_of,
+    shown,
+    simple_needs,
+)
 
 A, B, C = Simple("a"), Simple("b"), Simple("c")
 LESS, GREATER, EQUAL = 2, 4, 8
@@ -34,8 +43,10 @@ def deep(depth: int) -> str:
     ],
 )
 def test_rich(text: str, need: Need) -> None:
-    """A text in brackets is names joined by a word, with versions, and with brackets in names."""
+    """A text in brackets is names joined by a word, with versions; it can be written again."""
     assert need_of(text, 0, "") == need
+    written = shown(need)
+    assert need_of(written if written[0] == "(" else f"({written})", 0, "") == need
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from snapshot.export.versions import newness
-from snapshot.slim.needs import Need, Rich, Simple, does_provide
+from snapshot.slim.needs import Need, Rich, Simple, does_provide, shown
 from snapshot.slim.pool import Entry, Pool
 
 
@@ -29,7 +29,7 @@ class Closure:
         self._pool, self._hidden, self._owners = pool, hidden, owners
         self.kept = {*kept}
         self.added: set[int] = set()
-        self.missing: set[Need] = set()
+        self.missing: set[str] = set()
         self._providers = self._index()
         self._known: dict[Simple, tuple[int, ...]] = {}
 
@@ -84,7 +84,7 @@ class Closure:
     def _best(self, need: Need, entry: Entry) -> Iterator[int]:
         found = self._fitting(need, entry)
         if not found:
-            self.missing.add(need)
+            self.missing.add(shown(need))
         elif self.kept.isdisjoint(found):
             yield max(found, key=lambda at: self._rank(at, need))
 
