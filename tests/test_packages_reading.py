@@ -168,6 +168,7 @@ def test_comments_and_another_prefix() -> None:
     """Comments are nothing, CDATA is text, and rpm's names may have another prefix."""
     data = primary(Rpm("tea", provides=('name="t" flags="LE" epoch="1" ver="2"',)))
     data = data.replace(b"rpm:", b"r:").replace(b"xmlns:rpm", b"xmlns:r")
+    data = data.replace(b' packages="1"', b' xmlns:z="https://z.example/" packages="1"')
     data = data.replace(b"<name>tea", b"<!-- no --><name><![CDATA[tea]]>")
     found = list(new_packages(iter([data]), set(), Content()))
     assert found[0].name == "tea"
