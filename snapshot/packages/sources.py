@@ -1,7 +1,7 @@
 """Reads repodata from a folder or a web server: whole small files, and large ones in blocks."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
@@ -99,13 +99,13 @@ def source_of(text: str) -> Source:
     return Web(text)
 
 
-def whole(blocks: Iterator[bytes], most: int) -> bytes:
+def whole(blocks: Iterable[bytes], most: int, what: str = "") -> bytes:
     """Return all bytes of a small file; raises UnusableRepository if it has more than `most`."""
     data = bytearray()
     for block in blocks:
         data += block
         if len(data) > most:
-            raise UnusableRepository(f"more than the limit of {most:,} bytes")
+            raise UnusableRepository(f"{what}more than the limit of {most:,} bytes")
     return bytes(data)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from snapshot.file.errors import PackagesError
-from snapshot.packages.sources import source_of
+from snapshot.packages.sources import source_of, whole
 from snapshot.slim.catalogue import Catalogue, Entry
 from snapshot.slim.choice import Choice, choose, named
 from snapshot.slim.closure import Closure
@@ -20,8 +20,8 @@ from snapshot.slim.repository import Repository
 from snapshot.slim.where import repository_below
 from snapshot.slim.written import repomd
 
-MOST_MODULES = 256 << 20
-"""The largest modules.yaml, in bytes, unpacked."""
+MOST_MODULES = 64 << 20
+"""The largest modules.yaml, in bytes, unpacked; real ones have a few megabytes."""
 _WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -64,11 +64,7 @@ def slim(job: SlimJob) -> Slimmed:
 def _modules(repository: Repository) -> list[Module]:
     if "modules" not in repository.files:
         return []
-    data = bytearray()
-    for block in repository.opened("modules"):
-        data += block
-        if len(data) > MOST_MODULES:
-            raise PackagesError(f"modules.yaml has more than {MOST_MODULES:,} bytes")
+    data = whole(repository.opened("modules"), MOST_MODULES, "modules.yaml has ")
     return read_modules(data.decode(errors="replace"))
 
 
