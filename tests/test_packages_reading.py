@@ -69,6 +69,17 @@ def test_unpacked(packer: Callable[[bytes], bytes], step: int) -> None:
         list(unpacked(iter([packer(data), b"not packed at all"]), 1 << 20))
 
 
+@pytest.mark.parametrize("packer", [one for one in PACKERS.values() if one is not bytes])
+def test_many_members(packer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many small members, blocks are as large as else; of still more it is refused."""
+    packed = packer(b"x") * 600
+    monkeypatch.setattr(unpacking, "_BLOCK", 256)
+    monkeypatch.setattr(unpacking, "MOST_MEMBERS", 600)
+    assert [*map(len, unpacked(iter([packed]), 1000))] == [256, 256, 88]
+    with pytest.raises(UnusableRepository, match=r"primary\.xml has more than 600 parts"):
+        list(unpacked(iter([packed, packer(b"")]), 1000))
+
+
 @pytest.mark.parametrize("packer", PACKERS.values())
 def test_a_bomb(packer: Callable[[bytes], bytes]) -> None:
     """A file that unpacks to more than its limit is refused, and unpacked no further."""
