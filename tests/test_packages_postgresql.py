@@ -1,5 +1,6 @@
 """Imports of packages into a real PostgreSQL: the rows of SQLite, and never half of them."""
 
+import hashlib
 import shutil
 import signal
 import time
@@ -20,6 +21,7 @@ from snapshot.file.reader import Snapshot
 from snapshot.link import linked
 from snapshot.packages.find import find
 from snapshot.packages.job import ImportJob
+from snapshot.packages.primary import MOST_TEXT
 from snapshot.packages.run import SUBJECT, import_packages
 from tests.command import run_program
 from tests.packaged import ARM, TABLES, X86, Rpm, Site, hosts, joined, tables
@@ -94,6 +96,16 @@ def test_names_in_any_alphabet(server: Server, tmp_path: Path) -> None:
     site.run(database=url)
     assert found(url) == site.contents()
     assert len(site.contents()["capability"]) == 8
+
+
+def test_the_longest_names(server: Server, tmp_path: Path) -> None:
+    """An index has room for the longest name and capability, of digits that do not repeat."""
+    url = made(server, "longest", "small")
+    site = Site(tmp_path)
+    long = "".join(hashlib.sha512(bytes([n])).hexdigest() for n in range(16))[:MOST_TEXT]
+    site.write(X86, Rpm(long, path="a.rpm", provides=(f'name="{long}"',)))
+    site.write(ARM, Rpm(f"{long}b"), Rpm("cup"))
+    assert site.run(database=url).packages_added == 2
 
 
 def test_the_newest(server: Server, tmp_path: Path) -> None:
