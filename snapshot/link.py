@@ -61,6 +61,9 @@ class Link(Protocol):
     kind: str
     """POSTGRESQL or SQLITE."""
 
+    codec: str
+    """The encoding of the database's texts, by its name in Python."""
+
     def begin(self) -> None:
         """Begin the transaction that writes."""
 
@@ -198,7 +201,7 @@ def _postgresql(database: str, given: Mapping[str, Any], program: str) -> Iterat
 class _Sqlite:
     """A file, in which a transaction excludes every other writer."""
 
-    kind = SQLITE
+    kind, codec = SQLITE, "utf-8"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -259,7 +262,9 @@ class _Postgresql:
     kind = POSTGRESQL
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
-        self._connection = connection
+        from snapshot.export.postgresql import codec_of
+
+        self._connection, self.codec = connection, codec_of(connection)
 
     def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
         sys.audit(STATEMENT, sql)

@@ -108,6 +108,28 @@ def test_the_longest_names(server: Server, tmp_path: Path) -> None:
     assert site.run(database=url).packages_added == 2
 
 
+@pytest.mark.parametrize(
+    ("encoding", "has", "lacks"), [("LATIN1", "é", "€"), ("EUC_JP", "東", "😀")]
+)
+def test_other_encodings(
+    server: Server, tmp_path: Path, encoding: str, has: str, lacks: str
+) -> None:
+    """A package with a letter that the database's encoding lacks is left out, and no other."""
+    options = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    url = server.create_filled(f"in_{encoding.lower()}", tables(X86, ARM), options)
+    site = Site(tmp_path)
+    wrong = (Rpm(lacks), Rpm("b", provides=(f'name="{lacks}"',)))
+    site.write(X86, Rpm("tea", has), *wrong)
+    site.write(ARM, Rpm("cup"))
+    result = site.run(database=url)
+    assert result.packages_added == 2
+    assert [one.version for one in find(url, "tea").packages] == [f"{has}-1"]
+    (problem,) = result.problems
+    assert "2 packages are left out" in problem
+    assert "has no such letters" in problem
+    assert not find(url, lacks).packages
+
+
 def test_the_newest(server: Server, tmp_path: Path) -> None:
     """What `export --newest` reads is what it reads of SQLite (tests/test_newest.py)."""
     site = Site(tmp_path)

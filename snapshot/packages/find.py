@@ -68,6 +68,11 @@ def find(database: str, name: str) -> FoundPackages:
     with linked(database, "mirrorlist packages find") as link:
         if not {*NAMES} <= link.tables(NAMES):
             raise PackagesError("no packages have been imported; see mirrorlist packages import")
+        try:
+            name.encode(link.codec)
+        except UnicodeEncodeError:
+            # A text that the database cannot have; to ask for it would be an error.
+            return FoundPackages([])
         rows = link.query(_FOUND, {"name": name})
         mirrors = _mirrors(link, sorted({_place(row) for row in rows}))
     rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)
