@@ -30,6 +30,8 @@ _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
 _LAST_SECONDS = 3.0
 _COPY_ROWS = 1000
+# After this many of its own instructions, some milliseconds, SQLite looks at the clock.
+_STEPS = 100_000
 _SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
 # What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
@@ -66,6 +68,9 @@ class Link(Protocol):
 
     def begin(self) -> None:
         """Begin the transaction that writes."""
+
+    def begin_reading(self, seconds: int) -> None:
+        """Begin to read only; what then takes more than these seconds ends with an error."""
 
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """Execute a statement and return its rows."""
@@ -214,6 +219,10 @@ class _Sqlite:
     def begin(self) -> None:
         self._run("BEGIN IMMEDIATE")
 
+    def begin_reading(self, seconds: int) -> None:
+        end = time.monotonic() + seconds
+        self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         return self._run(sql, parameters).fetchall()
 
@@ -273,6 +282,10 @@ class _Postgresql:
 
     def begin(self) -> None:
         self._run(f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+
+    def begin_reading(self, seconds: int) -> None:
+        # For this transaction alone: a pooler would pass the session's setting on.
+        self._run(f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{seconds}s'")
 
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         return self._run(sql, parameters).fetchall()

@@ -181,6 +181,23 @@ def test_find(server: Server, tmp_path: Path) -> None:
     assert [one.mirrors for one in found.packages] == [None, 2, 2]
 
 
+def test_find_waits_for_no_lock(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search ends with an error if somebody has locked a table for longer than its limit."""
+    url = made(server, "locked", "small")
+    site = Site(tmp_path)
+    site.write(X86, Rpm("tea"))
+    site.run(database=url)
+    monkeypatch.setattr("snapshot.packages.find.SECONDS", 1)
+    with linked(url) as link:
+        link.begin()
+        link.execute("LOCK TABLE mirrorlist_package IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="due to statement timeout"):
+            find(url, "tea")
+    assert find(url, "tea").packages
+
+
 def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
     """The second one waits before it writes, until the first one has ended."""
     url = made(server, "two", "small")
