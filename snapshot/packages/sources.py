@@ -9,12 +9,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
 from snapshot.file.errors import PackagesError, UnusableRepository
-from snapshot.file.text import without_userinfo
+from snapshot.file.text import printable, without_userinfo
 from snapshot.file.wholefile import open_regular
 from snapshot.packages.repomd import SUMS, Primary
 
 _BLOCK = 1 << 18
-_SECONDS = 30
 MOST_PACKED = 2 << 30
 """The largest primary.xml as it is packed; Fedora's has 20 MB."""
 _GONE = (404, 410)
@@ -67,20 +66,29 @@ class Web:
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         # Imported here, because it takes a tenth of a second.
-        from urllib.request import urlopen
+        from snapshot.packages.fetching import opened
 
         try:
-            with urlopen(self._url + quote(path), timeout=_SECONDS) as answer:
-                while block := answer.read(_BLOCK):
+            with opened(self._url + quote(path)) as answer:
+                # What has come, because all of a block may take hours.
+                while block := answer.read1(_BLOCK):
                     yield block
+                # What is left of the announced length.
+                if answer.length:
+                    raise UnusableRepository(
+                        f"cannot be fetched: it ended {answer.length:,} bytes early"
+                    )
         except HTTPError as error:
+            error.close()
             if error.code in _GONE:
                 raise Missing from None
             raise UnusableRepository(f"cannot be fetched: HTTP {error.code}") from error
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             shown = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-            raise UnusableRepository(f"cannot be fetched: {shown}") from error
+            # A server's own words may be in it.
+            line = printable(" ".join(shown.split())[:200])
+            raise UnusableRepository(f"cannot be fetched: {line}") from error
 
 
 def source_of(text: str) -> Source:
