@@ -1,6 +1,7 @@
 """Reads repodata from a folder or a web server: whole small files, and large ones in blocks."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from http.client import HTTPException
 from pathlib import Path
@@ -37,11 +38,16 @@ class Folder:
     """A tree on this machine."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; raises PackagesError if it is missing."""
+        """Take the folder; raises PackagesError if it is missing, or may not be looked at."""
         self._root = root
         self.name = str(root)
-        if not root.is_dir():
-            raise PackagesError(f"{root}: no such folder; nothing was changed")
+        try:
+            is_there = root.is_dir()
+        except OSError as error:
+            shown = printable(self.name)[:200]
+            raise PackagesError(f"{shown}: {error.strerror}; nothing was changed") from error
+        if not is_there:
+            raise PackagesError(f"{printable(self.name)}: no such folder; nothing was changed")
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
@@ -94,7 +100,7 @@ class Web:
 def source_of(text: str) -> Source:
     """Return the source that a text names; raises PackagesError."""
     if "://" not in text:
-        return Folder(Path(text).expanduser())
+        return Folder(place_of(text))
     shown = without_userinfo(text)
     try:
         url = urlsplit(text)
@@ -105,6 +111,13 @@ def source_of(text: str) -> Source:
     if "@" in url.netloc:
         raise PackagesError(f"{shown}: a user and a password are not possible here")
     return Web(text)
+
+
+def place_of(text: str) -> Path:
+    """Return the path that a text names, in which `~` is a home; raises PackagesError."""
+    if not text:
+        raise PackagesError("an empty path; give the name of a folder")
+    return Path(os.path.expanduser(text))
 
 
 def whole(blocks: Iterable[bytes], most: int, what: str = "") -> bytes:

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from snapshot.file.errors import PackagesError
-from snapshot.packages.sources import source_of, whole
+from snapshot.packages.repomd import is_below
+from snapshot.packages.sources import place_of, source_of, whole
 from snapshot.slim.catalogue import Catalogue, Entry
 from snapshot.slim.choice import Choice, choose, named
 from snapshot.slim.closure import Closure
 from snapshot.slim.data import write_all
 from snapshot.slim.filtering import owners
-from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, made_whole
+from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, WORK, made_whole
 from snapshot.slim.job import SlimJob, Slimmed
 from snapshot.slim.modules import Module, read_modules
 from snapshot.slim.repository import Repository
@@ -28,9 +29,11 @@ _WILDCARD = re.compile(r"[*?\[]")
 def slim(job: SlimJob) -> Slimmed:
     """Make a slim repository; raises a BackendError, and then nothing is written."""
     source = source_of(job.source)
+    if job.prefix.strip("/") and not is_below(job.prefix.strip("/")):
+        raise PackagesError("--prefix: give a path below the root, without `..`, such as pub/epel")
     path = repository_below(job)
-    with made_whole(Path(job.out).expanduser()) as made:
-        work = made / ".work"
+    with made_whole(place_of(job.out)) as made:
+        work = made / WORK
         work.mkdir()
         repository = Repository(source, path, work)
         catalogue = Catalogue(repository.opened("primary"))
