@@ -32,7 +32,7 @@ _LAST_SECONDS = 3.0
 _COPY_ROWS = 1000
 # After this many of its own instructions, some milliseconds, SQLite looks at the clock.
 _STEPS = 100_000
-_SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
+_SCAN, _STATS, _PACKAGES = "mirrorlist scan", "mirrorlist stats", "mirrorlist packages"
 # What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
     ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _SCAN),
@@ -46,6 +46,12 @@ _ADVICE = (
         "docs/statistics-database.md (Rights in PostgreSQL) has the rights of the role",
         _STATS,
     ),
+    (
+        "permission denied|must be owner of|read-only transaction",
+        "docs/packages.md (Rights in PostgreSQL) has the rights of the role",
+        _PACKAGES,
+    ),
+    ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _PACKAGES),
     ("no such database file", "mirrorlist stats collect, or import, makes it", _STATS),
     ("readonly database", "let this user write the file and its folder", ""),
 )

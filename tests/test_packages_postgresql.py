@@ -1,6 +1,7 @@
 """Imports of packages into a real PostgreSQL: the rows of SQLite, and never half of them."""
 
 import hashlib
+import re
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from loadtest.packages.release import Release
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.newest import read_newest
-from snapshot.file.errors import DatabaseError
+from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.file.model import PackedSums
 from snapshot.file.reader import Snapshot
 from snapshot.link import linked
@@ -215,23 +216,42 @@ def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
         assert other.result().packages_added == 1
 
 
-def test_a_role_that_may_not_create_tables(server: Server, tmp_path: Path) -> None:
-    """It is refused at the first import alone, in one line."""
+def test_rights(server: Server, tmp_path: Path) -> None:
+    """The rights of docs/packages.md are enough, for each thing; without them one line says so."""
     url = made(server, "roles", "small")
     site = Site(tmp_path)
     site.write(X86, Rpm("tea"))
+    text = (
+        (Path(__file__).parents[1] / "docs/packages.md")
+        .read_text()
+        .partition("### Rights in PostgreSQL")[2]
+    )
+    (first, create), (read,) = (
+        [f"{one};" for one in block.split(";\n")[:-1]]
+        for block in re.findall(r"```sql\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    )
     server.execute(
-        f"CREATE ROLE packer LOGIN PASSWORD '{PASSWORD}'",
-        "GRANT ALL ON ALL TABLES IN SCHEMA public TO packer",
+        *(f"CREATE ROLE {one} LOGIN PASSWORD '{PASSWORD}'" for one in ("packer", "reader")),
+        *(first, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"),
         database="roles",
     )
-    packer = server.url("roles", user="packer")
+    packer, reader = (server.url("roles", user=one) for one in ("packer", "reader"))
     with pytest.raises(DatabaseError, match="may not create tables"):
         site.run(database=packer)
-    site.run(database=url)
-    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO packer", database="roles")
+    server.execute(create, database="roles")
+    site.run(database=packer)
+    server.execute("REVOKE CREATE ON SCHEMA public FROM packer", database="roles")
     site.write(X86, Rpm("cup"))
     assert site.run(database=packer).packages_added == 1
+    with pytest.raises(DatabaseError, match=r"docs/packages\.md \(Rights in PostgreSQL\)"):
+        find(reader, "cup")
+    server.execute(read, database="roles")
+    assert find(reader, "cup").packages
+    with pytest.raises(DatabaseError, match=r"docs/packages\.md \(Rights in PostgreSQL\)"):
+        site.run(database=reader, full=True)
+    server.execute("DROP TABLE mirrorlist_capability", database="roles")
+    with pytest.raises(PackagesError, match="has mirrorlist_location but no mirrorlist_capability"):
+        site.run(database=url)
 
 
 def test_a_server_that_goes(server: Server, tmp_path: Path) -> None:

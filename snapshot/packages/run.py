@@ -71,7 +71,7 @@ class _Import:
         """Look at every repository; read those that changed, and write what is new."""
         link, result = self._link, self._result
         wanted = self._wanted()
-        self._is_new = not {*NAMES} <= link.tables(NAMES)
+        self._is_new = _is_without(link)
         self._rows = [] if self._is_new else link.query(sql.KNOWN)
         self._known = {row[1]: _Known(*row) for row in self._rows}
         details = _newest(link.query(sql.DETAILS))
@@ -200,7 +200,7 @@ class _Import:
     def _make_or_check(self) -> None:
         """Make the tables, or refuse if they are not as they were when this import began."""
         link = self._link
-        is_new = not {*NAMES} <= link.tables(NAMES)
+        is_new = _is_without(link)
         if is_new != self._is_new or (not is_new and link.query(sql.KNOWN) != self._rows):
             raise BusyImport("another import of packages ended meanwhile; this one changes nothing")
         for statement in creating(link.kind) if is_new else ():
@@ -224,6 +224,17 @@ class _Import:
         result.packages_deleted = link.execute(sql.FORGOTTEN_PACKAGES)
         result.capabilities_deleted = link.execute(sql.FORGOTTEN_CAPABILITIES)
         link.execute(sql.FORGOTTEN_REPODATA)
+
+
+def _is_without(link: Link) -> bool:
+    """Whether the database has no tables of packages; raises PackagesError if it has only some."""
+    found = link.tables(NAMES)
+    if found and (missing := [name for name in NAMES if name not in found]):
+        raise PackagesError(
+            f"the database has {min(found)} but no {missing[0]}: nothing was changed. Drop these"
+            f" tables, then import again: {', '.join(sorted(found))}"
+        )
+    return not found
 
 
 class _Look:
