@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.export.versions import compare, newness
-from snapshot.file.errors import PackagesError
+from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.packages.find import find
 from tests.command import assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
@@ -124,3 +124,11 @@ def test_nothing_found(site: Site, tmp_path: Path) -> None:
     with pytest.raises(PackagesError, match="no packages have been imported"):
         find(Site(tmp_path / "2").url, "tea")
     shutil.rmtree(tmp_path / "2")
+
+
+def test_it_takes_too_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of SQLite ends with an error after its time."""
+    monkeypatch.setattr("snapshot.packages.find.SECONDS", -1)
+    monkeypatch.setattr("snapshot.link._STEPS", 1)
+    with pytest.raises(DatabaseError, match="interrupted"):
+        find(site.url, "bash")

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import msgspec
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
@@ -28,6 +29,12 @@ REPOMD = (
     '<location href="repodata/p.xml"/><size>9</size><open-size>10</open-size></data></repomd>'
 )
 TEA = Rpm("tea")
+TEXTS = ("version", "epoch", "release", "arch", "path")
+
+
+def with_text(field: str, text: str) -> Rpm:
+    """Return a package with a text."""
+    return msgspec.structs.replace(Rpm("a", path="a.rpm"), **{field: text})
 
 
 @pytest.fixture
@@ -67,6 +74,17 @@ def test_unpacked(packer: Callable[[bytes], bytes], step: int) -> None:
         list(unpacked(iter([packer(data)[:-5]]), 1 << 20))
     with pytest.raises(UnusableRepository, match="cannot be unpacked"):
         list(unpacked(iter([packer(data), b"not packed at all"]), 1 << 20))
+
+
+@pytest.mark.parametrize("packer", [one for one in PACKERS.values() if one is not bytes])
+def test_many_members(packer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many small members, blocks are as large as else; of still more it is refused."""
+    packed = packer(b"x") * 600
+    monkeypatch.setattr(unpacking, "_BLOCK", 256)
+    monkeypatch.setattr(unpacking, "MOST_MEMBERS", 600)
+    assert [*map(len, unpacked(iter([packed]), 1000))] == [256, 256, 88]
+    with pytest.raises(UnusableRepository, match=r"primary\.xml has more than 600 parts"):
+        list(unpacked(iter([packed, packer(b"")]), 1000))
 
 
 @pytest.mark.parametrize("packer", PACKERS.values())
@@ -140,6 +158,11 @@ def test_not_a_primary(data: bytes, words: str) -> None:
         (Rpm("a", path="../a.rpm"), "a: its path is not below"),
         (Rpm("a", path="/etc/a.rpm"), "a: its path is not below"),
         (Rpm("a", path="b\\..\\a.rpm"), "a: its path is not below"),
+        (Rpm("a", path="repodata/repomd.xml"), "a: its path is one of repodata"),
+        (Rpm("a" * 2001), "aaa: it has a text of more than 2,000 bytes"),
+        *((with_text(one, "é" * 1001), "a: it has a text of") for one in TEXTS),
+        (Rpm("a", requires=(f'name="{"é" * 1001}"',)), "a: it has a text of"),
+        (Rpm("a", provides=(f'name="b" flags="EQ" ver="{"1" * 2000}"',)), "a: it has a text of"),
     ],
 )
 def test_left_out(rpm: Rpm, words: str) -> None:
@@ -148,6 +171,15 @@ def test_left_out(rpm: Rpm, words: str) -> None:
     assert found == ["tea"]
     assert content.count == 2
     assert words in content.left_out[0]
+
+
+def test_the_longest_texts() -> None:
+    """Texts of 2,000 bytes are taken."""
+    long = "é" * 1000
+    capability = f'name="{"b" * 1999}" flags="EQ" ver="1"'
+    some = [with_text(one, long) for one in TEXTS]
+    data = primary(Rpm(long, path="b.rpm"), Rpm("a", provides=(capability,)), *some)
+    assert read(data)[0] == [long, *["a"] * 6]
 
 
 def test_elsewhere() -> None:

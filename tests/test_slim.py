@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
+from snapshot.slim import extras, modules
+from snapshot.slim import run as run_module
 from snapshot.slim.repository import MOST_FILES
 from tests.command import assert_refused, run
 from tests.packaged import PACKERS, X86, Rpm, Site, primary, write
@@ -221,6 +223,13 @@ COMPS = b"""<?xml version="1.0"?>
 <packagereq type="mandatory">tea</packagereq><packagereq type="default">cup</packagereq>
 </packagelist></group></comps>"""
 
+UPDATE = b"""<updates><update><pkglist><collection>
+<package name="a" version="1" release="1" arch="noarch"/>
+</collection></pkglist>%b</update></updates>"""
+LONG = bytes([65] * 600_000)
+DEEP = b"<a>" * 5000 + b"</a>" * 5000
+MODULE = b"---\ndocument: modulemd\ndata: "
+
 
 def full(folder: Path) -> SlimSite:
     """Return a repository with each kind of repodata."""
@@ -323,11 +332,27 @@ def test_hostile_paths(tmp_path: Path, path: str) -> None:
         ("updateinfo", b"<updates><update></updates>", "updateinfo.xml is not XML"),
         ("modules", b"---\n{", "modules.yaml cannot be read"),
         ("modules", b"---\ndocument: modulemd\ndata: 7\n", "modules.yaml cannot be read"),
+        ("modules", MODULE + b"{name: [a]}", "a list or a map where a text must be"),
+        ("modules", MODULE + b"{artifacts: {rpms: [[]]}}", "a list or a map where a text"),
+        ("modules", b"---\n" * 99_999, "modules.yaml has more than the limit of 200,000 bytes"),
+        ("modules", LONG[:100_001], "a document of more than 100,000 bytes"),
         ("group", b"<!DOCTYPE a [<!ENTITY b 'c'>]><comps>&b;</comps>", "defines an entity"),
+        ("group", b"<!DOCTYPE a SYSTEM 'b'><comps>&c;</comps>", "comps.xml is not XML: undefined"),
+        ("group", DEEP, "comps.xml has elements too deep"),
+        ("group", b"<comps>%b</comps>" % LONG, "comps.xml has more than the limit of 150,000"),
+        ("updateinfo", UPDATE % DEEP, "updateinfo.xml has elements too deep"),
+        ("updateinfo", UPDATE % LONG, "an advisory of more than 100,000 bytes"),
+        ("updateinfo", b"<a><!--%b--></a>" % LONG, "an advisory of more than 100,000 bytes"),
     ],
 )
-def test_damaged_repodata(tmp_path: Path, kind: str, data: bytes, words: str) -> None:
-    """A file that is not what it should be is refused, and nothing is written."""
+def test_damaged_repodata(
+    tmp_path: Path, kind: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not what it should be, or too large, is refused, and nothing is written."""
+    monkeypatch.setattr(extras, "MOST_GROUPS_BYTES", 150_000)
+    monkeypatch.setattr(extras, "MOST_UPDATE_BYTES", 100_000)
+    monkeypatch.setattr(modules, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(run_module, "MOST_MODULES", 200_000)
     site = SlimSite(tmp_path, pkg("a"), pkg("b"), **{kind: data})
     with pytest.raises(UnusableRepository, match=words):
         site.run(only=("a",))
@@ -344,6 +369,17 @@ def test_many_files(tmp_path: Path, count: int) -> None:
     else:
         with pytest.raises(UnusableRepository, match=r"repomd\.xml names more than 64 files"):
             site.run()
+
+
+def test_comments_that_look_like_tags(tmp_path: Path) -> None:
+    """What looks like the begin of a tag, very often, is read at once, not in hours."""
+    comments = [b"<" + b"a" * 100_000, *(one * 30_000 for one in (b"<package ", b"<file "))]
+    some = b"".join(b"<!-- %b -->" % one for one in comments)
+    more = "<!-- {} -->".format('pkgid="YES"' * 30_000)
+    lists = b"<a><package pkgid='00'>" + some + b"</package></a>"
+    rpms = (pkg("a", "1", 'name="/x"'), pkg("b", more=more))
+    site = SlimSite(tmp_path, *rpms, filelists=lists, other=some + b"<a></a>")
+    assert site.kept() == ["a-1-1", "b-1-1"]
 
 
 def test_a_wrong_sum(tmp_path: Path) -> None:

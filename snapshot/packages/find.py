@@ -11,6 +11,8 @@ from snapshot.file.errors import PackagesError
 from snapshot.link import Link, Row, linked
 from snapshot.packages.tables import LOCATION, NAMES, PACKAGE, REPODATA
 
+SECONDS = 30
+"""How long a statement of a search may take, or wait for a lock."""
 _FOUND = f"""SELECT p.name, p.epoch, p.version, p.release, p.arch, p.size, p.sum_kind, p.sum,
         i.directory, l.path, r.prefix, a.name
     FROM {PACKAGE} p JOIN {LOCATION} l ON l.package_id = p.id
@@ -66,8 +68,14 @@ class FoundPackages(Struct, frozen=True):
 def find(database: str, name: str) -> FoundPackages:
     """Return the packages of a name, the newest first; raises a BackendError."""
     with linked(database, "mirrorlist packages find") as link:
+        link.begin_reading(SECONDS)
         if not {*NAMES} <= link.tables(NAMES):
             raise PackagesError("no packages have been imported; see mirrorlist packages import")
+        try:
+            name.encode(link.codec)
+        except UnicodeEncodeError:
+            # A text that the database cannot have; to ask for it would be an error.
+            return FoundPackages([])
         rows = link.query(_FOUND, {"name": name})
         mirrors = _mirrors(link, sorted({_place(row) for row in rows}))
     rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)

@@ -48,7 +48,7 @@ class _Before(NamedTuple):
     @classmethod
     def read(cls, link: Link) -> "_Before":
         """Return what the database has now."""
-        has_tables = {*NAMES} <= link.tables(NAMES)
+        has_tables = not _is_without(link)
         return cls(has_tables, link.query(sql.KNOWN) if has_tables else [])
 
 
@@ -226,6 +226,17 @@ class _Import:
         result.packages_deleted = link.execute(sql.FORGOTTEN_PACKAGES)
         result.capabilities_deleted = link.execute(sql.FORGOTTEN_CAPABILITIES)
         link.execute(sql.FORGOTTEN_REPODATA)
+
+
+def _is_without(link: Link) -> bool:
+    """Whether the database has no tables of packages; raises PackagesError if it has only some."""
+    found = link.tables(NAMES)
+    if found and (missing := [name for name in NAMES if name not in found]):
+        raise PackagesError(
+            f"the database has {min(found)} but no {missing[0]}: nothing was changed. Drop these"
+            f" tables, then import again: {', '.join(sorted(found))}"
+        )
+    return not found
 
 
 def _sum(primary: RepomdRecord) -> str:

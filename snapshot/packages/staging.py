@@ -88,7 +88,11 @@ class Staging:
             content = Content()
             try:
                 for package in self._packages(one, left, content):
-                    yield from self._staged(number, package, waiting[0])
+                    if self._link.codec == "utf-8" or _fits(package, self._link.codec):
+                        yield from self._staged(number, package, waiting[0])
+                    else:
+                        why = f"the database, in {self._link.codec}, has no such letters"
+                        content.left_out.append(f"{package.name[:200]}: {why}")
             except Missing:
                 self._problems.append(f"{one.directory}: {one.primary.path} is missing")
             except UnusableRepository as error:
@@ -128,6 +132,17 @@ class Staging:
             yield one.number, *where, about.revision, sum, one.packages, False
         for number, directory in enumerate(leaving, 1):
             yield -number, directory, "", "", "", 0, True
+
+
+def _fits(package: Package, codec: str) -> bool:
+    """Whether a database of an encoding has all letters of a package."""
+    texts = (value for value in msgspec.structs.astuple(package) if isinstance(value, str))
+    named = (text for _, name, _, evr in package.capabilities for text in (name, evr))
+    try:
+        "".join((*texts, *named)).encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Waiting:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from snapshot.file.errors import UnusableRepository
 
 _BLOCK = 1 << 18
+MOST_MEMBERS = 100_000
+"""Of how many packed files, one after the other, a file may consist: to begin one takes time."""
 # `xz -9` needs 65 MiB to unpack.
 _XZ_MEMORY = 128 << 20
 _PRIMARY = "primary.xml"
@@ -35,12 +37,19 @@ def unpacked(blocks: Iterator[bytes], most: int, name: str = _PRIMARY) -> Iterat
 
     A file that unpacks to more than `most` bytes is refused, and read no further.
     """
-    size = 0
+    size = waiting = 0
+    small: list[bytes] = []
     for block in _unpacked(blocks, name):
         size += len(block)
         if size > most:
             raise UnusableRepository(f"{name} unpacks to more than {most:,} bytes")
-        yield block
+        # A block a byte would be costly for those who join it to what they have of a package.
+        if waiting + len(block) > _BLOCK:
+            yield b"".join(small)
+            small, waiting = [], 0
+        small.append(block)
+        waiting += len(block)
+    yield b"".join(small)
 
 
 def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -52,7 +61,7 @@ def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         yield first
         yield from blocks
         return
-    unpacker = make()
+    unpacker, members = make(), 1
     data = first
     while True:
         yield from _member(unpacker, data, name)
@@ -61,6 +70,9 @@ def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         if not data:
             break
         if unpacker.eof:
+            members += 1
+            if members > MOST_MEMBERS:
+                raise UnusableRepository(f"{name} has more than {MOST_MEMBERS:,} parts")
             unpacker = make()
     if not unpacker.eof:
         raise UnusableRepository(f"{name} is cut short")

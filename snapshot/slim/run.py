@@ -1,17 +1,18 @@
 """Makes a slim repository, from the source's repomd.xml to the folder in its place."""
 
+import shutil
 from collections import defaultdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
 from snapshot.file.errors import PackagesError
-from snapshot.packages.sources import source_of
+from snapshot.packages.repomd import is_below
+from snapshot.packages.sources import place_of, source_of, whole
 from snapshot.slim.closure import Closure
 from snapshot.slim.data import write_all
 from snapshot.slim.filtering import owners
-from snapshot.slim.folder import MARK, REPODATA, made_whole
+from snapshot.slim.folder import MARK, REPODATA, WORK, made_whole
 from snapshot.slim.job import SlimJob, Slimmed
 from snapshot.slim.lists import write_lists
 from snapshot.slim.modules import Module, read_modules
@@ -21,17 +22,21 @@ from snapshot.slim.selection import Selection, named, select
 from snapshot.slim.where import repository_below
 from snapshot.slim.written import repomd
 
-MOST_MODULES = 256 << 20
-"""The largest modules.yaml, in bytes, unpacked."""
+MOST_MODULES = 64 << 20
+"""The largest modules.yaml, in bytes, unpacked; real ones have a few megabytes."""
 
 
 def slim(job: SlimJob) -> Slimmed:
     """Make a slim repository; raises a BackendError, and then nothing is written."""
     source = source_of(job.source)
+    if job.prefix.strip("/") and not is_below(job.prefix.strip("/")):
+        raise PackagesError("--prefix: give a path below the root, without `..`, such as pub/epel")
     path = repository_below(job)
-    with made_whole(Path(job.out).expanduser()) as made:
-        with TemporaryDirectory(prefix=".work-", dir=made) as work:
-            found = _write(job, Repository(source, path, Path(work)), made)
+    with made_whole(place_of(job.out)) as made:
+        work = made / WORK
+        work.mkdir()
+        found = _write(job, Repository(source, path, work), made)
+        shutil.rmtree(work)
         (made / MARK).write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return found
 
@@ -64,11 +69,7 @@ def _write(job: SlimJob, repository: Repository, folder: Path) -> Slimmed:
 def _modules(repository: Repository) -> list[Module]:
     if "modules" not in repository.files:
         return []
-    data = bytearray()
-    for block in repository.opened("modules"):
-        data += block
-        if len(data) > MOST_MODULES:
-            raise PackagesError(f"modules.yaml has more than {MOST_MODULES:,} bytes")
+    data = whole(repository.opened("modules"), MOST_MODULES, "modules.yaml has ")
     return read_modules(data.decode(errors="replace"))
 
 
