@@ -182,7 +182,7 @@ def test_a_repomd_that_the_database_knows(site: Site) -> None:
     site.write(X86, TEA)
     result = site.run()
     why = "its repomd.xml does not have the sha256 that the database has of the newest"
-    assert result.problems == [f"{X86}: {why}; scan, then import again"]
+    assert result.problems == [f"{X86}: {why}; scan or probe the primary, then import again"]
     assert "bash-5" in names(site)
     data = (site.source / X86 / "repodata/repomd.xml").read_bytes()
     digest = hashlib.sha512(data).hexdigest()
@@ -198,10 +198,48 @@ def test_one_repository(site: Site) -> None:
     result = site.run(repo="epel-2")
     assert (result.imported, result.packages_added, result.packages_deleted) == ([X86], 0, 0)
     assert site.run(repo="epel-2").unchanged == [X86]
-    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database"):
+    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database;"):
         site.run(repo="epel-3", arch="x86_64")
     with pytest.raises(PackagesError, match="perhaps epel-3"):
         site.run(repo="epel-33")
+
+
+def test_what_is_told_meanwhile(site: Site) -> None:
+    """Each phase goes from its first step to its last one; packages are counted by their bytes."""
+    told: list[tuple[str, int, int]] = []
+    job = ImportJob(database=site.url, source=str(site.source))
+    import_packages(job, lambda *step: told.append(step))
+    assert told[:3] == [("reading repomd.xml", done, 2) for done in range(3)]
+    size = sum(one.stat().st_size for one in site.source.rglob("*-primary*"))
+    reading = [step for step in told if step[0] == "reading packages"]
+    assert [one[2] for one in reading] == [size, size]
+    assert 0 == reading[0][1] < reading[1][1] < size
+    assert told[-1] == ("writing", 0, 0)
+
+
+def test_a_relative_source(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is the same source from wherever it is named."""
+    site.run()
+    monkeypatch.chdir(site.source.parent)
+    assert site.run(source=site.source.name).unchanged == [ARM, X86]
+
+
+def test_topdir(tmp_path: Path) -> None:
+    """The source may be a directory of the database; what is not below it stays as it was."""
+    other = "alt/9/x86_64"
+    site = Site(tmp_path, X86, other)
+    site.write(X86, TEA)
+    site.write(other, CUP)
+    site.run()
+    site.write(X86, BASH)
+    site.write(other, BASH)
+    result = site.run(source=str(site.source / "pub"), topdir="/pub/")
+    assert (result.imported, result.deleted, result.without) == ([X86], [], 0)
+    assert names(site) == ["bash-5", "cup-1"]
+    shutil.rmtree(site.source / X86)
+    assert site.run(source=str(site.source / "pub"), topdir="pub").deleted == [X86]
+    with pytest.raises(PackagesError, match=f"pu: no repository is below it; there is {other}"):
+        site.run(topdir="pu")
 
 
 def test_capabilities_in_any_order(site: Site) -> None:

@@ -60,8 +60,8 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
         return Subject(target, target.heading.encode(), digest)
     details = find_details(target, catalog)
     if target.is_meta4:
-        return Subject(target, metalink4.opening(target.file or "", details))
-    return Subject(target, metalink.opening(target.file or "", details))
+        return Subject(target, metalink4.opening(target.file_name, details))
+    return Subject(target, metalink.opening(target.file_name, details))
 
 
 def _digest(target: Target, catalog: Catalog) -> str | None:

@@ -19,6 +19,8 @@ class ImportJob(Struct, frozen=True, kw_only=True):
     """Only repositories of this prefix."""
     arch: str | None = None
     """Only repositories of this arch."""
+    topdir: str = ""
+    """The directory of the database that the source itself is; "" if it has all of them."""
     dry_run: bool = False
     """Roll back at the end."""
     allow_deletions: bool = False

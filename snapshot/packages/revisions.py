@@ -29,13 +29,17 @@ class Revision(Struct):
 class RevisionReader:
     """Reads the revision of a repository; threads may share it."""
 
-    def __init__(self, source: Source, newest: Newest, *, is_alone: bool) -> None:
-        """Take a source, which may be the repository itself if it is alone."""
-        self._source, self._newest, self._is_alone = source, newest, is_alone
+    def __init__(self, source: Source, newest: Newest, top: str, *, is_alone: bool) -> None:
+        """Take a source, which may be the repository itself if it is alone.
+
+        `top` is the begin of the directories that the source does not have, "" or with a slash.
+        """
+        self._source, self._newest, self._top, self._is_alone = source, newest, top, is_alone
 
     def read(self, directory: str) -> Revision:
         """Return the revision of the repository of a directory."""
-        paths = ["", f"{directory}/"] if self._is_alone else [f"{directory}/"]
+        below = f"{directory.removeprefix(self._top)}/"
+        paths = ["", below] if self._is_alone else [below]
         for path in paths:
             try:
                 return Revision(directory, path, self._primary(directory, path))
@@ -51,7 +55,7 @@ class RevisionReader:
         if known and hashlib.new(kind, data).hexdigest() != known.lower():
             raise UnusableRepository(
                 f"its repomd.xml does not have the {kind} that the database has of the newest;"
-                " scan, then import again"
+                " scan or probe the primary, then import again"
             )
         return read_repomd(data)
 

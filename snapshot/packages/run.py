@@ -25,6 +25,7 @@ from snapshot.packages.tables import INDEXES, NAMES, creating
 _PROGRAM = "mirrorlist packages import"
 SUBJECT = 0x706B6773
 """The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII."""
+_FIRST = "`mirrorlist scan` or `mirrorlist sites apply` makes it"
 _THREADS = 8
 
 
@@ -57,7 +58,7 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
     begun = time.perf_counter()
     source = source_of(job.source)
     with linked(job.database, _PROGRAM) as link:
-        result = _Import(job, source, link, progress).run()
+        result = _Import(job, source, link, progress, begun).run()
     result.seconds = time.perf_counter() - begun
     return result
 
@@ -65,10 +66,13 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
 class _Import:
     """One import, which holds what its steps share."""
 
-    def __init__(self, job: ImportJob, source: Source, link: Link, progress: Progress) -> None:
+    def __init__(
+        self, job: ImportJob, source: Source, link: Link, progress: Progress, begun: float
+    ) -> None:
         self._job, self._source, self._link, self._progress = job, source, link, progress
         self._result = ImportResult()
-        self._since = time.perf_counter()
+        self._since = begun
+        self._top = f"{job.topdir.strip('/')}/" if job.topdir.strip("/") else ""
         self._wanted = self._repositories()
         self._before = _Before.read(link)
         self._known = {row[1]: _Known(*row) for row in self._before.rows}
@@ -89,21 +93,27 @@ class _Import:
     def _revisions(self) -> list[Revision]:
         details = newest(self._link.query(sql.DETAILS))
         self._end("connecting")
-        self._progress("reading repomd.xml", 0, len(self._wanted))
         is_alone = self._job.repo is not None and len(self._wanted) == 1
-        reader = RevisionReader(self._source, details, is_alone=is_alone)
+        reader = RevisionReader(self._source, details, self._top, is_alone=is_alone)
+        self._progress("reading repomd.xml", 0, len(self._wanted))
+        found: list[Revision] = []
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
-            return list(pool.map(reader.read, self._wanted))
+            for one in pool.map(reader.read, self._wanted):
+                found.append(one)
+                self._progress("reading repomd.xml", len(found), len(self._wanted))
+        return found
 
     def _refuse_nothing(self) -> None:
         """Refuse an import that found nothing but problems, or nothing at all."""
         result = self._result
         if result.problems and not result.unchanged:
-            raise PackagesError(f"{result.problems[0]}; nothing was imported")
+            source = self._source.name
+            raise PackagesError(f"{source}: {result.problems[0]}; nothing was imported")
         if not result.unchanged:
+            sought = self._wanted[0].removeprefix(self._top)
             raise PackagesError(
-                f"{self._job.source}: no repository of the database is there, such as"
-                f" {self._wanted[0]}/{REPOMD}; give the folder or URL that has these directories"
+                f"{self._source.name}: no repository of the database is there, such as"
+                f" {sought}/{REPOMD}; {_advice(self._source.name, sought)}"
             )
 
     def _end(self, phase: str) -> None:
@@ -118,12 +128,17 @@ class _Import:
         if not found and self._job.repo is not None:
             known = [str(name) for (name,) in self._link.query(sql.PREFIXES)]
             near = get_close_matches(self._job.repo, known, 1)
-            hint = f" (perhaps {near[0]}?)" if near else ""
+            hint = f" (perhaps {near[0]}?)" if near and near[0] != self._job.repo else ""
             what = " ".join(filter(None, (self._job.repo, self._job.arch)))
-            raise PackagesError(f"repository {what}: not in the database{hint}; scan it first")
+            raise PackagesError(f"repository {what}: not in the database{hint}; {_FIRST}")
         if not found:
-            raise PackagesError("the database has no such repository; scan the primary first")
-        return found
+            raise PackagesError(f"the database has no such repository; {_FIRST}")
+        below = [name for name in found if name.startswith(self._top)]
+        if not below:
+            raise PackagesError(
+                f"--topdir {self._job.topdir}: no repository is below it; there is {found[0]}"
+            )
+        return below
 
     def _changed(self, revisions: list[Revision]) -> list[Changed]:
         found = []
@@ -154,7 +169,7 @@ class _Import:
             if (at := seen.get(one.directory)) is not None
             and (at.primary is None and not at.problem and one.source == here)
         ]
-        if self._job.repo is None and self._job.arch is None:
+        if self._job.repo is None and self._job.arch is None and not self._top:
             found += [name for name in self._known if name not in seen]
         if len(found) * 100 > len(self._known) * MOST_GONE and not self._job.allow_deletions:
             raise RefusedImport(
@@ -237,6 +252,16 @@ def _is_without(link: Link) -> bool:
             f" tables, then import again: {', '.join(sorted(found))}"
         )
     return not found
+
+
+def _advice(source: str, sought: str) -> str:
+    """Return what to give instead of a source that does not have a directory of the database."""
+    whole, parts = source.rstrip("/"), sought.split("/")
+    for count in range(len(parts), 0, -1):
+        end = "/" + "/".join(parts[:count])
+        if whole.endswith(end) and not whole.removesuffix(end).endswith(("/", ":")):
+            return f"perhaps give {whole.removesuffix(end) or '/'}"
+    return "give the folder or URL that has these directories, or --topdir"
 
 
 def _sum(primary: RepomdRecord) -> str:

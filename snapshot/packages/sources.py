@@ -28,7 +28,7 @@ class Source(Protocol):
     """Where repodata is; what cannot be read raises UnusableRepository, or Missing."""
 
     name: str
-    """The folder or URL, without a password."""
+    """The whole path of the folder, or the URL, without a password."""
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
@@ -40,14 +40,15 @@ class Folder:
     def __init__(self, root: Path) -> None:
         """Take the folder; raises PackagesError if it is missing, or may not be looked at."""
         self._root = root
-        self.name = str(root)
+        # What is remembered of a repository must not depend on where an import is started.
+        self.name = str(root.absolute())
         try:
             is_there = root.is_dir()
         except OSError as error:
-            shown = printable(self.name)[:200]
+            shown = printable(str(root))[:200]
             raise PackagesError(f"{shown}: {error.strerror}; nothing was changed") from error
         if not is_there:
-            raise PackagesError(f"{printable(self.name)}: no such folder; nothing was changed")
+            raise PackagesError(f"{printable(str(root))}: no such folder; nothing was changed")
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""

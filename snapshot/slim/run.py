@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from snapshot.file.errors import PackagesError
+from snapshot.packages.job import Progress
 from snapshot.packages.repomd import is_below
 from snapshot.packages.sources import place_of, source_of, whole
 from snapshot.slim.closure import Closure
 from snapshot.slim.data import write_all
 from snapshot.slim.filtering import owners
 from snapshot.slim.folder import MARK, REPODATA, WORK, made_whole
-from snapshot.slim.job import SlimJob, Slimmed
+from snapshot.slim.job import MOST_MISSING, SlimJob, Slimmed
 from snapshot.slim.lists import write_lists
 from snapshot.slim.modules import Module, read_modules
 from snapshot.slim.pool import Entry, Pool
@@ -26,7 +27,7 @@ MOST_MODULES = 64 << 20
 """The largest modules.yaml, in bytes, unpacked; real ones have a few megabytes."""
 
 
-def slim(job: SlimJob) -> Slimmed:
+def slim(job: SlimJob, progress: Progress = lambda *_: None) -> Slimmed:
     """Make a slim repository; raises a BackendError, and then nothing is written."""
     source = source_of(job.source)
     if job.prefix.strip("/") and not is_below(job.prefix.strip("/")):
@@ -35,7 +36,7 @@ def slim(job: SlimJob) -> Slimmed:
     with made_whole(place_of(job.out)) as made:
         work = made / WORK
         work.mkdir()
-        found = _write(job, Repository(source, path, work), made)
+        found = _write(job, Repository(source, path, work, progress), made)
         shutil.rmtree(work)
         (made / MARK).write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return found
@@ -62,6 +63,7 @@ def _write(job: SlimJob, repository: Repository, folder: Path) -> Slimmed:
         bytes_before=_bytes(pool.entries),
         repodata_bytes=sum(one.size or 0 for one in files.values()),
         missing=len(closure.missing),
+        missing_first=sorted(closure.missing)[:MOST_MISSING],
         problems=_problems(pool),
     )
 
