@@ -150,11 +150,11 @@ def test_packages_that_may_not_be_read(server: Server, tmp_path: Path) -> None:
     site.write(X86, Rpm("a"))
     url = made(server, "rights", "small")
     site.run(database=url)
-    server.execute("CREATE ROLE reader LOGIN PASSWORD 'x'")
+    server.execute("CREATE ROLE exporter LOGIN PASSWORD 'x'")
     granted = ", ".join(TABLES_OF_EXPORTS[:2])
-    server.execute(f"GRANT SELECT ON {granted} TO reader", database="rights")
+    server.execute(f"GRANT SELECT ON {granted} TO exporter", database="rights")
     left_out, wanted = LeftOutRows(), {*TABLES_OF_EXPORTS}
-    with engine(server.url("rights", user="reader", password="x")) as of, of.connect() as found:
+    with engine(server.url("rights", user="exporter", password="x")) as of, of.connect() as found:
         assert not may_read_packages(found, wanted, "--newest", left_out)
     assert left_out.notes == (
         "--newest: the database's user may not read mirrorlist_location: grant SELECT on it",
