@@ -118,6 +118,19 @@ def test_what_is_required_further(tmp_path: Path) -> None:
     assert "Packages/c/c-0.5-1.noarch.rpm" not in site.files
 
 
+def test_files_that_are_required(tmp_path: Path) -> None:
+    """A file is looked for in primary.xml, which has some, and in filelists.xml, which has all."""
+    packages = [
+        pkg("a", "1", need("/usr/bin/tool")),
+        pkg("b", "1", need("/usr/share/x&amp;y")),
+        *(pkg("tool"), pkg("data"), pkg("other")),
+    ]
+    lists = filelists({"data": ["/usr/share/x&amp;y"], "other": ["/usr/share/xy"]}, *packages)
+    site = SlimSite(tmp_path, *packages, filelists=lists)
+    assert site.kept(only=("a",)) == ["a-1-1", "tool-1-1"]
+    assert site.kept(only=("b",)) == ["b-1-1", "data-1-1"]
+
+
 def test_the_same_package_twice(tmp_path: Path) -> None:
     """A package that primary.xml has twice is one package, and is written once."""
     site = SlimSite(tmp_path, pkg("a"), pkg("b"), pkg("a"))
@@ -184,6 +197,7 @@ def test_modules(tmp_path: Path) -> None:
     packages = [pkg("perl", ver, release=release, arch="x86_64") for ver, release in rpms]
     packages += [pkg("perl", "5.2", arch="x86_64"), pkg("perl", "5.0", arch="x86_64")]
     defaults = "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: perl\n...\n"
+    defaults += "---\ndocument: modulemd\ndata:\n  name: empty\n  stream: s\n...\n"
     site = SlimSite(tmp_path, *packages, modules=(MODULES + defaults).encode())
     assert site.kept() == [
         "perl-5.1-2.module2.x86_64",
@@ -199,6 +213,7 @@ def test_modules(tmp_path: Path) -> None:
         "version: 1",
     ]
     assert "module: perl" in text
+    assert "name: empty" in text
 
 
 def test_a_module_that_is_left_out(tmp_path: Path) -> None:
@@ -265,6 +280,19 @@ def test_repodata(tmp_path: Path) -> None:
         assert one.findtext(f"{space}checksum") == hashlib.sha256(data).hexdigest()
         assert one.findtext(f"{space}size") == str(len(data))
     assert len([*(site.out / "repodata").iterdir()]) == len(kinds) + 1
+
+
+def test_an_advisory_about_an_epoch(tmp_path: Path) -> None:
+    """The epoch is part of what an advisory is about."""
+    about = (
+        '<update><id>E{0}</id><pkglist><collection><package name="tea" epoch="{0}" version="1"'
+        ' release="1" arch="noarch"/></collection></pkglist></update>'
+    )
+    updates = f"<updates>{about.format(0)}{about.format(1)}</updates>".encode()
+    site = SlimSite(tmp_path, pkg("tea", epoch="1"), updateinfo=updates)
+    site.run()
+    found = ElementTree.fromstring(site.data("updateinfo"))
+    assert [one.findtext("id") for one in found] == ["E1"]
 
 
 @pytest.mark.parametrize("ending", PACKERS)
