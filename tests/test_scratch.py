@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
 from loadtest.common.scratch import claim
 from loadtest.packages.__main__ import _make as make_packages
@@ -14,9 +15,9 @@ from loadtest.scans.__main__ import _make as make_scans
 from tests.packaged import X86, Rpm, Site, names
 
 
-def test_an_empty_database(tmp_path: Path) -> None:
+def test_an_empty_database() -> None:
     """An empty one is taken; from then on, measurements empty it as often as they like."""
-    engine = create_engine(f"sqlite:///{tmp_path}/scratch.sqlite")
+    engine = create_engine("sqlite://", poolclass=StaticPool)
     for _ in range(2):
         claim(engine)
         make_packages(engine, Release(0.001))

@@ -27,7 +27,10 @@ class Repository:
         try:
             data = whole(source.blocks(f"{path}{REPOMD}"), MOST_BYTES)
         except Missing:
-            raise UnusableRepository(f"{source.name}: there is no {path}{REPOMD}") from None
+            raise UnusableRepository(
+                f"{source.name}: there is no {path}{REPOMD}; give"
+                f" {'the tree that has it' if path else 'the folder or URL of a repository itself'}"
+            ) from None
         self.files = read_all(data)
         if len(self.files) > MOST_FILES:
             raise UnusableRepository(f"repomd.xml names more than {MOST_FILES} files")
