@@ -144,7 +144,7 @@ def test_find(server: Server, tmp_path: Path) -> None:
         site.run(database=database)
     found = find(url, "tea")
     assert found == find(site.url, "tea")
-    assert [one.mirrors for one in found.packages] == [None, 2, 2]
+    assert [one.mirrors for one in found.packages] == [0, 2, 2]
 
 
 def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
