@@ -273,7 +273,8 @@ def test_a_port_means_one_thing() -> None:
     for name, text in _texts().items():
         for line in text.splitlines():
             if re.search(r"\b300[12]/", line):
-                assert re.search(r"300[12]/(status|health|metrics|site|chain)", line), (name, line)
+                pages = "status|health|metrics|site|chain|packages"
+                assert re.search(rf"300[12]/({pages})", line), (name, line)
             assert not re.search(r"--(port|against)[ =\"]\S*300[12]", line), (name, line)
 
 

@@ -181,7 +181,7 @@ def test_a_repomd_that_the_database_knows(site: Site) -> None:
     site.write(X86, TEA)
     result = site.run()
     why = "its repomd.xml does not have the sha256 that the database has of the newest"
-    assert result.problems == [f"{X86}: {why}; scan, then import again"]
+    assert result.problems == [f"{X86}: {why}; scan or probe the primary, then import again"]
     assert "bash-5" in names(site)
 
 
@@ -193,10 +193,28 @@ def test_one_repository(site: Site) -> None:
     result = site.run(repo="epel-2")
     assert (result.imported, result.packages_added, result.packages_deleted) == ([X86], 0, 0)
     assert site.run(repo="epel-2").unchanged == [X86]
-    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database"):
+    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database;"):
         site.run(repo="epel-3", arch="x86_64")
     with pytest.raises(PackagesError, match="perhaps epel-3"):
         site.run(repo="epel-33")
+
+
+def test_topdir(tmp_path: Path) -> None:
+    """The source may be a directory of the database; what is not below it stays as it was."""
+    other = "alt/9/x86_64"
+    site = Site(tmp_path, X86, other)
+    site.write(X86, TEA)
+    site.write(other, CUP)
+    site.run()
+    site.write(X86, BASH)
+    site.write(other, BASH)
+    result = site.run(source=str(site.source / "pub"), topdir="/pub/")
+    assert (result.imported, result.left, result.without) == ([X86], [], 0)
+    assert names(site) == ["bash-5", "cup-1"]
+    shutil.rmtree(site.source / X86)
+    assert site.run(source=str(site.source / "pub"), topdir="pub").left == [X86]
+    with pytest.raises(PackagesError, match=f"pu: no repository is below it; there is {other}"):
+        site.run(topdir="pu")
 
 
 def test_capabilities_in_any_order(site: Site) -> None:

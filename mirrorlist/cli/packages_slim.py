@@ -76,7 +76,7 @@ def slim_command(
         https://mirror.example/epel/9/Everything/x86_64
     rsync -rt --files-from=slim/files \\
         rsync://mirror.example/epel/9/Everything/x86_64/ /srv/epel
-    rsync -rt --delete slim/repodata /srv/epel
+    rsync -rt --delete-after slim/repodata /srv/epel
     """
     # End by an exception: then nothing half-written is left.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)

@@ -11,12 +11,17 @@ MOST_GONE = 10
 
 
 class ImportJob(Struct, frozen=True, kw_only=True):
-    """An import; `repo` and `arch` limit it to repositories of that prefix and arch."""
+    """An import; `repo` and `arch` limit it to repositories of that prefix and arch.
+
+    `topdir` is the directory of the database that the source itself is; empty if the source is
+    the folder or URL that has all of them.
+    """
 
     database: str
     source: str
     repo: str | None = None
     arch: str | None = None
+    topdir: str = ""
     dry_run: bool = False
     allow_deletions: bool = False
     full: bool = False

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 
@@ -26,6 +27,7 @@ PROGRAM = "mirrorlist packages import"
 SUBJECT = 0x706B6773
 """The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII."""
 _REPOMD = "repodata/repomd.xml"
+_FIRST = "`mirrorlist scan` or `mirrorlist sites apply` makes it"
 _THREADS = 8
 
 
@@ -64,6 +66,7 @@ class _Import:
 
     def __init__(self, job: ImportJob, source: Source, link: Link, progress: Progress) -> None:
         self._job, self._source, self._link, self._progress = job, source, link, progress
+        self._top = f"{job.topdir.strip('/')}/" if job.topdir.strip("/") else ""
         self._result = ImportResult(problems=[])
         self._since = time.perf_counter()
 
@@ -77,8 +80,7 @@ class _Import:
         details = _newest(link.query(sql.DETAILS))
         self._end("connecting")
         self._progress("reading repomd.xml", 0, len(wanted))
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
-            looked = list(pool.map(_Look(self._source, details, self._is_alone(wanted)), wanted))
+        looked = list(self._look_at(wanted, details))
         changed = self._changed(looked)
         result.left = self._leaving(looked)
         self._end("reading repomd.xml")
@@ -88,15 +90,26 @@ class _Import:
             self._refuse_nothing()
         return result
 
+    def _look_at(self, wanted: list[str], details: dict[str, tuple[str, str]]) -> Iterator[_Looked]:
+        """Yield what came of a look at each repository."""
+        look = _Look(self._source, details, self._top, self._is_alone(wanted))
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
+            for done, one in enumerate(pool.map(look, wanted), 1):
+                self._progress("reading repomd.xml", done, len(wanted))
+                yield one
+
     def _refuse_nothing(self) -> None:
         """Refuse an import that found nothing but problems, or nothing at all."""
         result = self._result
         if result.problems and not result.unchanged:
-            raise PackagesError(f"{result.problems[0]}; nothing was imported")
+            source = self._source.name
+            raise PackagesError(f"{source}: {result.problems[0]}; nothing was imported")
         if not result.unchanged:
+            wanted = self._wanted()[0]
+            sought = wanted.removeprefix(self._top)
             raise PackagesError(
-                f"{self._job.source}: no repository of the database is there, such as"
-                f" {self._wanted()[0]}/{_REPOMD}; give the folder or URL that has these directories"
+                f"{self._source.name}: no repository of the database is there, such as"
+                f" {sought}/{_REPOMD}; {_advice(self._source.name, sought)}"
             )
 
     def _end(self, phase: str) -> None:
@@ -110,12 +123,17 @@ class _Import:
         if not found and self._job.repo is not None:
             known = [str(name) for (name,) in self._link.query(sql.PREFIXES)]
             near = get_close_matches(self._job.repo, known, 1)
-            hint = f" (perhaps {near[0]}?)" if near else ""
+            hint = f" (perhaps {near[0]}?)" if near and near[0] != self._job.repo else ""
             what = " ".join(filter(None, (self._job.repo, self._job.arch)))
-            raise PackagesError(f"repository {what}: not in the database{hint}; scan it first")
+            raise PackagesError(f"repository {what}: not in the database{hint}; {_FIRST}")
         if not found:
-            raise PackagesError("the database has no such repository; scan the primary first")
-        return found
+            raise PackagesError(f"the database has no such repository; {_FIRST}")
+        below = [name for name in found if name.startswith(self._top)]
+        if not below:
+            raise PackagesError(
+                f"--topdir {self._job.topdir}: no repository is below it; there is {found[0]}"
+            )
+        return below
 
     def _is_alone(self, wanted: list[str]) -> bool:
         """Whether the source may be the repository itself."""
@@ -150,7 +168,7 @@ class _Import:
             if (at := seen.get(one.directory)) is not None
             and (at.primary is None and not at.problem and one.source == here)
         ]
-        if self._job.repo is None and self._job.arch is None:
+        if self._job.repo is None and self._job.arch is None and not self._top:
             found += [name for name in self._known if name not in seen]
         if len(found) * 100 > len(self._known) * MOST_GONE and not self._job.allow_deletions:
             raise RefusedImport(
@@ -229,11 +247,14 @@ class _Import:
 class _Look:
     """Reads the repomd.xml of a repository; in a thread."""
 
-    def __init__(self, source: Source, details: dict[str, tuple[str, str]], is_alone: bool) -> None:
-        self._source, self._details, self._is_alone = source, details, is_alone
+    def __init__(
+        self, source: Source, details: dict[str, tuple[str, str]], top: str, is_alone: bool
+    ) -> None:
+        self._source, self._details, self._top, self._is_alone = source, details, top, is_alone
 
     def __call__(self, directory: str) -> _Looked:
-        paths = ["", f"{directory}/"] if self._is_alone else [f"{directory}/"]
+        below = f"{directory.removeprefix(self._top)}/"
+        paths = ["", below] if self._is_alone else [below]
         for path in paths:
             looked = _Looked(directory, path)
             try:
@@ -253,7 +274,7 @@ class _Look:
         if known and hashlib.new(kind, data).hexdigest() != known.lower():
             raise UnusableRepository(
                 f"its repomd.xml does not have the {kind} that the database has of the newest;"
-                " scan, then import again"
+                " scan or probe the primary, then import again"
             )
 
 
@@ -264,6 +285,16 @@ def _newest(rows: list[Row]) -> dict[str, tuple[str, str]]:
         some = zip(("sha256", "sha512", "sha1"), sums, strict=True)
         found.setdefault(name, next(((kind, sum) for kind, sum in some if sum), ("", "")))
     return found
+
+
+def _advice(source: str, sought: str) -> str:
+    """Return what to give instead of a source that does not have a directory of the database."""
+    whole, parts = source.rstrip("/"), sought.split("/")
+    for count in range(len(parts), 0, -1):
+        end = "/" + "/".join(parts[:count])
+        if whole.endswith(end) and not whole.removesuffix(end).endswith(("/", ":")):
+            return f"perhaps give {whole.removesuffix(end) or '/'}"
+    return "give the folder or URL that has these directories, or --topdir"
 
 
 def _sum(primary: Primary) -> str:
