@@ -325,9 +325,17 @@ def test_the_command(tmp_path: Path) -> None:
     site = SlimSite(tmp_path, pkg("a", "1"), pkg("a", "2"), pkg("b", "1", need("x")))
     words = ("packages", "slim", "--out", site.out, site.source)
     assert run(*words).stderr.splitlines() == [
-        "mirrorlist: packages 2 of 3 kept, 0 of them only because others require them",
-        f"mirrorlist: bytes 2,000 of 3,000: 33.3 % are left out; repodata {repodata(site)}",
-        "mirrorlist: 1 requirements are satisfied by no package of this repository",
+        "mirrorlist: packages 2 of 3 kept, 0 only because others require them",
+        "mirrorlist: bytes 2,000 of 3,000: 33.3 % are left out",
+        f"mirrorlist: the new repodata has {repodata(site):,} bytes",
+        "mirrorlist: 1 requirement is not met here, perhaps by another repository:",
+        "  x",
+    ]
+    many = SlimSite(tmp_path / "7", *(pkg(f"p{one}", "1", need(f"x{one}")) for one in range(7)))
+    assert run(*words[:-1], many.source).stderr.splitlines()[3:] == [
+        "mirrorlist: 7 requirements are not met here, perhaps by another repository:",
+        *(f"  x{one}" for one in range(5)),
+        "  and 2 more; slim.json names the first 100",
     ]
     assert json.loads(run(*words, "--json").stdout)["bytes_before"] == 3000
     assert json.loads((site.out / "slim.json").read_text())["packages"] == 2

@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+MOST_MISSING = 100
+"""How many requirements that no package satisfies are named."""
+
 
 class SlimJob(Struct, frozen=True, kw_only=True):
     """A repository to make smaller: where it is, where to write, and what to keep."""
@@ -38,5 +41,7 @@ class Slimmed(Struct, frozen=True, kw_only=True):
     """Bytes of the new repodata."""
     missing: int
     """Requirements of kept packages that no package of the source satisfies."""
+    missing_first: list[str]
+    """The first of them by name, at most 100."""
     problems: list[str]
     """What was left out because it cannot be used, and why."""

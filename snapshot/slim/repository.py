@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snapshot.file.errors import UnusableRepository
 from snapshot.file.wholefile import open_regular
+from snapshot.packages.job import Progress
 from snapshot.packages.repomd import MOST_BYTES, Primary, read_all
 from snapshot.packages.sources import Missing, Source, verified, whole
 from snapshot.packages.unpacking import unpacked
@@ -19,9 +20,12 @@ _BLOCK = 1 << 18
 class Repository:
     """The files of a repository; what is damaged or missing raises UnusableRepository."""
 
-    def __init__(self, source: Source, path: str, folder: Path) -> None:
+    def __init__(
+        self, source: Source, path: str, folder: Path, progress: Progress = lambda *_: None
+    ) -> None:
         """Read repomd.xml; `path` is before the repository's own, `folder` is for copies."""
         self._source, self._path, self._folder = source, path, folder
+        self._progress, self._done = progress, 0
         try:
             data = whole(source.blocks(f"{path}repodata/repomd.xml"), MOST_BYTES)
         except Missing:
@@ -55,6 +59,9 @@ class Repository:
 
     def opened(self, kind: str) -> Iterator[bytes]:
         """Yield what is in a file, unpacked."""
+        # Each is read to choose packages, or to write those that are kept; primary for both.
+        self._progress(f"reading {kind}", self._done, len(self.files) + 1)
+        self._done += 1
         most = self.files[kind].opened
         name = self.files[kind].path.rpartition("/")[2]
         limit = MOST_OPENED if most is None else min(most, MOST_OPENED)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from snapshot.file.errors import PackagesError
+from snapshot.packages.job import Progress
 from snapshot.packages.sources import source_of
 from snapshot.slim.catalogue import Catalogue, Entry
 from snapshot.slim.choice import Choice, choose, named
@@ -14,7 +15,7 @@ from snapshot.slim.closure import Closure
 from snapshot.slim.data import write_all
 from snapshot.slim.filtering import owners
 from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, made_whole
-from snapshot.slim.job import SlimJob, Slimmed
+from snapshot.slim.job import MOST_MISSING, SlimJob, Slimmed
 from snapshot.slim.modules import Module, read_modules
 from snapshot.slim.repository import Repository
 from snapshot.slim.where import repository_below
@@ -25,14 +26,14 @@ MOST_MODULES = 256 << 20
 _WILDCARD = re.compile(r"[*?\[]")
 
 
-def slim(job: SlimJob) -> Slimmed:
+def slim(job: SlimJob, progress: Progress = lambda *_: None) -> Slimmed:
     """Make a slim repository; raises a BackendError, and then nothing is written."""
     source = source_of(job.source)
     path = repository_below(job)
     with made_whole(Path(job.out).expanduser()) as made:
         work = made / ".work"
         work.mkdir()
-        repository = Repository(source, path, work)
+        repository = Repository(source, path, work, progress)
         catalogue = Catalogue(repository.opened("primary"))
         choice = choose(catalogue.entries, _modules(repository), job.newest)
         closure = _closed(job, repository, catalogue, choice)
@@ -51,6 +52,7 @@ def slim(job: SlimJob) -> Slimmed:
             bytes_before=_bytes(catalogue.entries),
             repodata_bytes=sum(one.size for one in files),
             missing=len(closure.missing),
+            missing_first=sorted(closure.missing)[:MOST_MISSING],
             problems=_problems(catalogue),
         )
         _write_lists(made, job.prefix, catalogue.entries, closure.kept)
