@@ -199,6 +199,13 @@ def test_one_repository(site: Site) -> None:
         site.run(repo="epel-33")
 
 
+def test_a_relative_source(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is the same source from wherever it is named."""
+    site.run()
+    monkeypatch.chdir(site.source.parent)
+    assert site.run(source=site.source.name).unchanged == [ARM, X86]
+
+
 def test_topdir(tmp_path: Path) -> None:
     """The source may be a directory of the database; what is not below it stays as it was."""
     other = "alt/9/x86_64"

@@ -56,7 +56,7 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
     begun = time.perf_counter()
     source = source_of(job.source)
     with linked(job.database, PROGRAM) as link:
-        result = _Import(job, source, link, progress).run()
+        result = _Import(job, source, link, progress, begun).run()
     result.seconds = time.perf_counter() - begun
     return result
 
@@ -64,11 +64,13 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
 class _Import:
     """One import, which holds what its steps share."""
 
-    def __init__(self, job: ImportJob, source: Source, link: Link, progress: Progress) -> None:
+    def __init__(
+        self, job: ImportJob, source: Source, link: Link, progress: Progress, begun: float
+    ) -> None:
         self._job, self._source, self._link, self._progress = job, source, link, progress
         self._top = f"{job.topdir.strip('/')}/" if job.topdir.strip("/") else ""
         self._result = ImportResult(problems=[])
-        self._since = time.perf_counter()
+        self._since = begun
 
     def run(self) -> ImportResult:
         """Look at every repository; read those that changed, and write what is new."""

@@ -28,7 +28,7 @@ class Source(Protocol):
     """Where repodata is; what cannot be read raises UnusableRepository, or Missing."""
 
     name: str
-    """The folder or URL, without a password."""
+    """The whole path of the folder, or the URL, without a password."""
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
@@ -40,7 +40,8 @@ class Folder:
     def __init__(self, root: Path) -> None:
         """Take the folder; raises PackagesError if it is missing."""
         self._root = root
-        self.name = str(root)
+        # What is remembered of a repository must not depend on where an import is started.
+        self.name = str(root.absolute())
         if not root.is_dir():
             raise PackagesError(f"{root}: no such folder; nothing was changed")
 
