@@ -199,6 +199,19 @@ def test_one_repository(site: Site) -> None:
         site.run(repo="epel-33")
 
 
+def test_what_is_told_meanwhile(site: Site) -> None:
+    """Each phase goes from its first step to its last one; packages are counted by their bytes."""
+    told: list[tuple[str, int, int]] = []
+    job = ImportJob(database=site.url, source=str(site.source))
+    import_packages(job, lambda *step: told.append(step))
+    assert told[:3] == [("reading repomd.xml", done, 2) for done in range(3)]
+    size = sum(one.stat().st_size for one in site.source.rglob("*-primary*"))
+    reading = [step for step in told if step[0] == "reading packages"]
+    assert [one[2] for one in reading] == [size, size]
+    assert 0 == reading[0][1] < reading[1][1] < size
+    assert told[-1] == ("writing", 0, 0)
+
+
 def test_a_relative_source(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder is the same source from wherever it is named."""
     site.run()

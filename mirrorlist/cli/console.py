@@ -150,11 +150,14 @@ class Steps:
         self._bar: tuple[Progress, TaskID] | None = None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show a phase and how many steps are done."""
+        """Show a phase and how many steps are done; of 0 steps, that it goes on."""
         if not self._is_shown:
             return
         progress, task = self._bar = self._bar or _begun()
-        progress.update(task, description=phase, completed=done, total=total)
+        progress.update(task, description=phase, completed=done, total=total or 1)
+        if not total:
+            # With a total of 0 the task would have ended, and its time would stand still.
+            progress.tasks[0].total = None
 
     def end(self) -> None:
         """Take the bar away."""

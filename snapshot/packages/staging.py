@@ -83,13 +83,13 @@ class Staging:
     def _capabilities(
         self, changed: list[Changed], waiting: "tuple[_Waiting, _Waiting]", progress: Progress
     ) -> Iterator[Row]:
+        counted = _Counted(progress, sum(one.primary.size or 0 for one in changed))
         for number, one in enumerate(changed):
-            progress("reading packages", number, len(changed))
             packed = self._keys.get(one.directory, b"")
             left = {packed[at : at + _KEY] for at in range(0, len(packed), _KEY)}
             content = Content()
             try:
-                for package in self._packages(one, left, content):
+                for package in self._packages(one, left, content, counted):
                     yield from self._staged(number, package, waiting[0])
             except Missing:
                 self._problems.append(f"{one.directory}: {one.primary.path} is missing")
@@ -100,8 +100,11 @@ class Staging:
                     waiting[1].add((number, key))
                 self._finish(Read(number, one, content.count - len(content.left_out)), content)
 
-    def _packages(self, one: Changed, left: set[bytes], content: Content) -> Iterator[Package]:
-        blocks = verified(self._source.blocks(one.path + one.primary.path), one.primary)
+    def _packages(
+        self, one: Changed, left: set[bytes], content: Content, counted: "_Counted"
+    ) -> Iterator[Package]:
+        packed = counted(self._source.blocks(one.path + one.primary.path))
+        blocks = verified(packed, one.primary)
         most = MOST_OPENED if one.primary.opened is None else one.primary.opened
         opened = unpacked(blocks, min(most, MOST_OPENED))
         yield from new_packages(opened, left, content, full=self._full)
@@ -130,6 +133,19 @@ class Staging:
             yield one.number, *where, about.revision, sum, one.packages, False
         for number, directory in enumerate(leaving, 1):
             yield -number, directory, "", "", "", 0, True
+
+
+class _Counted:
+    """Tells how many bytes of all files were read: one of them may take most of the time."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+
+    def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._progress("reading packages", self._done, self._total)
+            self._done += len(block)
+            yield block
 
 
 class _Waiting:
