@@ -94,6 +94,8 @@ def test_refused(site: Site) -> None:
         f"perhaps give {site.source}\n",
     )  # fmt: skip
     assert_refused(run(*other, "--topdir", "srv"), 3, "--topdir srv: no repository is below it")
+    below = (*other[:-1], str(site.source.parent), "--topdir", "pub")
+    assert_refused(run(*below), 3, "give the folder or URL that is pub\n")
     shutil.rmtree(site.source)
     assert_refused(run(*words(site)), 3, "source: no such folder; nothing was changed")
 

@@ -107,11 +107,13 @@ class _Import:
             source = self._source.name
             raise PackagesError(f"{source}: {result.problems[0]}; nothing was imported")
         if not result.unchanged:
-            wanted = self._wanted()[0]
-            sought = wanted.removeprefix(self._top)
+            sought = self._wanted()[0].removeprefix(self._top)
+            advice = _advice(self._source.name, sought)
+            if self._top:
+                advice = f"give the folder or URL that is {self._top.rstrip('/')}"
             raise PackagesError(
                 f"{self._source.name}: no repository of the database is there, such as"
-                f" {sought}/{_REPOMD}; {_advice(self._source.name, sought)}"
+                f" {sought}/{_REPOMD}; {advice}"
             )
 
     def _end(self, phase: str) -> None:
