@@ -316,7 +316,7 @@ def test_a_wrong_sum(tmp_path: Path) -> None:
     with pytest.raises(UnusableRepository, match=r"-primary\.gz is missing"):
         site.run()
     (site.source / "repodata/repomd.xml").unlink()
-    with pytest.raises(UnusableRepository, match=r"there is no repodata/repomd\.xml"):
+    with pytest.raises(UnusableRepository, match=r"there is no repodata/repomd\.xml; give the fol"):
         site.run()
 
 
@@ -356,6 +356,11 @@ def test_a_repository_of_a_database(tmp_path: Path) -> None:
     site = SlimSite(tmp_path / "x")
     given = {"source": str(tree.source), "database": tree.url, "out": str(tmp_path / "out")}
     assert site.run(**given, repo="epel-2", arch="x86_64").packages == 1
-    for wrong in ({"repo": "epel-2", "arch": "aarch64"}, {}):
-        with pytest.raises(PackagesError, match="repositories; name one of them"):
-            site.run(**given, **wrong)
+    with pytest.raises(PackagesError, match="the database: 2 repositories; name one of them"):
+        site.run(**given)
+    with pytest.raises(PackagesError, match="epel-2 aarch64: no such repository; `mirrorlist repo"):
+        site.run(**given, repo="epel-2", arch="aarch64")
+    given["source"] = str(tree.source / "pub")
+    missing = rf"there is no {X86}/repodata/repomd\.xml; give the tree that has it"
+    with pytest.raises(UnusableRepository, match=missing):
+        site.run(**given, repo="epel-2", arch="x86_64")

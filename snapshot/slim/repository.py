@@ -30,7 +30,8 @@ class Repository:
             data = whole(source.blocks(f"{path}repodata/repomd.xml"), MOST_BYTES)
         except Missing:
             raise UnusableRepository(
-                f"{source.name}: there is no {path}repodata/repomd.xml"
+                f"{source.name}: there is no {path}repodata/repomd.xml; give"
+                f" {'the tree that has it' if path else 'the folder or URL of a repository itself'}"
             ) from None
         self.files = read_all(data)
         if len(self.files) > MOST_FILES:
