@@ -30,7 +30,9 @@ _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
 _LAST_SECONDS = 3.0
 _COPY_ROWS = 1000
-_SCAN, _STATS = "mirrorlist scan", "mirrorlist stats"
+# After this many of its own instructions, some milliseconds, SQLite looks at the clock.
+_STEPS = 100_000
+_SCAN, _STATS, _PACKAGES = "mirrorlist scan", "mirrorlist stats", "mirrorlist packages"
 # What to do about a driver's error, for a program or, without one, for all.
 _ADVICE = (
     ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _SCAN),
@@ -44,6 +46,12 @@ _ADVICE = (
         "docs/statistics-database.md (Rights in PostgreSQL) has the rights of the role",
         _STATS,
     ),
+    (
+        "permission denied|must be owner of|read-only transaction",
+        "docs/packages.md (Rights in PostgreSQL) has the rights of the role",
+        _PACKAGES,
+    ),
+    ("no such table|relation .* does not exist", "is it MirrorManager's? check the URL", _PACKAGES),
     ("no such database file", "mirrorlist stats collect, or import, makes it", _STATS),
     ("readonly database", "let this user write the file and its folder", ""),
 )
@@ -61,10 +69,13 @@ class Link(Protocol):
     kind: str
     """POSTGRESQL or SQLITE."""
     codec: str
-    """Python's name of an encoding: texts with other characters cannot be written."""
+    """Python's name of the encoding of texts: others cannot be written."""
 
     def begin(self) -> None:
         """Begin the transaction that writes."""
+
+    def begin_reading(self, seconds: int) -> None:
+        """Begin to read only; what then takes more than these seconds ends with an error."""
 
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """Execute a statement and return its rows."""
@@ -226,6 +237,10 @@ class _Sqlite:
     def begin(self) -> None:
         self._run("BEGIN IMMEDIATE")
 
+    def begin_reading(self, seconds: int) -> None:
+        end = time.monotonic() + seconds
+        self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         return self._run(sql, parameters).fetchall()
 
@@ -287,6 +302,10 @@ class _Postgresql:
 
     def begin(self) -> None:
         self._run(f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+
+    def begin_reading(self, seconds: int) -> None:
+        # For this transaction alone: a pooler would pass the session's setting on.
+        self._run(f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{seconds}s'")
 
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         return self._run(sql, parameters).fetchall()

@@ -119,3 +119,12 @@ def write(folder: Path, content: bytes) -> Path:
     path = folder / "mm.snap"
     path.write_bytes(content)
     return path
+
+
+def place_of(content: bytes, name: str) -> int:
+    """Return where a section begins in a file."""
+    count = HEADER.unpack_from(content)[3]
+    table = content[HEADER.size : HEADER.size + ENTRY.size * count]
+    wanted = name.encode()
+    found: int = next(at for raw, at, *_ in ENTRY.iter_unpack(table) if raw.rstrip(b"\0") == wanted)
+    return found

@@ -16,7 +16,7 @@ from mirrorlist.errors import OptionError
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.counts import Count, Counts, Level, Totals
 from mirrorlist.records.worker_state import RefusedFile, ServedFile, WorkerState
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.status.admin import Admin, json_reply
 from mirrorlist.status.admin_process import Observer, pages
 from mirrorlist.status.asking import MOST_BYTES

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mirrorlist.cli import cli
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.table import SETTINGS
 from tests.live import ROOT
 
 CONTRIB = ROOT / "contrib"

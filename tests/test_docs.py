@@ -18,8 +18,8 @@ from mirrorlist.cli import cli
 from mirrorlist.request.query import PARAMETERS
 from mirrorlist.rsync.filter import Held, RsyncFilter
 from mirrorlist.rsync.query import FILTER_PARAMETERS, FORMS
-from mirrorlist.setting import Setting
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import Setting
+from mirrorlist.settings.table import SETTINGS
 from snapshot.file.reasons import Reason, opening, sentence
 from tests.factories import export_tables, world
 from tests.in_process import respond
@@ -273,7 +273,8 @@ def test_a_port_means_one_thing() -> None:
     for name, text in _texts().items():
         for line in text.splitlines():
             if re.search(r"\b300[12]/", line):
-                assert re.search(r"300[12]/(status|health|metrics|site|chain)", line), (name, line)
+                pages = "status|health|metrics|site|chain|packages"
+                assert re.search(rf"300[12]/({pages})", line), (name, line)
             assert not re.search(r"--(port|against)[ =\"]\S*300[12]", line), (name, line)
 
 

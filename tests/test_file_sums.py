@@ -13,7 +13,7 @@ from snapshot.file.filesums import FileSums, pack_file_sums
 from snapshot.file.format import ENTRY, HEADER
 from snapshot.file.model import FileSum, PackedSums
 from snapshot.file.reader import Snapshot
-from tests.snapshots import patched, sections_of, small_content, with_sections, write
+from tests.snapshots import patched, place_of, sections_of, small_content, with_sections, write
 
 STATE = bytes(range(16))
 LARGE = 1 << 32
@@ -128,6 +128,8 @@ def test_no_room(tmp_path: Path) -> None:
     found = {path: snapshot.file_sum(path) for path in files}
     assert left_out == [*found.values()].count(None) > 5
     assert all(files[path] == sum for path, sum in found.items() if sum)
+    # Which of them have room does not depend on their order.
+    assert pack_file_sums(STATE, lambda: reversed(files.items())).sections == sections
 
 
 def test_without_files(tmp_path: Path) -> None:
@@ -154,15 +156,6 @@ def _resident() -> int:
     return 1024 * int(status.partition("RssShmem:")[2].split()[0])
 
 
-def _place(content: bytes, name: str) -> int:
-    """Return where a section begins in a file."""
-    count = HEADER.unpack_from(content)[3]
-    table = content[HEADER.size : HEADER.size + ENTRY.size * count]
-    wanted = name.encode()
-    found: int = next(at for raw, at, *_ in ENTRY.iter_unpack(table) if raw.rstrip(b"\0") == wanted)
-    return found
-
-
 def _answers(snapshot: Snapshot, files: Known) -> list[FileSum | str | None]:
     found: list[FileSum | str | None] = []
     for path in files:
@@ -185,7 +178,7 @@ def test_each_byte_changed_in_use(tmp_path: Path) -> None:
     """Whichever byte changes while a snapshot is in use, files near it have no sums, none wrong."""
     files = many(12)
     content = small_content(file_sums=packed(files))
-    start, path = _place(content, "file_sums"), write(tmp_path, content)
+    start, path = place_of(content, "file_sums"), write(tmp_path, content)
     snapshot = Snapshot(path)
     for at in range(start, start + 43 * len(files)):
         _flip(path, at)
@@ -231,7 +224,7 @@ def test_each_byte_forged(tmp_path: Path, section: str) -> None:
     """
     files = many(4)
     content = small_content(file_sums=packed(files))
-    begin = _place(content, section)
+    begin = place_of(content, section)
     length = next(len(one.data) for one in sections_of(content) if one.name == section)
     outcomes = set()
     for at in range(begin, begin + length, 1 if section == "file_sums" else 29):
@@ -271,7 +264,7 @@ def test_a_section_within_the_sums(tmp_path: Path) -> None:
     content = small_content(file_sums=packed(many()))
     names = [one.name for one in sections_of(content)]
     entry = HEADER.size + ENTRY.size * names.index("redirects")
-    spoilt = patched(content, entry + 16, "<Q", _place(content, "file_sums"))
+    spoilt = patched(content, entry + 16, "<Q", place_of(content, "file_sums"))
     with pytest.raises(MalformedSnapshot, match="is also in 'file_sums'"):
         Snapshot(write(tmp_path, spoilt))
 
@@ -281,7 +274,7 @@ def test_packed_again(tmp_path: Path) -> None:
     sections = packed(many())
     snapshot = opened(tmp_path, sections)
     assert snapshot.packed_sums() == sections
-    _flip(Path(snapshot.path), _place(Path(snapshot.path).read_bytes(), "file_sums"))
+    _flip(Path(snapshot.path), place_of(Path(snapshot.path).read_bytes(), "file_sums"))
     assert snapshot.packed_sums() is None
 
 

@@ -1,23 +1,23 @@
 """Exports with --files: sums of imported packages in a snapshot, read only when they changed."""
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from snapshot.export.exporter import export
-from snapshot.export.file_sums import TABLES
+from snapshot.export.imported import TABLES
 from snapshot.export.job import Job
 from snapshot.export.pipeline import ExportResult
 from snapshot.file.difference import compare
-from snapshot.file.errors import RefusedSnapshot
+from snapshot.file.errors import RefusedSnapshot, SnapshotError
 from snapshot.file.reader import Snapshot
 from snapshot.packages.tables import LOCATION, PACKAGE, REPODATA
 from tests.packaged import ARM, X86, Rpm, Site, hosts, joined
+from tests.scanned import execute
+from tests.snapshots import patched, place_of
+from tests.statements import statements
 
 TEA, CUP = Rpm("tea", size="1234"), Rpm("cup")
 TEA_PATH = f"{X86}/Packages/t/tea-1-1.noarch.rpm"
@@ -52,28 +52,6 @@ def exported(site: Site, tmp_path: Path) -> Exported:
         return export(site.url, job)
 
     return run
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the statements of exports."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
-def execute(site: Site, sql: str) -> None:
-    """Change a site's database."""
-    with closing(sqlite3.connect(site.url.removeprefix("sqlite:///"))) as connection:
-        connection.execute(sql)
-        connection.commit()
 
 
 def test_the_tables_have_these_names() -> None:
@@ -137,15 +115,15 @@ def test_nothing_was_imported(tmp_path: Path) -> None:
     result = export(site.url, Job(tmp_path / "mm.snap", files=True))
     assert result.counts["file_sums"] == 0
     assert result.notes == (
-        "--files: mirrorlist_repodata cannot be read; see mirrorlist packages import",
+        "--files: there is no table mirrorlist_repodata: run `mirrorlist packages import` first",
     )
 
 
 def test_sums_are_not_lost(exported: Exported, site: Site, tmp_path: Path) -> None:
     """An export that would lose too many sums is refused; one without --files is meant so."""
     exported()
-    execute(site, f"DELETE FROM {LOCATION}")
-    execute(site, f"UPDATE {REPODATA} SET packages = 0")
+    execute(site.url, f"DELETE FROM {LOCATION}")
+    execute(site.url, f"UPDATE {REPODATA} SET packages = 0")
     with pytest.raises(RefusedSnapshot, match="lost 2 of 2 sums of single files, more than"):
         exported()
     assert Snapshot(tmp_path / "mm.snap").counts()["file_sums"] == 2
@@ -159,6 +137,13 @@ def test_sealed(exported: Exported, tmp_path: Path) -> None:
     exported(key=key)
     path = tmp_path / "mm.snap"
     assert Snapshot(path, key).file_sum(TEA_PATH)
+    for section in ("file_index", "file_sums"):
+        content = path.read_bytes()
+        spoilt = tmp_path / section
+        at = place_of(content, section)
+        spoilt.write_bytes(patched(content, at, "B", content[at] ^ 1))
+        with pytest.raises(SnapshotError, match="seal"):
+            Snapshot(spoilt, key)
 
 
 def test_difference(exported: Exported, site: Site, tmp_path: Path) -> None:
@@ -174,8 +159,8 @@ def test_difference(exported: Exported, site: Site, tmp_path: Path) -> None:
 
 def test_rows_that_cannot_be_used(exported: Exported, site: Site, tmp_path: Path) -> None:
     """A package with another kind of sum, or a path that no request can name, is counted."""
-    execute(site, f"UPDATE {PACKAGE} SET sum_kind = 'sha512' WHERE name = 'cup'")
-    execute(site, f"UPDATE {LOCATION} SET path = '../x.rpm' WHERE path LIKE '%tea%'")
+    execute(site.url, f"UPDATE {PACKAGE} SET sum_kind = 'sha512' WHERE name = 'cup'")
+    execute(site.url, f"UPDATE {LOCATION} SET path = '../x.rpm' WHERE path LIKE '%tea%'")
     result = exported()
     assert result.counts["file_sums"] == 0
     assert result.notes == ("--files: 2 packages have no SHA-256 or no usable path",)
@@ -188,7 +173,7 @@ def test_rows_that_cannot_be_used(exported: Exported, site: Site, tmp_path: Path
 )
 def test_untidy_paths(exported: Exported, site: Site, tmp_path: Path, path: str) -> None:
     """A path with dots and slashes too many is that of the file."""
-    execute(site, f"UPDATE {LOCATION} SET path = '{path}' WHERE path LIKE '%tea%'")
+    execute(site.url, f"UPDATE {LOCATION} SET path = '{path}' WHERE path LIKE '%tea%'")
     exported()
     assert Snapshot(tmp_path / "mm.snap").file_sum(TEA_PATH)
 
@@ -197,7 +182,7 @@ def test_one_path_in_two_repositories(site: Site, exported: Exported, tmp_path: 
     """A path that two repositories share has its sum if they agree, and none if they differ."""
     other = f"{X86}/Packages"
     # The repository of another arch, which is empty, is moved to a directory within the first one.
-    execute(site, f"UPDATE directory SET name = '{other}' WHERE name = '{ARM}'")
+    execute(site.url, f"UPDATE directory SET name = '{other}' WHERE name = '{ARM}'")
     site.write(other, Rpm("tea", size="1234", path="t/tea-1-1.noarch.rpm"))
     site.run()
     assert exported().notes == ()

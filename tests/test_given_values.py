@@ -9,8 +9,8 @@ import pytest
 
 from mirrorlist.cli import cli
 from mirrorlist.cli.environment import warning_of_variables
-from mirrorlist.setting import SettingKind
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import SettingKind
+from mirrorlist.settings.table import SETTINGS
 from tests.command import COMMAND, PLAIN, SECONDS, assert_refused, run, run_inside
 from tests.factories import export_tables, make_database, world
 from tests.system import need_program

@@ -7,7 +7,7 @@ import pytest
 
 from mirrorlist.cli import cli
 from mirrorlist.cli.job_options import JobOptions
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.table import SETTINGS
 from snapshot.export.asn_file import AsnFile
 from snapshot.export.job import Job
 

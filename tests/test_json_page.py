@@ -21,7 +21,7 @@ from mirrorlist.cli.printed import (
 from mirrorlist.lists.explanation import Explanation
 from mirrorlist.lists.repositories import Form, RepositoryListing, render
 from mirrorlist.replay.tally import Replayed
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.table import SETTINGS
 from mirrorlist.status.chain import Chain
 from mirrorlist.status.collect_state import CollectState
 from mirrorlist.status.scan_state import ScanState

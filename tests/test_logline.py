@@ -14,7 +14,7 @@ from mirrorlist.lists.answer import LogEntry
 from mirrorlist.records.logline import ADDRESSES, FORMATS, cut_text, make_line_maker
 from mirrorlist.replay.log import requests_of
 from mirrorlist.request.address import Address, parse_address
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.table import SETTINGS
 
 # 2026-11-21 23:59:59 UTC: already the next day in Europe, still the same in America.
 LATE = 1795305599.9

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from mirrorlist.settings import ADMIN_OF_COLLECT, ADMIN_OF_SCAN, ADMIN_OF_SERVER, ADMIN_OF_WATCH
+from mirrorlist.settings.defaults import (
+    ADMIN_OF_COLLECT,
+    ADMIN_OF_SCAN,
+    ADMIN_OF_SERVER,
+    ADMIN_OF_WATCH,
+)
 from mirrorlist.status.stage_texts import STAGES
 from tests.expressions import (
     ALERTS,

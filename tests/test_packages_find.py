@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from mirrorlist.cli.packages_find import _lines
 from snapshot.export.versions import compare, newness
-from snapshot.file.errors import PackagesError
+from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.packages.find import find
 from tests.command import assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
@@ -91,7 +94,7 @@ def test_found(site: Site) -> None:
     found = find(site.url, "tea").packages
     assert [(one.version, one.directory, one.mirrors) for one in found] == [
         ("1.10-1", X86, 2),
-        ("1.10~rc1-1", ARM, None),
+        ("1.10~rc1-1", ARM, 0),
         ("1.9-1", X86, 2),
     ]
     assert (found[0].prefix, found[0].repository_arch) == ("epel-2", "x86_64")
@@ -108,11 +111,36 @@ def test_what_it_prints(site: Site) -> None:
     assert head.split() == ["version", "arch", "repository", "mirrors", "bytes", "path"]
     path = f"{X86}/Packages/t/tea-1.10-1.noarch.rpm"
     assert first.split() == ["1.10-1", "noarch", "epel-2", "x86_64", "2", "1,000", path]
-    assert " unknown " in second
+    assert " epel-3 aarch64  0 " in second
     words = ("packages", "find", "--database", site.url, "--json")
     assert json.loads(run(*words, "cup").stdout)["packages"][0]["name"] == "cup"
     none = run(*words, "none")
     assert (none.returncode, json.loads(none.stdout)) == (1, {"packages": []})
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (18, ["version  path", "1-1      pub/a.rpm"]),
+        (17, ["version", "     path", "1-1", "     pub/a.rpm"]),
+    ],
+)
+def test_on_a_narrow_terminal(width: int, lines: list[str]) -> None:
+    """Paths that do not fit beside the other columns stand below them, each in one piece."""
+    assert _lines([("version", "path"), ("1-1", "pub/a.rpm")], width) == lines
+
+
+def test_a_site_without_directories_in_repositories(site: Site) -> None:
+    """The repository's directory counts if the package's is not in the database."""
+    file = site.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as database, database:
+        place = "(SELECT id FROM directory WHERE name = ?)"
+        for table in ("host_category_dir", "category_directory"):
+            database.execute(f"UPDATE {table} SET directory_id = {place}", [X86])
+        database.execute("DELETE FROM directory WHERE id = 9 OR name = ?", [ARM])
+    found = find(site.url, "tea").packages
+    assert [(one.directory, one.mirrors) for one in found] == [(X86, 2), (ARM, None), (X86, 2)]
+    assert " unknown " in run("packages", "find", "--database", site.url, "tea").stdout
 
 
 def test_nothing_found(site: Site, tmp_path: Path) -> None:
@@ -124,3 +152,11 @@ def test_nothing_found(site: Site, tmp_path: Path) -> None:
     with pytest.raises(PackagesError, match="no packages have been imported"):
         find(Site(tmp_path / "2").url, "tea")
     shutil.rmtree(tmp_path / "2")
+
+
+def test_it_takes_too_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of SQLite ends with an error after its time."""
+    monkeypatch.setattr("snapshot.packages.find.SECONDS", -1)
+    monkeypatch.setattr("snapshot.link._STEPS", 1)
+    with pytest.raises(DatabaseError, match="interrupted"):
+        find(site.url, "bash")

@@ -114,7 +114,7 @@ def test_a_repository_that_leaves(site: Site, tmp_path: Path) -> None:
     """One that is not at the source any more leaves, with all that no other has."""
     site.run()
     shutil.rmtree(site.source / ARM)
-    assert site.run().left == [ARM]
+    assert site.run().deleted == [ARM]
     assert names(site) == ["bash-5", "tea-1"]
     assert site.contents() == _first(site, tmp_path)
     execute(site.url, "DELETE FROM repository")
@@ -126,8 +126,8 @@ def test_a_repository_that_the_database_lost(site: Site) -> None:
     """It leaves in an import of all, not in one of another repository."""
     site.run()
     execute(site.url, f"DELETE FROM repository WHERE name = '{ARM}'")
-    assert not site.run(repo="epel-2").left
-    assert site.run().left == [ARM]
+    assert not site.run(repo="epel-2").deleted
+    assert site.run().deleted == [ARM]
     assert names(site) == ["bash-5", "tea-1"]
 
 
@@ -170,19 +170,24 @@ def test_a_repomd_that_the_database_knows(site: Site) -> None:
     """It must be the newest that a scan has read; else the repository stays as it was."""
     site.run()
     data = (site.source / X86 / "repodata/repomd.xml").read_bytes()
+    insert = "INSERT INTO file_detail (directory_id, filename, timestamp, sha256, sha512)"
     execute(
         site.url,
         f"INSERT INTO directory (id, name, readable) VALUES (50, '{X86}/repodata', 1)",
-        "INSERT INTO file_detail (directory_id, filename, timestamp, sha256)"
-        f" VALUES (50, 'repomd.xml', 9, '{hashlib.sha256(data).hexdigest()}')",
+        f"{insert} VALUES (50, 'repomd.xml', 9, '{hashlib.sha256(data).hexdigest().upper()}', 'a')",
+        f"{insert} VALUES (50, 'repomd.xml', 8, '{hashlib.sha256().hexdigest()}', NULL)",
     )
     site.write(ARM, CUP)
     assert not site.run().problems
     site.write(X86, TEA)
     result = site.run()
     why = "its repomd.xml does not have the sha256 that the database has of the newest"
-    assert result.problems == [f"{X86}: {why}; scan, then import again"]
+    assert result.problems == [f"{X86}: {why}; scan or probe the primary, then import again"]
     assert "bash-5" in names(site)
+    data = (site.source / X86 / "repodata/repomd.xml").read_bytes()
+    digest = hashlib.sha512(data).hexdigest()
+    execute(site.url, f"{insert} VALUES (50, 'repomd.xml', 10, NULL, '{digest}')")
+    assert site.run().imported == [X86]
 
 
 def test_one_repository(site: Site) -> None:
@@ -193,10 +198,48 @@ def test_one_repository(site: Site) -> None:
     result = site.run(repo="epel-2")
     assert (result.imported, result.packages_added, result.packages_deleted) == ([X86], 0, 0)
     assert site.run(repo="epel-2").unchanged == [X86]
-    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database"):
+    with pytest.raises(PackagesError, match=r"repository epel-3 x86_64: not in the database;"):
         site.run(repo="epel-3", arch="x86_64")
     with pytest.raises(PackagesError, match="perhaps epel-3"):
         site.run(repo="epel-33")
+
+
+def test_what_is_told_meanwhile(site: Site) -> None:
+    """Each phase goes from its first step to its last one; packages are counted by their bytes."""
+    told: list[tuple[str, int, int]] = []
+    job = ImportJob(database=site.url, source=str(site.source))
+    import_packages(job, lambda *step: told.append(step))
+    assert told[:3] == [("reading repomd.xml", done, 2) for done in range(3)]
+    size = sum(one.stat().st_size for one in site.source.rglob("*-primary*"))
+    reading = [step for step in told if step[0] == "reading packages"]
+    assert [one[2] for one in reading] == [size, size]
+    assert 0 == reading[0][1] < reading[1][1] < size
+    assert told[-1] == ("writing", 0, 0)
+
+
+def test_a_relative_source(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is the same source from wherever it is named."""
+    site.run()
+    monkeypatch.chdir(site.source.parent)
+    assert site.run(source=site.source.name).unchanged == [ARM, X86]
+
+
+def test_topdir(tmp_path: Path) -> None:
+    """The source may be a directory of the database; what is not below it stays as it was."""
+    other = "alt/9/x86_64"
+    site = Site(tmp_path, X86, other)
+    site.write(X86, TEA)
+    site.write(other, CUP)
+    site.run()
+    site.write(X86, BASH)
+    site.write(other, BASH)
+    result = site.run(source=str(site.source / "pub"), topdir="/pub/")
+    assert (result.imported, result.deleted, result.without) == ([X86], [], 0)
+    assert names(site) == ["bash-5", "cup-1"]
+    shutil.rmtree(site.source / X86)
+    assert site.run(source=str(site.source / "pub"), topdir="pub").deleted == [X86]
+    with pytest.raises(PackagesError, match=f"pu: no repository is below it; there is {other}"):
+        site.run(topdir="pu")
 
 
 def test_capabilities_in_any_order(site: Site) -> None:
@@ -205,6 +248,22 @@ def test_capabilities_in_any_order(site: Site) -> None:
     site.write(ARM, Rpm("tea", requires=('name="b"', 'name="a"')))
     assert site.run().packages_added == 1
     assert [row[1:3] for row in site.contents()["uses"]] == [(1, "a"), (1, "b")]
+
+
+def test_capabilities_that_differ_in_one_thing(site: Site) -> None:
+    """Another way to compare, or another version, is another capability."""
+    given = [(2, "LT", "1"), (4, "GT", "1"), (8, "EQ", "1"), (8, "EQ", "2"), (10, "LE", "1")]
+    given += [(12, "GE", "1"), (12, "GE", "2")]
+    requires = [f'name="a" flags="{word}" ver="{version}"' for _, word, version in given]
+    site.write(X86, Rpm("cup", requires=(requires[0],)))
+    site.write(ARM, BASH)
+    site.run()
+    site.write(X86, Rpm("cup", requires=(requires[0],)), Rpm("tea", requires=tuple(requires)))
+    assert site.run().capabilities_added == 6
+    wanted = [("a", flags, version) for flags, _, version in given]
+    found = site.contents()
+    assert [row for row in found["capability"] if row[0] == "a"] == wanted
+    assert sorted(row[2:] for row in found["uses"] if row[2] == "a") == sorted([wanted[0], *wanted])
 
 
 def test_a_dry_run(site: Site) -> None:

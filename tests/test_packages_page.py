@@ -95,6 +95,8 @@ def test_one_at_a_time() -> None:
         first = threading.Thread(target=lambda: answers.append(ask(port, "?name=a")))
         first.start()
         begun.wait()
+        # A process does not wait for such a thread when it ends.
+        assert [one.daemon for one in threading.enumerate() if one.name == "search"] == [True]
         other = ask(port, "?name=b")
         assert (other.status, other.headers["retry-after"]) == (503, "10")
         assert exchange(port, request(b"/page")).body == b"here"
@@ -102,3 +104,17 @@ def test_one_at_a_time() -> None:
         first.join()
         assert ask(port, "?name=c").body == b"c"
     assert answers[0].body == b"a"
+
+
+def test_an_error_in_a_search(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is an answer, and the next search is made."""
+
+    def search(name: str) -> Reply:
+        if name == "a":
+            raise ZeroDivisionError
+        return Reply(200, name.encode())
+
+    with running(search) as port:
+        assert ask(port, "?name=a").status == 500
+        assert ask(port, "?name=b").body == b"b"
+    capfd.readouterr()

@@ -1,5 +1,7 @@
 """Imports of packages into a real PostgreSQL: the rows of SQLite, and never half of them."""
 
+import hashlib
+import re
 import shutil
 import signal
 import time
@@ -12,14 +14,18 @@ import pytest
 
 from loadtest.packages.release import Release
 from snapshot.export.exporter import export
+from snapshot.export.imported import TABLES as TABLES_OF_EXPORTS
+from snapshot.export.imported import may_read_packages
 from snapshot.export.job import Job
+from snapshot.export.leftout import LeftOutRows
 from snapshot.export.newest import read_newest
-from snapshot.file.errors import DatabaseError
+from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.file.model import PackedSums
 from snapshot.file.reader import Snapshot
 from snapshot.link import linked
 from snapshot.packages.find import find
 from snapshot.packages.job import ImportJob
+from snapshot.packages.primary import MOST_TEXT
 from snapshot.packages.run import SUBJECT, import_packages
 from tests.command import run_program
 from tests.packaged import ARM, TABLES, X86, Rpm, Site, hosts, joined, tables
@@ -78,7 +84,7 @@ def test_the_same_rows(server: Server, tmp_path: Path) -> None:
         # PostgreSQL takes statistics of four tables, and waits for a lock; SQLite has settings.
         assert abs(counts[0] - counts[1]) <= 5
     shutil.rmtree(site.source / DIRECTORIES[0])
-    assert site.run(database=url).left == site.run().left == DIRECTORIES[:1]
+    assert site.run(database=url).deleted == site.run().deleted == DIRECTORIES[:1]
     assert found(url) == site.contents()
     assert site.contents()["package"]
 
@@ -96,6 +102,38 @@ def test_names_in_any_alphabet(server: Server, tmp_path: Path) -> None:
     assert len(site.contents()["capability"]) == 8
 
 
+def test_the_longest_names(server: Server, tmp_path: Path) -> None:
+    """An index has room for the longest name and capability, of digits that do not repeat."""
+    url = made(server, "longest", "small")
+    site = Site(tmp_path)
+    long = "".join(hashlib.sha512(bytes([n])).hexdigest() for n in range(16))[:MOST_TEXT]
+    site.write(X86, Rpm(long, path="a.rpm", provides=(f'name="{long}"',)))
+    site.write(ARM, Rpm(f"{long}b"), Rpm("cup"))
+    assert site.run(database=url).packages_added == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "has", "lacks"), [("LATIN1", "é", "€"), ("EUC_JP", "東", "😀")]
+)
+def test_other_encodings(
+    server: Server, tmp_path: Path, encoding: str, has: str, lacks: str
+) -> None:
+    """A package with a letter that the database's encoding lacks is left out, and no other."""
+    options = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    url = server.create_filled(f"in_{encoding.lower()}", tables(X86, ARM), options)
+    site = Site(tmp_path)
+    wrong = (Rpm(lacks), Rpm("b", provides=(f'name="{lacks}"',)))
+    site.write(X86, Rpm("tea", has), *wrong)
+    site.write(ARM, Rpm("cup"))
+    result = site.run(database=url)
+    assert result.packages_added == 2
+    assert [one.version for one in find(url, "tea").packages] == [f"{has}-1"]
+    (problem,) = result.problems
+    assert "2 packages are left out" in problem
+    assert "has no such letters" in problem
+    assert not find(url, lacks).packages
+
+
 def test_the_newest(server: Server, tmp_path: Path) -> None:
     """What `export --newest` reads is what it reads of SQLite (tests/test_newest.py)."""
     site = Site(tmp_path)
@@ -104,6 +142,23 @@ def test_the_newest(server: Server, tmp_path: Path) -> None:
     site.run(database=url)
     with engine(url) as of_database, of_database.connect() as connection:
         assert read_newest(connection) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
+
+
+def test_packages_that_may_not_be_read(server: Server, tmp_path: Path) -> None:
+    """An export whose role lacks a table of packages goes on without them, and says which."""
+    site = Site(tmp_path)
+    site.write(X86, Rpm("a"))
+    url = made(server, "rights", "small")
+    site.run(database=url)
+    server.execute("CREATE ROLE exporter LOGIN PASSWORD 'x'")
+    granted = ", ".join(TABLES_OF_EXPORTS[:2])
+    server.execute(f"GRANT SELECT ON {granted} TO exporter", database="rights")
+    left_out, wanted = LeftOutRows(), {*TABLES_OF_EXPORTS}
+    with engine(server.url("rights", user="exporter", password="x")) as of, of.connect() as found:
+        assert not may_read_packages(found, wanted, "--newest", left_out)
+    assert left_out.notes == (
+        "--newest: the database's user may not read mirrorlist_location: grant SELECT on it",
+    )
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -144,7 +199,24 @@ def test_find(server: Server, tmp_path: Path) -> None:
         site.run(database=database)
     found = find(url, "tea")
     assert found == find(site.url, "tea")
-    assert [one.mirrors for one in found.packages] == [None, 2, 2]
+    assert [one.mirrors for one in found.packages] == [0, 2, 2]
+
+
+def test_find_waits_for_no_lock(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search ends with an error if somebody has locked a table for longer than its limit."""
+    url = made(server, "locked", "small")
+    site = Site(tmp_path)
+    site.write(X86, Rpm("tea"))
+    site.run(database=url)
+    monkeypatch.setattr("snapshot.packages.find.SECONDS", 1)
+    with linked(url) as link:
+        link.begin()
+        link.execute("LOCK TABLE mirrorlist_package IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="due to statement timeout"):
+            find(url, "tea")
+    assert find(url, "tea").packages
 
 
 def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
@@ -164,23 +236,42 @@ def test_two_at_a_time(server: Server, tmp_path: Path) -> None:
         assert other.result().packages_added == 1
 
 
-def test_a_role_that_may_not_create_tables(server: Server, tmp_path: Path) -> None:
-    """It is refused at the first import alone, in one line."""
+def test_rights(server: Server, tmp_path: Path) -> None:
+    """The rights of docs/packages.md are enough, for each thing; without them one line says so."""
     url = made(server, "roles", "small")
     site = Site(tmp_path)
     site.write(X86, Rpm("tea"))
+    text = (
+        (Path(__file__).parents[1] / "docs/packages.md")
+        .read_text()
+        .partition("### Rights in PostgreSQL")[2]
+    )
+    (first, create), (read,) = (
+        [f"{one};" for one in block.split(";\n")[:-1]]
+        for block in re.findall(r"```sql\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    )
     server.execute(
-        f"CREATE ROLE packer LOGIN PASSWORD '{PASSWORD}'",
-        "GRANT ALL ON ALL TABLES IN SCHEMA public TO packer",
+        *(f"CREATE ROLE {one} LOGIN PASSWORD '{PASSWORD}'" for one in ("packer", "reader")),
+        *(first, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"),
         database="roles",
     )
-    packer = server.url("roles", user="packer")
+    packer, reader = (server.url("roles", user=one) for one in ("packer", "reader"))
     with pytest.raises(DatabaseError, match="may not create tables"):
         site.run(database=packer)
-    site.run(database=url)
-    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO packer", database="roles")
+    server.execute(create, database="roles")
+    site.run(database=packer)
+    server.execute("REVOKE CREATE ON SCHEMA public FROM packer", database="roles")
     site.write(X86, Rpm("cup"))
     assert site.run(database=packer).packages_added == 1
+    with pytest.raises(DatabaseError, match=r"docs/packages\.md \(Rights in PostgreSQL\)"):
+        find(reader, "cup")
+    server.execute(read, database="roles")
+    assert find(reader, "cup").packages
+    with pytest.raises(DatabaseError, match=r"docs/packages\.md \(Rights in PostgreSQL\)"):
+        site.run(database=reader, full=True)
+    server.execute("DROP TABLE mirrorlist_capability", database="roles")
+    with pytest.raises(PackagesError, match="has mirrorlist_location but no mirrorlist_capability"):
+        site.run(database=url)
 
 
 def test_a_server_that_goes(server: Server, tmp_path: Path) -> None:

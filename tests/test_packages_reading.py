@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import msgspec
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
@@ -17,7 +18,7 @@ from snapshot.packages import pieces as pieces_module
 from snapshot.packages import primary as primary_module
 from snapshot.packages import unpacking
 from snapshot.packages.primary import Content, new_packages
-from snapshot.packages.repomd import Primary, read_repomd
+from snapshot.packages.repomd import MOST_OPENED, RepomdRecord, read_all, read_repomd
 from snapshot.packages.unpacking import unpacked
 from tests.packaged import HEAD, PACKERS, X86, Rpm, Site, names, primary, write
 
@@ -28,6 +29,12 @@ REPOMD = (
     '<location href="repodata/p.xml"/><size>9</size><open-size>10</open-size></data></repomd>'
 )
 TEA = Rpm("tea")
+TEXTS = ("version", "epoch", "release", "arch", "path")
+
+
+def with_text(field: str, text: str) -> Rpm:
+    """Return a package with a text."""
+    return msgspec.structs.replace(Rpm("a", path="a.rpm"), **{field: text})
 
 
 @pytest.fixture
@@ -67,6 +74,17 @@ def test_unpacked(packer: Callable[[bytes], bytes], step: int) -> None:
         list(unpacked(iter([packer(data)[:-5]]), 1 << 20))
     with pytest.raises(UnusableRepository, match="cannot be unpacked"):
         list(unpacked(iter([packer(data), b"not packed at all"]), 1 << 20))
+
+
+@pytest.mark.parametrize("packer", [one for one in PACKERS.values() if one is not bytes])
+def test_many_members(packer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many small members, blocks are as large as else; of still more it is refused."""
+    packed = packer(b"x") * 600
+    monkeypatch.setattr(unpacking, "_BLOCK", 256)
+    monkeypatch.setattr(unpacking, "MOST_MEMBERS", 600)
+    assert [*map(len, unpacked(iter([packed]), 1000))] == [256, 256, 88]
+    with pytest.raises(UnusableRepository, match=r"primary\.xml has more than 600 parts"):
+        list(unpacked(iter([packed, packer(b"")]), 1000))
 
 
 @pytest.mark.parametrize("packer", PACKERS.values())
@@ -116,6 +134,7 @@ def test_blocks(step: int) -> None:
         (HEAD.encode() + b"<package>&lol;</package></metadata>", "undefined entity"),
         (HEAD.encode() + b"<package/><package></package></metadata>", "beside packages"),
         (HEAD.encode() + b"<!-- <package></package> --></metadata>", "beside packages"),
+        (HEAD.encode() + b"<package/><x><package></package></x></metadata>", "beside packages"),
         (HEAD.encode() + b"<package>\xff</package></metadata>", "not well-formed"),
         (HEAD.encode() + b"<package></package></metadata>x", "junk after document"),
         (HEAD.encode() + b"<package><name></package></metadata>", "mismatched tag"),
@@ -139,6 +158,11 @@ def test_not_a_primary(data: bytes, words: str) -> None:
         (Rpm("a", path="../a.rpm"), "a: its path is not below"),
         (Rpm("a", path="/etc/a.rpm"), "a: its path is not below"),
         (Rpm("a", path="b\\..\\a.rpm"), "a: its path is not below"),
+        (Rpm("a", path="repodata/repomd.xml"), "a: its path is one of repodata"),
+        (Rpm("a" * 2001), "aaa: it has a text of more than 2,000 bytes"),
+        *((with_text(one, "é" * 1001), "a: it has a text of") for one in TEXTS),
+        (Rpm("a", requires=(f'name="{"é" * 1001}"',)), "a: it has a text of"),
+        (Rpm("a", provides=(f'name="b" flags="EQ" ver="{"1" * 2000}"',)), "a: it has a text of"),
     ],
 )
 def test_left_out(rpm: Rpm, words: str) -> None:
@@ -149,16 +173,34 @@ def test_left_out(rpm: Rpm, words: str) -> None:
     assert words in content.left_out[0]
 
 
+def test_the_longest_texts() -> None:
+    """Texts of 2,000 bytes are taken."""
+    long = "é" * 1000
+    capability = f'name="{"b" * 1999}" flags="EQ" ver="1"'
+    some = [with_text(one, long) for one in TEXTS]
+    data = primary(Rpm(long, path="b.rpm"), Rpm("a", provides=(capability,)), *some)
+    assert read(data)[0] == [long, *["a"] * 6]
+
+
 def test_elsewhere() -> None:
     """A package whose location has another base is left out."""
     data = primary(TEA).replace(b"<location ", b'<location xml:base="https://a.example/" ')
     assert read(data)[1].left_out == ["tea: it is not in the directory of the repository"]
 
 
+def test_what_may_be_missing() -> None:
+    """A file need not name its encoding; a package may have no bytes, and its epoch is 0."""
+    data = primary(Rpm("tea", size="0", epoch="")).replace(b' encoding="UTF-8"', b"")
+    assert b"encoding" not in data
+    (found,) = new_packages(iter([data]), set(), Content())
+    assert (found.name, found.size, found.epoch) == ("tea", 0, "0")
+
+
 def test_comments_and_another_prefix() -> None:
     """Comments are nothing, CDATA is text, and rpm's names may have another prefix."""
     data = primary(Rpm("tea", provides=('name="t" flags="LE" epoch="1" ver="2"',)))
     data = data.replace(b"rpm:", b"r:").replace(b"xmlns:rpm", b"xmlns:r")
+    data = data.replace(b' packages="1"', b' xmlns:z="https://z.example/" packages="1"')
     data = data.replace(b"<name>tea", b"<!-- no --><name><![CDATA[tea]]>")
     found = list(new_packages(iter([data]), set(), Content()))
     assert found[0].name == "tea"
@@ -181,7 +223,31 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_repomd() -> None:
     """Of a repomd.xml, the revision and the primary are read."""
     found = read_repomd(REPOMD.encode())
-    assert found == Primary("7", "repodata/p.xml", "sha256", SUM, 9, 10)
+    assert found == RepomdRecord("7", "repodata/p.xml", "sha256", SUM, 9, 10)
+
+
+def test_all_records() -> None:
+    """Of other files, what is needed to write their record again is read as well."""
+    more = (
+        '<data type="group">junk<open-checksum type="SHA">AB</open-checksum>'
+        f'<open-checksum type="SHA256">{SUM.upper()}</open-checksum>'
+        f'<checksum type="sha256">{SUM}</checksum><location href="g"/><timestamp>8</timestamp>'
+        f'<size></size></data><data type="other"><checksum type="sha256">{SUM}</checksum>'
+        '<location href="o"/><open-checksum type="sha256">no</open-checksum></data></repomd>'
+    )
+    location = '<location href="no"/>'
+    text = REPOMD.replace(location, f'{location}<checksum type="sha256">{SUM}</checksum>')
+    found = read_all(text.replace("</repomd>", more).encode())
+    assert [*found] == ["primary", "filelists", "group", "other"]
+    sum = f"sha256:{SUM}"
+    assert found["group"] == RepomdRecord("7", "g", "sha256", SUM, opened_sum=sum, timestamp="8")
+    assert found["other"] == RepomdRecord("7", "o", "sha256", SUM)
+
+
+@pytest.mark.parametrize(("opened", "most"), [(None, MOST_OPENED), (5, 5), (1 << 60, MOST_OPENED)])
+def test_most_opened(opened: int | None, most: int) -> None:
+    """A file may unpack to what repomd.xml says, but for a limit."""
+    assert RepomdRecord(opened=opened).most_opened == most
 
 
 @pytest.mark.parametrize(
@@ -195,6 +261,7 @@ def test_repomd() -> None:
         ("sha256", "crc32", "no usable sum of the primary"),
         (SUM, SUM[1:], "no usable sum of the primary"),
         (">9<", ">-9<", "a size that is not one"),
+        (">9<", f">{'9' * 19}<", "a size that is not one"),
     ],
 )
 def test_a_wrong_repomd(old: str, new: str, words: str) -> None:
@@ -255,7 +322,7 @@ def test_a_web_server(site: Site, web: str) -> None:
     assert site.run(source=web).packages == 1
     assert site.run(source=web + "/").unchanged == [X86]
     (site.source / X86 / "repodata/repomd.xml").unlink()
-    assert site.run(source=web).left == [X86]
+    assert site.run(source=web).deleted == [X86]
     assert names(site) == []
 
 

@@ -269,6 +269,7 @@ def test_apply_tells(tmp_path: Path) -> None:
         ('[[shapes]]\nquery = { country = "{arch}" }', "22: `country` has a meaning of its own"),
         ('[[shapes]]\nquery = { "a&b" = "{arch}" }', "22: needs a name and a pattern"),
         ('[[shapes]]\nquery = { a = "{arch}&" }', "22: needs a name and a pattern"),
+        ('[[shapes]]\nquery = { repo = "{prefix!r}", arch = "{arch}" }', "22: write {prefix} with"),
         (
             '[[shapes]]\nquery = { repo = "{prefix}-9", arch = "{arch}" }',
             "21: ?arch=x86_64&repo=baseos-9 asks for baseos-10 x86_64 and for baseos-9 x86_64",

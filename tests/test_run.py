@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -113,6 +114,10 @@ def test_a_life(tmp_path: Path, farm: Farm) -> None:
             told = json.load(answer)
         assert "--max-loss 100" in told["file_error"]
         assert (told["repositories_failed"], told["urls"]) == (1, 2)
+        with pytest.raises(HTTPError) as none:
+            urlopen(page[0].replace("/site", "/packages?name=tea"), timeout=SECONDS)
+        with none.value as refused:
+            assert "no packages have been imported" in refused.read().decode()
         asked = Request(page[0], headers={"Accept": "text/html"})
         with urlopen(asked, timeout=SECONDS) as answer:
             text = answer.read().decode()

@@ -3,7 +3,8 @@
 from msgspec import NODEFAULT
 from msgspec.structs import fields
 
-from mirrorlist.settings import NOWHERE, SETTINGS
+from mirrorlist.settings.defaults import NOWHERE
+from mirrorlist.settings.table import SETTINGS
 from mirrorlist.workers.serve_settings import ServeSettings
 
 # On purpose: the demo and the load tests choose their own address, and run no watch beside it.

@@ -1,10 +1,13 @@
 """What is printed for people has no orders for the terminal, no matter who wrote the text."""
 
+import os
+import pty
+
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from mirrorlist.cli.console import fail, messages, output, plain_table, say
+from mirrorlist.cli.console import fail, messages, output, plain_table, progress_bar, say
 
 ORDERS = "a\x1b[2Jb\x9b2Jc\x08\rd"
 HARMLESS = "?[2Jb?2Jc"
@@ -44,3 +47,19 @@ def test_lines_without_rich(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().err
     assert printed.count(HARMLESS) == 2
     assert {one for one in printed if not one.isprintable()} == {"\n"}
+
+
+def test_a_phase_without_steps_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a phase whose steps nobody counts runs, as that of a counted phase does."""
+    ours, theirs = pty.openpty()
+    with open(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        with progress_bar() as steps:
+            steps("reading", 1, 2)
+            steps("writing", 0, 0)
+            assert steps._bar is not None
+            (task,) = steps._bar[0].tasks
+            assert (task.description, task.finished, task.total) == ("writing", False, None)
+            steps("reading", 2, 3)
+            assert (task.finished, task.total) == (False, 3)
+    os.close(ours)

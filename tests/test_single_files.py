@@ -16,12 +16,19 @@ from tests.metalink_document import read_metalink
 from tests.snapshots import sections_of, with_sections
 
 PLACE, NAME = "pub/linux/40/x86_64/os", "tea-1.rpm"
+# In a directory that the database does not have, as in a site's database.
+BELOW = f"{PLACE}/Packages/t/tea-2.rpm"
 SUM = FileSum(1234, bytes(range(32)))
 FILES = {
     f"{PLACE}/{NAME}": SUM,
     f"{PLACE}/é & <tea>.rpm": SUM,
     f"{PLACE}/{NAME}.meta4": FileSum(9, bytes(32)),
     f"{PLACE}/cup-1.rpm": FileSum(0, bytes(32)),
+    BELOW: SUM,
+    "pub/elsewhere/Packages/tea-1.rpm": SUM,
+    "pub/private/Packages/tea-1.rpm": SUM,
+    "unknown/Packages/tea-1.rpm": SUM,
+    f"{PLACE}/Packages/../../tea-1.rpm": SUM,
     "pub/epel/9/x86_64/tea-1.rpm": SUM,
     "pub/elsewhere/tea-1.rpm": SUM,
     "pub/private/tea-1.rpm": SUM,
@@ -99,6 +106,12 @@ def test_metalink_of_a_package(service: Service) -> None:
         pytest.param("path=pub/linux/40/x86_64/os/tea-1%ff.rpm", id="not UTF-8"),
         pytest.param("path=pub/linux/40/x86_64/os/TEA-1.rpm", id="other case"),
         pytest.param("path=pub/linux/40/x86_64/tea-1.rpm", id="beside its directory"),
+        pytest.param(f"path={PLACE}/Packages/t/tea-3.rpm", id="no package, further below"),
+        pytest.param(f"path={PLACE}/Packages/t", id="the directory of a package"),
+        pytest.param(f"path={PLACE}/Packages/../../tea-1.rpm", id="dots further below"),
+        pytest.param("path=pub/elsewhere/Packages/tea-1.rpm", id="below one in no category"),
+        pytest.param("path=pub/private/Packages/tea-1.rpm", id="below one of a private host"),
+        pytest.param("path=unknown/Packages/tea-1.rpm", id="below no directory"),
         pytest.param("path=pub/linux-old/40/x86_64/os/tea-1.rpm", id="a directory beside"),
         pytest.param("path=pub/epel/40/x86_64/os/tea-1.rpm", id="another topdir"),
         pytest.param("path=pub/elsewhere/tea-1.rpm", id="in no category"),
@@ -116,6 +129,26 @@ def test_no_metalink(service: Service, query: str) -> None:
     answer = asked(service, query)
     assert answer.status in (400, 404)
     assert SUM.sha256.hex().encode() not in answer.body
+
+
+def test_further_below(service: Service) -> None:
+    """A package in a directory that the database does not have gets the mirrors of the nearest."""
+    metalink = asked(service, f"path={BELOW}")
+    document = read_metalink(metalink.body)
+    assert sums_in(metalink) == [("1234", (("sha256", SUM.sha256.hex()),))]
+    assert document.name == "tea-2.rpm"
+    above = read_metalink(asked(service, f"path={PLACE}/{NAME}").body)
+    known = {link.url.removesuffix(f"/{NAME}") for link in above.links}
+    assert {link.url.removesuffix("/Packages/t/tea-2.rpm") for link in document.links} == known
+    other = asked(service, f"path={BELOW}.meta4").body
+    assert b'<file name="tea-2.rpm">' in other
+    assert SUM.sha256.hex().encode() in other
+    redirect = service.respond(False, f"path={BELOW}&redirect=1".encode(), "203.0.113.9", ())
+    assert redirect.digest == f"sha-256=:{b64encode(SUM.sha256).decode()}:"
+    listed = service.respond(False, f"path={BELOW}".encode(), "203.0.113.9", ())
+    assert listed.body.startswith(f"# path = {BELOW} ".encode())
+    # There `.meta4` is part of a name that has no sum.
+    assert service.respond(False, f"path={BELOW}.meta4".encode(), "::1", ()).status == 404
 
 
 def test_escaped_slash(service: Service) -> None:

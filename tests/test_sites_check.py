@@ -10,9 +10,11 @@ import pytest
 from snapshot.sites.content import Reader, find_time
 from snapshot.sites.getting import Limits
 from snapshot.sites.load import load
+from snapshot.sites.named import MOST_NAMED
 from snapshot.sites.probe import ProbedAll, probe
+from tests.metalink_document import read_metalink
 from tests.mirror_farm import Farm, run_farm
-from tests.offered import metalink_of, offered
+from tests.offered import answer_of, metalink_of, offered
 from tests.small_sites import applied, problems, write
 
 NOW, HOUR = 1_800_000_000, 3600
@@ -147,6 +149,48 @@ def test_a_file_without_a_time(tmp_path: Path, farm: Farm) -> None:
     # The primary goes back to what it had first.
     _put(tmp_path / "pub", "9/isos/x86_64/SHA256SUMS", "a  a.iso\n")
     assert _verdicts(_probe(file, NOW + 9 * HOUR)) == ["current"]
+
+
+def test_images_of_a_checksum_file(tmp_path: Path, farm: Farm) -> None:
+    """The files that it names, and that the primary has, get metalinks with sums and sizes."""
+    head = ISO.replace('"/TIME"', '"{prefix}-CHECKSUM"').replace('["9", "10"]', '["9"]')
+    place = "9/isos/x86_64"
+    first, second = (hashlib.sha256(text.encode()).hexdigest() for text in ("one", "other"))
+    _put(tmp_path / "pub", f"{place}/a.iso", "one")
+    _put(tmp_path / "pub", f"{place}/b.iso", "other")
+    lines = f"# a.iso: 3 bytes\nSHA256 (a.iso) = {first}\n{second}  b.iso\n"
+    lines += f"{first}  not-there.iso\nSHA256 (../up.iso) = {first}\n"
+    _put(tmp_path / "pub", f"{place}/iso-CHECKSUM", lines)
+    shutil.copytree(tmp_path / "pub", tmp_path / "copy")
+    file = _site(tmp_path, farm, head)
+    _probe(file)
+    assert _sums(file, "a.iso") == [("3", first)]
+    assert offered(file, f"path=pub/{place}/a.iso") == {"a", "b"}
+    assert _sums(file, "b.iso") == [("5", second)]
+    assert _sums(file, "not-there.iso") == _sums(file, "../up.iso") == []
+    # What a new checksum file does not name any more has no metalink any more.
+    _put(tmp_path / "pub", f"{place}/iso-CHECKSUM", f"{first}  b.iso\n")
+    _probe(file, NOW + 1)
+    assert _sums(file, "a.iso") == []
+    assert _sums(file, "b.iso") == [("5", first)]
+    _put(tmp_path / "pub", f"{place}/iso-CHECKSUM", "# none\n")
+    _probe(file, NOW + 2)
+    assert _sums(file, "b.iso") == []
+
+
+def _sums(file: Path, name: str) -> list[tuple[str | None, str]]:
+    """Return the size and the SHA-256 that clients are told of an image."""
+    text = answer_of(file, f"/metalink?path=pub/9/isos/x86_64/{name}")
+    return [(one.size, dict(one.hashes)["sha256"]) for one in read_metalink(text).versions]
+
+
+def test_a_checksum_file_of_too_many(tmp_path: Path, farm: Farm) -> None:
+    """A checksum file of more names than may be asked for changes nothing."""
+    head = ISO.replace('"/TIME"', '"SHA256SUMS"').replace('["9", "10"]', '["9"]')
+    lines = "".join(f"{'0' * 64}  {number}\n" for number in range(MOST_NAMED + 1))
+    _put(tmp_path / "pub", "9/isos/x86_64/SHA256SUMS", lines)
+    (reason,) = [one.reason for one in _probe(_site(tmp_path, farm, head)).repositories]
+    assert reason == "it names 1,001 files, more than 1,000"
 
 
 @pytest.mark.parametrize("text", ["<!DOCTYPE html><p>It works!", "", "\n\n"])

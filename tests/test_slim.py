@@ -9,6 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from snapshot.file.errors import PackagesError, UnusableRepository
+from snapshot.slim import extras, modules
+from snapshot.slim import run as run_module
+from snapshot.slim.repository import MOST_FILES
 from tests.command import assert_refused, run
 from tests.packaged import PACKERS, X86, Rpm, Site, primary, write
 from tests.slimmed import SlimSite, filelists, pkg, provided
@@ -68,6 +71,23 @@ def test_each_arch(tmp_path: Path) -> None:
         ((need("(other if nothing else lib = 1)"),), ["lib-1-1"]),
         ((need("(lib = 1 unless other)"),), ["lib-1-1"]),
         ((need("((lib = 1 or nothing) and other)"),), ["lib-1-1"]),
+        ((need("(other and lib = 1)"),), ["lib-1-1"]),
+        ((need("(other if lib = 1)"),), []),
+        ((need("(other unless lib = 1 else lib = 9)"),), []),
+        ((need("((other and a) or lib = 1)"),), []),
+        ((need("((other and nothing) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing and other) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing or other) or lib = 1)"),), []),
+        ((need("((nothing or none) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((nothing or lib = 1) or none)"),), ["lib-1-1"]),
+        ((need("((other if nothing) or lib = 1)"),), []),
+        ((need("((nothing if other) or lib = 1)"),), ["lib-1-1"]),
+        ((need("((lib without lib = 1) or lib = 1)"),), []),
+        ((need("((lib &lt; 2 with lib &gt;= 2) or lib = 1)"),), ["lib-1-1"]),
+        ((need("(virtual with (nothing or lib = 1))"),), ["lib-1-1"]),
+        ((need("(lib with lib &gt;= 0.5 with lib &lt; 1.5)"),), ["lib-1-1"]),
+        ((need("(nothing or (lib = 1 if none))"),), ["lib-1-1"]),
+        ((need("(nothing or none)"),), []),
         ((need("(lib = 1 and"), need("((("), need("(a xor b)")), []),
         ((need("rpmlib(Bytes)", "1", "LE"), need("nothing")), []),
         ((need("virtual"),), ["lib-1-1"]),
@@ -87,13 +107,28 @@ def test_what_is_required(tmp_path: Path, requires: tuple[str, ...], kept: list[
 
 def test_what_is_required_further(tmp_path: Path) -> None:
     """What a package needs that was added is added, too, and missing ones are counted."""
-    packages = [pkg("a", "1", need("b", "1")), pkg("b", "1", need("c", "1", "LE"), need("x"))]
+    # A condition that cannot be met is not a requirement that is missing.
+    packages = [pkg("a", "1", need("b", "1"), need("(y if b)"))]
+    packages += [pkg("b", "1", need("c", "1", "LE"), need("x"))]
     packages += [pkg("b", "2"), pkg("c", "1"), pkg("c", "2"), pkg("c", "0.5")]
     site = SlimSite(tmp_path, *packages)
     result = site.run()
     assert (result.packages, result.packages_required, result.missing) == (5, 2, 1)
     assert "Packages/c/c-1-1.noarch.rpm" in site.files
     assert "Packages/c/c-0.5-1.noarch.rpm" not in site.files
+
+
+def test_files_that_are_required(tmp_path: Path) -> None:
+    """A file is looked for in primary.xml, which has some, and in filelists.xml, which has all."""
+    packages = [
+        pkg("a", "1", need("/usr/bin/tool")),
+        pkg("b", "1", need("/usr/share/x&amp;y")),
+        *(pkg("tool"), pkg("data"), pkg("other")),
+    ]
+    lists = filelists({"data": ["/usr/share/x&amp;y"], "other": ["/usr/share/xy"]}, *packages)
+    site = SlimSite(tmp_path, *packages, filelists=lists)
+    assert site.kept(only=("a",)) == ["a-1-1", "tool-1-1"]
+    assert site.kept(only=("b",)) == ["b-1-1", "data-1-1"]
 
 
 def test_the_same_package_twice(tmp_path: Path) -> None:
@@ -114,12 +149,21 @@ def test_only_some(tmp_path: Path) -> None:
         pkg("sea", provides=(need("water"),)),
         pkg("sugar"),
         pkg("milk", "1", need("cow"), arch="src"),
+        pkg("coffee", "1", need("well"), arch="x86_64"),
+        pkg("well", arch="i686"),
+        pkg("flower", "1", need("water"), arch="x86_64"),
+        pkg("flowing", "1", need("water"), arch="i686"),
     ]
     site = SlimSite(tmp_path, *packages)
     assert site.kept(only=("tea",)) == ["tea-1-1.x86_64", "water-1-1.x86_64"]
     assert "sugar-1-1" in site.kept(only=("tea",), weak=True)
     assert "teapot-1-1.x86_64" in site.kept(only=("tea*",))
+    assert site.kept(only=("sea", "sugar")) == ["sea-1-1", "sugar-1-1"]
     assert site.run(only=("milk",)).missing == 0
+    assert site.kept(only=("coffee",)) == ["coffee-1-1.x86_64", "well-1-1.i686"]
+    # For another machine a package does only if there is none for this one.
+    waters = ["water-1-1.i686", "water-1-1.x86_64"]
+    assert site.kept(only=("flow*",))[2:] == waters
     with pytest.raises(PackagesError, match="no package has a name such as beer"):
         site.run(only=("beer",))
 
@@ -153,6 +197,7 @@ def test_modules(tmp_path: Path) -> None:
     packages = [pkg("perl", ver, release=release, arch="x86_64") for ver, release in rpms]
     packages += [pkg("perl", "5.2", arch="x86_64"), pkg("perl", "5.0", arch="x86_64")]
     defaults = "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: perl\n...\n"
+    defaults += "---\ndocument: modulemd\ndata:\n  name: empty\n  stream: s\n...\n"
     site = SlimSite(tmp_path, *packages, modules=(MODULES + defaults).encode())
     assert site.kept() == [
         "perl-5.1-2.module2.x86_64",
@@ -168,6 +213,7 @@ def test_modules(tmp_path: Path) -> None:
         "version: 1",
     ]
     assert "module: perl" in text
+    assert "name: empty" in text
 
 
 def test_a_module_that_is_left_out(tmp_path: Path) -> None:
@@ -191,6 +237,13 @@ COMPS = b"""<?xml version="1.0"?>
 <comps><group><id>drinks</id><name xml:lang="de">G</name><packagelist>
 <packagereq type="mandatory">tea</packagereq><packagereq type="default">cup</packagereq>
 </packagelist></group></comps>"""
+
+UPDATE = b"""<updates><update><pkglist><collection>
+<package name="a" version="1" release="1" arch="noarch"/>
+</collection></pkglist>%b</update></updates>"""
+LONG = bytes([65] * 600_000)
+DEEP = b"<a>" * 5000 + b"</a>" * 5000
+MODULE = b"---\ndocument: modulemd\ndata: "
 
 
 def full(folder: Path) -> SlimSite:
@@ -227,6 +280,19 @@ def test_repodata(tmp_path: Path) -> None:
         assert one.findtext(f"{space}checksum") == hashlib.sha256(data).hexdigest()
         assert one.findtext(f"{space}size") == str(len(data))
     assert len([*(site.out / "repodata").iterdir()]) == len(kinds) + 1
+
+
+def test_an_advisory_about_an_epoch(tmp_path: Path) -> None:
+    """The epoch is part of what an advisory is about."""
+    about = (
+        '<update><id>E{0}</id><pkglist><collection><package name="tea" epoch="{0}" version="1"'
+        ' release="1" arch="noarch"/></collection></pkglist></update>'
+    )
+    updates = f"<updates>{about.format(0)}{about.format(1)}</updates>".encode()
+    site = SlimSite(tmp_path, pkg("tea", epoch="1"), updateinfo=updates)
+    site.run()
+    found = ElementTree.fromstring(site.data("updateinfo"))
+    assert [one.findtext("id") for one in found] == ["E1"]
 
 
 @pytest.mark.parametrize("ending", PACKERS)
@@ -294,15 +360,54 @@ def test_hostile_paths(tmp_path: Path, path: str) -> None:
         ("updateinfo", b"<updates><update></updates>", "updateinfo.xml is not XML"),
         ("modules", b"---\n{", "modules.yaml cannot be read"),
         ("modules", b"---\ndocument: modulemd\ndata: 7\n", "modules.yaml cannot be read"),
+        ("modules", MODULE + b"{name: [a]}", "a list or a map where a text must be"),
+        ("modules", MODULE + b"{artifacts: {rpms: [[]]}}", "a list or a map where a text"),
+        ("modules", b"---\n" * 99_999, "modules.yaml has more than the limit of 200,000 bytes"),
+        ("modules", LONG[:100_001], "a document of more than 100,000 bytes"),
         ("group", b"<!DOCTYPE a [<!ENTITY b 'c'>]><comps>&b;</comps>", "defines an entity"),
+        ("group", b"<!DOCTYPE a SYSTEM 'b'><comps>&c;</comps>", "comps.xml is not XML: undefined"),
+        ("group", DEEP, "comps.xml has elements too deep"),
+        ("group", b"<comps>%b</comps>" % LONG, "comps.xml has more than the limit of 150,000"),
+        ("updateinfo", UPDATE % DEEP, "updateinfo.xml has elements too deep"),
+        ("updateinfo", UPDATE % LONG, "an advisory of more than 100,000 bytes"),
+        ("updateinfo", b"<a><!--%b--></a>" % LONG, "an advisory of more than 100,000 bytes"),
     ],
 )
-def test_damaged_repodata(tmp_path: Path, kind: str, data: bytes, words: str) -> None:
-    """A file that is not what it should be is refused, and nothing is written."""
+def test_damaged_repodata(
+    tmp_path: Path, kind: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not what it should be, or too large, is refused, and nothing is written."""
+    monkeypatch.setattr(extras, "MOST_GROUPS_BYTES", 150_000)
+    monkeypatch.setattr(extras, "MOST_UPDATE_BYTES", 100_000)
+    monkeypatch.setattr(modules, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(run_module, "MOST_MODULES", 200_000)
     site = SlimSite(tmp_path, pkg("a"), pkg("b"), **{kind: data})
     with pytest.raises(UnusableRepository, match=words):
         site.run(only=("a",))
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("count", [MOST_FILES, MOST_FILES + 1])
+def test_many_files(tmp_path: Path, count: int) -> None:
+    """A repomd.xml with more files than a limit is refused."""
+    site = SlimSite(tmp_path, pkg("a"), **{f"thing{at}": b"<x/>" for at in range(count - 1)})
+    if count == MOST_FILES:
+        assert site.run().packages == 1
+        assert site.data("thing7") == "<x/>"
+    else:
+        with pytest.raises(UnusableRepository, match=r"repomd\.xml names more than 64 files"):
+            site.run()
+
+
+def test_comments_that_look_like_tags(tmp_path: Path) -> None:
+    """What looks like the begin of a tag, very often, is read at once, not in hours."""
+    comments = [b"<" + b"a" * 100_000, *(one * 30_000 for one in (b"<package ", b"<file "))]
+    some = b"".join(b"<!-- %b -->" % one for one in comments)
+    more = "<!-- {} -->".format('pkgid="YES"' * 30_000)
+    lists = b"<a><package pkgid='00'>" + some + b"</package></a>"
+    rpms = (pkg("a", "1", 'name="/x"'), pkg("b", more=more))
+    site = SlimSite(tmp_path, *rpms, filelists=lists, other=some + b"<a></a>")
+    assert site.kept() == ["a-1-1", "b-1-1"]
 
 
 def test_a_wrong_sum(tmp_path: Path) -> None:
@@ -316,7 +421,7 @@ def test_a_wrong_sum(tmp_path: Path) -> None:
     with pytest.raises(UnusableRepository, match=r"-primary\.gz is missing"):
         site.run()
     (site.source / "repodata/repomd.xml").unlink()
-    with pytest.raises(UnusableRepository, match=r"there is no repodata/repomd\.xml"):
+    with pytest.raises(UnusableRepository, match=r"there is no repodata/repomd\.xml; give the fol"):
         site.run()
 
 
@@ -325,9 +430,17 @@ def test_the_command(tmp_path: Path) -> None:
     site = SlimSite(tmp_path, pkg("a", "1"), pkg("a", "2"), pkg("b", "1", need("x")))
     words = ("packages", "slim", "--out", site.out, site.source)
     assert run(*words).stderr.splitlines() == [
-        "mirrorlist: packages 2 of 3 kept, 0 of them only because others require them",
-        f"mirrorlist: bytes 2,000 of 3,000: 33.3 % are left out; repodata {repodata(site)}",
-        "mirrorlist: 1 requirements are satisfied by no package of this repository",
+        "mirrorlist: packages 2 of 3 kept, 0 only because others require them",
+        "mirrorlist: bytes 2,000 of 3,000: 33.3 % are left out",
+        f"mirrorlist: the new repodata has {repodata(site):,} bytes",
+        "mirrorlist: 1 requirement is not met here, perhaps by another repository:",
+        "  x",
+    ]
+    many = SlimSite(tmp_path / "7", *(pkg(f"p{one}", "1", need(f"x{one}")) for one in range(7)))
+    assert run(*words[:-1], many.source).stderr.splitlines()[3:] == [
+        "mirrorlist: 7 requirements are not met here, perhaps by another repository:",
+        *(f"  x{one}" for one in range(5)),
+        "  and 2 more; slim.json names the first 100",
     ]
     assert json.loads(run(*words, "--json").stdout)["bytes_before"] == 3000
     assert json.loads((site.out / "slim.json").read_text())["packages"] == 2
@@ -348,6 +461,11 @@ def test_a_repository_of_a_database(tmp_path: Path) -> None:
     site = SlimSite(tmp_path / "x")
     given = {"source": str(tree.source), "database": tree.url, "out": str(tmp_path / "out")}
     assert site.run(**given, repo="epel-2", arch="x86_64").packages == 1
-    for wrong in ({"repo": "epel-2", "arch": "aarch64"}, {}):
-        with pytest.raises(PackagesError, match="repositories; name one of them"):
-            site.run(**given, **wrong)
+    with pytest.raises(PackagesError, match="the database: 2 repositories; name one of them"):
+        site.run(**given)
+    with pytest.raises(PackagesError, match="epel-2 aarch64: no such repository; `mirrorlist repo"):
+        site.run(**given, repo="epel-2", arch="aarch64")
+    given["source"] = str(tree.source / "pub")
+    missing = rf"there is no {X86}/repodata/repomd\.xml; give the tree that has it"
+    with pytest.raises(UnusableRepository, match=missing):
+        site.run(**given, repo="epel-2", arch="x86_64")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.file.errors import OutputError
-from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, made_whole
+from snapshot.file.errors import OutputError, PackagesError
+from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, _rename2, made_whole
 from tests.command import assert_refused, run
 from tests.slimmed import SlimSite, pkg
 
@@ -87,11 +88,70 @@ def test_places_that_cannot_be(site: SlimSite, tmp_path: Path) -> None:
     for place, words in (
         ("file", "not a folder"),
         ("no/out", "make it first"),
+        ("n" * 300, "File name too long"),
         ("source", "no sl"),
     ):
         with pytest.raises(OutputError, match=words):
             site.run(out=str(tmp_path / place))
+    with pytest.raises(PackagesError, match="an empty path"):
+        site.run(out="")
+    with pytest.raises(OutputError, match="~nobody-of-this-name: no such folder"):
+        site.run(out="~nobody-of-this-name/out")
     assert only(tmp_path) == ["file"]
+
+
+def test_sources_that_cannot_be(site: SlimSite, tmp_path: Path) -> None:
+    """A source that is missing, or whose name no file can have, is refused in one line."""
+    for source, words in (
+        (str(tmp_path / "no"), "no such folder"),
+        ("~nobody-of-this-name", "no such folder"),
+        ("n" * 5000, "nnn: File name too long"),
+        ("", "an empty path"),
+    ):
+        with pytest.raises(PackagesError, match=words):
+            site.run(source=source)
+    assert only(tmp_path) == []
+
+
+@pytest.mark.parametrize("prefix", ["a\nb", "a/../b", "a\\b", "a//b"])
+def test_prefixes_that_cannot_be(site: SlimSite, tmp_path: Path, prefix: str) -> None:
+    """A prefix that would make other lines, or lead elsewhere, is refused."""
+    with pytest.raises(PackagesError, match="--prefix: give a path below the root"):
+        site.run(prefix=prefix)
+    assert only(tmp_path) == []
+
+
+def test_folders_that_look_like_leftovers(site: SlimSite, tmp_path: Path) -> None:
+    """Only what a killed run has left behind is removed: our names, with our files alone."""
+    names = {
+        ".out.slim-backup": "files",
+        ".out.slim-12345678": "mine",
+        ".out.slim-abcd_fgh-x": "files",
+    }
+    ours = (".out.slim-abcd_fgh", ".out.slim-abcd_fgi-old")
+    for name, file in {**names, **dict.fromkeys(ours, MARK)}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("mine")
+    (tmp_path / ours[0] / ".work").mkdir()
+    site.run()
+    assert only(tmp_path) == sorted([*names, "out"])
+
+
+def test_leftovers_of_two(site: SlimSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose old folder another one removes at once has ended well."""
+    site.run()
+    before = contents(site.out)
+    monkeypatch.setattr("snapshot.slim.folder._rename2", _exchange_and_lose)
+    site.run(newest=2)
+    assert contents(site.out) != before
+    assert only(tmp_path) == ["out"]
+
+
+def _exchange_and_lose(made: Path, place: Path) -> int:
+    """Exchange two folders; then the old one is gone."""
+    assert not _rename2(made, place)
+    shutil.rmtree(made)
+    return 0
 
 
 def test_somebody_comes_between(site: SlimSite, tmp_path: Path) -> None:

@@ -3,19 +3,14 @@
 import itertools
 import random
 import struct
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from datasketches import hll_sketch, tgt_hll_type
 from msgspec import structs
 
 from snapshot.file.errors import DatabaseError, SpoolError
-from snapshot.link import STATEMENT
 from snapshot.stats import spool
 from snapshot.stats.collecting import Collected, collect
 from snapshot.stats.cubes import key, neighbours
@@ -24,6 +19,7 @@ from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
 from tests.examples import fewer
+from tests.scanned import statements
 from tests.stats_world import (
     TODAY,
     batch,
@@ -39,22 +35,6 @@ from tests.stats_world import (
 )
 
 DAY = 86400
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the statements that are sent meanwhile."""
-    sent: list[str] = []
-    is_on = True
-
-    def hook(event: str, details: tuple[Any, ...]) -> None:
-        if event == STATEMENT and is_on:
-            sent.append(details[0])
-
-    # A hook cannot be taken away.
-    sys.addaudithook(hook)
-    yield sent
-    is_on = False
 
 
 @pytest.fixture

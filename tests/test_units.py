@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.table import SETTINGS
 from tests.booted import Booted, booted
 from tests.cache_file import write_cache
 from tests.factories import make_database, world

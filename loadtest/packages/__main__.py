@@ -3,7 +3,8 @@
     python -m loadtest.packages --database sqlite:///scratch.sqlite --record
     python -m loadtest.packages --database postgresql://mm@db/scratch --factor 0.1 --factor 1
 
-The database is emptied for each first run, so it must be one to throw away. Each import is a
+The database is emptied for each first run, so it must be an empty one, or one of such a measurement
+(`loadtest.common.scratch`). Each import is a
 process of its own, timed from its start to its exit; `--help` of the command costs what any start
 costs. Beside it runs an import with a look-up for each row (`loadtest.packages.naive`). The CPU and
 memory are those of the process: what a server of PostgreSQL takes is not in them.
@@ -21,6 +22,7 @@ from loadtest import options
 from loadtest.common.cost import cost
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
+from loadtest.common.scratch import claim
 from loadtest.common.tables import Sheet, sheet, show
 from loadtest.packages.release import ARCHES, TOPDIR, Release
 from snapshot.demo.tables import create_tables
@@ -184,6 +186,7 @@ class _Case:
 
 def _make(engine: Engine, release: Release) -> None:
     """Make MirrorManager's tables again, with the repositories alone."""
+    claim(engine)
     with engine.begin() as connection:
         schema.metadata.drop_all(connection)
         for name in NAMES:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from random import Random
-from typing import BinaryIO
 
 from msgspec import Struct
 
-PACKAGES, CAPABILITIES = 70_000, 1_500_000
-"""The numbers of a repository at factor 1."""
+PACKAGES = 70_000
+"""The number of packages of a repository at factor 1."""
 TOPDIR = "pub/fedora/linux"
 ARCHES = ("x86_64", "aarch64", "ppc64le", "s390x", "source")
 _BEGIN = 1_700_000_000
@@ -186,8 +185,3 @@ def repomd(revision: int, digest: str, opened: str, sizes: tuple[int, int]) -> s
   </data>
 </repomd>
 """
-
-
-def capabilities(file: BinaryIO) -> int:
-    """Count the capabilities of an unpacked primary.xml."""
-    return sum(line.count(b"<rpm:entry ") for line in file)

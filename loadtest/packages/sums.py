@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 import click
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from loadtest import options
 from loadtest.common.cost import cost
@@ -45,6 +45,9 @@ print((time.perf_counter() - started) * 1000, kib() - before)
 """
 _PLACES = """SELECT d.name FROM directory d JOIN repository r ON r.directory_id = d.id
     ORDER BY d.name"""
+
+# What no primary.xml has: rows with it are ours.
+_SUM = "x"
 
 Row = tuple[str, str]
 
@@ -144,12 +147,23 @@ def _paths(directories: list[str], count: int) -> Iterator[Row]:
 def _fill(database: str, places: list[str], packages: int) -> None:
     engine = create_engine(parse_url(database))
     with engine.begin() as connection:
+        _refuse_imported(engine, connection)
         for name in NAMES:
             connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
         for statement in creating(engine.url.get_backend_name()):
             connection.execute(text(statement))
         _insert(connection, places, packages)
     engine.dispose()
+
+
+def _refuse_imported(engine: Engine, connection: Connection) -> None:
+    """Refuse tables that an import has filled."""
+    foreign = text(f"SELECT directory FROM {REPODATA} WHERE sum <> '{_SUM}'")
+    if inspect(engine).has_table(REPODATA) and (row := connection.execute(foreign).first()):
+        raise click.ClickException(
+            f"{row[0]} was imported by `packages import`, and its packages would be deleted: give a"
+            " database of loadtest.dataset alone"
+        )
 
 
 def _insert(connection: Connection, places: list[str], packages: int) -> None:
@@ -159,7 +173,7 @@ def _insert(connection: Connection, places: list[str], packages: int) -> None:
     ]
     connection.execute(text(f"""INSERT INTO {REPODATA}
         (id, directory, source, revision, sum, packages)
-        VALUES (:id, :directory, '/srv', '1', 'x', :packages)"""), about)  # fmt: skip
+        VALUES (:id, :directory, '/srv', '1', '{_SUM}', :packages)"""), about)  # fmt: skip
     rows = [_row(number, below, len(places)) for number, (_, below) in _numbered(places, packages)]
     connection.execute(text(f"""INSERT INTO {PACKAGE} (id, content, name, epoch, version, release,
         arch, size, sum_kind, sum) VALUES (:id, :key, 'package', '0', '1', '1', 'x86_64', :size,

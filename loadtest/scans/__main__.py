@@ -23,6 +23,7 @@ from loadtest import options
 from loadtest.common.cost import cost
 from loadtest.common.progress import Phases, show_phases
 from loadtest.common.records import Machine, keep, record, this_machine
+from loadtest.common.scratch import claim
 from loadtest.common.tables import Sheet, sheet, show
 from loadtest.scans.tree import ARCHES, CATEGORY, TOPDIR, Tree
 from snapshot.demo.tables import create_tables
@@ -223,6 +224,7 @@ def _nothing() -> None:
 
 def _make(engine: Engine) -> None:
     """Make MirrorManager's tables again, with the category alone."""
+    claim(engine)
     with engine.begin() as connection:
         schema.metadata.drop_all(connection)
         connection.execute(text(f"DROP TABLE IF EXISTS {STATE_TABLE}"))

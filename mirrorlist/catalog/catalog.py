@@ -17,7 +17,7 @@ from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
 from mirrorlist.request.address import Address
 from snapshot.file.errors import DamagedSums
-from snapshot.file.model import FileDetail, NetblockHosts, RequestShape
+from snapshot.file.model import FileDetail, FileSum, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
@@ -112,12 +112,15 @@ class Catalog:
         known = self.snapshot.file_details(directory).get(file, ())
         if known or not file:
             return known
+        found = self.file_sum(f"{name}/{file}" if name else file)
+        return (FileDetail(0, found.size, b"", b"", found.sha256, b""),) if found else ()
+
+    def file_sum(self, path: str) -> FileSum | None:
+        """Return the size and SHA-256 of a package by its whole path, None if they are unknown."""
         # What damages a bucket is counted there, and told by the refresher.
         with suppress(DamagedSums):
-            found = self.snapshot.file_sum(f"{name}/{file}" if name else file)
-            if found:
-                return (FileDetail(0, found.size, b"", b"", found.sha256, b""),)
-        return ()
+            return self.snapshot.file_sum(path)
+        return None
 
     def netblocks(self, address: Address) -> tuple[NetblockHosts, ...]:
         """Return the netblocks around an address with their hosts, longest prefix first."""

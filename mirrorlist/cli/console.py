@@ -5,10 +5,12 @@ rich is imported when something is shown that needs it, because that takes a com
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from mirrorlist.cli.harmless import harmless, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,10 +21,8 @@ if TYPE_CHECKING:
 
 # A pipe has no width; 80 columns would fold what a program wants to read as a line.
 _PIPE_WIDTH = 1000
-# Control characters, with which a terminal can be told to do things.
-_ORDERS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], "?")
-# The same, but for the ends of lines and tabs, of which text for people is made.
-_ORDERS_IN_TEXT = {code: text for code, text in _ORDERS.items() if chr(code) not in "\n\t"}
+MOST_SHOWN = 20
+"""Of each kind, as many as fit on a screen."""
 
 
 def output() -> "Console":
@@ -40,16 +40,6 @@ def messages() -> "Console":
     from mirrorlist.cli.shown import Shown
 
     return Shown(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
-
-
-def one_line(text: str) -> str:
-    """Return a text that others wrote, such as a file name, without orders for the terminal."""
-    return text.translate(_ORDERS)
-
-
-def harmless(text: str) -> str:
-    """Return a text of several lines without orders for the terminal."""
-    return text.translate(_ORDERS_IN_TEXT)
 
 
 def json_line(value: object) -> bytes:
@@ -95,6 +85,14 @@ def tell(text: str) -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         messages().on_broken_pipe()
+
+
+def tell_problems(problems: Sequence[str]) -> None:
+    """Print problems on standard error, as many as fit on a screen; --json has all of them."""
+    for problem in problems[:MOST_SHOWN]:
+        tell(f"  ! {one_line(problem)}")
+    if len(problems) > MOST_SHOWN:
+        tell(f"  ! {len(problems) - MOST_SHOWN:,} more; --json names them all")
 
 
 def say(text: str) -> None:
@@ -150,11 +148,14 @@ class Steps:
         self._bar: tuple[Progress, TaskID] | None = None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show a phase and how many steps are done."""
+        """Show a phase and how many steps are done; of 0 steps, that it goes on."""
         if not self._is_shown:
             return
         progress, task = self._bar = self._bar or _begun()
-        progress.update(task, description=phase, completed=done, total=total)
+        progress.update(task, description=phase, completed=done, total=total or 1)
+        if not total:
+            # With a total of 0 the task would have ended, and its time would stand still.
+            progress.tasks[0].total = None
 
     def end(self) -> None:
         """Take the bar away."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from mirrorlist.cli.settings_file import with_nearest
-from mirrorlist.setting import PREFIX
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import PREFIX
+from mirrorlist.settings.table import SETTINGS
 
 KNOWN = (f"{PREFIX}CONFIG", *(setting.variable for setting in SETTINGS))
 # Kubernetes sets a dozen for a service called mirrorlist.

@@ -14,7 +14,7 @@ import msgspec
 from mirrorlist.cli.running import COLLECT, DROP_IN, SCAN, Running, running
 from mirrorlist.cli.subcommands import Subcommands
 from mirrorlist.errors import OperatorError, OptionError
-from mirrorlist.settings import (
+from mirrorlist.settings.defaults import (
     ADMIN_OF_COLLECT,
     ADMIN_OF_SCAN,
     ADMIN_OF_SERVER,

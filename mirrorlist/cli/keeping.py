@@ -19,6 +19,7 @@ from msgspec import Struct
 from mirrorlist import __version__
 from mirrorlist.cli.console import as_time, counted, progress_bar, say
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.packages_page import found
 from mirrorlist.cli.watch import exporter
 from mirrorlist.cli.watch_events import EventPrinter
 from mirrorlist.process.signals import STOP, do_now
@@ -116,6 +117,7 @@ def keep(keeping: Keeping, listener: socket.socket | None, lifeline: int) -> Non
 
 def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) -> None:
     from mirrorlist.status.admin import Admin
+    from mirrorlist.status.search import searching
     from mirrorlist.status.site_pages import SiteShown
     from mirrorlist.status.watch_pages import pages
     from snapshot.export.database import parse_url
@@ -152,7 +154,8 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
         if listener:
             site = SiteShown(state, partial(_mirrors, keeping.database))
             shown = pages(loop.progress, keeping.stale, threads, site, keeping.interval)
-            Admin(listener, shown).start(threads)
+            more = [searching("/packages", partial(found, keeping.database))]
+            Admin(listener, shown, more=more).start(threads)
         loop.run()
 
 

@@ -12,8 +12,8 @@ from mirrorlist.cli.settings_file import read_file
 from mirrorlist.cli.values import FilePath, Number, OneOf, Switch, Whole
 from mirrorlist.errors import OptionError
 from mirrorlist.request.commas import elements
-from mirrorlist.setting import PREFIX, Setting, SettingKind
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import PREFIX, Setting, SettingKind
+from mirrorlist.settings.table import SETTINGS
 from snapshot.file.errors import OutputError
 
 # Where the context keeps the settings file.

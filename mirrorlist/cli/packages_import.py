@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import counted, one_line, print_json, progress_bar, say, tell
+from mirrorlist.cli.console import counted, print_json, progress_bar, say, tell_problems
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import PackagesImported, Phase
 
 if TYPE_CHECKING:
     from snapshot.packages.job import ImportResult
-
-_MOST_SHOWN = 20
 
 
 @click.command("import", short_help="Import what has changed in repositories.")
@@ -21,6 +20,13 @@ _MOST_SHOWN = 20
 @options("packages import", toml=False)
 @click.option("--repo", metavar="PREFIX", help="Only repositories of this prefix.")
 @click.option("--arch", metavar="ARCH", help="Only repositories of this arch.")
+@click.option(
+    "--topdir",
+    metavar="DIRECTORY",
+    default="",
+    help="The directory of the database that SOURCE itself is, such as pub; only repositories below"
+    " it are imported. Without it, SOURCE has the directories by their full names.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @click.option(
     "--allow-deletions",
@@ -35,6 +41,7 @@ def import_command(
     source: str,
     repo: str | None,
     arch: str | None,
+    topdir: str,
     dry_run: bool,
     allow_deletions: bool,
     full: bool,
@@ -42,8 +49,8 @@ def import_command(
     """Import the packages of a database's repositories into tables of their own.
 
     SOURCE is a folder or an http URL, below which the directories of the database are, such as
-    pub/fedora/linux. If --repo and --arch name one repository, it may also be that repository
-    itself.
+    pub/fedora/linux; with --topdir it is one of them itself. If --repo and --arch name one
+    repository, it may also be that repository.
 
     Reads each repository's repomd.xml, and primary.xml if it has changed since the last import:
     names, versions, checksums, sizes, paths and capabilities. All of it is written in one
@@ -54,6 +61,8 @@ def import_command(
     mirrorlist packages import --database postgresql://mm@db/mirrormanager /srv
     mirrorlist packages import --database sqlite:///mm.sqlite \\
         --repo epel-9 --arch x86_64 https://mirror.example
+    mirrorlist packages import --database sqlite:///mirrors.db \\
+        --topdir pub https://primary.example/linux
     """
     # End by an exception: then the transaction is rolled back.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
@@ -66,6 +75,7 @@ def import_command(
         source=source,
         repo=repo,
         arch=arch,
+        topdir=topdir,
         dry_run=dry_run,
         allow_deletions=allow_deletions,
         full=full,
@@ -85,7 +95,7 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
         dry_run=dry_run,
         repositories_unchanged=result.unchanged,
         repositories_imported=result.imported,
-        repositories_deleted=result.left,
+        repositories_deleted=result.deleted,
         repositories_without_metadata=result.without,
         repositories_unread=sorted(result.unread),
         packages=result.packages,
@@ -100,10 +110,7 @@ def _imported(result: "ImportResult", dry_run: bool) -> PackagesImported:
 
 
 def _say(found: PackagesImported) -> None:
-    for problem in found.problems[:_MOST_SHOWN]:
-        tell(f"  ! {one_line(problem)}")
-    if len(found.problems) > _MOST_SHOWN:
-        tell(f"  ! {len(found.problems) - _MOST_SHOWN:,} more; --json names them all")
+    tell_problems(found.problems)
     if found.dry_run:
         for sign, some in (("~", found.repositories_imported), ("-", found.repositories_deleted)):
             for name in some:
@@ -115,11 +122,14 @@ def _say(found: PackagesImported) -> None:
         return
     would = "would be " if found.dry_run else ""
     say(
-        f"repositories {len(found.repositories_imported):,} {would}imported,"
-        f" {len(found.repositories_deleted):,} {would}deleted, {unchanged:,} unchanged,"
-        f" {found.repositories_without_metadata:,} without repomd.xml, in {found.seconds:.2f} s"
+        f"repositories {would}{len(found.repositories_imported):,} imported,"
+        f" {len(found.repositories_deleted):,} deleted, {unchanged:,} unchanged"
     )
+    if found.repositories_without_metadata:
+        without = found.repositories_without_metadata
+        say(f"{counted(without, 'repository has', 'repositories have')} no repomd.xml there")
     say(f"packages {would}{found.packages_added:,} added, {found.packages_deleted:,} deleted")
     added, deleted = found.capabilities_added, found.capabilities_deleted
     say(f"capabilities {would}{added:,} added, {deleted:,} deleted")
-    say(", ".join(f"{phase.name} {phase.seconds:.2f} s" for phase in found.phases))
+    phases = ", ".join(f"{phase.name} {phase.seconds:.2f}" for phase in found.phases)
+    say(f"{found.seconds:.2f} s: {phases}")

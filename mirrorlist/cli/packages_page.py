@@ -1,4 +1,4 @@
-"""The page `/packages?name=` of a watch: what `mirrorlist packages find --json` prints."""
+"""The page `/packages?name=` of a watch, also that of `run`: what `packages find --json` prints."""
 
 from typing import TYPE_CHECKING
 

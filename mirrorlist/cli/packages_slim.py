@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import one_line, print_json, say, tell
+from mirrorlist.cli.console import counted, print_json, progress_bar, say, tell, tell_problems
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 
 if TYPE_CHECKING:
     from snapshot.slim.job import Slimmed
+
+_MOST_SHOWN = 5
 
 
 @click.command("slim", short_help="Make repodata and a list for rsync of the newest packages.")
@@ -76,7 +79,7 @@ def slim_command(
         https://mirror.example/epel/9/Everything/x86_64
     rsync -rt --files-from=slim/files \\
         rsync://mirror.example/epel/9/Everything/x86_64/ /srv/epel
-    rsync -rt --delete slim/repodata /srv/epel
+    rsync -rt --delete-after slim/repodata /srv/epel
     """
     # End by an exception: then nothing half-written is left.
     end_on([signal.SIGTERM], 128 + signal.SIGTERM)
@@ -95,7 +98,8 @@ def slim_command(
         repo=repo,
         arch=arch,
     )
-    found = slim(job)
+    with progress_bar() as steps:
+        found = slim(job, steps)
     if json:
         print_json(found)
     else:
@@ -103,16 +107,18 @@ def slim_command(
 
 
 def _say(found: "Slimmed") -> None:
-    for problem in found.problems:
-        tell(f"  ! {one_line(problem)}")
+    tell_problems(found.problems)
     share = 100 * (1 - found.bytes / found.bytes_before) if found.bytes_before else 0
     say(
         f"packages {found.packages:,} of {found.packages_before:,} kept,"
-        f" {found.packages_required:,} of them only because others require them"
+        f" {found.packages_required:,} only because others require them"
     )
-    say(
-        f"bytes {found.bytes:,} of {found.bytes_before:,}: {share:.1f} % are left out;"
-        f" repodata {found.repodata_bytes:,}"
-    )
+    say(f"bytes {found.bytes:,} of {found.bytes_before:,}: {share:.1f} % are left out")
+    say(f"the new repodata has {found.repodata_bytes:,} bytes")
     if found.missing:
-        say(f"{found.missing:,} requirements are satisfied by no package of this repository")
+        are = counted(found.missing, "requirement is", "requirements are")
+        say(f"{are} not met here, perhaps by another repository:")
+        for need in found.missing_first[:_MOST_SHOWN]:
+            tell(f"  {one_line(need)}")
+        if found.missing > _MOST_SHOWN:
+            tell(f"  and {found.missing - _MOST_SHOWN:,} more; slim.json names the first 100")

@@ -9,12 +9,12 @@ from rich.text import Text
 from mirrorlist.cli.console import (
     as_time,
     counted,
-    one_line,
     output,
     print_json,
     say,
 )
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 from mirrorlist.cli.repo_choice import (
     MOST_SHOWN,

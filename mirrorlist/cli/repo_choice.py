@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.text import Text
 
-from mirrorlist.cli.console import counted, one_line, say
+from mirrorlist.cli.console import counted, say
+from mirrorlist.cli.harmless import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

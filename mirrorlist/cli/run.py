@@ -24,7 +24,7 @@ from mirrorlist.errors import OptionError
 from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import STOP, hold
-from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
+from mirrorlist.settings.defaults import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.workers.serve_settings import ServeSettings
 from mirrorlist.workers.supervisor import Beside
 from snapshot.file.errors import SnapshotError

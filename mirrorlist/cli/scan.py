@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorlist.cli.console import counted, one_line, print_json, progress_bar, say, tell
+from mirrorlist.cli.console import (
+    MOST_SHOWN,
+    counted,
+    print_json,
+    progress_bar,
+    say,
+    tell_problems,
+)
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Phase, Scanned
 from mirrorlist.cli.values import FilePath
@@ -18,8 +26,6 @@ from mirrorlist.errors import OptionError
 if TYPE_CHECKING:
     from snapshot.scan.job import ScanJob, ScanResult
 
-# As many of each kind as fit on a screen; --json has all of them.
-_MOST_SHOWN = 20
 _SIGNS = {
     "versions_added": "+",
     "repositories_added": "+",
@@ -199,10 +205,7 @@ def _say(job: "ScanJob", result: "ScanResult") -> None:
             problems = counted(len(found.problems), "problem", "problems")
             say(f"still there from the last scan: {problems}; --full names them")
         return
-    for problem in found.problems[:_MOST_SHOWN]:
-        tell(f"  ! {one_line(problem)}")
-    if len(found.problems) > _MOST_SHOWN:
-        tell(f"  ! {len(found.problems) - _MOST_SHOWN:,} more; --json names them all")
+    tell_problems(found.problems)
     if job.dry_run:
         _print_difference(found)
     would = "would be " if job.dry_run else ""
@@ -226,8 +229,8 @@ def _print_difference(found: Scanned) -> None:
     for field, sign in _SIGNS.items():
         names: list[str] = getattr(found, field)
         kind = field.partition("_")[0]
-        for name in names[:_MOST_SHOWN]:
+        for name in names[:MOST_SHOWN]:
             click.echo(f"{sign} {kind}: {one_line(name)}")
-        if len(names) > _MOST_SHOWN:
-            more = f"{sign} {kind}: {len(names) - _MOST_SHOWN:,} more; --json names them all"
+        if len(names) > MOST_SHOWN:
+            more = f"{sign} {kind}: {len(names) - MOST_SHOWN:,} more; --json names them all"
             click.echo(more)

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from mirrorlist.cli.console import as_time, counted, one_line, say, tell
+from mirrorlist.cli.console import as_time, counted, say, tell
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.errors import OptionError
 from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import do_now
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.status.signed_hook import LEAST_SECRET_BYTES
 from snapshot.file.wholefile import read_text
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mirrorlist.errors import OptionError
-from mirrorlist.setting import Setting, SettingKind
-from mirrorlist.settings import SETTINGS
+from mirrorlist.settings.setting import Setting, SettingKind
+from mirrorlist.settings.table import SETTINGS
 from snapshot.file.wholefile import read_text
 
 

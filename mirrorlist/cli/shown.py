@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from mirrorlist.cli.console import harmless
+from mirrorlist.cli.harmless import harmless
 
 
 class Shown(Console):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrorlist.cli.console import counted, one_line, say
+from mirrorlist.cli.console import counted, say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.cli.turns import Turns

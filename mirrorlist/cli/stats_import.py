@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from mirrorlist.cli.console import counted, messages, one_line, say
+from mirrorlist.cli.console import counted, messages, say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.options import options
 from mirrorlist.cli.values import FilePath
 

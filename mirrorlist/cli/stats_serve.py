@@ -16,7 +16,7 @@ from mirrorlist.process.manager import State
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import HELD, pass_over, release
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import ADMIN_OF_STATS, NOWHERE
+from mirrorlist.settings.defaults import ADMIN_OF_STATS, NOWHERE
 
 _LOOK_SECONDS = 1.0
 

@@ -9,14 +9,13 @@ from rich.text import Text
 
 from mirrorlist.cli.console import (
     counted,
-    harmless,
-    one_line,
     output,
     plain_table,
     print_data,
     print_json,
     say,
 )
+from mirrorlist.cli.harmless import harmless, one_line
 from mirrorlist.status.cells import csv_text
 
 if TYPE_CHECKING:

@@ -60,11 +60,11 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
         return Subject(target, target.heading.encode(), digest)
     details = find_details(target, catalog)
     if target.is_meta4:
-        return Subject(target, metalink4.opening(target.file or "", details))
+        return Subject(target, metalink4.opening(target.file_name, details))
     # "The metalink of a `repomd.xml` has no `pieces`, because it is the most frequent one, and
     # clients also take older versions" (docs/protocol.md#the-metalink).
     pieces = target.file != METADATA
-    return Subject(target, metalink.opening(target.file or "", details, pieces=pieces))
+    return Subject(target, metalink.opening(target.file_name, details, pieces=pieces))
 
 
 def _digest(target: Target, catalog: Catalog) -> str | None:

@@ -29,13 +29,16 @@ MOST_ERROR_BYTES = 640
 # The longest name that the file systems of mirrors can hold.
 MOST_NAME_BYTES = 255
 _SLASHES = re.compile("/+")
+# No directory and no file has these names: a URL with them leads elsewhere.
+_DOTS = frozenset((".", ".."))
 
 
 class Target(Struct, frozen=True):
     """A directory that hosts carry, or a file in it.
 
-    `path` is what follows a host's URL; `heading` is the beginning of a text list's first line.
-    `is_meta4` says that a metalink of version 4 is asked for.
+    `file` is the file's path below the directory, in most cases its name alone. `path` is what
+    follows a host's URL; `heading` is the beginning of a text list's first line. `is_meta4` says
+    that a metalink of version 4 is asked for.
     """
 
     directory: int
@@ -47,6 +50,11 @@ class Target(Struct, frozen=True):
     path: Path
     heading: str
     is_meta4: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The file's name without directories; empty for a directory."""
+        return (self.file or "").rpartition("/")[2]
 
 
 def find_target(query: Query, catalog: Catalog) -> Target:
@@ -82,18 +90,37 @@ def _by_path(query: Query, path: str, catalog: Catalog) -> Target:
     heading = f"# path = {echo(name)} "
     directory = catalog.snapshot.find_directory(name)
     if directory is None:
-        name, _, file = name.rpartition("/")
-        directory = catalog.snapshot.find_directory(name)
         # "Else its last component is a file in the directory before it. A file's name has at most
         # 255 bytes, because no file system has longer names" (docs/protocol.md#the-target), and a
         # long name would be repeated for each URL. The directory before a single name is the root,
         # which is found only if the database has it as a directory.
-        if directory is None or len(file.encode()) > MOST_NAME_BYTES:
+        if len(name.rpartition("/")[2].encode()) > MOST_NAME_BYTES:
             raise UnknownDirectory("error: invalid path")
+        directory, name, file = _holder(name, query.metalink, catalog)
     target = _target(directory, name, file, heading, catalog)
     if query.metalink and file and file.endswith(SUFFIX):
         return _meta4(target, file.removesuffix(SUFFIX), catalog)
     return target
+
+
+def _holder(path: str, is_metalink: bool, catalog: Catalog) -> tuple[int, str, str]:
+    """Return the directory that has a file, its name, and the file's path below it.
+
+    "A file whose size and SHA-256 come from a package import may be further below"
+    (docs/protocol.md#the-target), because a site's file names no directories in its repositories.
+    Raises UnknownDirectory.
+    """
+    name = path.rpartition("/")[0]
+    directory = catalog.snapshot.find_directory(name)
+    plain = path.removesuffix(SUFFIX) if is_metalink else path
+    is_tidy = _DOTS.isdisjoint(path.split("/"))
+    if directory is None and is_tidy and (catalog.file_sum(path) or catalog.file_sum(plain)):
+        while name and directory is None:
+            name = name.rpartition("/")[0]
+            directory = catalog.snapshot.find_directory(name)
+    if directory is None:
+        raise UnknownDirectory("error: invalid path")
+    return directory, name, path[len(name) :].lstrip("/")
 
 
 def _meta4(target: Target, file: str, catalog: Catalog) -> Target:

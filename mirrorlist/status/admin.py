@@ -24,7 +24,7 @@ from starlette.routing import Route
 from mirrorlist.errors import StartError
 from mirrorlist.jsonbody import as_json_of_any_text
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.web.bodied import BodiedProtocol, announced_bytes
 from mirrorlist.web.capacity import Policy, most_connections
 from mirrorlist.web.config import make_config

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from mirrorlist.errors import OptionError
 from mirrorlist.process.threads import Threads
 from mirrorlist.process.wording import duration
-from mirrorlist.settings import ADMIN_OF_COLLECT, ADMIN_OF_SCAN, ADMIN_OF_WATCH, NOWHERE
+from mirrorlist.settings.defaults import ADMIN_OF_COLLECT, ADMIN_OF_SCAN, ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.asking import NotAnswered, NotOurs, asked
 from mirrorlist.status.stage import NAMES, PATH, Stage, cut, docs_of
 from mirrorlist.web.listener import host_and_port

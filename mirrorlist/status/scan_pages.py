@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from mirrorlist.process.messages import Say
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import ADMIN_OF_SCAN
+from mirrorlist.settings.defaults import ADMIN_OF_SCAN
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.scan_metrics import ScanMetrics
 from mirrorlist.status.scan_state import ScanState, scan_state_of

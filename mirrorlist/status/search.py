@@ -1,11 +1,14 @@
 """Pages of the admin listener that search a database, which may take long or hang.
 
 Each search runs in a thread of its own, so that health and metrics are answered meanwhile, and one
-search runs at a time.
+search runs at a time. The thread ends with the process: a database that hangs keeps neither alive.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -31,9 +34,35 @@ def searching(path: str, search: Callable[[str], Reply]) -> Route:
             busy = json_reply({"error": "another search is running"}, 503)
             return response(busy._replace(headers=(("retry-after", _BUSY_SECONDS),)))
         async with lock:
-            return response(await asyncio.to_thread(search, name))
+            return response(await _in_thread(lambda: search(name)))
 
     return Route(path, endpoint)
+
+
+async def _in_thread(search: Callable[[], Reply]) -> Reply:
+    """Return what a function returns; `asyncio.to_thread` would let the process wait for it."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[Reply] = loop.create_future()
+
+    def set_once(what: Callable[[], None]) -> None:
+        if not found.done():
+            what()
+
+    def put(what: Callable[[], None]) -> None:
+        # The loop may have ended meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(set_once, what)
+
+    def run() -> None:
+        try:
+            reply = search()
+        except Exception as error:
+            put(partial(found.set_exception, error))
+        else:
+            put(partial(found.set_result, reply))
+
+    threading.Thread(target=run, name="search", daemon=True).start()
+    return await found
 
 
 def _name(query: bytes) -> str | None:

@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from mirrorlist.process.messages import Say
 from mirrorlist.process.threads import Threads
-from mirrorlist.settings import ADMIN_OF_WATCH, NOWHERE
+from mirrorlist.settings.defaults import ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.search import searching

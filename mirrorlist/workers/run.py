@@ -15,7 +15,7 @@ from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.heartbeat import HeartbeatMonitor
 from mirrorlist.service import Service
-from mirrorlist.settings import ADMIN_OF_SERVER, NOWHERE
+from mirrorlist.settings.defaults import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
 from mirrorlist.status.admin_process import run_admin
 from mirrorlist.status.chain import targets_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM, DEFAULT_REUSE
-from mirrorlist.settings import DEFAULT_STALE, NOWHERE
+from mirrorlist.settings.defaults import DEFAULT_STALE, NOWHERE
 
 
 class ServeSettings(Struct, frozen=True):

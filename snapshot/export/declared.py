@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from snapshot.export import schema
+from snapshot.export.leftout import LeftOutRows
 from snapshot.file.model import RequestShape
 
 own_metadata = MetaData()
@@ -125,6 +126,17 @@ def may_read(connection: Connection, table: str) -> bool:
     if connection.dialect.name != "postgresql":
         return True
     return bool(connection.scalar(select(func.has_table_privilege(table, "SELECT"))))
+
+
+def may_read_or_note(
+    connection: Connection, table: str, left_out: LeftOutRows, option: str = ""
+) -> bool:
+    """Return whether our table may be read; if not, a note says so, for an option of the export."""
+    if may_read(connection, table):
+        return True
+    before = f"{option}: " if option else ""
+    left_out.note(f"{before}the database's user may not read {table}: grant SELECT on it")
+    return False
 
 
 def read_reduced(connection: Connection) -> int | None:

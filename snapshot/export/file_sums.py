@@ -10,15 +10,13 @@ from functools import partial
 import msgspec
 from sqlalchemy import Connection, text
 
-from snapshot.export.declared import may_read
+from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
 from snapshot.file.errors import SnapshotError
 from snapshot.file.filesums import STATE_BYTES, Files, pack_file_sums
 from snapshot.file.model import FileSum, PackedSums
 from snapshot.file.reader import Snapshot
 
-# The tables of `snapshot.packages.tables`, of which an export knows no more than these names.
-TABLES = ("mirrorlist_repodata", "mirrorlist_package", "mirrorlist_location")
 _STATE = text("SELECT directory, sum, packages FROM mirrorlist_repodata ORDER BY directory")
 _FILES = text("""SELECT i.directory, l.path, p.size, p.sum_kind, p.sum FROM mirrorlist_location l
     JOIN mirrorlist_repodata i ON i.id = l.repodata_id
@@ -28,8 +26,8 @@ _AT_ONCE = {"stream_results": True, "yield_per": 10_000}
 # Part of the state: to be changed when other sections are made of the same repositories.
 _MAKING = "1"
 _SHA256_BYTES = 32
-# How each note begins, by which they are known again.
-_FLAG = "--files: "
+# Each note begins with it, and is known again by it.
+_OPTION = "--files"
 
 
 def read_file_sums(
@@ -39,14 +37,10 @@ def read_file_sums(
 
     `present` are the tables that there are. `old` is the published snapshot.
     """
-    missing = [name for name in TABLES if name not in present or not may_read(connection, name)]
-    if missing:
-        why = "grant SELECT on it" if missing[0] in present else "see mirrorlist packages import"
-        left_out.note(f"{_FLAG}{missing[0]} cannot be read; {why}")
+    if not may_read_packages(connection, present, _OPTION, left_out):
         return pack_file_sums(bytes(STATE_BYTES), lambda: ()).sections
     state = _state(connection)
-    known = _known(old, state, left_out)
-    return known or _read(connection, state, left_out)
+    return _known(old, state, left_out) or _read(connection, state, left_out)
 
 
 def _state(connection: Connection) -> bytes:
@@ -63,7 +57,7 @@ def _known(old: Snapshot | None, state: bytes, left_out: LeftOutRows) -> PackedS
         if old is None or table is None or table.state != state:
             return None
         found = old.packed_sums()
-        notes = [note for note in old.report.notes if note.startswith(_FLAG)]
+        notes = [note for note in old.report.notes if note.startswith(_OPTION)]
     except SnapshotError:
         return None
     for note in notes if found else ():
@@ -75,9 +69,9 @@ def _read(connection: Connection, state: bytes, left_out: LeftOutRows) -> Packed
     unusable: set[tuple[str, str]] = set()
     packed = pack_file_sums(state, partial(_files, connection, unusable))
     if unusable:
-        left_out.note(f"{_FLAG}{len(unusable):,} packages have no SHA-256 or no usable path")
+        left_out.note(f"{_OPTION}: {len(unusable):,} packages have no SHA-256 or no usable path")
     if packed.left_out:
-        left_out.note(f"{_FLAG}of {packed.left_out:,} files, repositories tell different sums")
+        left_out.note(f"{_OPTION}: of {packed.left_out:,} files, repositories tell different sums")
     return packed.sections
 
 

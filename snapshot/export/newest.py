@@ -7,42 +7,25 @@ packages import`; two statements read them, however many repositories there are.
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from snapshot.export.declared import may_read
-from snapshot.export.leftout import LeftOutRows
 from snapshot.export.versions import newness
 from snapshot.file.text import UNWRITABLE
-
-TABLES = ("mirrorlist_repodata", "mirrorlist_location", "mirrorlist_package")
-"""The tables of an import that are read."""
 
 # A package of a module is of a stream, which the tables do not have: it is always kept.
 _PLAIN = "p.release NOT LIKE '%.module%'"
 _SEVERAL = f"""SELECT l.repodata_id, p.name, p.arch FROM mirrorlist_location l
     JOIN mirrorlist_package p ON p.id = l.package_id WHERE {_PLAIN}
     GROUP BY l.repodata_id, p.name, p.arch HAVING count(DISTINCT p.id) > 1"""
-_VERSIONS = f"""SELECT r.id, r.directory, l.path, p.name, p.arch, p.epoch, p.version, p.release
+_VERSIONS = text(f"""SELECT r.id, r.directory, l.path, p.name, p.arch, p.epoch, p.version, p.release
     FROM ({_SEVERAL}) s JOIN mirrorlist_repodata r ON r.id = s.repodata_id
     JOIN mirrorlist_location l ON l.repodata_id = r.id
     JOIN mirrorlist_package p ON p.id = l.package_id AND p.name = s.name AND p.arch = s.arch
-    WHERE {_PLAIN}"""
-_ALL = """SELECT r.id, r.directory, l.path FROM mirrorlist_repodata r
-    JOIN mirrorlist_location l ON l.repodata_id = r.id"""
+    WHERE {_PLAIN}""")
+_ALL = text("""SELECT r.id, r.directory, l.path FROM mirrorlist_repodata r
+    JOIN mirrorlist_location l ON l.repodata_id = r.id""")
 
-Version = tuple[str, tuple[str, str, str]]
-
-
-def may_read_newest(connection: Connection, present: set[str], left_out: LeftOutRows) -> bool:
-    """Return whether the tables can be read; a note says why not."""
-    for name in TABLES:
-        if name not in present:
-            left_out.note(f"--newest: there is no table {name}: run `packages import` first")
-            return False
-        if not may_read(connection, name):
-            left_out.note(f"the database's user may not read {name}: grant SELECT on it")
-            return False
-    return True
+_PathAndVersion = tuple[str, tuple[str, str, str]]
 
 
 def read_newest(connection: Connection) -> dict[str, str]:
@@ -50,12 +33,13 @@ def read_newest(connection: Connection) -> dict[str, str]:
 
     They are sorted, with line feeds between.
     """
-    groups: defaultdict[tuple[int, str, str], list[Version]] = defaultdict(list)
-    for id, directory, path, name, arch, *evr in connection.exec_driver_sql(_escaped(_VERSIONS)):
-        groups[id, name, arch].append((f"{directory}/{path}", (evr[0], evr[1], evr[2])))
+    groups: defaultdict[tuple[int, str, str], list[_PathAndVersion]] = defaultdict(list)
+    for id, directory, path, name, arch, *evr in connection.execute(_VERSIONS):
+        epoch, version, release = evr
+        groups[id, name, arch].append((f"{directory}/{path}", (epoch, version, release)))
     old = {(id, path) for (id, _, _), group in groups.items() for path in _older(group)}
     kept: dict[str, set[str]] = {path.rpartition("/")[0]: set() for _, path in old}
-    for id, directory, path in connection.exec_driver_sql(_ALL) if old else ():
+    for id, directory, path in connection.execute(_ALL) if old else ():
         whole = f"{directory}/{path}"
         folder, _, name = whole.rpartition("/")
         # A directory may belong to two repositories, and a package be the newest of one of them.
@@ -64,12 +48,7 @@ def read_newest(connection: Connection) -> dict[str, str]:
     return {folder: "\n".join(sorted(names)) for folder, names in kept.items()}
 
 
-def _older(group: Iterable[Version]) -> set[str]:
+def _older(group: Iterable[_PathAndVersion]) -> set[str]:
     ranked = [(newness(version), path) for path, version in group]
     highest = max(rank for rank, _ in ranked)
     return {path for rank, path in ranked if rank != highest}
-
-
-def _escaped(sql: str) -> str:
-    """Return a statement for drivers that read a percent sign as a parameter's."""
-    return sql.replace("%", "%%")

@@ -13,7 +13,7 @@ from snapshot.export.beside import beside
 from snapshot.export.carried import read_carried
 from snapshot.export.database import cut_off
 from snapshot.export.declared import (
-    may_read,
+    may_read_or_note,
     read_reduced,
     read_shapes,
     request_shape,
@@ -21,8 +21,9 @@ from snapshot.export.declared import (
 )
 from snapshot.export.directories import Carried
 from snapshot.export.file_sums import read_file_sums
+from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
-from snapshot.export.newest import may_read_newest, read_newest
+from snapshot.export.newest import read_newest
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
 from snapshot.export.statements import statement
 from snapshot.export.values import reader_of
@@ -80,21 +81,14 @@ def reading(
         progress(f"reading {name}", step, len(TABLES))
         read[source.field] = _read(connection, source, left_out) if name in present else []
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
-    if site_file.name in present:
-        if may_read(connection, site_file.name):
-            read["reduced"] = read_reduced(connection)
-        else:
-            left_out.note(f"the database's user may not read {site_file.name}: grant SELECT on it")
-    if request_shape.name in present:
-        if may_read(connection, request_shape.name):
-            read["request_shapes"] = read_shapes(connection)
-        else:
-            named = request_shape.name
-            left_out.note(f"the database's user may not read {named}: grant SELECT on it")
+    if site_file.name in present and may_read_or_note(connection, site_file.name, left_out):
+        read["reduced"] = read_reduced(connection)
+    if request_shape.name in present and may_read_or_note(connection, request_shape.name, left_out):
+        read["request_shapes"] = read_shapes(connection)
     if old is not None:
         progress("reading sums of files", len(_SMALL), len(TABLES))
         read["file_sums"] = read_file_sums(connection, present, old(), left_out)
-    if newest and may_read_newest(connection, present, left_out):
+    if newest and may_read_packages(connection, present, "--newest", left_out):
         progress("reading the newest packages", len(_SMALL), len(TABLES))
         read["newest"] = read_newest(connection)
     with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:

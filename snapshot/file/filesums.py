@@ -3,8 +3,8 @@
 `file_sums` has 43 bytes a file and stays in the file. `file_index`, which is in memory, says where
 in it the files of a *bucket* are, and has a digest of each bucket: a bucket with other bytes gives
 no answer. A path is looked up by 64 bits of its BLAKE2b: the first bits are the number of its
-bucket, and the other 56 stand in the bucket. Two paths of the same 64 bits are both in a map by
-their whole names, and so are files of 4 GiB and more.
+bucket, and the last 56 stand in the bucket. At the end of `file_index` is a map of the few files
+that have no place in a bucket: several paths with the same 64 bits, and files of 4 GiB and more.
 """
 
 import hashlib
@@ -61,8 +61,9 @@ def path_key(path: bytes) -> bytes:
 def pack_file_sums(state: bytes, files: Callable[[], Files], key: Key = path_key) -> Packed:
     """Return the sections of files; `state` says from what they were made, in 16 bytes.
 
-    The files are asked for twice if a key needs its paths. Between, each takes 44 bytes of memory
-    and its object. A path with several sums or sizes is left out, because any may be wrong.
+    The files are asked for again if there is one that has no place in a bucket. Meanwhile, each
+    takes 44 bytes of memory, and what Python adds to them. A path with several sums or sizes is
+    left out, because any of them may be wrong.
     """
     records, doubtful = [], set()
     for path, one in files():
@@ -101,7 +102,7 @@ def _fitting(named: Mapping[str, FileSum]) -> dict[str, FileSum]:
 
 
 def _doubtful(records: list[bytes]) -> set[bytes]:
-    """Return the keys that several records have which are not equal."""
+    """Return the keys of records that differ: of several paths, or of one with several sums."""
     return {
         one[:_KEY]
         for one, other in pairwise(records)

@@ -1,7 +1,8 @@
 """Finds a package by its name: in which repositories it is, and how many mirrors have it.
 
 The mirrors are those that a public list may have: active, not private, and up to date for the
-directory of the package by the crawler's last look, or always.
+directory of the package by the crawler's last look, or always. A site's database does not have the
+directories inside of a repository: there the repository's own directory counts.
 """
 
 from msgspec import Struct
@@ -11,6 +12,8 @@ from snapshot.file.errors import PackagesError
 from snapshot.link import Link, Row, linked
 from snapshot.packages.tables import LOCATION, NAMES, PACKAGE, REPODATA
 
+SECONDS = 30
+"""How long a statement of a search may take, or wait for a lock."""
 _FOUND = f"""SELECT p.name, p.epoch, p.version, p.release, p.arch, p.size, p.sum_kind, p.sum,
         i.directory, l.path, r.prefix, a.name
     FROM {PACKAGE} p JOIN {LOCATION} l ON l.package_id = p.id
@@ -54,7 +57,8 @@ class FoundPackage(Struct, frozen=True):
     checksum: str
     """`KIND:SUM`, such as `sha256:` and 64 digits."""
     mirrors: int | None
-    """How many public mirrors have its directory; null if the database does not know it."""
+    """How many public mirrors have its directory, or else the repository's; null if the database
+    knows neither."""
 
 
 class FoundPackages(Struct, frozen=True):
@@ -66,12 +70,23 @@ class FoundPackages(Struct, frozen=True):
 def find(database: str, name: str) -> FoundPackages:
     """Return the packages of a name, the newest first; raises a BackendError."""
     with linked(database, "mirrorlist packages find") as link:
+        link.begin_reading(SECONDS)
         if not {*NAMES} <= link.tables(NAMES):
-            raise PackagesError("no packages have been imported; see mirrorlist packages import")
+            raise PackagesError(
+                "no packages have been imported: run `mirrorlist packages import` first"
+            )
+        try:
+            name.encode(link.codec)
+        except UnicodeEncodeError:
+            # A text that the database cannot have; to ask for it would be an error.
+            return FoundPackages([])
         rows = link.query(_FOUND, {"name": name})
-        mirrors = _mirrors(link, sorted({_place(row) for row in rows}))
+        places = {place for row in rows for place in (_place(row), str(row[8]))}
+        mirrors = _mirrors(link, sorted(places))
     rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)
-    return FoundPackages([_found(row, mirrors.get(_place(row))) for row in rows])
+    return FoundPackages(
+        [_found(row, mirrors.get(_place(row), mirrors.get(row[8]))) for row in rows]
+    )
 
 
 def _mirrors(link: Link, places: list[str]) -> dict[str, int]:

@@ -19,6 +19,12 @@ from snapshot.packages.repomd import SUMS, is_below, is_sum, refuse_doctype
 
 MOST_PACKAGES = 1_000_000
 """The most packages of one repository."""
+MOST_TEXT = 2000
+"""The longest name, version, path or capability, in bytes: an index has no room for more.
+
+PostgreSQL's indexes take 2,704 bytes a row; a real capability has some hundreds.
+"""
+_CERTAIN = MOST_TEXT // 4
 KINDS = (
     "provides",
     "requires",
@@ -44,7 +50,7 @@ Capability = tuple[int, str, int, str]
 class Package(Struct, array_like=True):
     """A package of a repository; `key` is the digest of its bytes in primary.xml.
 
-    `content` is a digest of all other fields but the path, the same in any repository.
+    `content` is a digest of all other fields but the path: the same in any repository that has it.
     """
 
     key: bytes
@@ -222,7 +228,24 @@ def _fault(package: Package) -> str:
         return "it has no sum that can be used"
     if not package.path:
         return "it is not in the directory of the repository"
-    return "" if is_below(package.path) else "its path is not below the repository"
+    if not is_below(package.path):
+        return "its path is not below the repository"
+    if package.path.startswith("repodata/"):
+        return "its path is one of repodata"
+    return f"it has a text of more than {MOST_TEXT:,} bytes" if _has_long(package) else ""
+
+
+def _has_long(package: Package) -> bool:
+    texts = (package.epoch, package.version, package.release, package.arch)
+    if _is_long(package.name) or _is_long(package.path) or any(map(_is_long, texts)):
+        return True
+    # In one call for nearly all: some packages have thousands.
+    longest = max((len(one[1]) + len(one[3]) for one in package.capabilities), default=0)
+    return longest > _CERTAIN and any(_is_long(one[1] + one[3]) for one in package.capabilities)
+
+
+def _is_long(text: str) -> bool:
+    return len(text) > _CERTAIN and len(text.encode()) > MOST_TEXT
 
 
 def _content(package: Package) -> bytes:

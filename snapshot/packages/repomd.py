@@ -1,4 +1,4 @@
-"""Reads a repomd.xml: where the primary.xml of a repository is, and the sum that it must have."""
+"""Reads a repomd.xml: where the files of a repository's metadata are, and their sums."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,8 +8,12 @@ from msgspec import Struct, structs
 
 from snapshot.file.errors import UnusableRepository
 
+REPOMD = "repodata/repomd.xml"
+"""Where a repository has it."""
 MOST_BYTES = 16 << 20
 """The largest repomd.xml that is read; a real one has some kilobytes."""
+MOST_OPENED = 8 << 30
+"""The largest file of repodata as it is unpacked; Fedora's primary.xml has 400 MB."""
 SUMS = {
     "md5": "md5",
     "sha": "sha1",
@@ -23,35 +27,40 @@ SUMS = {
 _DIGITS = {kind: hashlib.new(name).digest_size * 2 for kind, name in SUMS.items()}
 
 
-class Primary(Struct, frozen=True):
-    """What a repomd.xml says of its primary.xml, or of another file; an unknown size is None.
+class RepomdRecord(Struct, frozen=True):
+    """What a repomd.xml says of a file, such as primary.xml; the word is createrepo_c's.
 
-    `path` is below the repository, `size` is the file's, `opened` its size when unpacked,
-    and `opened_sum` the kind and the sum of that.
+    `path` is below the repository. `size` is the file's, and `opened` its size when unpacked: None
+    if it is not given. `opened_sum` is `KIND:SUM` of what is unpacked.
     """
 
     revision: str = ""
     path: str = ""
-    kind: str = ""
+    sum_kind: str = ""
     sum: str = ""
     size: int | None = None
     opened: int | None = None
     opened_sum: str = ""
     timestamp: str = ""
 
+    @property
+    def most_opened(self) -> int:
+        """How many bytes the file may unpack to: what repomd.xml says, within the limit."""
+        return MOST_OPENED if self.opened is None else min(self.opened, MOST_OPENED)
 
-def read_repomd(data: bytes) -> Primary:
+
+def read_repomd(data: bytes) -> RepomdRecord:
     """Return what a repomd.xml says of primary.xml; raises UnusableRepository."""
-    return _checked("primary", _read(data).get("primary", Primary()))
+    return _checked("primary", _read(data).get("primary", RepomdRecord()))
 
 
-def read_all(data: bytes) -> dict[str, Primary]:
+def read_all(data: bytes) -> dict[str, RepomdRecord]:
     """Return what a repomd.xml says of each file, by the file's type; raises UnusableRepository."""
     found = _read(data)
-    return {kind: _checked(kind, one) for kind, one in {"primary": Primary(), **found}.items()}
+    return {kind: _checked(kind, one) for kind, one in {"primary": RepomdRecord(), **found}.items()}
 
 
-def _read(data: bytes) -> dict[str, Primary]:
+def _read(data: bytes) -> dict[str, RepomdRecord]:
     reading = _Reading()
     parser = ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = reading.start, reading.end
@@ -71,13 +80,13 @@ def refuse_doctype(*_: object) -> None:
     raise UnusableRepository("the XML has a DOCTYPE, which repodata never has")
 
 
-def _checked(kind: str, found: Primary) -> Primary:
+def _checked(kind: str, found: RepomdRecord) -> RepomdRecord:
     if not found.path:
         raise UnusableRepository(f"repomd.xml names no {kind[:40]}")
     if not is_below(found.path):
         raise UnusableRepository(f"the {kind} is not below the repository: {found.path[:200]!r}")
-    if not is_sum(found.kind, found.sum):
-        shown = f"{found.kind[:40]} {found.sum[:140]}".strip()
+    if not is_sum(found.sum_kind, found.sum):
+        shown = f"{found.sum_kind[:40]} {found.sum[:140]}".strip()
         raise UnusableRepository(f"repomd.xml has no usable sum of the {kind}: {shown!r}")
     return found
 
@@ -97,7 +106,7 @@ class _Reading:
     """The handlers of expat, and what they have found."""
 
     def __init__(self) -> None:
-        self.files: dict[str, Primary] = {}
+        self.files: dict[str, RepomdRecord] = {}
         self.revision = ""
         self._open: list[str] = []
         self._type = ""
@@ -130,7 +139,7 @@ class _Reading:
 
     def _take(self, name: str, text: str) -> None:
         if name == "checksum":
-            self._set(kind=self._kind, sum=text.lower())
+            self._set(sum_kind=self._kind, sum=text.lower())
         elif name == "open-checksum" and is_sum(self._kind, text.lower()):
             self._set(opened_sum=f"{self._kind}:{text.lower()}")
         elif name == "timestamp":
@@ -144,7 +153,7 @@ class _Reading:
         return self._open[:2] == ["repomd", "data"]
 
     def _set(self, **values: object) -> None:
-        known = self.files.get(self._type, Primary())
+        known = self.files.get(self._type, RepomdRecord())
         self.files[self._type] = structs.replace(known, **values)
 
 

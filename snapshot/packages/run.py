@@ -1,9 +1,9 @@
 """An import of packages, from its beginning to its commit."""
 
-import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -12,20 +12,20 @@ from snapshot.file.errors import (
     DatabaseError,
     PackagesError,
     RefusedImport,
-    UnusableRepository,
 )
 from snapshot.link import Link, Row, linked
 from snapshot.packages import statements as sql
 from snapshot.packages.job import MOST_GONE, ImportJob, ImportResult, Progress
-from snapshot.packages.repomd import MOST_BYTES, Primary, read_repomd
-from snapshot.packages.sources import Missing, Source, source_of, whole
+from snapshot.packages.repomd import REPOMD, RepomdRecord
+from snapshot.packages.revisions import Revision, RevisionReader, newest
+from snapshot.packages.sources import Source, source_of
 from snapshot.packages.staging import Changed, Staging
 from snapshot.packages.tables import INDEXES, NAMES, creating
 
-PROGRAM = "mirrorlist packages import"
+_PROGRAM = "mirrorlist packages import"
 SUBJECT = 0x706B6773
 """The second half of the key of an advisory lock, which no category's id is: "pkgs" in ASCII."""
-_REPOMD = "repodata/repomd.xml"
+_FIRST = "`mirrorlist scan` or `mirrorlist sites apply` makes it"
 _THREADS = 8
 
 
@@ -40,21 +40,25 @@ class _Known(Struct, frozen=True):
     packages: int
 
 
-class _Looked(Struct):
-    """What came of a look at a repository; `path` is where it is below the source."""
+class _Before(NamedTuple):
+    """What the last import has written; without one, not even the tables are there."""
 
-    directory: str
-    path: str = ""
-    primary: Primary | None = None
-    problem: str = ""
+    has_tables: bool
+    rows: list[Row]
+
+    @classmethod
+    def read(cls, link: Link) -> "_Before":
+        """Return what the database has now."""
+        has_tables = not _is_without(link)
+        return cls(has_tables, link.query(sql.KNOWN) if has_tables else [])
 
 
 def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> ImportResult:
     """Import packages; raises a BackendError, and then nothing is changed."""
     begun = time.perf_counter()
     source = source_of(job.source)
-    with linked(job.database, PROGRAM) as link:
-        result = _Import(job, source, link, progress).run()
+    with linked(job.database, _PROGRAM) as link:
+        result = _Import(job, source, link, progress, begun).run()
     result.seconds = time.perf_counter() - begun
     return result
 
@@ -62,41 +66,57 @@ def import_packages(job: ImportJob, progress: Progress = lambda *_: None) -> Imp
 class _Import:
     """One import, which holds what its steps share."""
 
-    def __init__(self, job: ImportJob, source: Source, link: Link, progress: Progress) -> None:
+    def __init__(
+        self, job: ImportJob, source: Source, link: Link, progress: Progress, begun: float
+    ) -> None:
         self._job, self._source, self._link, self._progress = job, source, link, progress
-        self._result = ImportResult(problems=[])
-        self._since = time.perf_counter()
+        self._result = ImportResult()
+        self._since = begun
+        self._top = f"{job.topdir.strip('/')}/" if job.topdir.strip("/") else ""
+        self._wanted = self._repositories()
+        self._before = _Before.read(link)
+        self._known = {row[1]: _Known(*row) for row in self._before.rows}
 
     def run(self) -> ImportResult:
         """Look at every repository; read those that changed, and write what is new."""
-        link, result = self._link, self._result
-        wanted = self._wanted()
-        self._is_new = not {*NAMES} <= link.tables(NAMES)
-        self._rows = [] if self._is_new else link.query(sql.KNOWN)
-        self._known = {row[1]: _Known(*row) for row in self._rows}
-        details = _newest(link.query(sql.DETAILS))
-        self._end("connecting")
-        self._progress("reading repomd.xml", 0, len(wanted))
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
-            looked = list(pool.map(_Look(self._source, details, self._is_alone(wanted)), wanted))
-        changed = self._changed(looked)
-        result.left = self._leaving(looked)
+        result = self._result
+        revisions = self._revisions()
+        changed = self._changed(revisions)
+        result.deleted = self._leaving(revisions)
         self._end("reading repomd.xml")
-        if changed or result.left:
+        if changed or result.deleted:
             self._write(changed)
         else:
             self._refuse_nothing()
         return result
 
+    def _revisions(self) -> list[Revision]:
+        details = newest(self._link.query(sql.DETAILS))
+        self._end("connecting")
+        is_alone = self._job.repo is not None and len(self._wanted) == 1
+        reader = RevisionReader(self._source, details, self._top, is_alone=is_alone)
+        self._progress("reading repomd.xml", 0, len(self._wanted))
+        found: list[Revision] = []
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="repomd") as pool:
+            for one in pool.map(reader.read, self._wanted):
+                found.append(one)
+                self._progress("reading repomd.xml", len(found), len(self._wanted))
+        return found
+
     def _refuse_nothing(self) -> None:
         """Refuse an import that found nothing but problems, or nothing at all."""
         result = self._result
         if result.problems and not result.unchanged:
-            raise PackagesError(f"{result.problems[0]}; nothing was imported")
+            source = self._source.name
+            raise PackagesError(f"{source}: {result.problems[0]}; nothing was imported")
         if not result.unchanged:
+            sought = self._wanted[0].removeprefix(self._top)
+            advice = _advice(self._source.name, sought)
+            if self._top:
+                advice = f"give the folder or URL that is {self._top.rstrip('/')}"
             raise PackagesError(
-                f"{self._job.source}: no repository of the database is there, such as"
-                f" {self._wanted()[0]}/{_REPOMD}; give the folder or URL that has these directories"
+                f"{self._source.name}: no repository of the database is there, such as"
+                f" {sought}/{REPOMD}; {advice}"
             )
 
     def _end(self, phase: str) -> None:
@@ -104,26 +124,28 @@ class _Import:
         self._result.phases.append((phase, now - self._since))
         self._since = now
 
-    def _wanted(self) -> list[str]:
+    def _repositories(self) -> list[str]:
+        """Return the directories of the repositories that the job asks for."""
         values = {"repo": self._job.repo, "arch": self._job.arch}
         found = [str(name) for (name,) in self._link.query(sql.REPOSITORIES, values)]
         if not found and self._job.repo is not None:
             known = [str(name) for (name,) in self._link.query(sql.PREFIXES)]
             near = get_close_matches(self._job.repo, known, 1)
-            hint = f" (perhaps {near[0]}?)" if near else ""
+            hint = f" (perhaps {near[0]}?)" if near and near[0] != self._job.repo else ""
             what = " ".join(filter(None, (self._job.repo, self._job.arch)))
-            raise PackagesError(f"repository {what}: not in the database{hint}; scan it first")
+            raise PackagesError(f"repository {what}: not in the database{hint}; {_FIRST}")
         if not found:
-            raise PackagesError("the database has no such repository; scan the primary first")
-        return found
+            raise PackagesError(f"the database has no such repository; {_FIRST}")
+        below = [name for name in found if name.startswith(self._top)]
+        if not below:
+            raise PackagesError(
+                f"--topdir {self._job.topdir}: no repository is below it; there is {found[0]}"
+            )
+        return below
 
-    def _is_alone(self, wanted: list[str]) -> bool:
-        """Whether the source may be the repository itself."""
-        return self._job.repo is not None and len(wanted) == 1
-
-    def _changed(self, looked: list[_Looked]) -> list[Changed]:
+    def _changed(self, revisions: list[Revision]) -> list[Changed]:
         found = []
-        for one in looked:
+        for one in revisions:
             known = self._known.get(one.directory)
             if one.problem:
                 self._result.unread.append(one.directory)
@@ -136,13 +158,13 @@ class _Import:
                 found.append(Changed(one.directory, one.path, one.primary))
         return found
 
-    def _is_same(self, known: _Known, primary: Primary) -> bool:
-        """Whether nothing is to be written: of another source, at least its name is."""
+    def _is_same(self, known: _Known, primary: RepomdRecord) -> bool:
+        """Whether nothing is to be written: if it came from another source, the new name is."""
         return (known.sum, known.source) == (_sum(primary), self._source.name)
 
-    def _leaving(self, looked: list[_Looked]) -> list[str]:
+    def _leaving(self, revisions: list[Revision]) -> list[str]:
         """Return the repositories that are not at their source, or in the database, any more."""
-        seen = {one.directory: one for one in looked}
+        seen = {one.directory: one for one in revisions}
         here = self._source.name
         found = [
             one.directory
@@ -150,7 +172,7 @@ class _Import:
             if (at := seen.get(one.directory)) is not None
             and (at.primary is None and not at.problem and one.source == here)
         ]
-        if self._job.repo is None and self._job.arch is None:
+        if self._job.repo is None and self._job.arch is None and not self._top:
             found += [name for name in self._known if name not in seen]
         if len(found) * 100 > len(self._known) * MOST_GONE and not self._job.allow_deletions:
             raise RefusedImport(
@@ -162,18 +184,18 @@ class _Import:
 
     def _write(self, changed: list[Changed]) -> None:
         link, result = self._link, self._result
-        if self._is_new and not link.may_create():
+        if not self._before.has_tables and not link.may_create():
             raise DatabaseError(
                 f"the role may not create tables, such as {NAMES[0]}; let it, for the first import"
             )
         staging = Staging(
             link, self._source, self._keys(changed), result.problems, full=self._job.full
         )
-        staging.fill(changed, result.left, self._progress)
+        staging.fill(changed, result.deleted, self._progress)
         read = {one.changed.directory for one in staging.read}
         result.unread += [one.directory for one in changed if one.directory not in read]
         self._end("reading packages")
-        if not staging.read and not result.left:
+        if not staging.read and not result.deleted:
             self._refuse_nothing()
             return
         self._progress("writing", 0, 0)
@@ -181,7 +203,7 @@ class _Import:
         link.wait_alone(SUBJECT)
         self._make_or_check()
         self._execute()
-        for index in INDEXES if self._is_new else ():
+        for index in () if self._before.has_tables else INDEXES:
             link.execute(index)
         link.end(commit=not self._job.dry_run)
         result.imported = [one.changed.directory for one in staging.read]
@@ -190,21 +212,19 @@ class _Import:
 
     def _keys(self, changed: list[Changed]) -> dict[str, bytes]:
         """Return the keys of the packages that the repositories had."""
+        if not self._before.has_tables:
+            return {}
         names = {known.id: known.directory for known in self._known.values()}
         ids = [self._known[one.directory].id for one in changed if one.directory in self._known]
-        if self._is_new:
-            return {}
         rows = self._link.query(sql.keys(self._link.kind, ids))
         return {names[id]: bytes.fromhex(text) for id, text in rows}
 
     def _make_or_check(self) -> None:
         """Make the tables, or refuse if they are not as they were when this import began."""
-        link = self._link
-        is_new = not {*NAMES} <= link.tables(NAMES)
-        if is_new != self._is_new or (not is_new and link.query(sql.KNOWN) != self._rows):
+        if _Before.read(self._link) != self._before:
             raise BusyImport("another import of packages ended meanwhile; this one changes nothing")
-        for statement in creating(link.kind) if is_new else ():
-            link.execute(statement)
+        for statement in () if self._before.has_tables else creating(self._link.kind):
+            self._link.execute(statement)
 
     def _execute(self) -> None:
         link, result = self._link, self._result
@@ -226,45 +246,26 @@ class _Import:
         link.execute(sql.FORGOTTEN_REPODATA)
 
 
-class _Look:
-    """Reads the repomd.xml of a repository; in a thread."""
-
-    def __init__(self, source: Source, details: dict[str, tuple[str, str]], is_alone: bool) -> None:
-        self._source, self._details, self._is_alone = source, details, is_alone
-
-    def __call__(self, directory: str) -> _Looked:
-        paths = ["", f"{directory}/"] if self._is_alone else [f"{directory}/"]
-        for path in paths:
-            looked = _Looked(directory, path)
-            try:
-                data = whole(self._source.blocks(path + _REPOMD), MOST_BYTES)
-                self._compare(directory, data)
-                looked.primary = read_repomd(data)
-            except Missing:
-                continue
-            except UnusableRepository as error:
-                looked.problem = str(error)
-            return looked
-        return _Looked(directory)
-
-    def _compare(self, directory: str, data: bytes) -> None:
-        """Refuse a repomd.xml that is not the newest that the database knows."""
-        kind, known = self._details.get(f"{directory}/repodata", ("", ""))
-        if known and hashlib.new(kind, data).hexdigest() != known.lower():
-            raise UnusableRepository(
-                f"its repomd.xml does not have the {kind} that the database has of the newest;"
-                " scan, then import again"
-            )
+def _is_without(link: Link) -> bool:
+    """Whether the database has no tables of packages; raises PackagesError if it has only some."""
+    found = link.tables(NAMES)
+    if found and (missing := [name for name in NAMES if name not in found]):
+        raise PackagesError(
+            f"the database has {min(found)} but no {missing[0]}: nothing was changed. Drop these"
+            f" tables, then import again: {', '.join(sorted(found))}"
+        )
+    return not found
 
 
-def _newest(rows: list[Row]) -> dict[str, tuple[str, str]]:
-    """Return the kind and the sum of the newest repomd.xml by its directory."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, *sums in rows:
-        some = zip(("sha256", "sha512", "sha1"), sums, strict=True)
-        found.setdefault(name, next(((kind, sum) for kind, sum in some if sum), ("", "")))
-    return found
+def _advice(source: str, sought: str) -> str:
+    """Return what to give instead of a source that does not have a directory of the database."""
+    whole, parts = source.rstrip("/"), sought.split("/")
+    for count in range(len(parts), 0, -1):
+        end = "/" + "/".join(parts[:count])
+        if whole.endswith(end) and not whole.removesuffix(end).endswith(("/", ":")):
+            return f"perhaps give {whole.removesuffix(end) or '/'}"
+    return "give the folder or URL that has these directories, or --topdir"
 
 
-def _sum(primary: Primary) -> str:
-    return f"{primary.kind}:{primary.sum}"
+def _sum(primary: RepomdRecord) -> str:
+    return f"{primary.sum_kind}:{primary.sum}"

@@ -1,7 +1,8 @@
 """Reads repodata from a folder or a web server: whole small files, and large ones in blocks."""
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
@@ -9,14 +10,13 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 
 from snapshot.file.errors import PackagesError, UnusableRepository
-from snapshot.file.text import without_userinfo
+from snapshot.file.text import printable, without_userinfo
 from snapshot.file.wholefile import open_regular
-from snapshot.packages.repomd import SUMS, Primary
+from snapshot.packages.repomd import SUMS, RepomdRecord
 
 _BLOCK = 1 << 18
-_SECONDS = 30
 MOST_PACKED = 2 << 30
-"""The largest primary.xml as it is packed; Fedora's has 20 MB."""
+"""The largest file as it is packed; Fedora's primary.xml has 20 MB."""
 _GONE = (404, 410)
 
 
@@ -28,7 +28,7 @@ class Source(Protocol):
     """Where repodata is; what cannot be read raises UnusableRepository, or Missing."""
 
     name: str
-    """The folder or URL, without a password."""
+    """The whole path of the folder, or the URL, without a password."""
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
@@ -38,11 +38,17 @@ class Folder:
     """A tree on this machine."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; raises PackagesError if it is missing."""
+        """Take the folder; raises PackagesError if it is missing, or may not be looked at."""
         self._root = root
-        self.name = str(root)
-        if not root.is_dir():
-            raise PackagesError(f"{root}: no such folder; nothing was changed")
+        # What is remembered of a repository must not depend on where an import is started.
+        self.name = str(root.absolute())
+        try:
+            is_there = root.is_dir()
+        except OSError as error:
+            shown = printable(str(root))[:200]
+            raise PackagesError(f"{shown}: {error.strerror}; nothing was changed") from error
+        if not is_there:
+            raise PackagesError(f"{printable(str(root))}: no such folder; nothing was changed")
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
@@ -67,26 +73,35 @@ class Web:
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         # Imported here, because it takes a tenth of a second.
-        from urllib.request import urlopen
+        from snapshot.packages.fetching import opened
 
         try:
-            with urlopen(self._url + quote(path), timeout=_SECONDS) as answer:
-                while block := answer.read(_BLOCK):
+            with opened(self._url + quote(path)) as answer:
+                # What has come, because all of a block may take hours.
+                while block := answer.read1(_BLOCK):
                     yield block
+                # What is left of the announced length.
+                if answer.length:
+                    raise UnusableRepository(
+                        f"cannot be fetched: it ended {answer.length:,} bytes early"
+                    )
         except HTTPError as error:
+            error.close()
             if error.code in _GONE:
                 raise Missing from None
             raise UnusableRepository(f"cannot be fetched: HTTP {error.code}") from error
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             shown = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-            raise UnusableRepository(f"cannot be fetched: {shown}") from error
+            # A server's own words may be in it.
+            line = printable(" ".join(shown.split())[:200])
+            raise UnusableRepository(f"cannot be fetched: {line}") from error
 
 
 def source_of(text: str) -> Source:
     """Return the source that a text names; raises PackagesError."""
     if "://" not in text:
-        return Folder(Path(text).expanduser())
+        return Folder(place_of(text))
     shown = without_userinfo(text)
     try:
         url = urlsplit(text)
@@ -99,28 +114,35 @@ def source_of(text: str) -> Source:
     return Web(text)
 
 
-def whole(blocks: Iterator[bytes], most: int) -> bytes:
+def place_of(text: str) -> Path:
+    """Return the path that a text names, in which `~` is a home; raises PackagesError."""
+    if not text:
+        raise PackagesError("an empty path; give the name of a folder")
+    return Path(os.path.expanduser(text))
+
+
+def whole(blocks: Iterable[bytes], most: int, what: str = "") -> bytes:
     """Return all bytes of a small file; raises UnusableRepository if it has more than `most`."""
     data = bytearray()
     for block in blocks:
         data += block
         if len(data) > most:
-            raise UnusableRepository(f"more than the limit of {most:,} bytes")
+            raise UnusableRepository(f"{what}more than the limit of {most:,} bytes")
     return bytes(data)
 
 
-def verified(blocks: Iterator[bytes], primary: Primary) -> Iterator[bytes]:
-    """Yield the bytes of a primary.xml; raises UnusableRepository at the end if its sum is wrong.
+def verified(blocks: Iterator[bytes], record: RepomdRecord) -> Iterator[bytes]:
+    """Yield the bytes of a file; raises UnusableRepository at its end if its sum is wrong.
 
-    So what is read must be thrown away when it raises. A file is never read beyond its size.
+    So what was read must be thrown away when it raises. A file is never read beyond its size.
     """
-    digest, size = hashlib.new(SUMS[primary.kind]), 0
-    most = MOST_PACKED if primary.size is None else primary.size
+    digest, size = hashlib.new(SUMS[record.sum_kind]), 0
+    most = MOST_PACKED if record.size is None else record.size
     for block in blocks:
         size += len(block)
         if size > most:
-            raise UnusableRepository(f"{primary.path} has more than {most:,} bytes")
+            raise UnusableRepository(f"{record.path} has more than {most:,} bytes")
         digest.update(block)
         yield block
-    if digest.hexdigest() != primary.sum:
-        raise UnusableRepository(f"{primary.path} does not have the {primary.kind} of repomd.xml")
+    if digest.hexdigest() != record.sum:
+        raise UnusableRepository(f"{record.path} does not have the {record.sum_kind} of repomd.xml")

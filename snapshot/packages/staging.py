@@ -15,13 +15,11 @@ from snapshot.file.errors import UnusableRepository
 from snapshot.link import SQLITE, Link, Row, temporary
 from snapshot.packages.job import Progress
 from snapshot.packages.primary import Content, Package, new_packages
-from snapshot.packages.repomd import Primary
+from snapshot.packages.repomd import RepomdRecord
 from snapshot.packages.sources import Missing, Source, verified
 from snapshot.packages.statements import TEMPORARY
 from snapshot.packages.unpacking import unpacked
 
-MOST_OPENED = 8 << 30
-"""The largest primary.xml as it is unpacked; Fedora's has 400 MB."""
 _IN_MEMORY = 4 << 20
 _KEY = 16
 
@@ -31,7 +29,7 @@ class Changed(Struct, frozen=True):
 
     directory: str
     path: str
-    primary: Primary
+    primary: RepomdRecord
 
 
 class Read(Struct, frozen=True):
@@ -83,14 +81,18 @@ class Staging:
     def _capabilities(
         self, changed: list[Changed], waiting: "tuple[_Waiting, _Waiting]", progress: Progress
     ) -> Iterator[Row]:
+        counted = _Counted(progress, sum(one.primary.size or 0 for one in changed))
         for number, one in enumerate(changed):
-            progress("reading packages", number, len(changed))
             packed = self._keys.get(one.directory, b"")
             left = {packed[at : at + _KEY] for at in range(0, len(packed), _KEY)}
             content = Content()
             try:
-                for package in self._packages(one, left, content):
-                    yield from self._staged(number, package, waiting[0])
+                for package in self._packages(one, left, content, counted):
+                    if self._link.codec == "utf-8" or _fits(package, self._link.codec):
+                        yield from self._staged(number, package, waiting[0])
+                    else:
+                        why = f"the database, in {self._link.codec}, has no such letters"
+                        content.left_out.append(f"{package.name[:200]}: {why}")
             except Missing:
                 self._problems.append(f"{one.directory}: {one.primary.path} is missing")
             except UnusableRepository as error:
@@ -100,15 +102,18 @@ class Staging:
                     waiting[1].add((number, key))
                 self._finish(Read(number, one, content.count - len(content.left_out)), content)
 
-    def _packages(self, one: Changed, left: set[bytes], content: Content) -> Iterator[Package]:
-        blocks = verified(self._source.blocks(one.path + one.primary.path), one.primary)
-        most = MOST_OPENED if one.primary.opened is None else one.primary.opened
-        opened = unpacked(blocks, min(most, MOST_OPENED))
+    def _packages(
+        self, one: Changed, left: set[bytes], content: Content, counted: "_Counted"
+    ) -> Iterator[Package]:
+        packed = counted(self._source.blocks(one.path + one.primary.path))
+        blocks = verified(packed, one.primary)
+        opened = unpacked(blocks, one.primary.most_opened)
         yield from new_packages(opened, left, content, full=self._full)
 
     def _staged(self, repository: int, package: Package, packages: "_Waiting") -> Iterator[Row]:
         self._number += 1
         number = self._number
+        # All fields but the capabilities, which have a table of their own.
         fields = msgspec.structs.astuple(package)
         packages.add((number, repository, *fields[:-2], fields[-1]))
         for kind, name, flags, evr in package.capabilities:
@@ -125,11 +130,35 @@ class Staging:
     def _repositories(self, leaving: list[str]) -> Iterator[Row]:
         for one in self.read:
             about = one.changed.primary
-            sum = f"{about.kind}:{about.sum}"
+            sum = f"{about.sum_kind}:{about.sum}"
             where = (one.changed.directory, self._source.name)
             yield one.number, *where, about.revision, sum, one.packages, False
         for number, directory in enumerate(leaving, 1):
             yield -number, directory, "", "", "", 0, True
+
+
+def _fits(package: Package, codec: str) -> bool:
+    """Whether a database of an encoding has all letters of a package."""
+    texts = (value for value in msgspec.structs.astuple(package) if isinstance(value, str))
+    named = (text for _, name, _, evr in package.capabilities for text in (name, evr))
+    try:
+        "".join((*texts, *named)).encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Counted:
+    """Tells how many bytes of all files were read: one of them may take most of the time."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+
+    def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._progress("reading packages", self._done, self._total)
+            self._done += len(block)
+            yield block
 
 
 class _Waiting:

@@ -11,10 +11,13 @@ from typing import Any, Protocol
 from snapshot.file.errors import UnusableRepository
 
 _BLOCK = 1 << 18
+MOST_MEMBERS = 100_000
+"""Of how many packed files, one after the other, a file may consist: to begin one takes time."""
 # `xz -9` needs 65 MiB to unpack.
 _XZ_MEMORY = 128 << 20
 _PRIMARY = "primary.xml"
-_GZIP, _XZ, _BZIP2, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"
+GZIP, XZ, BZIP2, ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"
+"""How a file begins that is packed in each of these ways."""
 
 
 class _Decompressor(Protocol):
@@ -34,24 +37,31 @@ def unpacked(blocks: Iterator[bytes], most: int, name: str = _PRIMARY) -> Iterat
 
     A file that unpacks to more than `most` bytes is refused, and read no further.
     """
-    size = 0
+    size = waiting = 0
+    small: list[bytes] = []
     for block in _unpacked(blocks, name):
         size += len(block)
         if size > most:
             raise UnusableRepository(f"{name} unpacks to more than {most:,} bytes")
-        yield block
+        # A block a byte would be costly for those who join it to what they have of a package.
+        if waiting + len(block) > _BLOCK:
+            yield b"".join(small)
+            small, waiting = [], 0
+        small.append(block)
+        waiting += len(block)
+    yield b"".join(small)
 
 
 def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     first = b""
-    while len(first) < len(_XZ) and (block := next(blocks, b"")):
+    while len(first) < len(XZ) and (block := next(blocks, b"")):
         first += block
     make = _maker(first)
     if make is None:
         yield first
         yield from blocks
         return
-    unpacker = make()
+    unpacker, members = make(), 1
     data = first
     while True:
         yield from _member(unpacker, data, name)
@@ -60,6 +70,9 @@ def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         if not data:
             break
         if unpacker.eof:
+            members += 1
+            if members > MOST_MEMBERS:
+                raise UnusableRepository(f"{name} has more than {MOST_MEMBERS:,} parts")
             unpacker = make()
     if not unpacker.eof:
         raise UnusableRepository(f"{name} is cut short")
@@ -85,20 +98,20 @@ def _member(unpacker: _Decompressor, data: bytes, name: str) -> Iterator[bytes]:
 
 def _maker(first: bytes) -> Callable[[], _Decompressor] | None:
     """Return what makes the decompressor of a file; None for a file that is not packed."""
-    if first.startswith(_GZIP):
+    if first.startswith(GZIP):
         return _Gzip
-    if first.startswith(_XZ):
+    if first.startswith(XZ):
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
-    if first.startswith(_BZIP2):
+    if first.startswith(BZIP2):
         return bz2.BZ2Decompressor
-    if first.startswith(_ZSTD):
+    if first.startswith(ZSTD):
         # It refuses files with a window above 128 MiB.
-        decompressor: Callable[[], _Decompressor] = _zstd().ZstdDecompressor
+        decompressor: Callable[[], _Decompressor] = zstd().ZstdDecompressor
         return decompressor
     return None
 
 
-def _zstd() -> Any:
+def zstd() -> Any:
     """Return the module for zstd, which Python has since 3.14."""
     return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 

@@ -10,6 +10,7 @@ from snapshot.export import schema
 from snapshot.export.declared import primary_file, replaced
 from snapshot.file.errors import DataFileError
 from snapshot.sites.content import Content
+from snapshot.sites.named import write_named
 from snapshot.sites.primary import Found, Seen, rank
 from snapshot.sites.repomd import Metadata
 from snapshot.sites.rows import chunks, delete_where, ids_of, insert_all, rows_of, update_all
@@ -99,6 +100,11 @@ def write_found(connection: Connection, found: list[Found], now: int, lag: int) 
     }
     _forget(connection, found, now, lag)
     insert_all(connection, _TABLE, rows)
+    for one in fresh:
+        if one.named is not None:
+            at = ids[one.file.folder]
+            named = [_row(at, name, about, now) for name, about in one.named.items()]
+            write_named(connection, at, one.file.name, one.known, named)
     update_all(connection, schema.directory, [{"id": id, "ctime": at} for id, at in dates.items()])
     _write_seen(connection, found, ids)
 

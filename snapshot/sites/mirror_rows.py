@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
@@ -207,13 +207,13 @@ def _urls(
         (row.host_id, row.category_id): row.id
         for row in rows_of(connection, table, "host_id", touched)
     }
-    _replace(connection, schema.host_category_url, found, _url_rows(rows, hosts, ids, found))
+    carried = _Carried(rows, hosts, ids, found)
+    _replace(connection, schema.host_category_url, found.values(), carried.urls())
     parts = [id for pair, id in found.items() if not wanted.get(pair, True)]
     for part in chunks(found.values()):
         connection.execute(delete(partial).where(partial.c.host_category_id.in_(part)))
     insert_all(connection, partial, [{"host_category_id": id} for id in parts])
-    dirs = _directory_rows(rows, hosts, ids, found)
-    _replace(connection, schema.host_category_dir, found, dirs)
+    _replace(connection, schema.host_category_dir, found.values(), carried.directories())
 
 
 def _carrier(pair: tuple[int, int], whole: bool) -> dict[str, Any]:
@@ -221,40 +221,36 @@ def _carrier(pair: tuple[int, int], whole: bool) -> dict[str, Any]:
 
 
 def _replace(
-    connection: Connection,
-    table: Any,
-    carriers: dict[tuple[int, int], int],
-    rows: Iterable[dict[str, Any]],
+    connection: Connection, table: Any, ids: Iterable[int], rows: Iterable[dict[str, Any]]
 ) -> None:
-    delete_where(connection, table, "host_category_id", carriers.values())
+    delete_where(connection, table, "host_category_id", ids)
     insert_all(connection, table, [*rows])
 
 
-def _url_rows(
-    rows: dict[str, MirrorState],
-    hosts: dict[str, int],
-    ids: TreeIds,
-    carriers: dict[tuple[int, int], int],
-) -> Iterator[dict[str, Any]]:
-    for name, one in rows.items():
-        for category, url in one.urls:
-            carrier = carriers[hosts[name], ids.categories[category]]
-            yield {"host_category_id": carrier, "url": url, "private": False}
+class _Carried(NamedTuple):
+    """What mirrors carry, as rows of their host categories, whose ids are by host and category."""
 
+    mirrors: dict[str, MirrorState]
+    hosts: dict[str, int]
+    ids: TreeIds
+    host_categories: dict[tuple[int, int], int]
 
-def _directory_rows(
-    rows: dict[str, MirrorState],
-    hosts: dict[str, int],
-    ids: TreeIds,
-    carriers: dict[tuple[int, int], int],
-) -> Iterator[dict[str, Any]]:
-    for name, one in rows.items():
-        for directory in one.has or ():
-            carrier = carriers.get((hosts[name], ids.category_of[directory]))
-            if carrier is not None:
-                yield {
-                    "host_category_id": carrier,
-                    "path": directory,
-                    "up2date": True,
-                    "directory_id": ids.directories[directory],
-                }
+    def urls(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the URLs."""
+        for name, one in self.mirrors.items():
+            for category, url in one.urls:
+                id = self.host_categories[self.hosts[name], self.ids.categories[category]]
+                yield {"host_category_id": id, "url": url, "private": False}
+
+    def directories(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the directories, but of no category that a mirror does not have."""
+        for name, one in self.mirrors.items():
+            for directory in one.has or ():
+                pair = self.hosts[name], self.ids.category_of[directory]
+                if (id := self.host_categories.get(pair)) is not None:
+                    yield {
+                        "host_category_id": id,
+                        "path": directory,
+                        "up2date": True,
+                        "directory_id": self.ids.directories[directory],
+                    }

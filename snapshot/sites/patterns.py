@@ -72,21 +72,22 @@ def why_unusable(one: Expanded) -> str | None:
 
 def check_name(pattern: str, tell: Tell) -> None:
     """Tell what is wrong with a pattern of names."""
-    _check_fields(pattern, _IN_NAME, ("name",), tell)
+    check_fields(pattern, _IN_NAME, ("name",), tell)
 
 
 def check_path(pattern: str, tell: Tell, path: tuple[str | int, ...]) -> None:
     """Tell what is wrong with a pattern of paths."""
-    _check_fields(pattern, _IN_PATH, path, tell)
+    check_fields(pattern, _IN_PATH, path, tell)
     if leads_up(outer(pattern)) or "" in outer(pattern).split("/")[1:]:
         tell(path, f"no path with ., .. or two slashes in a row: {pattern:.100}")
     if "://" in pattern:
         tell(path, "a path, not a URL: it stands behind each mirror's URLs")
 
 
-def _check_fields(
+def check_fields(
     pattern: str, known: tuple[str, ...], path: tuple[str | int, ...], tell: Tell
 ) -> None:
+    """Tell which fields of a pattern, such as {arch}, are not among the known ones."""
     try:
         fields = [field for _, *field in Formatter().parse(pattern)]
     except ValueError:

@@ -17,6 +17,7 @@ from snapshot.sites.content import Content, Reader
 from snapshot.sites.fetch import UNKNOWN_SIZE, FetchError, Folder, Got, Tree, Web
 from snapshot.sites.inside import inside_of
 from snapshot.sites.judging import Known
+from snapshot.sites.named import sized, sums_named
 from snapshot.sites.repomd import MOST_BYTES, Metadata, read_repomd
 from snapshot.sites.state import CheckedFile
 
@@ -45,6 +46,8 @@ class Found(Struct):
     content: Content | None = None
     metadata: Metadata | None = None
     """What a metalink says of it; None for a time file."""
+    named: dict[str, Metadata] | None = None
+    """What a metalink says of the files that a new checksum file names; None of other files."""
     etag: str | None = None
     reason: str | None = None
 
@@ -144,6 +147,10 @@ def _ask(tree: Tree, one: Found) -> None:
     try:
         got = tree.get(one.file.path, MOST_BYTES, _etag(one))
         _take(one, got)
+        if one.is_new and one.metadata and got.data is not None:
+            sums = sums_named(one.file, got.data)
+            at = one.metadata.timestamp
+            one.named = None if sums is None else sized(tree, one.file, sums, at)
         if one.is_new and one.metadata and (missing := _missing(tree, one)):
             raise ValueError(f"half published: {missing}")
     except ValueError as error:

@@ -7,11 +7,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, product
-from string import Formatter
 from typing import NamedTuple
 
 from snapshot.sites.config import Aliases, Config, Repository, Shape
-from snapshot.sites.patterns import Expanded, expand
+from snapshot.sites.patterns import Expanded, check_fields, expand
 from snapshot.sites.rules import Placed
 from snapshot.sites.shape import Tell, proposal
 
@@ -111,7 +110,7 @@ def _is_right(one: Placed[Shape], config: Config) -> bool:
             tell(("query", name), f"`{name}` has a meaning of its own in every request")
         elif not _NAME.fullmatch(name) or not _VALUE.fullmatch(pattern):
             tell(("query", name), 'needs a name and a pattern, such as repo = "{prefix}"')
-        _fields(pattern, tell, ("query", name))
+        check_fields(pattern, _FIELDS, ("query", name), tell)
     patterns = [shape.path or "", *shape.query.values()]
     has_arch = any("{arch}" in pattern for pattern in patterns)
     if not told and has_arch == (shape.arch is not None):
@@ -139,21 +138,7 @@ def _check_path(path: str, tell: Tell) -> None:
         tell(("path",), "names a list twice")
     elif path.endswith(("/", "/explain")) or "//" in path or not _PATH.fullmatch(path):
         tell(("path",), "not a path of a request, such as /mirrorlist/{version}/{prefix}")
-    _fields(path, tell, ("path",))
-
-
-def _fields(pattern: str, tell: Tell, path: tuple[str | int, ...]) -> None:
-    try:
-        fields = [field for _, *field in Formatter().parse(pattern)]
-    except ValueError:
-        tell(path, f"a bracket without its other one: {pattern:.100}")
-        return
-    for name, form, conversion in fields:
-        if name is not None and (name not in _FIELDS or form or conversion):
-            there = ", ".join(f"{{{one}}}" for one in _FIELDS)
-            tell(
-                path, f"unknown field {{{name}}}{proposal(name, _FIELDS) or f'; there are {there}'}"
-            )
+    check_fields(path, _FIELDS, ("path",), tell)
 
 
 def _check_aliases(config: Config, tell: Tell) -> None:

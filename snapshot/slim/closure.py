@@ -7,42 +7,42 @@ because another repository may satisfy it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from snapshot.export.versions import newness
-from snapshot.slim.catalogue import Catalogue, Entry
-from snapshot.slim.needs import Need, Rich, Simple, does_provide
+from snapshot.slim.needs import Need, Rich, Simple, does_provide, shown
+from snapshot.slim.pool import Entry, Pool
 
 
 class Closure:
-    """The kept packages, by their places in a catalogue, and what is missing for them."""
+    """The kept packages, by their places in a pool, and what is missing for them."""
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        pool: Pool,
         kept: AbstractSet[int],
         hidden: AbstractSet[int],
         owners: Mapping[str, Sequence[int]],
     ) -> None:
         """Take packages; `hidden` are never added, `owners` have the files that are required."""
-        self._catalogue, self._hidden, self._owners = catalogue, hidden, owners
+        self._pool, self._hidden, self._owners = pool, hidden, owners
         self.kept = {*kept}
         self.added: set[int] = set()
         self.missing: set[str] = set()
         self._providers = self._index()
-        self._fitting: dict[Simple, tuple[int, ...]] = {}
+        self._known: dict[Simple, tuple[int, ...]] = {}
 
-    def close(self, *, weak: bool = False) -> None:
+    def close(self, *, weak: bool) -> None:
         """Add what the kept packages require, and what those require; `weak`: or recommend."""
         waiting, met = sorted(self.kept), set[tuple[int, str]]()
         while waiting:
-            entry = self._catalogue.entries[waiting.pop()]
-            for number in (*entry.needs, *(entry.likes if weak else ())):
+            entry = self._pool.entries[waiting.pop()]
+            for number in (*entry.requires, *(entry.recommends if weak else ())):
                 # Many packages require the same.
                 if (number, entry.arch) not in met:
                     met.add((number, entry.arch))
-                    need = self._catalogue.needs[number]
+                    need = self._pool.needs[number]
                     for found in self._wanted(need, entry) if need is not None else ():
                         if found not in self.kept:
                             self.kept.add(found)
@@ -51,14 +51,12 @@ class Closure:
 
     def _index(self) -> dict[str, list[tuple[int, int, str]]]:
         """Return who provides each name that anybody requires, in which version."""
-        names = {one.name for one in self._catalogue.required()}
+        names = {one.name for one in self._pool.required()}
         wanted = {
-            number: one
-            for number, one in enumerate(self._catalogue.capabilities)
-            if one[0] in names
+            number: one for number, one in enumerate(self._pool.capabilities) if one[0] in names
         }
         found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
-        for at, entry in enumerate(self._catalogue.entries):
+        for at, entry in enumerate(self._pool.entries):
             for number in entry.provides if at not in self._hidden else ():
                 if (capability := wanted.get(number)) is not None:
                     name, flags, evr = capability
@@ -67,54 +65,49 @@ class Closure:
 
     def _wanted(self, need: Need, entry: Entry) -> Iterator[int]:
         """Yield the packages that a need takes."""
-        if isinstance(need, Simple) or need.word in ("with", "without"):
+        several = _for_several(need)
+        if several is None:
             yield from self._best(need, entry)
-        elif need.word == "or":
-            if not any(self._is_met(part, entry) for part in need.parts):
-                possible = [part for part in need.parts if self._can_be_met(part)]
-                for part in (possible or need.parts)[:1]:
-                    yield from self._wanted(part, entry)
-        elif need.word == "and":
-            for part in need.parts:
+        elif several.word == "or":
+            if not self._is_met(several, entry):
+                possible = [part for part in several.parts if self._can_be_met(part)]
+                yield from self._wanted((possible or several.parts)[0], entry)
+        elif several.word == "and":
+            for part in several.parts:
                 yield from self._wanted(part, entry)
         else:
             # `a if b else c`: whether b will be installed is not known, so both are taken.
-            for part in (need.parts[0], *need.parts[2:]):
+            for part in (several.parts[0], *several.parts[2:]):
                 if self._can_be_met(part):
                     yield from self._wanted(part, entry)
 
     def _best(self, need: Need, entry: Entry) -> Iterator[int]:
-        found = self._providing(need)
-        beside = [at for at in found if self._is_beside(at, entry)] or found
-        if any(at in self.kept for at in beside):
-            return
-        if beside:
-            yield max(beside, key=lambda at: self._rank(at, need))
-        else:
+        found = self._fitting(need, entry)
+        if not found:
             self.missing.add(shown(need))
+        elif self.kept.isdisjoint(found):
+            yield max(found, key=lambda at: self._rank(at, need))
 
     def _is_met(self, need: Need, entry: Entry) -> bool:
-        if isinstance(need, Simple) or need.word in ("with", "without"):
-            found = self._providing(need)
-            beside = [at for at in found if self._is_beside(at, entry)] or found
-            return any(at in self.kept for at in beside)
-        parts = need.parts if need.word in ("and", "or") else need.parts[:1]
-        each = [self._is_met(part, entry) for part in parts]
-        return any(each) if need.word == "or" else all(each)
+        return _holds(need, lambda part: not self.kept.isdisjoint(self._fitting(part, entry)))
 
     def _can_be_met(self, need: Need) -> bool:
-        if isinstance(need, Simple) or need.word in ("with", "without"):
-            return bool(self._providing(need))
-        parts = need.parts if need.word in ("and", "or") else need.parts[:1]
-        each = [self._can_be_met(part) for part in parts]
-        return any(each) if need.word == "or" else all(each)
+        return _holds(need, lambda part: bool(self._providing(part)))
+
+    def _fitting(self, need: Need, entry: Entry) -> Sequence[int]:
+        """Return the packages that satisfy a need for another one: those for the same machine.
+
+        If there are no such packages, those for another machine: i686 may do for x86_64.
+        """
+        found = self._providing(need)
+        return [at for at in found if self._is_beside(at, entry)] or found
 
     def _providing(self, need: Need) -> tuple[int, ...]:
         """Return the packages that satisfy a need, each alone."""
         if isinstance(need, Simple):
-            found = self._fitting.get(need)
+            found = self._known.get(need)
             if found is None:
-                found = self._fitting[need] = tuple(dict.fromkeys(self._matching(need)))
+                found = self._known[need] = tuple(dict.fromkeys(self._matching(need)))
             return found
         each = [self._providing(part) for part in need.parts]
         first, others = each[0], [{*some} for some in each[1:]]
@@ -133,20 +126,27 @@ class Closure:
                 yield at
 
     def _is_beside(self, at: int, entry: Entry) -> bool:
-        """Whether a package is for the same machine: x86_64 needs not be content with i686."""
-        return "noarch" in (found := {self._catalogue.entries[at].arch, entry.arch}) or (
-            len(found) == 1
-        )
+        """Whether two packages are for the same machine, which noarch is for any."""
+        arches = {self._pool.entries[at].arch, entry.arch}
+        return "noarch" in arches or len(arches) == 1
 
     def _rank(self, at: int, need: Need) -> tuple[object, ...]:
-        entry = self._catalogue.entries[at]
+        entry = self._pool.entries[at]
         is_namesake = isinstance(need, Simple) and entry.name == need.name
         return is_namesake, -len(entry.name), entry.name, newness(entry.evr), -at
 
 
-def shown(need: Need) -> str:
-    """Return a need as rpm writes it."""
-    if isinstance(need, Rich):
-        return f"({f' {need.word} '.join(map(shown, need.parts))})"
-    signs = "".join(sign for flag, sign in ((2, "<"), (4, ">"), (8, "=")) if need.flags & flag)
-    return f"{need.name} {signs} {need.evr}" if signs else need.name
+def _for_several(need: Need) -> Rich | None:
+    """Return a need that several packages may satisfy together; None if one must do so alone."""
+    return need if isinstance(need, Rich) and need.word not in ("with", "without") else None
+
+
+def _holds(need: Need, does: Callable[[Need], bool]) -> bool:
+    """Whether a need holds, if `does` says it of each part that one package must satisfy alone."""
+    several = _for_several(need)
+    if several is None:
+        return does(need)
+    # Of a condition, only what is needed under it: whether it is given is not known.
+    parts = several.parts if several.word in ("and", "or") else several.parts[:1]
+    each = (_holds(part, does) for part in parts)
+    return any(each) if several.word == "or" else all(each)

@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from snapshot.slim.catalogue import Entry
+from snapshot.packages.repomd import RepomdRecord
 from snapshot.slim.extras import with_packages, without_names
 from snapshot.slim.filtering import by_key, by_sum, filtered
 from snapshot.slim.modules import Module, written
+from snapshot.slim.pool import Entry
 from snapshot.slim.repository import Repository
-from snapshot.slim.written import Data, write_copy, write_packed
+from snapshot.slim.written import write_copy, write_packed
 
-_LISTS = ("filelists", "filelists-ext", "other")
+_OF_PACKAGES = ("primary", "filelists", "filelists-ext", "other")
 _GROUPS = ("group", "group_gz", "group_xz", "group_zst")
 # Databases and chunked files say again what others say; deltas lead to versions that are gone.
-_LEFT_OUT = ("_db", "_zck", "_gz_zck")
+_LEFT_OUT = ("_db", "_zck")
 _DELTAS = ("prestodelta", "deltainfo")
 
 
@@ -23,22 +24,24 @@ def write_all(
     entries: list[Entry],
     before: list[Entry],
     modules: list[Module],
-) -> list[Data]:
+) -> dict[str, RepomdRecord]:
     """Write the files of a repository with some of its packages, in the order of its own."""
     writing = _Writing(entries, before, modules)
-    found = []
-    for kind, about in repository.files.items():
+    found = {}
+    for kind, record in repository.files.items():
         if kind.endswith(_LEFT_OUT) or kind in _DELTAS:
             continue
-        blocks = writing.blocks(repository, kind)
+        copy, blocks = repository.copy(kind), writing.blocks(repository, kind)
         if blocks is None:
-            found.append(write_copy(folder, kind, about, repository.copy(kind)))
-            continue
-        ending = "yaml" if kind == "modules" else "xml"
-        name = f"{'comps' if kind in _GROUPS else kind}.{ending}"
-        like = repository.copy(kind)
-        found.append(write_packed(folder, kind, name, like, blocks, about.timestamp))
+            found[kind] = write_copy(folder, record, copy)
+        else:
+            found[kind] = write_packed(folder, _name(kind), copy, blocks, record.timestamp)
     return found
+
+
+def _name(kind: str) -> str:
+    """Return the usual name of a file of a type, as createrepo_c has it behind the sum."""
+    return "modules.yaml" if kind == "modules" else f"{'comps' if kind in _GROUPS else kind}.xml"
 
 
 class _Writing:
@@ -51,9 +54,7 @@ class _Writing:
 
     def blocks(self, repository: Repository, kind: str) -> Iterable[bytes] | None:
         """Return what a file consists of; None for a file that stays as it was."""
-        if kind == "primary":
-            return self._filtered(repository, kind)
-        if kind in _LISTS:
+        if kind in _OF_PACKAGES:
             return self._filtered(repository, kind)
         if kind == "updateinfo":
             kept = frozenset(one.nevra for one in self._entries)
@@ -65,9 +66,10 @@ class _Writing:
         return None
 
     def _filtered(self, repository: Repository, kind: str) -> Iterator[bytes]:
-        entries = self._entries
-        sums = {one.sum for one in entries}
-        is_primary = kind == "primary"
-        is_kept = by_key(one.key for one in entries) if is_primary else by_sum(sums)
-        count = len(entries) if is_primary else len(sums)
+        if kind == "primary":
+            is_kept, count = by_key(one.key for one in self._entries), len(self._entries)
+        else:
+            # Two packages of primary.xml may be the same file.
+            sums = {one.sum for one in self._entries}
+            is_kept, count = by_sum(sums), len(sums)
         return filtered(repository.opened(kind), f"{kind}.xml", is_kept, count)

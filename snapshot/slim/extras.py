@@ -5,27 +5,35 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError, TreeBuilder, XMLParser, fromstring, tostring
 
 from snapshot.file.errors import UnusableRepository
+from snapshot.packages.sources import whole
+from snapshot.slim.nevra import Nevra
 from snapshot.slim.written import Checked
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+MOST_GROUPS_BYTES = 16 << 20
+"""The largest comps.xml, which is in memory at once; Fedora's has 2 MB."""
+MOST_UPDATE_BYTES = 8 << 20
+"""The largest advisory of an updateinfo.xml, about as it stands there; real ones have 1 MB."""
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
-
-Nevra = tuple[str, str, str, str, str]
 
 
 def without_names(blocks: Iterable[bytes], lost: frozenset[str]) -> Iterator[bytes]:
     """Yield a comps.xml whose groups do not name some packages; they stay even if empty."""
-    data = b"".join(blocks)
+    data = whole(blocks, MOST_GROUPS_BYTES, "comps.xml has ")
     checked = Checked("comps.xml")
     checked.feed(data, is_last=True)
-    root = fromstring(data)
+    try:
+        root = fromstring(data)
+    except ParseError as error:
+        # An entity that a document type elsewhere may define is no fault for expat.
+        raise UnusableRepository(f"comps.xml is not XML: {error}") from error
     for lists in root.iter("packagelist"):
         for one in list(lists):
             if (one.text or "").strip() in lost:
                 lists.remove(one)
-    yield _HEAD + tostring(root)
+    yield _HEAD + _text(root, "comps.xml")
 
 
 def with_packages(blocks: Iterable[bytes], kept: frozenset[Nevra]) -> Iterator[bytes]:
@@ -33,7 +41,7 @@ def with_packages(blocks: Iterable[bytes], kept: frozenset[Nevra]) -> Iterator[b
     yield _HEAD + b"<updates>\n"
     for update in _updates(blocks):
         if _keep(update, kept):
-            yield b"  " + tostring(update) + b"\n"
+            yield b"  " + _text(update, "updateinfo.xml") + b"\n"
     yield b"</updates>\n"
 
 
@@ -42,10 +50,19 @@ def _updates(blocks: Iterable[bytes]) -> "Iterator[Element]":
     checked = Checked("updateinfo.xml")
     handlers = _Handlers()
     parser = XMLParser(target=handlers)
+    size = 0
     try:
         for block in blocks:
+            size += len(block)
             parser.feed(checked.feed(block))
-            yield from handlers.taken()
+            if found := handlers.taken():
+                size = 0
+                yield from found
+            elif size > MOST_UPDATE_BYTES:
+                # In memory until it ends, and a single tag is read again with each block.
+                raise UnusableRepository(
+                    f"updateinfo.xml has an advisory of more than {MOST_UPDATE_BYTES:,} bytes"
+                )
         checked.feed(b"", is_last=True)
         parser.close()
     except ParseError as error:
@@ -87,6 +104,14 @@ class _Handlers:
 
     def close(self) -> None:
         """Take the end of the file."""
+
+
+def _text(element: "Element", name: str) -> bytes:
+    """Return an element as it is written."""
+    try:
+        return tostring(element)
+    except RecursionError:
+        raise UnusableRepository(f"{name} has elements too deep in each other") from None
 
 
 def _keep(update: "Element", kept: frozenset[Nevra]) -> bool:

@@ -10,10 +10,12 @@ from snapshot.slim.written import Checked
 
 MOST_BYTES = 64 << 20
 """The largest package in one of these files: some have a hundred thousand files."""
-_COUNT = re.compile(rb'(<\w+[^>]*\spackages=)(["\'])[0-9]*\2')
-_ID = re.compile(rb'<package\s[^>]*?pkgid=["\']([0-9A-Fa-f]+)["\']')
-_SUM = re.compile(rb'pkgid="YES"[^>]*>\s*([0-9A-Fa-f]+)\s*<')
-_FILE = re.compile(rb"<(?:\w+:)?file(?:\s[^>]*)?>([^<]*)</")
+# Each reads a byte a limited number of times: no tag has a "<" in it, and what may be repeated
+# without one is short. Else some kilobytes, in a comment say, would take hours.
+_COUNT = re.compile(rb'(<\w[^<>]*\spackages=)(["\'])[0-9]*\2')
+_ID = re.compile(rb'<package\s[^<>]*?pkgid=["\']([0-9A-Fa-f]{1,128})["\']')
+_SUM = re.compile(rb'pkgid="YES"[^<>]{0,99}>\s{0,99}([0-9A-Fa-f]{1,128})\s*<')
+_FILE = re.compile(rb"<(?:\w{1,99}:)?file(?:\s[^<>]*)?>([^<]*)</")
 _QUOTES = {"&apos;": "'", "&quot;": '"'}
 
 IsKept = Callable[[bytes], bool]

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ from snapshot.file.errors import OutputError
 MARK, FILES, EXCLUDES, REPODATA = "slim.json", "files", "excludes", "repodata"
 """What is in a folder of `packages slim`; a folder that has anything else is not replaced."""
 _OURS = {MARK, FILES, EXCLUDES, REPODATA}
+WORK = ".work"
+"""A folder beside these four, while the folder is made."""
+# How `tempfile.mkdtemp` ends a name; "-old" is of a file system that cannot exchange folders.
+_OF_MKDTEMP = "[a-z0-9_]{8}(?:-old)?"
 _AT_FDCWD, _EXCHANGE = -100, 2
 
 
@@ -88,16 +93,17 @@ def _prefix(place: Path) -> str:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove folders of runs that have ended without doing so."""
-    prefix = _prefix(place)
+    """Remove folders of runs that have ended without doing so; what is not ours stays."""
+    ours = re.compile(re.escape(_prefix(place)) + _OF_MKDTEMP)
     for name in os.listdir(place.parent):
-        if name.startswith(prefix):
+        if ours.fullmatch(name):
             left = place.parent / name
             with suppress(OSError):
                 handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(left, ignore_errors=True)
+                    if {*os.listdir(handle)} <= {*_OURS, WORK}:
+                        shutil.rmtree(left, ignore_errors=True)
                 finally:
                     os.close(handle)
 
@@ -122,7 +128,9 @@ def _put(made: Path, place: Path) -> None:
             raise
         _exchange(made, place)
         try:
-            _check_names(place, os.listdir(made))
+            # Another run may have removed the old one, but only if it was ours.
+            with suppress(FileNotFoundError):
+                _check_names(place, os.listdir(made))
         except OutputError:
             # Somebody has put it there since the beginning.
             _exchange(made, place)

@@ -2,17 +2,27 @@
 
 from msgspec import Struct
 
+MOST_MISSING = 100
+"""How many requirements that no package satisfies are named."""
+
 
 class SlimJob(Struct, frozen=True, kw_only=True):
     """A repository to make smaller: where it is, where to write, and what to keep."""
 
     source: str
+    """A folder or a URL: the repository, or with `database` the tree that has it."""
     out: str
+    """The folder to write."""
     newest: int = 1
+    """How many versions of each package, and of each stream of a module, to begin with."""
     only: tuple[str, ...] = ()
+    """Names of packages to begin with, in which `*` may stand; () is all names."""
     weak: bool = False
+    """Keep what packages recommend, too."""
     prefix: str = ""
+    """What is put before each path in the lists for rsync."""
     database: str | None = None
+    """Where the directory of `repo` and `arch` is looked up."""
     repo: str | None = None
     arch: str | None = None
 
@@ -38,5 +48,7 @@ class Slimmed(Struct, frozen=True, kw_only=True):
     """Bytes of the new repodata."""
     missing: int
     """Requirements of kept packages that no package of the source satisfies."""
+    missing_first: list[str]
+    """The first of them by name, at most 100."""
     problems: list[str]
     """What was left out because it cannot be used, and why."""

@@ -7,13 +7,13 @@ import yaml
 from msgspec import Struct
 
 from snapshot.file.errors import UnusableRepository
+from snapshot.slim.nevra import Nevra, nevra_of
 
+MOST_BYTES = 4 << 20
+"""The largest document of a modules.yaml; it takes 60 times as much memory to be read."""
 _BETWEEN = re.compile(r"^---[ \t]*$", re.MULTILINE)
-_NEVRA = re.compile(r"(.+)-(?:([0-9]+):)?([^-:]+)-([^-]+)\.([^.]+)")
 # All values as texts: the stream 1.10 is not 1.1.
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-
-Nevra = tuple[str, str, str, str, str]
 
 
 class Module(Struct, frozen=True):
@@ -39,21 +39,24 @@ def written(modules: Iterable[Module]) -> str:
 
 
 def _module(text: str) -> Module:
+    if len(text) > MOST_BYTES:
+        raise UnusableRepository(f"modules.yaml has a document of more than {MOST_BYTES:,} bytes")
     try:
         document = yaml.load(text, _LOADER)
         data = document["data"]
         if document["document"] not in ("modulemd", "modulemd-v2"):
             return Module(text)
-        stream = tuple(str(data.get(key, "")) for key in ("name", "stream", "context", "arch"))
+        stream = tuple(_scalar(data.get(key, "")) for key in ("name", "stream", "context", "arch"))
         listed = (data.get("artifacts") or {}).get("rpms") or []
-        artifacts = frozenset(nevra for one in listed if (nevra := nevra_of(str(one))))
+        artifacts = frozenset(nevra for one in listed if (nevra := nevra_of(_scalar(one))))
         return Module(text, stream, int(data.get("version") or 0), artifacts)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as why:
         line = " ".join(str(why).split())[:200]
         raise UnusableRepository(f"modules.yaml cannot be read: {line}") from why
 
 
-def nevra_of(text: str) -> Nevra | None:
-    """Return name, epoch, version, release and arch of `NAME-EPOCH:VERSION-RELEASE.ARCH`."""
-    found = _NEVRA.fullmatch(text)
-    return (found[1], found[2] or "0", found[3], found[4], found[5]) if found else None
+def _scalar(value: object) -> str:
+    """Return a text; a list may stand for many more bytes than it has, by aliases of lists."""
+    if not isinstance(value, str):
+        raise TypeError("a list or a map where a text must be")
+    return value

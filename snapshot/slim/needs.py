@@ -1,13 +1,17 @@
 """What a package requires, as rpm reads it: names with versions, and rich dependencies of them."""
 
+from itertools import repeat
+
 from msgspec import Struct
 
 from snapshot.export.versions import compare
+from snapshot.packages.primary import FLAGS
 
-_LESS, _GREATER, _EQUAL = 2, 4, 8
-_SIGNS = {"<": 2, ">": 4, "=": 8, "<=": 10, ">=": 12}
+_LESS, _GREATER = FLAGS["LT"], FLAGS["GT"]
+_SIGNS = {"<": "LT", ">": "GT", "=": "EQ", "<=": "LE", ">=": "GE"}
 _CHAINS = ("and", "or", "with")
-_WORDS = (*_CHAINS, "if", "unless", "without")
+_CONDITIONS = ("if", "unless")
+_WORDS = (*_CHAINS, *_CONDITIONS, "without")
 MOST_DEPTH = 30
 """How deep the brackets of a rich dependency may be."""
 
@@ -64,6 +68,17 @@ def does_provide(flags: int, evr: str, need: Simple) -> bool:
     return bool(flags & need.flags)
 
 
+def shown(need: Need) -> str:
+    """Return a need as rpm writes it."""
+    if isinstance(need, Rich):
+        first, *others = map(shown, need.parts)
+        words = (need.word, "else") if need.word in _CONDITIONS else repeat(need.word)
+        rest = [f" {word} {other}" for word, other in zip(words, others, strict=False)]
+        return f"({first}{''.join(rest)})"
+    sign = next((sign for sign, name in _SIGNS.items() if FLAGS[name] == need.flags), "")
+    return f"{need.name} {sign} {need.evr}" if sign else need.name
+
+
 def split_evr(evr: str) -> tuple[str, str, str]:
     """Return epoch, version and release; the last is empty if it is not given."""
     epoch, mark, rest = evr.partition(":")
@@ -107,7 +122,7 @@ class _Reading:
             return parts[0]
         first = words[0]
         is_chain = first in _CHAINS and set(words) == {first}
-        is_condition = words[1:] in ([], ["else"]) and first in ("if", "unless")
+        is_condition = words[1:] in ([], ["else"]) and first in _CONDITIONS
         if not (is_chain or is_condition or words == ["without"]):
             raise ValueError(self._text)
         return Rich(first, tuple(parts))
@@ -122,7 +137,7 @@ class _Reading:
         before = self._at
         sign = self._token() if self._rest() else ""
         if sign in _SIGNS:
-            return Simple(name, _SIGNS[sign], self._token())
+            return Simple(name, FLAGS[_SIGNS[sign]], self._token())
         self._at = before
         return Simple(name)
 

@@ -1,93 +1,96 @@
 """Makes a slim repository, from the source's repomd.xml to the folder in its place."""
 
-import re
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
 import msgspec
 
 from snapshot.file.errors import PackagesError
-from snapshot.packages.sources import source_of
-from snapshot.slim.catalogue import Catalogue, Entry
-from snapshot.slim.choice import Choice, choose, named
+from snapshot.packages.job import Progress
+from snapshot.packages.repomd import is_below
+from snapshot.packages.sources import place_of, source_of, whole
 from snapshot.slim.closure import Closure
 from snapshot.slim.data import write_all
 from snapshot.slim.filtering import owners
-from snapshot.slim.folder import EXCLUDES, FILES, MARK, REPODATA, made_whole
-from snapshot.slim.job import SlimJob, Slimmed
+from snapshot.slim.folder import MARK, REPODATA, WORK, made_whole
+from snapshot.slim.job import MOST_MISSING, SlimJob, Slimmed
+from snapshot.slim.lists import write_lists
 from snapshot.slim.modules import Module, read_modules
+from snapshot.slim.pool import Entry, Pool
 from snapshot.slim.repository import Repository
+from snapshot.slim.selection import Selection, named, select
 from snapshot.slim.where import repository_below
 from snapshot.slim.written import repomd
 
-MOST_MODULES = 256 << 20
-"""The largest modules.yaml, in bytes, unpacked."""
-_WILDCARD = re.compile(r"[*?\[]")
+MOST_MODULES = 64 << 20
+"""The largest modules.yaml, in bytes, unpacked; real ones have a few megabytes."""
 
 
-def slim(job: SlimJob) -> Slimmed:
+def slim(job: SlimJob, progress: Progress = lambda *_: None) -> Slimmed:
     """Make a slim repository; raises a BackendError, and then nothing is written."""
     source = source_of(job.source)
+    if job.prefix.strip("/") and not is_below(job.prefix.strip("/")):
+        raise PackagesError("--prefix: give a path below the root, without `..`, such as pub/epel")
     path = repository_below(job)
-    with made_whole(Path(job.out).expanduser()) as made:
-        work = made / ".work"
+    with made_whole(place_of(job.out)) as made:
+        work = made / WORK
         work.mkdir()
-        repository = Repository(source, path, work)
-        catalogue = Catalogue(repository.opened("primary"))
-        choice = choose(catalogue.entries, _modules(repository), job.newest)
-        closure = _closed(job, repository, catalogue, choice)
-        entries = [one for at, one in enumerate(catalogue.entries) if at in closure.kept]
-        repodata = made / REPODATA
-        repodata.mkdir()
-        files = write_all(repository, repodata, entries, catalogue.entries, choice.modules)
-        (repodata / "repomd.xml").write_bytes(repomd(repository.revision, files).encode())
-        found = Slimmed(
-            revision=repository.revision,
-            newest=job.newest,
-            packages=len(entries),
-            packages_before=len(catalogue.entries),
-            packages_required=len(closure.added),
-            bytes=_bytes(entries),
-            bytes_before=_bytes(catalogue.entries),
-            repodata_bytes=sum(one.size for one in files),
-            missing=len(closure.missing),
-            problems=_problems(catalogue),
-        )
-        _write_lists(made, job.prefix, catalogue.entries, closure.kept)
-        for copy in work.iterdir():
-            copy.unlink()
-        work.rmdir()
+        found = _write(job, Repository(source, path, work, progress), made)
+        shutil.rmtree(work)
         (made / MARK).write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return found
+
+
+def _write(job: SlimJob, repository: Repository, folder: Path) -> Slimmed:
+    """Write the repodata and the lists; return the figures."""
+    pool = Pool(repository.opened("primary"))
+    selection = select(pool.entries, _modules(repository), job.newest)
+    closure = _closed(job, repository, pool, selection)
+    kept = [one for at, one in enumerate(pool.entries) if at in closure.kept]
+    repodata = folder / REPODATA
+    repodata.mkdir()
+    files = write_all(repository, repodata, kept, pool.entries, selection.modules)
+    (repodata / "repomd.xml").write_bytes(repomd(repository.revision, files).encode())
+    write_lists(folder, job.prefix, _paths(pool.entries), _paths(kept))
+    return Slimmed(
+        revision=repository.revision,
+        newest=job.newest,
+        packages=len(kept),
+        packages_before=len(pool.entries),
+        packages_required=len(closure.added),
+        bytes=_bytes(kept),
+        bytes_before=_bytes(pool.entries),
+        repodata_bytes=sum(one.size or 0 for one in files.values()),
+        missing=len(closure.missing),
+        missing_first=sorted(closure.missing)[:MOST_MISSING],
+        problems=_problems(pool),
+    )
 
 
 def _modules(repository: Repository) -> list[Module]:
     if "modules" not in repository.files:
         return []
-    data = bytearray()
-    for block in repository.opened("modules"):
-        data += block
-        if len(data) > MOST_MODULES:
-            raise PackagesError(f"modules.yaml has more than {MOST_MODULES:,} bytes")
+    data = whole(repository.opened("modules"), MOST_MODULES, "modules.yaml has ")
     return read_modules(data.decode(errors="replace"))
 
 
-def _closed(job: SlimJob, repository: Repository, catalogue: Catalogue, choice: Choice) -> Closure:
-    kept = choice.kept
+def _closed(job: SlimJob, repository: Repository, pool: Pool, selection: Selection) -> Closure:
+    kept = selection.kept
     if job.only:
-        kept = named(catalogue.entries, kept, job.only)
+        kept = named(pool.entries, kept, job.only)
         if not kept:
             raise PackagesError(f"no package has a name such as {', '.join(job.only)[:200]}")
-    closure = Closure(catalogue, kept, choice.hidden, _owners(repository, catalogue))
+    closure = Closure(pool, kept, selection.hidden, _owners(repository, pool))
     closure.close(weak=job.weak)
     return closure
 
 
-def _owners(repository: Repository, catalogue: Catalogue) -> dict[str, list[int]]:
+def _owners(repository: Repository, pool: Pool) -> dict[str, list[int]]:
     """Return which packages have the files that others require."""
-    wanted = {one.name for one in catalogue.required() if one.name.startswith("/")}
+    wanted = {one.name for one in pool.required() if one.name.startswith("/")}
     places: defaultdict[str, list[int]] = defaultdict(list)
-    for at, entry in enumerate(catalogue.entries):
+    for at, entry in enumerate(pool.entries):
         places[entry.sum].append(at)
     found: defaultdict[str, dict[int, None]] = defaultdict(dict)
     # Each primary.xml has the files in /etc and bin folders; the others are in filelists.xml.
@@ -98,31 +101,17 @@ def _owners(repository: Repository, catalogue: Catalogue) -> dict[str, list[int]
     return {path: [*some] for path, some in found.items()}
 
 
+def _paths(entries: list[Entry]) -> list[str]:
+    return [one.path for one in entries]
+
+
 def _bytes(entries: list[Entry]) -> int:
     # A file may be named twice.
     return sum({one.path: one.size for one in entries}.values())
 
 
-def _problems(catalogue: Catalogue) -> list[str]:
-    left_out = catalogue.content.left_out
+def _problems(pool: Pool) -> list[str]:
+    left_out = pool.content.left_out
     if not left_out:
         return []
     return [f"{len(left_out):,} packages are left out, first {left_out[0]}"]
-
-
-def _write_lists(made: Path, prefix: str, entries: list[Entry], kept: set[int]) -> None:
-    below = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-    files = sorted({f"{below}{one.path}" for at, one in enumerate(entries) if at in kept})
-    rest = {f"{below}{one.path}" for one in entries} - {*files}
-    (made / FILES).write_bytes("".join(map(_line, files)).encode())
-    rules = [f"/{below}repodata/", *(f"/{path}" for path in sorted(rest))]
-    (made / EXCLUDES).write_bytes("".join(f"{_escaped(rule)}\n" for rule in rules).encode())
-
-
-def _line(path: str) -> str:
-    # rsync takes lines that begin so for comments.
-    return f"./{path}\n" if path[0] in "#;" else f"{path}\n"
-
-
-def _escaped(rule: str) -> str:
-    return _WILDCARD.sub(r"\\\g<0>", rule)

@@ -14,8 +14,12 @@ def repository_below(job: SlimJob) -> str:
         return ""
     with linked(job.database, "mirrorlist packages slim") as link:
         rows = link.query(REPOSITORIES, {"repo": job.repo, "arch": job.arch})
+    what = " ".join(filter(None, (job.repo, job.arch))) or "the database"
+    if not rows:
+        raise PackagesError(
+            f"{what}: no such repository; `mirrorlist repo list` names those of the database"
+        )
     if len(rows) != 1:
-        what = " ".join(filter(None, (job.repo, job.arch))) or "the database"
         raise PackagesError(
             f"{what}: {len(rows):,} repositories; name one of them by --repo and --arch"
         )

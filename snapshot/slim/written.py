@@ -5,108 +5,91 @@ import gzip
 import hashlib
 import lzma
 import os
-import sys
-from collections.abc import Iterable
-from importlib import import_module
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 from xml.parsers.expat import ExpatError, ParserCreate
 from xml.sax.saxutils import escape, quoteattr
 
-from msgspec import Struct
+from msgspec import structs
 
 from snapshot.file.errors import UnusableRepository
-from snapshot.packages.repomd import Primary
+from snapshot.packages.repomd import RepomdRecord
+from snapshot.packages.unpacking import BZIP2, GZIP, XZ, ZSTD, zstd
 
-_BLOCK = 1 << 18
-_KINDS = (
-    (b"\x1f\x8b", ".gz"),
-    (b"\xfd7zXZ\0", ".xz"),
-    (b"BZh", ".bz2"),
-    (b"\x28\xb5\x2f\xfd", ".zst"),
-)
-
-
-class Data(Struct, frozen=True):
-    """A file of repodata that was written: its type, and what repomd.xml says of it."""
-
-    kind: str
-    name: str
-    sum: str
-    size: int
-    opened_sum: str
-    opened: int | None
-    timestamp: str
+_ENDINGS = {GZIP: ".gz", XZ: ".xz", BZIP2: ".bz2", ZSTD: ".zst"}
 
 
 def write_packed(
-    folder: Path, kind: str, name: str, like: Path, blocks: Iterable[bytes], timestamp: str
-) -> Data:
+    folder: Path, name: str, like: Path, blocks: Iterable[bytes], timestamp: str
+) -> RepomdRecord:
     """Write a file, packed as another one is; `name` is what follows its sum."""
     ending = _ending(like)
-    part = folder / f"{kind}.part"
+    part = folder / f"{name}.part"
     digest, size = hashlib.sha256(), 0
     with part.open("xb") as raw, _packer(ending, raw) as packed:
         for block in blocks:
             digest.update(block)
             size += len(block)
             packed.write(block)
-    opened = f"sha256:{digest.hexdigest()}"
-    return _named(folder, kind, part, f"{name}{ending}", (opened, size, timestamp))
+    sum = f"sha256:{digest.hexdigest()}"
+    return _named(
+        part, f"{name}{ending}", RepomdRecord(opened_sum=sum, opened=size, timestamp=timestamp)
+    )
 
 
-def write_copy(folder: Path, kind: str, about: Primary, copy: Path) -> Data:
-    """Write a file that stays as it was."""
+def write_copy(folder: Path, record: RepomdRecord, copy: Path) -> RepomdRecord:
+    """Write a file that stays as it was, which `record` describes."""
+    # Not by the file's type, which may be any text.
     part = folder / f"{len(os.listdir(folder))}.part"
-    with copy.open("rb") as source, part.open("xb") as target:
-        while block := source.read(_BLOCK):
-            target.write(block)
-    name = about.path.rpartition("/")[2].removeprefix(f"{about.sum}-")
-    return _named(folder, kind, part, name, (about.opened_sum, about.opened, about.timestamp))
+    shutil.copyfile(copy, part)
+    name = record.path.rpartition("/")[2].removeprefix(f"{record.sum}-")
+    return _named(part, name, record)
 
 
-def _named(
-    folder: Path, kind: str, part: Path, name: str, rest: tuple[str, int | None, str]
-) -> Data:
+def _named(part: Path, name: str, record: RepomdRecord) -> RepomdRecord:
+    """Give a file its name, which begins with its sum; return what repomd.xml says of it."""
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
-    path = folder / f"{digest}-{name}"
+    path = part.with_name(f"{digest}-{name}")
     part.rename(path)
-    return Data(kind, path.name, f"sha256:{digest}", path.stat().st_size, *rest)
+    size = path.stat().st_size
+    where = f"repodata/{path.name}"
+    return structs.replace(record, path=where, sum_kind="sha256", sum=digest, size=size)
 
 
-def repomd(revision: str, files: Iterable[Data]) -> str:
-    """Return the repomd.xml of some files."""
+def repomd(revision: str, files: Mapping[str, RepomdRecord]) -> str:
+    """Return the repomd.xml of some files by their types."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<repomd xmlns="http://linux.duke.edu/metadata/repo"'
         ' xmlns:rpm="http://linux.duke.edu/metadata/rpm">\n'
         f"  <revision>{escape(revision)}</revision>\n"
-        f"{''.join(map(_data, files))}</repomd>\n"
+        f"{''.join(_data(*one) for one in files.items())}</repomd>\n"
     )
 
 
-def _data(one: Data) -> str:
-    kind, _, sum = one.sum.partition(":")
-    lines = [f'<checksum type="{kind}">{sum}</checksum>']
-    if one.opened_sum:
-        kind, _, sum = one.opened_sum.partition(":")
-        lines.append(f'<open-checksum type="{kind}">{sum}</open-checksum>')
-    lines.append(f"<location href={quoteattr(f'repodata/{one.name}')}/>")
-    if one.timestamp:
-        lines.append(f"<timestamp>{escape(one.timestamp)}</timestamp>")
-    lines.append(f"<size>{one.size}</size>")
-    if one.opened is not None:
-        lines.append(f"<open-size>{one.opened}</open-size>")
+def _data(kind: str, record: RepomdRecord) -> str:
+    lines = [f'<checksum type="{record.sum_kind}">{record.sum}</checksum>']
+    if record.opened_sum:
+        sum_kind, _, sum = record.opened_sum.partition(":")
+        lines.append(f'<open-checksum type="{sum_kind}">{sum}</open-checksum>')
+    lines.append(f"<location href={quoteattr(record.path)}/>")
+    if record.timestamp:
+        lines.append(f"<timestamp>{escape(record.timestamp)}</timestamp>")
+    lines.append(f"<size>{record.size}</size>")
+    if record.opened is not None:
+        lines.append(f"<open-size>{record.opened}</open-size>")
     text = "".join(f"    {line}\n" for line in lines)
-    return f"  <data type={quoteattr(one.kind)}>\n{text}  </data>\n"
+    return f"  <data type={quoteattr(kind)}>\n{text}  </data>\n"
 
 
 def _ending(like: Path) -> str:
     with like.open("rb") as file:
         first = file.read(6)
-    return next((ending for magic, ending in _KINDS if first.startswith(magic)), "")
+    return next((ending for magic, ending in _ENDINGS.items() if first.startswith(magic)), "")
 
 
 def _packer(ending: str, raw: BinaryIO) -> IO[bytes] | Any:
@@ -118,8 +101,7 @@ def _packer(ending: str, raw: BinaryIO) -> IO[bytes] | Any:
     if ending == ".bz2":
         return bz2.open(raw, "wb")
     if ending == ".zst":
-        module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-        return import_module(module).open(raw, "wb")
+        return zstd().open(raw, "wb")
     return _Plain(raw)
 
 

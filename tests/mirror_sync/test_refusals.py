@@ -194,6 +194,7 @@ def test_unmounted_destination(synced: Stage) -> None:
         pytest.param(["--check", "maybe"], "yes or no", id="check"),
         pytest.param(["--last", "repo*"], "plain names", id="last"),
         pytest.param(["--select", "a\\b"], "backslash", id="select"),
+        pytest.param(["--select", "a", "--select", "newest"], "A partial mirror", id="newest"),
         pytest.param(["--exclude-from", "/not/there"], "cannot read /not/there", id="exclude"),
         pytest.param(["--nonsense", "1"], "unknown option --nonsense", id="unknown"),
         pytest.param(["--overlap"], "--overlap needs a value", id="no value"),

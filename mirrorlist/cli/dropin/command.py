@@ -25,7 +25,7 @@ from mirrorlist.cli.options import options
 from mirrorlist.errors import GeoipError, OperatorError, OptionError
 from mirrorlist.process.messages import stay
 from mirrorlist.process.signals import hold
-from mirrorlist.settings import NOWHERE
+from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.web.listener import listen_all, without_brackets
 from mirrorlist.workers.serve_settings import ServeSettings
 

@@ -8,13 +8,17 @@ from msgspec import Struct
 
 from snapshot.packages.primary import KINDS, Content, Package, new_packages
 from snapshot.slim.needs import Need, Simple, need_of, simple_needs
+from snapshot.slim.nevra import Nevra
 
 _PROVIDES, _REQUIRES, _RECOMMENDS = map(KINDS.index, ("provides", "requires", "recommends"))
 _SOURCES = ("src", "nosrc")
 
 
 class Entry(Struct, frozen=True):
-    """A package; `key` is the digest of its bytes in primary.xml, `provides` numbers of texts."""
+    """A package; `key` is the digest of its bytes in primary.xml.
+
+    The numbers are those of capabilities in its pool.
+    """
 
     key: bytes
     path: str
@@ -24,16 +28,16 @@ class Entry(Struct, frozen=True):
     size: int
     sum: str
     provides: "array[int]"
-    needs: "array[int]"
-    likes: "array[int]"
+    requires: "array[int]"
+    recommends: "array[int]"
 
     @property
-    def nevra(self) -> tuple[str, str, str, str, str]:
-        """Name, epoch, version, release and arch."""
+    def nevra(self) -> Nevra:
+        """What the package is called."""
         return (self.name, *self.evr, self.arch)
 
 
-class Catalogue:
+class Pool:
     """All packages of a repository, and each capability once, by its number."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
@@ -81,4 +85,4 @@ class Catalogue:
 
 
 def _both(entry: Entry) -> tuple["array[int]", "array[int]"]:
-    return entry.needs, entry.likes
+    return entry.requires, entry.recommends

@@ -3,19 +3,21 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from snapshot.export.versions import newness
-from snapshot.slim.catalogue import Entry
 from snapshot.slim.modules import Module
+from snapshot.slim.nevra import Nevra
+from snapshot.slim.pool import Entry
 
 _T = TypeVar("_T")
 
 
-class Choice(Struct, frozen=True):
-    """Which packages are kept, by their places; and the modules of which something is kept.
+class Selection(Struct, frozen=True):
+    """Which packages are kept, by their places; and which documents of modules.yaml are.
 
     `hidden` are packages of modules that are not kept: dnf would not see them.
     """
@@ -25,33 +27,31 @@ class Choice(Struct, frozen=True):
     modules: list[Module]
 
 
-def choose(entries: Sequence[Entry], modules: Iterable[Module], most: int) -> Choice:
+def select(entries: Sequence[Entry], modules: Sequence[Module], most: int) -> Selection:
     """Return the newest `most` versions of each name and arch, and of each stream of a module.
 
     This is how `dnf reposync --newest-only` chooses. A package of a module belongs to the versions
     of its module: another stream is not a newer version.
     """
-    modules = list(modules)
-    newest = _newest(
-        [one for one in modules if one.stream],
-        lambda one: one.stream,
-        lambda one: one.version,
-        most,
-    )
+    newest = _newest_modules(modules, most)
     all_of, kept_of = _artifacts(modules), _artifacts(newest)
-    is_modular = [one.nevra in all_of for one in entries]
-    plain = [at for at, modular in enumerate(is_modular) if not modular]
-    kept = _newest(
-        plain,
+    modular = {at for at, one in enumerate(entries) if one.nevra in all_of}
+    shown = {at for at in modular if entries[at].nevra in kept_of}
+    plain = _newest(
+        (at for at in range(len(entries)) if at not in modular),
         lambda at: (entries[at].name, entries[at].arch),
         lambda at: newness(entries[at].evr),
         most,
     )
-    of_modules = {at for at, modular in enumerate(is_modular) if modular}
-    shown = {at for at in of_modules if entries[at].nevra in kept_of}
-    shown_modules = {id(one) for one in newest}
-    documents = [one for one in modules if not one.stream or id(one) in shown_modules]
-    return Choice({*kept} | shown, of_modules - shown, documents)
+    return Selection(shown.union(plain), modular - shown, newest)
+
+
+def _newest_modules(modules: Sequence[Module], most: int) -> list[Module]:
+    """Return the newest versions of each stream in their order, and all that is of no stream."""
+    # What is of no stream has one version, 0.
+    newest = _newest(modules, lambda one: one.stream, lambda one: one.version, most)
+    kept = {id(one) for one in newest}
+    return [one for one in modules if id(one) in kept]
 
 
 def named(entries: Sequence[Entry], kept: set[int], globs: Sequence[str]) -> set[int]:
@@ -61,7 +61,7 @@ def named(entries: Sequence[Entry], kept: set[int], globs: Sequence[str]) -> set
     return {at for at in kept if entries[at].name in wanted}
 
 
-def _artifacts(modules: Iterable[Module]) -> set[tuple[str, str, str, str, str]]:
+def _artifacts(modules: Iterable[Module]) -> set[Nevra]:
     return {nevra for module in modules for nevra in module.artifacts}
 
 
@@ -72,17 +72,9 @@ def _newest(
     groups: defaultdict[Hashable, list[_T]] = defaultdict(list)
     for one in some:
         groups[group(one)].append(one)
-    found = []
+    found: list[_T] = []
     for members in groups.values():
-        if len(members) > 1:
-            ranked = sorted(((rank(one), at) for at, one in enumerate(members)), reverse=True)
-            distinct, last = 0, None
-            for value, at in ranked:
-                distinct += last is None or value != last
-                last = value
-                if distinct > most:
-                    break
-                found.append(members[at])
-        else:
-            found += members
+        ranked = groupby(sorted(members, key=rank, reverse=True), key=rank)
+        for _, alike in islice(ranked, most):
+            found += alike
     return found
