@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from snapshot.file.errors import BusyScan, DatabaseError
+from snapshot.file.errors import BusyScan, DatabaseError, RefusedRows
 
 if TYPE_CHECKING:
     import psycopg
@@ -68,9 +68,8 @@ class Link(Protocol):
 
     kind: str
     """POSTGRESQL or SQLITE."""
-
     codec: str
-    """The encoding of the database's texts, by its name in Python."""
+    """Python's name of an encoding: texts with other characters cannot be written."""
 
     def begin(self) -> None:
         """Begin the transaction that writes."""
@@ -170,7 +169,20 @@ def _told(database: str, kinds: tuple[type[Exception], ...], program: str) -> It
 
         line = explain(parse_url(database), error)
         line = line.replace("cannot be read", "cannot be used")
-        raise DatabaseError(f"{line}{_advice(line, program)}") from error
+        kind = RefusedRows if _is_about_rows(error) else DatabaseError
+        raise kind(f"{line}{_advice(line, program)}") from error
+
+
+def _is_about_rows(error: Exception) -> bool:
+    """Return whether what was to be written is the trouble, and would be at another time too."""
+    state = getattr(error, "sqlstate", None) or ""
+    # Data exceptions, and "index row size exceeds btree maximum".
+    return (
+        isinstance(error, UnicodeError | OverflowError | sqlite3.DataError)
+        or type(error).__name__ == "DataError"
+        or state.startswith("22")
+        or state == "54000"
+    )
 
 
 def _advice(line: str, program: str) -> str:
@@ -280,6 +292,8 @@ class _Postgresql:
         from snapshot.export.postgresql import codec_of
 
         self._connection, self.codec = connection, codec_of(connection)
+        # The driver would write a text to a database without an encoding in ASCII alone.
+        self._client = "utf-8" if self.codec == "ascii" else self.codec
 
     def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
         sys.audit(STATEMENT, sql)
@@ -307,7 +321,7 @@ class _Postgresql:
             while some := [*islice(left, _COPY_ROWS)]:
                 text = _copied(some, len(columns))
                 if text is not None:
-                    copy.write(text)
+                    copy.write(text.encode(self._client))
                 else:
                     for row in some:
                         copy.write_row(row)

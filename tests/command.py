@@ -1,7 +1,10 @@
 """Runs the command `mirrorlist` as a user does: a process, its output, its exit code."""
 
+import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -22,9 +25,20 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     return (_started if is_for_python else _forked)(command, {**PLAIN, **environment})
 
 
-def run_program(text: str) -> subprocess.CompletedProcess[str]:
+def run_program(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a Python program that uses our modules, forked from a process that has them all."""
-    return _forked(["-c", text], PLAIN)
+    return _forked(["-c", text, *map(str, arguments)], PLAIN)
+
+
+def run_unread(*arguments: object) -> tuple[int, str]:
+    """Run a subcommand whose output nobody reads; return its exit code and its errors."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*COMMAND, *map(str, arguments)]
+    with open(writer, "wb", buffering=0) as output, TemporaryFile() as errors:
+        code = template().run(command, PLAIN, (output, errors), SECONDS)
+        errors.seek(0)
+        return code, errors.read().decode()
 
 
 def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
@@ -34,6 +48,30 @@ def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
         main()
     assert isinstance(ended.value.code, int)
     return ended.value.code
+
+
+def run_inside(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a subcommand as `run` does, but in this process: for one that ends before it does much.
+
+    A fork takes four times as long as the help of a command, or as a wrong option.
+    """
+    command = ["mirrorlist", *map(str, arguments)]
+    streams = [TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2)]
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        redirect_stdout(streams[0]),
+        redirect_stderr(streams[1]),
+    ):
+        for name in [name for name in os.environ if name.startswith(("MIRRORLIST_", "COLUMNS"))]:
+            patched.delenv(name)
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        code = run_here(patched, *arguments)
+    told = []
+    for stream in streams:
+        stream.seek(0)
+        told.append(stream.read())
+    return subprocess.CompletedProcess(command, code, *told)
 
 
 def _started(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

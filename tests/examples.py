@@ -1,21 +1,37 @@
-"""How many random examples a test tries: a third of them here, all in CI, where REQUIRE_ALL is 1.
+"""How many random examples a test tries: a sixth of them here, all in CI, where REQUIRE_ALL is 1.
 
-Each run draws other examples, so that the runs of a day try as many as one long run.
+Hypothesis draws other examples in each run, so that the runs of a day try as many as one long run.
 """
 
 import os
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import TypeVar
 
 from hypothesis import settings
 
-_PART = 1 if os.environ.get("REQUIRE_ALL") == "1" else 3
+Value = TypeVar("Value")
+
+_PART = 1 if os.environ.get("REQUIRE_ALL") == "1" else 6
 
 
 def examples(most: int) -> settings:
     """Return the settings of a test that tries this many examples in CI, without a deadline."""
-    return settings(max_examples=most // _PART, deadline=None)
+    return settings(max_examples=fewer(most), deadline=None)
+
+
+def fewer(most: int) -> int:
+    """Return how many cases a test tries here that tries this many in CI: one at least."""
+    return max(most // _PART, 1)
+
+
+def some(values: Iterable[Value], seed: int) -> Iterator[Value]:
+    """Return all values in CI, and here those that a seed draws."""
+    dice = Random(seed)
+    return (value for value in values if dice.randrange(_PART) == 0)
 
 
 def use_fewer() -> None:
     """Let the tests without settings of their own try a part of the 100 of Hypothesis too."""
-    settings.register_profile("part", max_examples=100 // _PART)
+    settings.register_profile("part", max_examples=fewer(100), deadline=None)
     settings.load_profile("part")

@@ -2,7 +2,7 @@
 
 A template imports all of the code once and forks a process for each start, with that start's
 arguments, environment, folder and output; from there on the process is as any other, to its exit
-code. With `-c` and a Python program as its words, a process runs that program.
+code. With `-c`, a Python program and its arguments, a process runs that program.
 """
 
 import atexit
@@ -17,6 +17,7 @@ import threading
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 from pkgutil import walk_packages
 from selectors import EVENT_READ, DefaultSelector
@@ -201,10 +202,18 @@ def _become(files: list[int], command: list[str], environment: dict[str, str], f
         os.dup2(file, number)
     for file in files:
         os.close(file)
+    # The template's streams would seek in what may be a pipe here.
+    sys.stdout, sys.stderr = _stream(1, "surrogateescape"), _stream(2, "backslashreplace")
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = command
+
+
+def _stream(number: int, errors: str) -> TextIOWrapper:
+    """A stream as Python makes it at its start."""
+    binary = BufferedWriter(FileIO(number, "w", closefd=False))
+    return TextIOWrapper(binary, "utf-8", errors, line_buffering=number == 2)
 
 
 def _end(code: int) -> NoReturn:
@@ -237,7 +246,7 @@ if __name__ == "__main__":
     _Children(socket.socket(fileno=int(sys.argv[1]))).fork_each()
     try:
         if sys.argv[0] == "-c":
-            exec(sys.argv[1], {"__name__": "__main__"})
+            exec(sys.argv.pop(1), {"__name__": "__main__"})
         else:
             programs = {"mirrorlist-server": server, "generate-mirrorlist-cache": generator}
             programs.get(sys.argv[0], main)()

@@ -16,11 +16,15 @@ PUBDATE = re.compile(
 
 @dataclass(frozen=True)
 class Version:
-    """One version of the file: None where the document says nothing; hashes in their order."""
+    """One version of the file: None where the document says nothing; hashes in their order.
+
+    `piece` is the type and the sum of the only piece, which is as long as the file.
+    """
 
     timestamp: str | None
     size: str | None
     hashes: tuple[tuple[str, str], ...]
+    piece: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ def _version(children: list[Element]) -> Version:
     order = [tag for tag in (MM0 + "timestamp", METALINK + "size") if tag in texts]
     assert [child.tag for child in known] == order
     hashes = _only(verification, METALINK + "verification")
+    piece = None
+    if hashes and hashes[-1].tag == METALINK + "pieces":
+        piece = _piece(hashes.pop(), texts[METALINK + "size"])
     for element in hashes:
         assert element.tag == METALINK + "hash"
         assert list(element.attrib) == ["type"]
@@ -117,7 +124,18 @@ def _version(children: list[Element]) -> Version:
         texts.get(MM0 + "timestamp"),
         texts.get(METALINK + "size"),
         tuple((element.attrib["type"], element.text or "") for element in hashes),
+        piece,
     )
+
+
+def _piece(pieces: Element, size: str | None) -> tuple[str, str]:
+    assert pieces.tag == METALINK + "pieces"
+    assert set(pieces.attrib) == {"length", "type"}
+    assert pieces.attrib["length"] == size
+    (element,) = pieces
+    assert element.tag == METALINK + "hash"
+    assert element.attrib == {"piece": "0"}
+    return pieces.attrib["type"], element.text or ""
 
 
 def _links(resources: Element) -> tuple[Link, ...]:

@@ -115,6 +115,11 @@ def spooled(folder: Path, given: Iterable[Batch]) -> Path:
     return folder
 
 
+def unreadable(path: Path) -> None:
+    """Put a file there whose reading is an I/O error: the first page of a process is not there."""
+    path.symlink_to("/proc/self/mem")
+
+
 def counted(given: Iterable[Batch], cube: Cube) -> Counter[tuple[str, ...]]:
     """Count requests by day and the labels of a cube, by hand."""
     found: Counter[tuple[str, ...]] = Counter()

@@ -102,6 +102,7 @@ EMPTY_COLLECT = CollectState(
     last_success=None,
     outage_since=None,
     outage_seconds=0.0,
+    held=False,
     error=None,
 )
 FULL_COLLECT = CollectState(
@@ -121,6 +122,7 @@ FULL_COLLECT = CollectState(
     last_success=NOW - 3_720,
     outage_since=NOW - 3_700,
     outage_seconds=3_700.0,
+    held=False,
     error=f"postgresql://db/mm: cannot be reached {HOSTILE}",
 )
 _OTHER = "http://db01.example:3004/status"

@@ -132,7 +132,7 @@ def _fill(cache: Kept[Any, Any], key: Callable[[int], object], value: object) ->
 def test_each_cache_of_a_catalog_fills_its_bytes(asked: Service) -> None:
     """Each cache keeps nearly as many bytes as it may, never more; host sets have two caches."""
     catalog, none = asked.store.catalog, frozenset[str]()
-    held, few = _roster(asked), Carriers((), ())
+    held, few = _roster(asked), Carriers((), (), {})
     filled = {
         "barred": (_fill(held._barred, str, none), FEW),
         "listed": (_fill(held._listed, lambda one: (one, None, 0, None), {}), FEW),

@@ -167,10 +167,28 @@ def test_stages_that_nobody_knows() -> None:
     with answering(OK + msgspec.json.encode(others * 30)) as port:
         found = asked(port, stage="swap").rows()
     assert {one.stage for one in found[:-1]} == {"collect", "scan"}
-    assert len(found) == 21
+    assert len(found) == 3
     assert (found[-1].stage, found[-1].state) == ("swap", State.UNKNOWN)
     assert found[-1].reason is not None
     assert "is it the address of another process?" in found[-1].reason
+
+
+def test_texts_of_a_stage_that_lies() -> None:
+    """Its texts turn no direction and end no line; an error without a word is an error."""
+    hostile = structs.replace(STAGE, error="\u202eevil\x1b[2J\n<b>", note="\u2028\0")
+    with answering(OK + msgspec.json.encode([hostile])) as port:
+        (found,) = asked(port).rows()
+    assert (found.state, found.reason) == (State.BEHIND, "\\u202eevil\\u001b[2J <b>")
+    assert found.note == "\\u0000"
+    assert row_of(structs.replace(STAGE, error=""), None).reason == (
+        "it cannot go on, and does not say why"
+    )
+
+
+def test_a_name_that_is_not_text() -> None:
+    """A folder whose name is not UTF-8 is told of with an escape."""
+    state = structs.replace(EMPTY_COLLECT, error="/srv/\udcff: cannot be read")
+    assert collect_stage(state).error == "/srv/\\udcff: cannot be read"
 
 
 def test_a_target_that_does_not_answer() -> None:
@@ -317,7 +335,10 @@ def test_a_probe_outside(tmp_path: Path) -> None:
     last = LastProbe(url, lambda: now[0])
     last.look()
     assert last.seen == 0
-    own_metadata.create_all(create_engine(url))
+    engine = create_engine(url)
+    own_metadata.create_all(engine)
+    # Newer Pythons warn of a connection that is not closed.
+    engine.dispose()
     now[0] += 10 * LOOK_SECONDS
     for checked in (1000, 2000):
         with closing(sqlite3.connect(tmp_path / "mm.sqlite")) as connection, connection:

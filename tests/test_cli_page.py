@@ -6,7 +6,7 @@ import click
 import pytest
 
 from mirrorlist.cli import cli
-from tests.command import run
+from tests.command import run_inside
 from tests.pages import ROOT, hold
 
 PAGE = "docs/cli.md"
@@ -53,7 +53,7 @@ def test_the_page_is_the_help() -> None:
 @pytest.mark.parametrize("command", ["", *map(" ".join, COMMANDS)])
 def test_the_help_is_what_is_printed(command: str) -> None:
     """A command in a terminal of 80 columns prints what the page shows."""
-    printed = run(*command.split(), "--help", COLUMNS="80")
+    printed = run_inside(*command.split(), "--help", COLUMNS="80")
     assert printed.returncode == 0
     # Examples are not folded by click.
     assert [line for line in printed.stdout.splitlines() if len(line) > 80] == []

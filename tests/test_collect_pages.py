@@ -19,7 +19,7 @@ from snapshot.stats.collecting import Collected, collect
 from snapshot.stats.progress import Progress
 from tests.chain_site import chain_site
 from tests.live import wait_until
-from tests.stats_world import batch, batches, row, spooled, sqlite
+from tests.stats_world import batch, batches, row, spooled, sqlite, unreadable
 
 SECONDS = 60.0
 
@@ -35,7 +35,7 @@ def step(progress: Progress, folder: Path, url: str) -> Collected:
     done = Collected()
     try:
         collect([folder], url, done)
-        progress.succeed(0.5)
+        progress.succeed(0.5, done.held)
     except DatabaseError as error:
         progress.fail(error)
         progress.count()
@@ -96,6 +96,30 @@ def test_an_outage(tmp_path: Path) -> None:
     (stage,) = json.loads(said(routes, "/stages")[1])
     assert (stage["received"], stage["processed"], stage["backlog"]) == (2, 2, 0)
     assert stage["error"] is None
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is told of as long as it stays, with its age, while other files come in."""
+    folder, url = spooled(tmp_path / "spool", [batch(1, row())]), sqlite(tmp_path)
+    bad = folder / batch(2).file_name
+    unreadable(bad)
+    progress = Progress([folder])
+    routes = pages(progress, 60.0, Threads(print))
+    step(progress, folder, url)
+    first = progress.outage_since
+    step(progress, folder, url)
+    found = collect_state_of(progress, 60.0, 0.0)
+    assert (found.processed, found.collections, found.damaged) == (1, 2, 0)
+    assert (found.held, found.outage_since) == (True, first)
+    assert found.error == f"{bad}: cannot be read: Input/output error"
+    assert said(routes, "/health/ready")[0] == 200
+    assert said(routes, "/health/fresh")[0] == 503
+    progress.count()
+    assert progress.look()[1].uncounted == 1
+    bad.unlink()
+    step(progress, spooled(folder, [batch(2, row())]), url)
+    assert said(routes, "/health/fresh")[0] == 200
+    assert progress.done.files == 2
 
 
 def test_an_outage_in_the_middle(tmp_path: Path) -> None:
@@ -161,9 +185,15 @@ def test_a_collector_that_stays(tmp_path: Path) -> None:
         assert CollectState(**{**state, "waiting": None}).outage_since
         assert b"The files wait." in part.get("/status", b"Accept: text/html")
         database.rmdir()
+        bad = site.spool / batch(4).file_name
+        unreadable(bad)
         (tmp_path / "away").rename(database)
+        stage(lambda one: one["processed"] == 3 and one["error"] is not None)
+        bad.unlink()
+        spooled(site.spool, [batch(4, row(requests=10))])
         stage(lambda one: one["backlog"] == 0 and one["error"] is None)
-        assert part.stages()["collect"]["received"] == part.stages()["collect"]["processed"] == 3
+        assert part.stages()["collect"]["received"] == part.stages()["collect"]["processed"] == 4
         assert part.end() == 0
         assert "files wait" in part.said.read_text()
+        assert part.said.read_text().count("; it waits, and is tried again") == 1
         assert "Traceback" not in part.said.read_text()

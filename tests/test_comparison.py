@@ -24,6 +24,7 @@ from tests.comparison.requests import requests
 from tests.comparison.rules import NOT_COMPARED, RULES
 from tests.comparison.sources import Asked, InProcess, MemoryLog
 from tests.comparison.table import table, unexplained
+from tests.examples import some
 from tests.in_process import NOW, LoadedStore
 
 ROOT = Path(__file__).parent.parent
@@ -89,15 +90,17 @@ def test_the_cache_as_mirrorlist_server(
 ) -> None:
     """From mirrorlist-server's own cache, each recorded request is answered as it did."""
     rules = [rule for rule in RULES if rule.what not in NOT_IN_CACHE]
-    verdicts = [judge(one.request, theirs, of_cache, rules) for one in golden.read(path)]
+    asked = some(golden.read(path), golden.SEED)
+    verdicts = [judge(one.request, theirs, of_cache, rules) for one in asked]
     assert unexplained(verdicts) == ""
 
 
 def test_the_cache_as_the_database(ours: Asked, of_cache: Asked) -> None:
     """From the cache come the answers that come from the database, but for what it lacks."""
+    asked = some(golden.selected(), golden.SEED)
     different = [
         verdict.request
-        for verdict in (judge(request, of_cache, ours, ()) for request in golden.selected())
+        for verdict in (judge(request, of_cache, ours, ()) for request in asked)
         if verdict.differences
     ]
     peers = network.STAND_INS["peer ASN"]

@@ -1,7 +1,6 @@
 """Countries by GeoIP: the built-in data, files in the shapes that are out there, unusable files."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from mirrorlist.errors import GeoipError
 from mirrorlist.request.address import Address, parse_address
 from mirrorlist.request.geo import MmdbGeo, NoGeo, RegistryGeo, open_geo
-from tests.live import ROOT
+from tests.command import run_program
 from tests.mmdb import Records, country, write_countries, write_mmdb
 
 
@@ -237,9 +236,7 @@ def test_any_damage(tmp_path: Path, addresses: tuple[str, ...]) -> None:
     """Whatever byte is damaged, a file is refused by name or answers; no worker dies of it."""
     path = write_countries(tmp_path / "geo.mmdb", {"80.1.0.1": "DE", "2001:db8::1": "FR"})
     # In a process of its own, as it is a reader in C that is damaged.
-    done = subprocess.run(
-        [sys.executable, "-c", DAMAGE, path, *addresses], cwd=ROOT, capture_output=True, text=True
-    )
+    done = run_program(DAMAGE, path, *addresses)
     assert done.returncode == 0, done.stderr
 
 

@@ -11,7 +11,7 @@ from mirrorlist.cli import cli
 from mirrorlist.cli.environment import warning_of_variables
 from mirrorlist.settings.setting import SettingKind
 from mirrorlist.settings.table import SETTINGS
-from tests.command import COMMAND, PLAIN, SECONDS, assert_refused, run
+from tests.command import COMMAND, PLAIN, SECONDS, assert_refused, run, run_inside
 from tests.factories import export_tables, make_database, world
 from tests.system import need_program
 
@@ -48,13 +48,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_wrong_value(arguments: list[str], words: str) -> None:
     """It is named with its option and what it should be, and the hint leads to that command."""
-    assert_refused(run(*arguments), 2, words)
+    assert_refused(run_inside(*arguments), 2, words)
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_a_wrong_option_of_any_command(command: str) -> None:
     """The hint of any subcommand's wrong option is its own --help."""
-    done = run(command, "--no-such-option")
+    done = run_inside(command, "--no-such-option")
     assert_refused(done, 2, "--no-such-option", f"(mirrorlist {command} --help tells more")
 
 
@@ -117,7 +117,7 @@ def test_variables_that_mean_nothing(variables: dict[str, str], words: str | Non
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_every_command_warns(command: str) -> None:
     """A variable that means nothing is told before whatever else is wrong."""
-    lines = run(command, "--no-such", MIRRORLIST_MINIMUN="3").stderr.splitlines()
+    lines = run_inside(command, "--no-such", MIRRORLIST_MINIMUN="3").stderr.splitlines()
     assert "MIRRORLIST_MINIMUM?" in lines[0]
     assert len(lines) == 2
 

@@ -271,7 +271,7 @@ def test_each_dependency_is_used() -> None:
     others = {{"yaml": "pyyaml"}.get(name, name) for name in others}
     others -= {name.replace("_", "-").lower() for name in sys.stdlib_module_names}
     # Extras: protobuf is for import-cache alone, the others for statistics.
-    extras = {"google", "datasketches", "numpy", "zstandard"}
+    extras = {"google", "datasketches", "numpy"}
     assert others - extras - {"mirrorlist", "snapshot"} == names
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from mirrorlist.jsonbody import as_json
 from mirrorlist.status.admin import json_reply
+from mirrorlist.status.watch_state import LastError
 from snapshot.file.reasons import Reason
 from tests.status_world import EMPTY_WATCH, FULL_WATCH, empty_status, fresh_status, full_status
 
@@ -40,5 +41,8 @@ def test_what_has_no_json(value: object) -> None:
 
 
 def test_a_page() -> None:
-    """A page is a line, with its status and its type."""
+    """A page is a line, with its status and its type; a name that is no text is escaped."""
+    named = LastError("/srv/\udcff: away", None)
+    assert json_reply(named).body == b'{"text":"/srv/\\\\udcff: away","at":null}\n'
+    assert json_reply({"a": [named.text]}).body == b'{"a":["/srv/\\\\udcff: away"]}\n'
     assert json_reply({"a": 1}, 503) == (503, b'{"a":1}\n', "application/json", ())

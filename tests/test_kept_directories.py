@@ -19,6 +19,7 @@ from snapshot.export.pipeline import ExportResult
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.command import COMMAND
+from tests.examples import fewer
 from tests.factories import make_database, world
 from tests.postgresql import Server, run_server
 from tests.random_rows import CHANGES, Changes
@@ -108,7 +109,7 @@ def test_random_changes_of_sqlite(tmp_path: Path, seed: int) -> None:
                 connection.execute(statement)
             connection.commit()
 
-    _run(seed, Pair(tmp_path, make_database(path, world()), execute), 8)
+    _run(seed, Pair(tmp_path, make_database(path, world()), execute), fewer(12))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from loadtest.bench.profiling import Samples
 from loadtest.bench.report import sheets, text
 from loadtest.changes import freshness, swaps
 from loadtest.common.judging import answer_fault, load_fault, refusals
-from loadtest.common.mix import KINDS, Data, Logged, known_only, make_mix
+from loadtest.common.mix import KINDS, Data, Logged, known_only, make_mix, turned
 from loadtest.common.records import Machine, this_machine
 from loadtest.common.servers import ROOT
 from loadtest.common.tables import markdown, percentile
@@ -143,6 +143,13 @@ def test_a_release_day_is_about_the_newest_release() -> None:
     data = Data(log, [], [], {(name, "x86_64"): "pub" for name in names})
     assert {one.repo for one in newest(data)} == {"fedora-10", "updates-released-f10"}
     assert [one.repo for one in known_only(data).log] == ["epel-11", "fedora-9"]
+
+
+def test_a_load_goes_on_in_the_mix() -> None:
+    """Each line is sent as often as any other: a load begins where the last one ended."""
+    mix = ["a", "b", "c"]
+    assert [turned(mix, sent)[0] for sent in range(7)] == ["a", "b", "c", "a", "b", "c", "a"]
+    assert turned(mix, 2) == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,25 @@ def test_versions() -> None:
     assert document.versions[0].timestamp == "3000"
 
 
+@pytest.mark.parametrize(
+    ("detail", "is_one"),
+    [
+        pytest.param(NEWEST, True, id="size and SHA-256"),
+        pytest.param(replace(NEWEST, size=(1 << 31) - 1), True, id="as long as aria2 can count"),
+        pytest.param(replace(NEWEST, size=1 << 31), False, id="a byte longer"),
+        pytest.param(replace(NEWEST, size=0), False, id="no size"),
+        pytest.param(replace(NEWEST, sha256=b""), False, id="no SHA-256"),
+    ],
+)
+def test_pieces(detail: FileDetail, is_one: bool) -> None:
+    """The newest version is one piece, after its hashes; older ones and repomd.xml have none."""
+    one, older = read_metalink(_sent(detail, NEWEST, file="a.iso")).versions
+    assert one.piece == (("sha256", "2c" * 32) if is_one else None)
+    assert older.piece is None
+    (metadata,) = read_metalink(_sent(detail)).versions
+    assert metadata.piece is None
+
+
 def test_no_hash_at_all() -> None:
     """A version of which nothing is known is still a well-formed document."""
     (version,) = read_metalink(_sent(FileDetail(0, 0, b"", b"", b"", b""))).versions

@@ -1,7 +1,5 @@
 """mmdb files in Python: what they say, and whatever is damaged in them."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -14,7 +12,7 @@ from snapshot.export.leftout import LeftOutRows
 from snapshot.file.errors import DataFileError
 from snapshot.file.mmdb import Mmdb, read_mmdb
 from snapshot.file.mmdb_values import DamagedMmdb
-from tests.live import ROOT
+from tests.command import run_program
 from tests.mmdb import write_mmdb
 from tests.snapshots import small_content
 
@@ -208,8 +206,7 @@ def _fuzz(folder: Path, first: int, last: int) -> None:
     }
     geo = write_mmdb(folder / "geo.mmdb", countries)
     # In a process of its own: the fault that this looks for is one that ends it.
-    command = [sys.executable, "-c", FUZZ, *map(str, (asn, geo, folder, first, last))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_program(FUZZ, asn, geo, folder, first, last)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
@@ -270,7 +267,5 @@ def test_written_over_while_it_is_read(tmp_path: Path, kind: str) -> None:
         write_mmdb(path, both, "x")
     else:
         path.write_bytes(b"192.0.2.0/24 64500\n" * 5000 if kind == "txt" else small_content())
-    done = subprocess.run(
-        [sys.executable, "-c", OVERWRITTEN, path, "25"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = run_program(OVERWRITTEN, path, 25)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

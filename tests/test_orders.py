@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from random import Random
 
@@ -259,9 +260,15 @@ def test_memory_is_bounded() -> None:
     assert max(sizes) > 85_000
 
 
+@cache
+def kept_world() -> Catalog:
+    """Return the catalog of all choices that are kept by hand."""
+    return world()
+
+
 def keep(orders: Orders, keys: Sequence[object], country: str = "DE") -> list[KeptChoice]:
     """Keep a choice by each of these keys; choices of equal headings are equal."""
-    catalog = world()
+    catalog = kept_world()
     found = geo_offer(small_situation(catalog, country=country, minimum=1))
     kind = ListKind.METALINK
     return [orders.add(key, found, catalog, kind, str(key).encode(), Random(1)) for key in keys]

@@ -1,15 +1,13 @@
 """`mirrorlist packages` as a user runs it: what it prints, and how a failure ends it."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.command import COMMAND, SECONDS, assert_refused, run
+from tests.command import assert_refused, run, run_unread
 from tests.packaged import ARM, X86, Rpm, Site, names
 
 TEA, CUP = Rpm("tea", provides=('name="t"',)), Rpm("cup")
@@ -109,11 +107,4 @@ def test_a_closed_pipe(site: Site, tmp_path: Path, command: str) -> None:
         "find": ("--database", site.url, "tea"),
         "slim": ("--out", str(tmp_path / "slim"), str(site.source / X86)),
     }
-    reader, writer = os.pipe()
-    os.close(reader)
-    words = [*COMMAND, "packages", command, "--json", *more[command]]
-    with open(writer, "wb") as pipe:
-        done = subprocess.run(
-            words, stdout=pipe, stderr=subprocess.PIPE, timeout=SECONDS, check=False
-        )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert run_unread("packages", command, "--json", *more[command]) == (0, "")

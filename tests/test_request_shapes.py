@@ -285,11 +285,3 @@ def test_a_mistake(tmp_path: Path, text: str, told: str) -> None:
     found = problems(write(tmp_path, f"{head}\n\n{text}\n"))
     assert len(found) == 1, found
     assert found[0].startswith(told), found
-
-
-def test_too_many(tmp_path: Path) -> None:
-    """More requests than a snapshot should hold are refused in a line."""
-    aliases = ", ".join(f'a{number} = "9"' for number in range(15_000))
-    text = f'{site_text(mirror("a"))}[[shapes]]\npath = "/mirrorlist/{{version}}/{{arch}}"\n'
-    (found,) = problems(write(tmp_path, f"{text}[aliases]\nversions = {{ {aliases} }}\n"))
-    assert "more than 50,000 requests in other words" in found

@@ -18,7 +18,7 @@ from snapshot.scan import case as case_module
 from snapshot.scan import list_file, sources
 from snapshot.scan.config import CategorySettings
 from snapshot.scan.run import scan
-from tests.command import assert_refused, run
+from tests.command import assert_refused, run, run_unread
 from tests.factories import make_database
 from tests.scanned import (
     CATEGORY,
@@ -134,12 +134,7 @@ def test_json(site: Site) -> None:
 
 def test_json_that_nobody_reads(site: Site) -> None:
     """A reader that ended first is not a failure of the scan, which is done."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    words = [sys.executable, "-m", "mirrorlist.cli", *site.words("--json")]
-    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert run_unread(*site.words("--json")) == (0, "")
     assert "nothing has changed" in run(*site.words()).stderr
 
 

@@ -87,6 +87,7 @@ def test_metalink_of_a_package(service: Service) -> None:
     assert answer.status == 200
     assert sums_in(answer) == [("1234", (("sha256", SUM.sha256.hex()),))]
     document = read_metalink(answer.body)
+    assert document.versions[0].piece == ("sha256", SUM.sha256.hex())
     assert document.name == NAME
     assert all(link.url.endswith(f"/40/x86_64/os/{NAME}") for link in document.links)
     assert len(document.links) > 3

@@ -209,17 +209,6 @@ def test_a_mirror_that_lies(tmp_path: Path, farm: Farm) -> None:
     assert offered(file, "repo=baseos-10&arch=x86_64") == {"a", "b"}
 
 
-def test_a_silent_primary(tmp_path: Path, farm: Farm) -> None:
-    """While the primary gives nothing, no mirror is asked and nothing changes."""
-    file = _site(tmp_path, farm, "a", "b")
-    _probe(file)
-    farm.asked.clear()
-    (tmp_path / "pub").rename(tmp_path / "away")
-    assert _probe(file) == {}
-    assert not farm.asked
-    assert offered(file) == {"a", "b"}
-
-
 def test_no_network_here(tmp_path: Path, farm: Farm) -> None:
     """If no mirror answers at all, the trouble is here, and no mirror leaves."""
     farm.kinds.update(a="reset", b="reset")

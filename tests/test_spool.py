@@ -104,6 +104,13 @@ def test_foreign_content(value: object) -> None:
         spool.decode(data)
 
 
+def test_lists_in_lists() -> None:
+    """A field that nobody knows, with lists in lists without end, is an error as any other."""
+    value = b"\x91\x81\xa1x" + b"\x91" * 100_000 + b"\xc0"
+    with pytest.raises(SpoolError, match="is damaged: "):
+        spool.decode(spool.MAGIC + b"z" + zlib.compress(value))
+
+
 def packed(*counts: int) -> Packed:
     """Return counts as a server packs them, all of one key."""
     keys, numbers = bytes(8 * len(counts)), b"".join(one.to_bytes(8, "little") for one in counts)
@@ -119,9 +126,10 @@ def packed(*counts: int) -> Packed:
         ({"packed": packed(1, spool.MOST_REQUESTS)}, "more requests than there can be"),
         ({"counts": (CountRow(HOUR, *LABELS, 1 << 53),)}, "more requests than there can be"),
         ({"hosts": (HostRow(HOUR, "h", "country", 1 << 53),)}, "more requests than there can be"),
+        ({"unknown": (UnknownRow(HOUR, "r", "a", 1 << 53),)}, "more requests than there can be"),
         ({"counts": (CountRow(HOUR + 5, *LABELS, 1),)}, "first second"),
     ],
-    ids=["packed", "sum", "row", "host", "hour"],
+    ids=["packed", "sum", "row", "host", "unknown", "hour"],
 )
 def test_numbers_that_would_spoil_all_sums(more: dict[str, object], words: str) -> None:
     """A database could not add them up, and no later file would come in."""

@@ -2,16 +2,21 @@
 
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from mirrorlist.status.spool_receiver import make_receiver
+from mirrorlist.process.threads import Threads
+from mirrorlist.status.spool_receiver import make_receiver, receiver
 from snapshot.stats import spool
 from snapshot.stats.collecting import collect
 from snapshot.stats.spool import MOST_FILE_BYTES
@@ -60,6 +65,127 @@ def test_what_is_not_taken(
     assert answer.status_code == status
     assert answer.text.count("\n") == 1
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("length", [None, MOST_FILE_BYTES + 1])
+def test_a_size_that_is_not_announced(
+    client: TestClient, tmp_path: Path, length: int | None
+) -> None:
+    """Without it, or with one that is too large, the body is not read."""
+    told = {} if length is None else {"content-length": str(length)}
+    answer = client.post("/spool", content=iter([b"x"]), headers={**GOOD, **told})
+    assert answer.status_code == (411 if length is None else 413)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_same_file_from_two_at_once(tmp_path: Path) -> None:
+    """A sender that tries again while its first upload is written harms neither."""
+    (one,) = batches(1, 1, 300)
+    data = spool.encode([one])
+    errors: list[OSError] = []
+
+    def write() -> None:
+        try:
+            for _ in range(40):
+                spool.write(tmp_path, one.file_name, data)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for each in threads:
+        each.start()
+    while any(each.is_alive() for each in threads):
+        with suppress(FileNotFoundError):
+            assert spool.read(tmp_path / one.file_name) == [one]
+    assert errors == []
+    assert [each.name for each in tmp_path.iterdir()] == [one.file_name]
+
+
+def test_what_a_killed_writer_leaves(tmp_path: Path) -> None:
+    """The next receiver or server removes it, but nothing that is being written."""
+    left, new = tmp_path / ".a.spool.00.part", tmp_path / ".b.spool.00.part"
+    for each in (left, new, tmp_path / "c.part"):
+        each.write_bytes(b"half")
+        os.utime(each, (0, 0))
+    os.utime(new)
+    spool.remove_parts(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [new.name, "c.part"]
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """The address of a receiver that writes into the folder."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        receiving = receiver(listener, tmp_path, TOKEN)
+        receiving.start(Threads(print))
+        yield listener.getsockname()
+        receiving.stop()
+
+
+HEAD = b"POST /spool HTTP/1.1\r\nHost: x\r\n"
+TOLD = f"Authorization: Bearer {TOKEN}\r\n".encode()
+SOME = HEAD + TOLD + b"Content-Length: 500\r\n\r\nabc"
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits of time that are short, for connections that are made later."""
+    for name in ("web.states.HEAD_SECONDS", "status.spool_receiver.BODY_SECONDS"):
+        monkeypatch.setattr(f"mirrorlist.{name}", 0.3)
+    monkeypatch.setattr("mirrorlist.status.admin._KEEP_ALIVE_SECONDS", 0)
+
+
+def said(address: tuple[str, int], sent: bytes, ends: bool = False) -> bytes:
+    """Send bytes, and return the status of the answer, or nothing, when the connection ends."""
+    with socket.create_connection(address) as enemy:
+        enemy.settimeout(60)
+        with suppress(ConnectionError):
+            enemy.sendall(sent)
+        if ends:
+            enemy.shutdown(socket.SHUT_WR)
+        answer = b""
+        with suppress(ConnectionError):
+            while piece := enemy.recv(1 << 16):
+                answer += piece
+    return answer[9:12]
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param(b"", b"", id="silent"),
+        pytest.param(HEAD, b"408", id="in a head"),
+        pytest.param(SOME, b"408", id="in a body"),
+    ],
+)
+def test_clients_that_wait(address: tuple[str, int], sent: bytes, status: bytes) -> None:
+    """A client that sends no more is answered or cut off in time."""
+    assert said(address, sent) == status
+
+
+def test_clients_that_send_what_they_should_not(address: tuple[str, int]) -> None:
+    """Too long heads, bodies without an end or a size, or without a token, are not waited for."""
+    for sent, status in (
+        (HEAD + b"X: " + b"a" * 3_000_000, b"431"),
+        (HEAD + b"X: a\r\n" * 70 + b"\r\n", b"431"),
+        (HEAD + TOLD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc", b"411"),
+        (HEAD + b"Connection: close\r\nContent-Length: 500\r\n\r\n", b"401"),
+    ):
+        assert said(address, sent) == status
+    assert said(address, SOME, ends=True) == b""
+
+
+def test_a_sender_among_idle_connections(address: tuple[str, int], tmp_path: Path) -> None:
+    """More of them than there is room for keep nobody out."""
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(address))
+        data = spool.encode(batches(1, 1, 5))
+        request = urllib.request.Request(f"http://{address[0]}:{address[1]}/spool", data, GOOD)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 204
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_a_disk_that_cannot_take_it(tmp_path: Path) -> None:

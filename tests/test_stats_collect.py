@@ -10,14 +10,15 @@ import pytest
 from datasketches import hll_sketch, tgt_hll_type
 from msgspec import structs
 
-from snapshot.file.errors import DatabaseError
+from snapshot.file.errors import DatabaseError, SpoolError
 from snapshot.stats import spool
-from snapshot.stats.collecting import collect
+from snapshot.stats.collecting import Collected, collect
 from snapshot.stats.cubes import key, neighbours
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import SketchRow
 from tests.command import assert_refused, run
+from tests.examples import fewer
 from tests.scanned import statements
 from tests.stats_world import (
     TODAY,
@@ -30,6 +31,7 @@ from tests.stats_world import (
     sketch,
     spooled,
     sqlite,
+    unreadable,
 )
 
 DAY = 86400
@@ -87,7 +89,7 @@ def test_files_that_come_again(tmp_path: Path, url: str) -> None:
     hold_all_sums(url, [first, second])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(fewer(6)))
 def test_late_data(tmp_path: Path, url: str, seed: int) -> None:
     """In whatever order files come, all tables are the same, the running totals too."""
     given = batches(seed, 8, 10, days=60)
@@ -129,6 +131,48 @@ def test_damaged_files(tmp_path: Path, url: str) -> None:
     assert sorted(one.name for one in folder.iterdir()) == [f".{names[2]}.part", "damaged"]
     (folder / names[0]).write_bytes(whole)
     assert collect([folder], url).batches == 1
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, url: str) -> None:
+    """They wait, without a word about damage, and come in when they can be read."""
+    given = batches(5, 2, 5)
+    folder = spooled(tmp_path / "spool", given[1:])
+    bad = folder / given[0].file_name
+    unreadable(bad)
+    done = Collected()
+    for _ in range(2):
+        collect([folder], url, done)
+    assert (done.files, done.set_aside) == (1, [])
+    assert done.held == [f"{bad}: cannot be read: Input/output error"] * 2
+    ended = run("stats", "collect", folder, "--database", url)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-2:] == [
+        f"mirrorlist: {bad}: cannot be read: Input/output error",
+        "mirrorlist: error: not collected: 1; see above",
+    ]
+    assert [*folder.iterdir()] == [bad]
+    bad.unlink()
+    collect([spooled(folder, given[:1])], url)
+    hold_all_sums(url, given)
+
+
+def test_a_spool_that_cannot_be_read(tmp_path: Path, url: str) -> None:
+    """It keeps no other spool waiting."""
+    folder, away = spooled(tmp_path / "spool", batches(5, 1, 5)), tmp_path / "away"
+    done = collect([away, folder], url)
+    assert (done.files, done.held) == (1, [f"{away}: cannot be read: No such file or directory"])
+    with pytest.raises(SpoolError):
+        collect([away], url)
+
+
+def test_a_damaged_file_that_cannot_be_moved(tmp_path: Path, url: str) -> None:
+    """It stays, and is not counted as moved."""
+    folder = spooled(tmp_path / "spool", batches(5, 1, 5))
+    (folder / "damaged").write_bytes(b"not a folder")
+    (folder / batch(9).file_name).write_bytes(b"foreign")
+    done = collect([folder], url)
+    assert (done.files, done.set_aside) == (1, [])
+    assert "and cannot be moved to" in done.held[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import zstandard
+from backports import zstd
 
 from snapshot.stats import importing, logfiles, loglines
 from snapshot.stats.cubes import NOT_LOGGED
@@ -34,6 +34,13 @@ COMBINED = (
     '&countme=2 HTTP/2.0" 200 24101 "-" "dnf5 (Fedora Linux 43)"'
 )
 NONE = NOT_LOGGED
+SKIPPED = b"\x50\x2a\x4d\x18\4\0\0\0abcd"
+"""A frame of zstd that is skipped."""
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "zstd": zstd.compress,
+}
 
 
 def lines(seed: int, count: int) -> list[str]:
@@ -91,8 +98,18 @@ def by_hand(given: list[str]) -> Counter[tuple[str, str, str]]:
         pytest.param(bytes, id="plain"),
         pytest.param(gzip.compress, id="gzip"),
         pytest.param(lzma.compress, id="xz"),
-        pytest.param(zstandard.compress, id="zstd"),
+        pytest.param(zstd.compress, id="zstd"),
         pytest.param(lambda data: gzip.compress(data[:999]) + gzip.compress(data[999:]), id="two"),
+        pytest.param(
+            lambda data: b"".join(
+                (lzma.compress(data[:999]), bytes(8), lzma.compress(data[999:]), bytes(4))
+            ),
+            id="two of xz, padded",
+        ),
+        pytest.param(
+            lambda data: SKIPPED + zstd.compress(data[:999]) + zstd.compress(data[999:]) + SKIPPED,
+            id="two of zstd, as by pzstd",
+        ),
     ],
 )
 def test_every_sum(tmp_path: Path, url: str, pack: Callable[[bytes], bytes]) -> None:
@@ -103,6 +120,24 @@ def test_every_sum(tmp_path: Path, url: str, pack: Callable[[bytes], bytes]) -> 
     assert stored(url) == by_hand(given)
     whole = "SELECT (SELECT sum(requests) FROM stat_detail), (SELECT count(*) FROM stat_hour)"
     assert query(url, whole) == [(500, 0)]
+
+
+@pytest.mark.parametrize("kind", PACKS)
+def test_a_packed_log_that_is_not_whole(tmp_path: Path, url: str, kind: str) -> None:
+    """Cut short anywhere, or with other bytes behind or between, it is refused and not counted."""
+    frames = [PACKS[kind](f"{CLASSIC}\n".encode() * n) for n in (50, 9)]
+    whole = b"".join(frames)
+    cuts = (8, len(frames[0]) // 2, len(frames[0]) - 1, len(frames[0]) + 1, len(whole) - 1)
+    wrong = [whole[:cut] for cut in cuts]
+    wrong += [whole + b"garbage", frames[0] + b"x" + frames[1], frames[0] + b"garbage" * 99999]
+    for data in wrong:
+        path = tmp_path / "a.log"
+        path.write_bytes(data)
+        (done,) = take(url, path)
+        assert "cannot be unpacked: " in done.problem
+        assert done.requests == 0
+    path.write_bytes(whole)
+    assert [one.requests for one in take(url, path)] == [59]
 
 
 def test_a_log_that_comes_again(tmp_path: Path, url: str) -> None:

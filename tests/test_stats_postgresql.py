@@ -1,5 +1,6 @@
 """Statistics in a real PostgreSQL: the same sums as in SQLite, and each batch in them once."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -19,9 +20,11 @@ from snapshot.file.errors import BackendError, DatabaseError
 from snapshot.link import linked, temporary
 from snapshot.stats.collecting import collect
 from snapshot.stats.expiring import Keep, expire
+from snapshot.stats.importing import import_logs
+from snapshot.stats.logforms import Reading
 from snapshot.stats.queries import courses, table
 from snapshot.stats.questions import Question, Step
-from snapshot.stats.spool import Batch
+from snapshot.stats.spool import Batch, HostRow, UnknownRow
 from tests.command import COMMAND, PLAIN, run_program
 from tests.live import ROOT
 from tests.postgresql import Server, run_server
@@ -34,6 +37,8 @@ from tests.stats_world import (
     hold_all_sums,
     query,
     row,
+    sketch,
+    source,
     spooled,
     sqlite,
 )
@@ -363,3 +368,65 @@ def test_old_days_have_no_details(tmp_path: Path, url: str) -> None:
         )
         total = sum(one.requests for one in table(link, Question(("day",))))
     assert (partitions, total) == (1, 45)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kept", "lost"),
+    [
+        pytest.param("LATIN1", "\xe4", "\u0436", id="one byte"),
+        # An encoding whose table may differ from Python's.
+        pytest.param("EUC_JP", "", "\xe4", id="others"),
+        pytest.param("SQL_ASCII", "\xe4\u0436", "", id="none"),
+    ],
+)
+def test_names_outside_of_the_encoding(
+    tmp_path: Path, server: Server, encoding: str, kept: str, lost: str
+) -> None:
+    """They are written as escapes and counted, added to rows that have such a name already."""
+    url = server.create(
+        f"stats_{encoding.lower()}", f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    server.execute(*ACCESS.format(serial="SERIAL").split(";"), database=f"stats_{encoding.lower()}")
+    name, written = f"epel-{kept}{lost}", f"epel-{kept}{ascii(lost)[1:-1]}"
+    rows = [row(requests=2, repository=name), row(requests=3, repository=written), row()]
+    given = Batch(
+        *(source(1), 1, f"server{lost}", TODAY, TODAY, tuple(rows)),
+        hosts=(HostRow(TODAY, f"{lost}.example", "country", 2),),
+        unknown=(UnknownRow(TODAY, name, lost, 4), UnknownRow(TODAY, written, lost, 5)),
+        sketches=tuple(sketch(range(9), repo=one) for one in (name, written)),
+        key="k",
+    )
+    done = collect([spooled(tmp_path / "spool", [given])], url)
+    assert (done.requests, done.escaped) == (6, 2 if lost else 0)
+    with linked(url) as link:
+        found = {one.values: one.requests for one in table(link, Question(("repo",)))}
+        assert found == {(written,): 5, ("fedora-43",): 1}
+        asked = Question((), where={"repo": written})
+        assert [one.requests for one in table(link, asked)] == [5]
+        typed = Question(("arch",), where={"repo": name})
+        assert [one.requests for one in table(link, typed)] == [5]
+    assert query(url, "SELECT requests FROM stat_unknown") == [(9,)]
+    assert query(url, "SELECT requests FROM access_stat WHERE requests = 5") == [(5,)]
+    log = tmp_path / f"{lost or name}.log"
+    line = f"IP: 192.0.2.1; DATE: 2026-11-21; COUNTRY: DE; REPO: {name}; ARCH: x86_64\n"
+    log.write_text(line * 3)
+    reading = Reading(country=lambda address: None, client=lambda agent: "other")
+    (imported,) = import_logs([log], url, reading)
+    assert (imported.requests, imported.escaped) == (3, 3 if lost else 0)
+    with linked(url) as link:
+        assert [one.requests for one in table(link, asked)] == [8]
+
+
+def test_a_file_that_a_database_refuses(tmp_path: Path, url: str) -> None:
+    """What is too long for an index is set aside, and keeps no other file out for ever."""
+    chance = random.Random(1)
+    long = ["".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(256)) for _ in range(3)]
+    poison = batch(3, row(), key=long[0], sketches=(sketch(range(9), repo=long[1], arch=long[2]),))
+    given = batches(7, 2, 4)
+    folder = spooled(tmp_path / "spool", [*given, poison])
+    done = collect([folder], url)
+    assert (done.files, done.batches, len(done.set_aside)) == (2, 2, 1)
+    assert "its counts are refused: " in done.set_aside[0]
+    assert "index row size" in done.set_aside[0]
+    assert [one.name for one in folder.iterdir()] == ["damaged"]
+    hold_all_sums(url, given)

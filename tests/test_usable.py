@@ -109,18 +109,33 @@ def _exported(folder: Path, *changes: Callable[[Tables], None], max_loss: int = 
     export(url, Job(folder / "mm.snap", resolve_dns=False, max_loss=max_loss))
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The snapshot of the small world, before anything happens to it."""
+    folder = tmp_path_factory.mktemp("before")
+    _exported(folder)
+    return (folder / "mm.snap").read_bytes()
+
+
+@pytest.fixture
+def exported(tmp_path: Path, before: bytes) -> Path:
+    """A folder with that snapshot."""
+    (tmp_path / "mm.snap").write_bytes(before)
+    return tmp_path
+
+
 @pytest.mark.parametrize(("accident", "says"), ACCIDENTS)
-def test_an_accident(tmp_path: Path, accident: Callable[[Tables], None], says: str) -> None:
+def test_an_accident(
+    exported: Path, before: bytes, accident: Callable[[Tables], None], says: str
+) -> None:
     """What leaves strangers without an answer, or without a checksum, is refused with counts."""
-    _exported(tmp_path)
-    before = (tmp_path / "mm.snap").read_bytes()
     with pytest.raises(RefusedSnapshot) as caught:
-        _exported(tmp_path, accident)
+        _exported(exported, accident)
     text = str(caught.value)
     assert says in text
     for part in ("before", "now", "--force", "--max-loss"):
         assert part in text
-    assert (tmp_path / "mm.snap").read_bytes() == before
+    assert (exported / "mm.snap").read_bytes() == before
     assert caught.value.exit_code == 3
 
 
@@ -147,12 +162,11 @@ def test_an_accident(tmp_path: Path, accident: Callable[[Tables], None], says: s
     ],
 )
 def test_a_category_gone(
-    tmp_path: Path, accident: Callable[[Tables], None], says: str, max_loss: int
+    exported: Path, accident: Callable[[Tables], None], says: str, max_loss: int
 ) -> None:
     """A category of which nothing is left is missed, however small its share of the whole."""
-    _exported(tmp_path)
     with pytest.raises(RefusedSnapshot) as caught:
-        _exported(tmp_path, accident, max_loss=max_loss)
+        _exported(exported, accident, max_loss=max_loss)
     assert says in str(caught.value)
 
 
@@ -170,10 +184,9 @@ def test_a_category_gone(
         ),
     ],
 )
-def test_what_happens_on_any_day(tmp_path: Path, change: Callable[[Tables], None]) -> None:
+def test_what_happens_on_any_day(exported: Path, change: Callable[[Tables], None]) -> None:
     """What sites do each day is published without a question."""
-    _exported(tmp_path)
-    _exported(tmp_path, change)
+    _exported(exported, change)
 
 
 @pytest.mark.parametrize(
@@ -197,10 +210,9 @@ def test_a_first_one_of_no_use(tmp_path: Path, accident: Callable[[Tables], None
     _exported(tmp_path, accident)
 
 
-def test_anything_may_go_at_a_hundred_percent(tmp_path: Path) -> None:
+def test_anything_may_go_at_a_hundred_percent(exported: Path) -> None:
     """Who allows the loss of everything is not asked about a category."""
-    _exported(tmp_path)
-    _exported(tmp_path, _delete("file_detail"), max_loss=100)
+    _exported(exported, _delete("file_detail"), max_loss=100)
 
 
 # The directory of a repository and its repodata, in the small world.

@@ -24,6 +24,7 @@ from tests.status_world import FULL_WATCH, HOSTILE
 
 LATER = SAMPLE_SECONDS + 1
 BODY = msgspec.json.encode(FULL_WATCH)
+OK = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 @pytest.fixture
@@ -61,6 +62,9 @@ def test_a_watch(watch: tuple[str, int]) -> None:
         pytest.param(b"HTTP/1.1 503 No\r\n\r\n" + BODY, id="an error"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n{}", id="another JSON"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n\xff\xfe", id="no text"),
+        pytest.param(b'HTTP/1.1 200 OK\r\n\r\n{"x":' + b"[" * 60_000, id="deep"),
+        pytest.param(OK + BODY.replace(b'"read":', b'"read":9' + b"0" * 30), id="a large number"),
+        pytest.param(OK + BODY.replace(b'"at":', b'"at":1e300,"at":1e300,"x":'), id="no time"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * MOST_BYTES + BODY, id="too much"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 999 + b"\r\n", id="many headers"),
     ],

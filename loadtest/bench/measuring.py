@@ -1,6 +1,7 @@
 """Measures the cases: starts their servers, warms them up, loads them, and judges the answers."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from msgspec import Struct, structs
 from loadtest.bench.cases import FLAVOURS, FLOORS, OURS, THEIRS, BenchCase
 from loadtest.bench.figures import Memory, Round, Start
 from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
-from loadtest.common.mix import ALL_REFUSED, make_mix, read_data
+from loadtest.common.mix import ALL_REFUSED, make_mix, read_data, turned
 from loadtest.common.processes import cpu_seconds, pss_bytes, tree
 from loadtest.common.servers import Server, Servers, ask, says_close
 from loadtest.common.workers import worker_pids
@@ -62,6 +63,8 @@ class Measuring:
         self._mixes: dict[tuple[str, float], list[str]] = {}
         self._means: dict[float, int] = {}
         self._silent: set[int] = set()
+        # How many lines of a mix a server has had.
+        self._sent: Counter[tuple[int, str]] = Counter()
 
     def measure(self, case: BenchCase) -> Round:
         """Load a case once; raises an error of one line if an answer was not what it should be."""
@@ -119,7 +122,11 @@ class Measuring:
         return Memory(count, supervisor, before, total - sum(after), after)
 
     def _load(self, server: Server, case: BenchCase, seconds: int) -> Load:
-        return load(server.url, self._mix(case.kind, case.scale), seconds, case.close)
+        # From where its last load ended: a request that comes once must not come in each round.
+        mix, had = self._mix(case.kind, case.scale), (server.pid, case.kind)
+        found = load(server.url, turned(mix, self._sent[had]), seconds, case.close)
+        self._sent[had] += found.requests
+        return found
 
     def _server(self, case: BenchCase) -> Server:
         found = self._running.get(case.server)

@@ -107,6 +107,12 @@ def make_mix(data: Data, kind: str, seed: int, count: int) -> list[str]:
     return lines
 
 
+def turned(mix: Sequence[str], sent: int) -> list[str]:
+    """Return a mix from the line behind those that were sent already, and then its beginning."""
+    at = sent % len(mix)
+    return [*mix[at:], *mix[:at]]
+
+
 def _shuffled(log: Sequence[Logged], rng: Random) -> list[Logged]:
     return rng.sample(log, len(log))
 

@@ -45,7 +45,6 @@ class Catalog:
         self.listed = self.roster.listed
         self.carries_category = self.roster.carries_category
         self.of_asn = self.roster.of_asn
-        self.neighbours = self.roster.neighbours
         self.barred = self.roster.barred
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of

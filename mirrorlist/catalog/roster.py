@@ -37,10 +37,15 @@ Offered = dict[int, tuple[Url, ...]]
 
 
 class Carriers:
-    """The hosts that may be offered for a directory; the public ones also by country."""
+    """The hosts that may be offered for a directory; the public ones also by country.
 
-    def __init__(self, indexes: tuple[int, ...], hosts: Sequence[Host]) -> None:
-        """Take the indexes of a host set, in rising order, and all hosts."""
+    `by_continent` are the countries that have public ones, sorted.
+    """
+
+    def __init__(
+        self, indexes: tuple[int, ...], hosts: Sequence[Host], continents: Mapping[str, str]
+    ) -> None:
+        """Take the indexes of a host set, in rising order, all hosts, and all continents."""
         # One number as a set: a test of membership is a shift, and a host takes one bit.
         self._bits = sum(1 << index for index in indexes)
         self.public = tuple(index for index in indexes if not hosts[index].private)
@@ -48,10 +53,14 @@ class Carriers:
         for index in self.public:
             by_country[hosts[index].country].append(index)
         self.by_country = {country: tuple(found) for country, found in by_country.items()}
+        self.by_continent: dict[str, list[str]] = {}
+        for country in sorted(by_country.keys() & continents.keys()):
+            self.by_continent.setdefault(continents[country], []).append(country)
         # Stands for these carriers in keys of caches, which so do not keep them in memory.
         self.number = next(_NUMBERS)
         # About how many bytes they take; the numbers in the tuples are shared objects.
-        self.size = 300 + 8 * len(indexes) + 16 * len(self.public) + 160 * len(by_country)
+        self.size = 300 + 8 * len(indexes) + 16 * len(self.public) + 168 * len(by_country)
+        self.size += 200 * len(self.by_continent)
 
     def __bool__(self) -> bool:
         """Return whether there is any host."""
@@ -75,9 +84,6 @@ class Roster:
             {host.host: tuple(make_url(url) for url in host.urls) for host in category.hosts}
             for category in snapshot.categories
         ]
-        self._countries: dict[str, list[str]] = defaultdict(list)
-        for country, continent in sorted(snapshot.continents.items()):
-            self._countries[continent].append(country)
         self._of_asn: dict[int, list[int]] = {}
         for index, host in enumerate(snapshot.hosts):
             # A host may name its own ASN as a peer ASN too.
@@ -110,7 +116,7 @@ class Roster:
         """Return the hosts of a host set; compiled once, and one object for equal sets."""
         found = self._carriers.find(indexes)
         if found is None:
-            found = self._carriers.keep(indexes, Carriers(indexes, self.hosts))
+            found = self._carriers.keep(indexes, Carriers(indexes, self.hosts, self.continents))
         return found
 
     def urls(self, category: int, host: int) -> tuple[Url, ...]:
@@ -194,11 +200,6 @@ class Roster:
     def of_asn(self, asn: int) -> Sequence[int]:
         """Return the hosts that have an ASN, in the order of their indexes."""
         return self._of_asn.get(asn, ())
-
-    def neighbours(self, country: str) -> list[str]:
-        """Return the other countries of a country's continent, sorted; none without a continent."""
-        continent = self.continents.get(country)
-        return [other for other in self._countries.get(continent or "", ()) if other != country]
 
     def barred(self, country: str) -> frozenset[int]:
         """Return the hosts that may not be offered to clients of a country."""

@@ -13,6 +13,7 @@ import click
 
 from mirrorlist.cli.console import counted, say
 from mirrorlist.cli.ending import end_on
+from mirrorlist.cli.harmless import one_line
 from mirrorlist.cli.managed import manager_of
 from mirrorlist.cli.options import options
 from mirrorlist.cli.turns import Turns
@@ -65,10 +66,10 @@ def collect(
     """Add what is in spools to a database, each batch exactly once, and remove the files.
 
     A SPOOL is a folder in which servers write, or to which rsync brings their files, or a single
-    file. A file that is damaged is moved to the folder `damaged` beside it, and named. If the
-    database is down, the files wait. Tables are made when they are missing, and MirrorManager's
-    access_stat is filled if the database has it. With --watch, health, metrics and a status are on
-    the --admin address.
+    file. A file that is damaged is moved to the folder `damaged` beside it, and named. A file that
+    cannot be read at the moment waits, and so do all while the database is down. Tables are made
+    when they are missing, and MirrorManager's access_stat is filled if the database has it. With
+    --watch, health, metrics and a status are on the --admin address.
 
     \b
     mirrorlist stats collect /srv/spool \\
@@ -82,9 +83,7 @@ def collect(
     if not watch and not listen:
         _refuse(expire, token_file)
         end_on([signal.SIGTERM], 128 + signal.SIGTERM)
-        done = run_collect(spools, database)
-        _Teller().tell(done)
-        say(_summary(done))
+        _collect_once(lambda done: run_collect(spools, database, done))
         return
     end_on([signal.SIGTERM, signal.SIGINT], 0)
     from mirrorlist.status.collect_pages import pages, shown_on
@@ -92,7 +91,7 @@ def collect(
 
     teller, threads, progress = _Teller(), Threads(say), Progress(spools)
 
-    def step() -> None:
+    def step() -> list[str]:
         threads.again()
         done = Collected()
         try:
@@ -102,6 +101,7 @@ def collect(
             teller.tell(done)
         if progress.success_at is None:
             say(f"collecting every {interval:g} s; at the start: {_summary(done)}")
+        return done.held
 
     with (
         closing(manager_of()) as manager,
@@ -110,6 +110,22 @@ def collect(
     ):
         turns = Turns("stats collect --watch", manager)
         _go_on(step, turns, progress, database, interval, expire)
+
+
+def _collect_once(collect: Callable[["Collected"], object]) -> None:
+    """Collect, and tell of it; files that wait end the command with an error."""
+    from snapshot.stats.collecting import Collected
+
+    done = Collected()
+    try:
+        collect(done)
+    finally:
+        _Teller().tell(done)
+    say(_summary(done))
+    for line in done.held:
+        say(one_line(line))
+    if done.held:
+        raise click.ClickException(f"not collected: {len(done.held):,}; see above")
 
 
 def _summary(done: "Collected") -> str:
@@ -138,21 +154,21 @@ def _receiving(
     if listen is None:
         yield
         return
-    from mirrorlist.status.spool_receiver import PATH, Receiver, make_receiver
-    from mirrorlist.web.listener import host_and_port, shown_of
+    from mirrorlist.status.spool_receiver import PATH, receiver
+    from mirrorlist.web.listener import host_and_port
     from mirrorlist.web.listener import listen as listen_on
 
     token = _token(token_file)
     spool.mkdir(parents=True, exist_ok=True)
     host, port = host_and_port(listen, "--listen")
     listener = listen_on(host, port, "--listen")
-    receiver = Receiver(listener, make_receiver(spool, token))
-    say(f"receiving spool files on http://{shown_of(listener)}{PATH}")
-    receiver.start(threads)
+    receiving = receiver(listener, spool, token)
+    say(f"receiving spool files on http://{receiving.address}{PATH}")
+    receiving.start(threads, "spool receiver")
     try:
         yield
     finally:
-        receiver.stop()
+        receiving.stop()
 
 
 def _token(path: Path | None) -> str:
@@ -175,7 +191,7 @@ def _token(path: Path | None) -> str:
 
 
 def _go_on(
-    step: Callable[[], None],
+    step: Callable[[], list[str]],
     turns: Turns,
     progress: "Progress",
     database: str,
@@ -189,15 +205,14 @@ def _go_on(
     while True:
         began = time.monotonic()
         try:
-            step()
+            held = step()
             if expire and time.time() - expired > _DAY_SECONDS:
                 _run_expire(database)
                 expired = time.time()
-            if progress.error:
-                say("collecting again: all files that waited are in the database")
-            progress.succeed(time.monotonic() - began)
+            _tell_of_files(progress, held)
+            progress.succeed(time.monotonic() - began, held)
         except (DatabaseError, SpoolError) as error:
-            if not progress.error:
+            if not progress.error or progress.is_held:
                 say(f"{error}; the files wait")
             progress.fail(error)
             progress.count()
@@ -207,22 +222,41 @@ def _go_on(
         turns.rest(interval - (time.monotonic() - began), how)
 
 
+def _tell_of_files(progress: "Progress", held: list[str]) -> None:
+    """Say once that a file or a spool waits, and once that none does any more."""
+    from snapshot.stats.progress import shown_of
+
+    if held and not progress.is_held:
+        say(one_line(f"{shown_of(held)}; it waits, and is tried again"))
+    elif progress.error and not held:
+        say("collecting again: all files that waited are in the database")
+
+
 class _Teller:
     """Tells what collections did; of rows of (other) once a day, because each may have some."""
 
     def __init__(self) -> None:
-        self._told: float | None = None
+        self._told: dict[str, float] = {}
 
     def tell(self, done: "Collected") -> None:
         for line in done.set_aside:
-            say(line)
+            say(one_line(line))
+        self._daily(
+            "are in rows of (other): a server had no room for their labels",
+            done.other,
+            done.requests,
+        )
+        self._daily(
+            "have names in \\u escapes: the database's encoding lacks characters of them",
+            done.escaped,
+            done.requests,
+        )
+
+    def _daily(self, what: str, some: int, whole: int) -> None:
         now = time.monotonic()
-        if done.other and (self._told is None or now - self._told > _DAY_SECONDS):
-            self._told = now
-            say(
-                f"{done.other:,} of {counted(done.requests, 'request', 'requests')} are in rows of"
-                " (other): a server had no room for their labels"
-            )
+        if some and (what not in self._told or now - self._told[what] > _DAY_SECONDS):
+            self._told[what] = now
+            say(f"{some:,} of {counted(whole, 'request', 'requests')} {what}")
 
 
 def _run_expire(database: str) -> None:

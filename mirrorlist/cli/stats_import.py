@@ -93,6 +93,8 @@ def _tell_import(done: "Imported") -> None:
     for line in done.shown:
         messages().print(Text(f"  ! {one_line(line)}"), soft_wrap=True)
     parts = [counted(done.requests, "request", "requests")]
+    if done.escaped:
+        parts.append(f"{done.escaped:,} of them with names in \\u escapes")
     if done.before:
         parts.append(f"{counted(done.before, 'byte', 'bytes')} taken by an earlier import")
     if done.passed:

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from mirrorlist.cli.console import say
 from mirrorlist.cli.options import options
@@ -69,11 +70,18 @@ def _question(by: str, labels: str = _LABELS) -> Callable[[F], F]:
             where: tuple[str, ...],
             **others: Any,
         ) -> None:
+            _one_form(others["as_csv"])
             function(by=by, question=_asked(by, since, until, where), **others)
 
         asked = cast(F, asking)
         for option in (
-            click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output."),
+            click.option(
+                "--csv",
+                "as_csv",
+                is_flag=True,
+                help="Print CSV on standard output. A cell that a spreadsheet would take for a"
+                " formula has a ' before it.",
+            ),
             click.option(
                 "--where",
                 multiple=True,
@@ -266,6 +274,13 @@ def addresses(
         say("no addresses")
     else:
         print_sums(by, rows, "addresses")
+
+
+def _one_form(as_csv: bool) -> None:
+    """Refuse --csv beside --json; it wins over the variable, and over the settings file."""
+    context = click.get_current_context()
+    if as_csv and context.get_parameter_source("json") is ParameterSource.COMMANDLINE:
+        raise OptionError("--json and --csv: only one of them")
 
 
 def _asked(by: str, since: date | None, until: date | None, where: Sequence[str]) -> "Question":

@@ -1,8 +1,7 @@
 """How `mirrorlist stats` prints: tables with sparklines for people, JSON or CSV for programs."""
 
-import csv
+import sys
 from collections.abc import Callable, Sequence
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,7 +15,8 @@ from mirrorlist.cli.console import (
     print_json,
     say,
 )
-from mirrorlist.cli.harmless import one_line
+from mirrorlist.cli.harmless import harmless, one_line
+from mirrorlist.status.cells import csv_text
 
 if TYPE_CHECKING:
     from snapshot.stats.questions import Course, Line, Question, Step
@@ -57,10 +57,8 @@ def print_rows(
     """Print rows as JSON, a list of objects, or as CSV."""
     names = (*names_of(by), what)
     if as_csv:
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([names, *rows])
-        print_data(text.getvalue())
+        text = csv_text(names, rows, "\n")
+        print_data(harmless(text) if sys.stdout.isatty() else text)
         return
     print_json([dict(zip(names, row, strict=True)) for row in rows])
 

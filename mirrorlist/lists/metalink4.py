@@ -7,12 +7,11 @@ import re
 from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
+from mirrorlist.lists.metalink import is_one_piece
 from snapshot.file.model import FileDetail
 
 SUFFIX = ".meta4"
 CONTENT_TYPE = "application/metalink4+xml"
-# aria2 has the length of a piece in 32 bits with a sign.
-MOST_PIECE_BYTES = (1 << 31) - 1
 CLOSING = b" </file>\n</metalink>\n"
 
 _HEAD = (
@@ -38,9 +37,7 @@ def opening(file: str, details: Sequence[FileDetail]) -> bytes:
         value: bytes = getattr(newest, kind)
         if value:
             lines.append(f'  <hash type="{name}">{value.hex()}</hash>\n')
-    # With a wrong piece aria2 goes on to the next mirror, with a wrong file it ends
-    # (docs/clients.md#aria2). So the whole file is one piece.
-    if newest.sha256 and 0 < newest.size <= MOST_PIECE_BYTES:
+    if is_one_piece(newest):
         piece = f"<hash>{newest.sha256.hex()}</hash>"
         lines.append(f'  <pieces length="{newest.size}" type="sha-256">{piece}</pieces>\n')
     return "".join(lines).encode()

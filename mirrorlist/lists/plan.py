@@ -104,7 +104,7 @@ class Plan:
         self.digest = subject.digest
         self.document_type = metalink4.CONTENT_TYPE if target.is_meta4 else metalink.CONTENT_TYPE
         self._closing = text_list.after_heading(query, catalog.read)
-        self._number = catalog.number_of(self._content())
+        self._number = 0
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
 
     def _content(self) -> tuple[object, ...]:
@@ -127,10 +127,13 @@ class Plan:
         """Return the list of a client: nearly always a kept order of the client's country."""
         if orders is None:
             return self._drawn(client, place, rng, None)
+        # A query string that comes once would only drive out others. It may be another way to write
+        # what is kept, but hardly if it names countries: there are too many sets of them.
+        if not self.is_repeated and self.query.wish.countries:
+            return self._drawn(client, place, rng, orders)
         key = self._key(place)
         kept = orders.find(key)
         if kept is None:
-            # A query string that comes once would only drive out others.
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
             kept = self._keep(key, client, place, orders, rng)
@@ -159,6 +162,8 @@ class Plan:
 
         Countries without hosts of their own share one choice with all that have the same continent.
         """
+        # Found when it is first needed: a plan that is asked once may need none.
+        self._number = self._number or self.catalog.number_of(self._content())
         country = place.country
         if country in self.target.carriers.by_country:
             return self._number, country
@@ -176,13 +181,16 @@ class Plan:
         self, key: object, client: Client, place: Place, orders: Orders, rng: Random
     ) -> KeptChoice:
         found = geo_offer(self.situation(client, place))
-        said = b"" if self.query.metalink else text_list.used(found)
-        return orders.add(key, found, self.catalog, self._kind, said, rng)
+        return orders.add(key, found, self.catalog, self._kind, self._said(found), rng)
 
     def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:
         offered = offer(self.situation(client, place))
         order = drawn(offered, self.catalog, rng, orders)
-        return order, text_list.used(offered), self._rendered(order)
+        return order, self._said(offered), self._rendered(order)
+
+    def _said(self, found: Offer) -> bytes:
+        """Return what a heading says was used; only text lists have one."""
+        return text_list.used(found) if self._kind is ListKind.TEXT else b""
 
     def _near_first(
         self,
@@ -201,7 +209,7 @@ class Plan:
         hosts = draw(near, self.catalog.weights, rng)
         listings = orders.listings(hosts, near, self.catalog)
         order = before(listings, orders.next(kept, rng), near.first)
-        return order, text_list.used(near) + kept.said, self._rendered(order)
+        return order, self._said(near) + kept.said, self._rendered(order)
 
     def _rendered(self, order: Order) -> bytes:
         """Return the part of a list that names the hosts; a redirect has none."""

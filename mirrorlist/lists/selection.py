@@ -149,6 +149,7 @@ class _Progress(Struct):
     found: dict[Tier, Groups]
     usable: Mapping[int, Sequence[Url]]
     counted: tuple[int, int] | None = None
+    asked: bool | None = None
 
     def hosts(self, tier: Tier) -> Iterable[int]:
         """Return the hosts of a tier, group by group; nothing for a tier that was not consulted."""
@@ -161,9 +162,12 @@ class _Progress(Struct):
 
     def asked_found(self) -> bool:
         """Return whether country= found a host, in its countries or on their continents."""
-        # Few requests ask for countries: those that do not are done with one look.
-        asked = Tier.COUNTRY_ASKED in self.found
-        return asked and self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+        # Asked for by each row behind those of country=, and at the end.
+        if self.asked is None:
+            # Few requests ask for countries: those that do not are done with one look.
+            asked = Tier.COUNTRY_ASKED in self.found
+            self.asked = asked and self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+        return self.asked
 
     def nearer(self) -> int:
         """Return how many usable hosts are in the tiers before the global one."""
@@ -320,15 +324,16 @@ def _by_asn(situation: Situation) -> Groups:
 
 def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
     carriers, barred = situation.target.carriers, situation.barred
-    groups = []
-    for country in countries:
-        hosts = carriers.public if country == GLOBAL else carriers.by_country.get(country, ())
-        if barred and hosts:
-            hosts = _without(hosts, barred)
-        # A country without hosts is not named in the heading.
-        if hosts:
-            groups.append((country, hosts))
-    return groups
+    found = carriers.by_country
+    # A country without hosts is not named in the heading.
+    groups = [
+        (country, found.get(country, carriers.public))
+        for country in countries
+        if country in found or (country == GLOBAL and carriers.public)
+    ]
+    if not barred:
+        return groups
+    return [(country, left) for country, hosts in groups if (left := _without(hosts, barred))]
 
 
 def _without(hosts: tuple[int, ...], barred: frozenset[int]) -> tuple[int, ...]:
@@ -343,8 +348,14 @@ def _by_country_asked(situation: Situation) -> Groups:
 
 def _by_continent_asked(situation: Situation) -> Groups:
     # "the other countries of their continents", in the order asked for; each of them once.
-    asked = situation.query.wish.countries
-    around = [other for country in asked for other in situation.catalog.neighbours(country)]
+    # Only countries that have hosts are walked: they are few.
+    carrying, continents = situation.target.carriers.by_continent, situation.catalog.continents
+    around = [
+        other
+        for country in situation.query.wish.countries
+        for other in carrying.get(continents.get(country, ""), ())
+        if other != country
+    ]
     return _by_countries(situation, dict.fromkeys(around))
 
 
@@ -353,16 +364,9 @@ def _by_country(situation: Situation) -> Groups:
 
 
 def _by_continent(situation: Situation) -> Groups:
-    own, continents = situation.place, situation.catalog.continents
-    if own.continent is None:
-        return []
-    # Walk the countries that have hosts: they are fewer than the countries of a continent.
-    around = sorted(
-        country
-        for country in situation.target.carriers.by_country
-        if country != own.country and continents.get(country) == own.continent
-    )
-    return _by_countries(situation, around)
+    own, carrying = situation.place, situation.target.carriers.by_continent
+    around = carrying.get(own.continent or "", ())
+    return _by_countries(situation, [country for country in around if country != own.country])
 
 
 def _by_nothing(situation: Situation) -> Groups:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists import metalink, metalink4
-from mirrorlist.lists.target import Target, find_details, find_target, known_details
+from mirrorlist.lists.target import METADATA, Target, find_details, find_target, known_details
 from mirrorlist.request.query import Query
 
 SUBJECTS_BYTES = 2 << 20
@@ -61,7 +61,10 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
     details = find_details(target, catalog)
     if target.is_meta4:
         return Subject(target, metalink4.opening(target.file_name, details))
-    return Subject(target, metalink.opening(target.file_name, details))
+    # "The metalink of a `repomd.xml` has no `pieces`, because it is the most frequent one, and
+    # clients also take older versions" (docs/protocol.md#the-metalink).
+    pieces = target.file != METADATA
+    return Subject(target, metalink.opening(target.file_name, details, pieces=pieces))
 
 
 def _digest(target: Target, catalog: Catalog) -> str | None:

@@ -1,4 +1,6 @@
-"""How figures are said to people, on pages and in lines."""
+"""How figures, and texts of strangers, are said to people, on pages and in lines."""
+
+import unicodedata
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
@@ -11,6 +13,19 @@ def duration(seconds: float | None) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def visible(text: str) -> str:
+    """Return what a stranger typed without the characters that a browser would obey.
+
+    These are control characters, those that turn the direction of text, and unassigned ones.
+    """
+    return "".join(
+        f"\\u{ord(one):04x}"
+        if unicodedata.category(one)[0] == "C" or one in "\u2028\u2029"
+        else one
+        for one in text
+    )
 
 
 def number(value: float) -> str:

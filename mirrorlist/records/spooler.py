@@ -23,7 +23,7 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.records.backlog import Backlog, look_at_spool
 from mirrorlist.records.tables import MOST_KEYS, Tables
 from mirrorlist.records.tally import Tally
-from snapshot.stats.spool import MOST_NAME, SUFFIX, encode
+from snapshot.stats.spool import MOST_NAME, SUFFIX, encode, remove_parts
 from snapshot.stats.spool import write as write_whole
 
 EVERY_SECONDS = 60.0
@@ -204,7 +204,8 @@ def prepare(folder: Path) -> None:
 
 
 def publish_left(folder: Path) -> None:
-    """Rename the hidden files of processes that are gone; raises OSError."""
+    """Rename the hidden files of processes that are gone, or remove them; raises OSError."""
+    remove_parts(folder)
     left: dict[str, list[str]] = {}
     for name in sorted(os.listdir(folder)):
         if found := _LOCK.fullmatch(name):

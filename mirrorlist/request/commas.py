@@ -8,5 +8,5 @@ def elements(text: str, also_blank: str = "") -> list[str]:
 
     `also_blank` are further characters that count as blanks there.
     """
-    parts = (part.strip(_BLANKS + also_blank) for part in text.split(","))
-    return [part for part in parts if part]
+    blanks = _BLANKS + also_blank
+    return [part for one in text.split(",") if (part := one.strip(blanks))]

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mirrorlist.errors import StartError
-from mirrorlist.jsonbody import as_json
+from mirrorlist.jsonbody import as_json_of_any_text
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings.defaults import NOWHERE
 from mirrorlist.web.bodied import BodiedProtocol, announced_bytes
@@ -51,7 +51,7 @@ class Reply(NamedTuple):
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return a value as a page of one line of JSON."""
-    return Reply(status, as_json(value) + b"\n", "application/json")
+    return Reply(status, as_json_of_any_text(value) + b"\n", "application/json")
 
 
 class Asked(NamedTuple):
@@ -105,18 +105,22 @@ class Admin:
         pages: Routes | Starlette,
         hooks: Hooks = _NO_HOOKS,
         more: Sequence[Route] = (),
+        protocol: type[LimitedProtocol] | None = None,
     ) -> None:
-        """Take the socket, closed at the end, the pages or an app of them, hooks, more routes."""
+        """Take the socket, closed at the end, the pages or an app of them, hooks, more routes.
+
+        `protocol` is another kind of connection than the one that is enough for the hooks.
+        """
         self.address = shown_of(listener)
         self._listener = listener
         self._app = pages if isinstance(pages, Starlette) else make_app(pages, hooks, more)
-        self._protocol = BodiedProtocol if hooks else LimitedProtocol
+        self._protocol = protocol or (BodiedProtocol if hooks else LimitedProtocol)
         self._server: _AdminServer | None = None
         self._is_stopping, self._ended = False, threading.Event()
 
-    def start(self, threads: Threads) -> None:
-        """Begin to answer."""
-        threads.go_on("admin", self._run)
+    def start(self, threads: Threads, name: str = "admin") -> None:
+        """Begin to answer, in a thread of this name."""
+        threads.go_on(name, self._run)
 
     def stop(self) -> None:
         """Close the socket and all connections."""

@@ -16,13 +16,12 @@ from mirrorlist.process.threads import Threads
 from mirrorlist.process.wording import duration
 from mirrorlist.settings.defaults import ADMIN_OF_COLLECT, ADMIN_OF_SCAN, ADMIN_OF_WATCH, NOWHERE
 from mirrorlist.status.asking import NotAnswered, NotOurs, asked
-from mirrorlist.status.stage import NAMES, PATH, Stage, docs_of
+from mirrorlist.status.stage import NAMES, PATH, Stage, cut, docs_of
 from mirrorlist.web.listener import host_and_port
 
 ASK_EVERY_SECONDS = 10.0
 """The greatest age of what a page says of another process, while that answers."""
 MOST_TARGETS = 64
-_MOST_STAGES = 20
 _EXPORT = "export"
 # Where a stage may be without being named.
 _DEFAULTS = {"scan": ADMIN_OF_SCAN, "collect": ADMIN_OF_COLLECT}
@@ -149,8 +148,9 @@ class Asked:
         """Ask once, which takes seconds at most."""
         try:
             body = asked(self.target.host, self.target.port, PATH)
-            stages = [one for one in _STAGES.decode(body) if one.stage in NAMES]
-            self._stages, self._trouble = (self._clock(), stages[:_MOST_STAGES]), None
+            # A process tells of a stage once; a newer version may have stages that nobody knows.
+            told = {one.stage: one for one in _STAGES.decode(body) if one.stage in NAMES}
+            self._stages, self._trouble = (self._clock(), [*told.values()]), None
         except NotAnswered as error:
             self._note(f"not answering at {self.target.address}: {error}")
         except (NotOurs, ValueError, RecursionError):
@@ -236,7 +236,7 @@ class ChainAsker:
 
 def row_of(stage: Stage, address: str | None) -> Row:
     """Return the row of a stage that was told."""
-    reason = stage.error
+    reason = cut(stage.error)
     if reason is None and stage.is_late:
         reason = _why_late(stage)
     return Row(
@@ -248,8 +248,8 @@ def row_of(stage: Stage, address: str | None) -> Row:
         backlog=stage.backlog,
         oldest_seconds=stage.oldest_seconds,
         limit_seconds=stage.limit_seconds,
-        reason=reason,
-        note=stage.note,
+        reason=reason if reason != "" else "it cannot go on, and does not say why",
+        note=cut(stage.note),
         page=_page(stage.stage, address),
         docs=docs_of(stage.stage),
     )

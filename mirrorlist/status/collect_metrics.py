@@ -62,7 +62,7 @@ _PLAIN = (
     ),
     _gauge(
         "outage_seconds",
-        "For how long the database or a spool cannot be used; 0 while all can.",
+        "For how long the database, a spool or a file cannot be used; 0 while all can.",
         lambda at: at.outage_seconds,
     ),
     _gauge(

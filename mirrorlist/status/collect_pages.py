@@ -78,6 +78,7 @@ def collect_state_of(progress: "Progress", interval: float, now: float) -> Colle
         last_success=progress.success_at,
         outage_since=since,
         outage_seconds=0.0 if since is None else round(max(0.0, now - since), 1),
+        held=progress.is_held,
         error=error,
     )
 

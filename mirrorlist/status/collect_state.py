@@ -47,8 +47,10 @@ class CollectState(Struct, frozen=True):
     last_success: float | None
     """The time when it ended, in seconds since 1970."""
     outage_since: float | None
-    """Since when the database or a spool cannot be used; null while all can."""
+    """Since when the database, a spool or a file cannot be used; null while all can."""
     outage_seconds: float
     """For how many seconds; 0 while all can be used."""
+    held: bool
+    """Whether the error is about single files or spools, which wait while all others are added."""
     error: str | None
     """Why; null while all can be used."""

@@ -4,8 +4,8 @@ POST /spool with the bytes of a file and `Authorization: Bearer TOKEN` writes th
 spool. An answer of 204 means that the file is on the disk; after any other answer the sender keeps
 its file, and sends it again. To send one twice does no harm: a collector takes a batch once.
 
-uvicorn reads the requests with its own protocol: that of the other listeners reads no bodies. So
-the port is for the site's own servers.
+The connections have the limits of all listeners (docs/protocol.md#limits), but for the body, which
+has that of a file. Without the token none of it is read.
 """
 
 import asyncio
@@ -15,22 +15,24 @@ import socket
 import threading
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from mirrorlist.process.threads import Threads
+from mirrorlist.status.admin import Admin
+from mirrorlist.web.bodied import BodiedProtocol, announced_bytes
+from mirrorlist.web.limits import ANSWER_SECONDS
+from mirrorlist.web.states import State
 from snapshot.file.errors import SpoolError
-from snapshot.stats.spool import MOST_FILE_BYTES, SUFFIX, decode, write
+from snapshot.stats.spool import MOST_FILE_BYTES, SUFFIX, decode, remove_parts, write
 
 PATH = "/spool"
 BODY_SECONDS = 60.0
 """A body that takes longer is refused."""
-_MOST_CONNECTIONS = 64
-_STOP_SECONDS = 5
 LEAST_TOKEN = 16
 """A shorter token is refused: it could be guessed."""
 
@@ -43,9 +45,32 @@ class _Refused(Exception):
         self.status = status
 
 
+class UploadProtocol(BodiedProtocol):
+    """A connection whose requests may have a spool file as their body."""
+
+    most_bytes = MOST_FILE_BYTES
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, app)
+        # The app gives a slow body its answer before this deadline.
+        self._enter(State.ANSWERING, BODY_SECONDS + ANSWER_SECONDS)
+
+
+def receiver(listener: socket.socket, folder: Path, token: str) -> Admin:
+    """Return what takes files on a socket that listens, and writes them into a folder."""
+    remove_parts(folder)
+    return Admin(listener, make_receiver(folder, token), protocol=UploadProtocol)
+
+
 def make_receiver(folder: Path, token: str) -> Starlette:
     """Return the app that writes what is posted with a token into a folder."""
     wanted = f"Bearer {token}".encode()
+    # One at a time is unpacked, which takes up to 500 MB of memory.
+    one_at_a_time = threading.Lock()
+
+    def keep(data: bytes) -> None:
+        with one_at_a_time:
+            _keep(folder, data)
 
     async def receive(request: Request) -> Response:
         given = request.headers.get("authorization", "").encode("latin-1")
@@ -53,8 +78,8 @@ def make_receiver(folder: Path, token: str) -> Starlette:
             headers = {"www-authenticate": "Bearer"}
             return Response("The token is missing or wrong.\n", 401, headers)
         try:
-            data = await _body(request)
-            await run_in_threadpool(_keep, folder, data)
+            _check_length(announced_bytes(request.headers.raw))
+            await run_in_threadpool(keep, await _body(request))
         except ClientDisconnect:
             return Response(status_code=400)
         except _Refused as refused:
@@ -64,14 +89,19 @@ def make_receiver(folder: Path, token: str) -> Starlette:
     return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
 
 
+def _check_length(announced: int | None) -> None:
+    if announced is None:
+        raise _Refused(411, "The file's size must be announced by Content-Length")
+    if announced > MOST_FILE_BYTES:
+        raise _Refused(413, f"A spool file has at most {MOST_FILE_BYTES:,} bytes")
+
+
 async def _body(request: Request) -> bytes:
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 data += chunk
-                if len(data) > MOST_FILE_BYTES:
-                    raise _Refused(413, f"A spool file has at most {MOST_FILE_BYTES:,} bytes")
     except TimeoutError as error:
         raise _Refused(408, f"The file took more than {BODY_SECONDS:g} s") from error
     return bytes(data)
@@ -88,45 +118,3 @@ def _keep(folder: Path, data: bytes) -> None:
         raise _Refused(400, f"The file {error}") from error
     except OSError as error:
         raise _Refused(507, f"The file cannot be written: {error.strerror}") from error
-
-
-class Receiver:
-    """Answers on a socket that listens, from a thread of its own."""
-
-    def __init__(self, listener: socket.socket, app: Starlette) -> None:
-        """Take the socket, which is closed at the end, and the app."""
-        self._config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
-        self._listener = listener
-        self._server: uvicorn.Server | None = None
-        self._is_stopping, self._ended = False, threading.Event()
-
-    def start(self, threads: Threads) -> None:
-        """Begin to answer."""
-        threads.go_on("spool receiver", self._run)
-
-    def stop(self) -> None:
-        """End the answers under way, then close the socket."""
-        self._is_stopping = True
-        if self._server:
-            self._server.should_exit = True
-            if self._server.started:
-                self._ended.wait(2 * _STOP_SECONDS)
-
-    def _run(self) -> bool:
-        """Answer until the stop; after an error the next call begins with a new event loop."""
-        self._server = server = uvicorn.Server(self._config)
-        # Checked after the server is set, because `stop` sets its flag before it ends the server.
-        if self._is_stopping:
-            server.should_exit = True
-        server.run(sockets=[self._listener])
-        self._ended.set()
-        return True

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from mirrorlist.process.wording import visible
+
 PATH = "/stages"
 """Where a process tells its stages."""
 NAMES = ("scan", "probe", "export", "push", "swap", "spool", "collect")
@@ -47,10 +49,10 @@ class Stage(Struct, frozen=True):
 
 
 def cut(text: str | None) -> str | None:
-    """Return a text in one line that is short enough to be told."""
+    """Return a text in one line that is short enough to be told, and in Unicode."""
     if text is None:
         return None
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= _MOST_TEXT else f"{line[:_MOST_TEXT]}..."
 
 

@@ -1,11 +1,10 @@
-"""The data behind the plots as CSV, safe to open in a spreadsheet."""
+"""The data behind the plots as CSV."""
 
-import csv
 from collections.abc import Iterable
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from mirrorlist.status.admin import Reply
+from mirrorlist.status.cells import csv_text
 
 if TYPE_CHECKING:
     from snapshot.stats.views import Days, Sums, Trend, Unknown
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 _TYPE = "text/csv; charset=utf-8"
 REST = "(rest)"
 """The name of what has no layer of its own."""
-# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def trend(found: "Trend") -> Reply:
@@ -47,18 +44,8 @@ def unknown(found: "Iterable[Unknown]") -> Reply:
 
 
 def _made(name: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> Reply:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(head)
-    writer.writerows([_cell(one) for one in row] for row in rows)
     headers = (
         ("content-disposition", f'attachment; filename="{name}.csv"'),
         ("x-content-type-options", "nosniff"),
     )
-    return Reply(200, text.getvalue().encode(errors="replace"), _TYPE, headers)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return Reply(200, csv_text(head, rows, "\r\n").encode(), _TYPE, headers)

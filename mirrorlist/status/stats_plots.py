@@ -1,13 +1,12 @@
 """Plots and tables of the statistics, ready for a template: shapes, names, links, shares."""
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from mirrorlist.process.wording import number
+from mirrorlist.process.wording import number, visible
 from mirrorlist.status import charts
 from mirrorlist.status.worldmap import country_name
 
@@ -192,19 +191,6 @@ def value_name(label: str, value: str) -> str:
     if label == "family" and value in "46":
         return f"IPv{value}" if value else "none"
     return visible(value) or "none"
-
-
-def visible(text: str) -> str:
-    """Return what a stranger typed without the characters that a browser would obey.
-
-    These are control characters, those that turn the direction of text, and unassigned ones.
-    """
-    return "".join(
-        f"\\u{ord(one):04x}"
-        if unicodedata.category(one)[0] == "C" or one in "\u2028\u2029"
-        else one
-        for one in text
-    )
 
 
 def change(percent: float | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment
 
+from mirrorlist.process.wording import visible
 from mirrorlist.status import stats_plots as plots
 from mirrorlist.status.admin import Reply
 from mirrorlist.status.html import made, make_environment
@@ -282,7 +283,7 @@ def _page(template: str, asked: Asked, path: str, **values: object) -> Reply:
 def _environment() -> Environment:
     environment = make_environment()
     environment.filters.update(
-        visible=plots.visible,
+        visible=visible,
         change=plots.change,
         share=_share,
         minute=_minute,

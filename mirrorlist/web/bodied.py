@@ -25,14 +25,21 @@ def announced_bytes(headers: list[tuple[bytes, bytes]]) -> int | None:
 class BodiedProtocol(LimitedProtocol):
     """A connection that keeps the bodies of its requests, up to the limit."""
 
+    most_bytes = MAX_BODY_BYTES
+    """The limit, for a kind of connection that has another."""
     _is_kept = False
 
     def _drops_body(self) -> bool:
         length = announced_bytes(self.headers)
-        self._is_kept = length is not None and 0 < length <= MAX_BODY_BYTES
+        self._is_kept = length is not None and 0 < length <= self.most_bytes
         return super()._drops_body() and not self._is_kept
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of a body for the app."""
         if self._is_kept:
             HttpToolsProtocol.on_body(self, body)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """End the connection of a client that ends within a body, for which an answer waits."""
+        is_within = self._running is not None and self._running.more_body
+        return super().eof_received() and not is_within

@@ -15,6 +15,7 @@ BackendError
 │   └── RefusedSnapshot             a new one that must not replace the old one
 ├── DatabaseURLError (2)        not a database URL of a known kind
 ├── DatabaseError (3)           unreachable, unreadable, or not MirrorManager's
+│   └── RefusedRows                 it cannot hold what was to be written
 ├── ScanError (3)               a scan that may not change the database
 │   ├── ListingError                the primary's listing failed, or is cut short
 │   ├── RefusedScan                 too much would be deleted
@@ -30,6 +31,7 @@ BackendError
 ├── QuestionError (2)           a question to the statistics that has no answer
 ├── LogError (1)                a log to import that cannot be read, or is not a log
 ├── SpoolError (1)              a spool file of statistics that cannot be used
+│   └── UnreadableSpool             one that cannot be read at the moment
 ├── DataFileError (2)           an ASN, continent or key file that cannot be used
 │   └── SitesFileError              a file of `mirrorlist sites`, with all that is wrong
 ├── RefusedChange (3)           `sites apply` would take more from clients than the limit
@@ -110,6 +112,10 @@ class DatabaseError(BackendError):
     exit_code = 3
 
 
+class RefusedRows(DatabaseError):
+    """A database that cannot hold a number or a text that was to be written."""
+
+
 class ScanError(BackendError):
     """A scan that may not change the database, which stays as it was."""
 
@@ -182,6 +188,10 @@ class LogError(BackendError):
 
 class SpoolError(BackendError):
     """A spool file of statistics that is damaged, foreign or too large: the others are used."""
+
+
+class UnreadableSpool(SpoolError):
+    """A spool file that cannot be read at the moment, so nothing is known about its bytes."""
 
 
 class DataFileError(BackendError):

@@ -1,7 +1,7 @@
 """Which URLs of mirrors leave the lists: silent ones, and those beside a better one."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 
 from snapshot.sites.judging import GOOD, UNKNOWN, Verdict
 from snapshot.sites.probed_rows import MirrorUrl, Told
@@ -11,18 +11,25 @@ Verdicts = Mapping[str, Verdict]
 """What a URL has, by the directory of the repository."""
 
 
-def useless_urls(found: Iterable[tuple[MirrorUrl, Verdicts]]) -> set[int]:
-    """Return the URLs with nothing good, of mirrors that have another URL with something good."""
+def useless_urls(found: Iterable[tuple[MirrorUrl, Verdicts]], before: Set[int]) -> set[int]:
+    """Return the URLs with nothing good, of mirrors that have another URL with something good.
+
+    `before` are those that were useless; they stay so while the primary is silent.
+    """
     by_carrier: dict[int, dict[int, set[Verdict]]] = defaultdict(dict)
     for url, verdicts in found:
         by_carrier[url.carrier][url.id] = set(verdicts.values())
     return {
         id
         for urls in by_carrier.values()
-        if any(one & GOOD for one in urls.values())
         for id, one in urls.items()
-        if not one & GOOD and Verdict.AHEAD not in one and one - UNKNOWN
+        if (id in before and Verdict.UNSURE in one and not one & GOOD)
+        or (any(of & GOOD for of in urls.values()) and _is_useless(one))
     }
+
+
+def _is_useless(one: set[Verdict]) -> bool:
+    return bool(one - UNKNOWN) and not one & (GOOD | {Verdict.AHEAD})
 
 
 def deciding(found: Iterable[tuple[MirrorUrl, Verdicts]], without: set[int]) -> set[int]:

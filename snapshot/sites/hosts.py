@@ -143,7 +143,7 @@ def _host(row: Any, rows: _Rows) -> HostState:
     )
     if not missing:
         return state
-    reasons = [*_reasons(row, state)]
+    reasons = [*_reasons(row, state)] or [*_silence(state)]
     times = [time for _, time in reasons if time is not None]
     return _with(state, [text for text, _ in reasons], max(times, default=None))
 
@@ -202,6 +202,13 @@ def _reasons(row: Any, state: HostState) -> Iterator[tuple[str, int | None]]:
         many = len({one.repository for one in files})
         of = len(state.offered) + len(state.not_offered)
         yield f"{verdict}: {many} of {of} repositories", _latest(one.since for one in files)
+
+
+def _silence(state: HostState) -> Iterator[tuple[str, int | None]]:
+    """Yield that a mirror does not answer which is offered for what no other mirror has."""
+    if state.urls and all(one.failures for one in state.urls):
+        good = [one.good for one in state.urls]
+        yield f"no URL answers: {state.urls[-1].error}", _latest(good)
 
 
 _NOT_BAD = frozenset(map(str, GOOD)) | {"ahead", "unreachable"}

@@ -1,18 +1,18 @@
-"""Judges mirrors by their files: which directories they have up to date, which URLs work.
+"""Judges mirrors by their files: which directories they have up to date.
 
 "Unknown" is never "stale": a mirror without an answer keeps what it had, until it has failed
-several times in a row.
+several times in a row. While the primary is silent, a mirror is only found up to date.
 """
 
-import socket
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
 from snapshot.sites.content import Content
-from snapshot.sites.getting import CERTIFICATE, UNCHANGED, Reply
+from snapshot.sites.getting import UNCHANGED, Reply
+from snapshot.sites.parts import MISSING
 
 
 class Verdict(StrEnum):
@@ -24,22 +24,25 @@ class Verdict(StrEnum):
     """No such file."""
     BEHIND = "behind"
     """An older file than mirrors may have."""
+    PARTIAL = "partial"
+    """A right repomd.xml, but not the file that it names: the mirror is being updated."""
     ALTERNATE = "alternate"
     """What the primary had, while mirrors may still lag."""
     CURRENT = "current"
     """What the primary has."""
     AHEAD = "ahead"
     """A newer file than the primary had a moment ago: the next probe tells."""
+    UNSURE = "unsure"
+    """Something else than the primary had last, while the primary does not tell what it has."""
     UNREACHABLE = "unreachable"
     """No answer, or an answer that says that there is a trouble."""
 
 
 GOOD = frozenset((Verdict.CURRENT, Verdict.ALTERNATE))
-UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNREACHABLE))
+UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNSURE, Verdict.UNREACHABLE))
+_BAD = frozenset(Verdict) - GOOD - UNKNOWN
+_PLAIN = GOOD | {Verdict.UNREACHABLE}
 _ORDER = tuple(Verdict)
-_MISSING = (403, 404, 410, 451)
-FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
-"""The families in which a question may be asked; 0 if it does not matter."""
 _DAY = 86_400
 
 
@@ -55,6 +58,12 @@ class Known(Struct, frozen=True):
     lag: int
     is_time: bool = False
     """Whether the file tells a time, and is judged by it."""
+    is_old: bool = False
+    """Whether the primary did not give the file in this probe; then this is what it had last."""
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a sum is that of the current state or of an alternate."""
+        return sha256 == self.current or sha256 in self.alternates
 
 
 class Memory(Struct, frozen=True):
@@ -68,14 +77,24 @@ class Memory(Struct, frozen=True):
 
 
 def judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
-    """Return what a reply says of a mirror; `now` is in seconds since 1970."""
+    """Return what a reply says of a mirror; `now` is in seconds since 1970.
+
+    While the primary is silent, a mirror may have what the primary had last. Anything else is not
+    held against the mirror, because the primary may have it by now.
+    """
+    found = _judge(reply, known, before, now)
+    return Verdict.UNSURE if known.is_old and found not in _PLAIN else found
+
+
+def _judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdict:
     if reply.status == UNCHANGED and reply.error is None and before is not None:
         return _compare(before.sha256, before.timestamp, known, before, now)
     if reply.content is not None:
         if reply.content.error is not None:
             return Verdict.WRONG
-        return _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
-    missing = reply.error is None and reply.status in _MISSING
+        found = _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
+        return Verdict.PARTIAL if reply.lacks and found in GOOD else found
+    missing = reply.error is None and reply.status in MISSING
     return Verdict.MISSING if missing else Verdict.UNREACHABLE
 
 
@@ -102,11 +121,20 @@ def _may_be_ahead(timestamp: int, known: Known, before: Memory | None, now: int)
     return timestamp <= now + _DAY and now - began <= known.lag
 
 
+# Asked for in full the next time, because the files that it names are looked for only then.
+_IN_FULL = (Verdict.PARTIAL, Verdict.AHEAD, Verdict.UNSURE)
+
+
 def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, now: int) -> Memory:
     """Return what to keep of the answers for a file; what is unknown keeps the earlier answer."""
     old = before or Memory()
+    if verdict is Verdict.UNSURE and old.verdict in _BAD:
+        # Why it is not offered is known, and holds until the primary tells.
+        return old
     since = old.since if old.verdict == verdict else now
     content, etag = _content(replies)
+    if verdict in _IN_FULL:
+        etag = None
     if content is not None:
         return Memory(etag or "", content.sha256, content.timestamp, verdict, since)
     if verdict is Verdict.MISSING:
@@ -125,98 +153,22 @@ def _content(replies: Iterable[Reply]) -> tuple[Content | None, str | None]:
 def combined(verdicts: Iterable[Verdict]) -> Verdict:
     """Return what several answers tell: the worst that is known decides."""
     found = set(verdicts)
+    if Verdict.UNSURE in found:
+        return Verdict.UNSURE
     return min(found - UNKNOWN or found, key=_ORDER.index)
 
 
-class UrlState(Struct, frozen=True):
-    """How a URL answered; times in seconds since 1970. `failures` are tries in a row.
-
-    `since` is when it left the lists or came back; `ipv4` and `ipv6` are None if they were not
-    asked apart, else "" or what is wrong.
-    """
-
-    failures: int = 0
-    checked: int = 0
-    good: int | None = None
-    error: str | None = None
-    tls_expires: int | None = None
-    since: int | None = None
-    ipv4: str | None = None
-    ipv6: str | None = None
-
-
-def next_state(
-    before: UrlState,
-    replies: Mapping[int, Sequence[Reply]],
-    verdicts: Iterable[Verdict],
-    now: int,
-    *,
-    anybody: bool,
-    limit: int,
-    trusts: bool = True,
-) -> UrlState:
-    """Return a URL's state after a probe; the replies are by family, as in `socket`.
-
-    Without an answer of any URL at all (`anybody`), the trouble is here and not at the mirrors, so
-    nothing counts as a failure. A certificate that clients refuse counts as the `limit` of
-    failures, unless this machine refuses all certificates (`trusts` is false).
-    """
-    found = Counter(verdicts)
-    troubles = {family: _trouble(of) for family, of in replies.items()}
-    every = [one for of in replies.values() for one in of]
-    silent = found.keys() <= {Verdict.UNREACHABLE}
-    failures = 0
-    if silent:
-        tries = min(max((one.tries for one in of), default=1) for of in replies.values())
-        refused = all((one or "").startswith(CERTIFICATE) for one in troubles.values())
-        counts = anybody and (trusts or not refused)
-        failures = before.failures + (tries if counts else 0)
-        if refused and trusts:
-            failures = max(failures, limit)
-    return UrlState(
-        failures=failures,
-        checked=now,
-        good=now if any(found[one] for one in GOOD) else before.good,
-        error=_error(found, troubles),
-        tls_expires=max(
-            (one.tls_expires for one in every if one.tls_expires),
-            default=before.tls_expires if silent else None,
-        ),
-        since=before.since,
-        ipv4=_family(troubles, socket.AF_INET),
-        ipv6=_family(troubles, socket.AF_INET6),
-    )
-
-
-def _family(troubles: Mapping[int, str | None], family: int) -> str | None:
-    return troubles[family] or "" if family in troubles else None
-
-
-def _trouble(replies: Sequence[Reply]) -> str | None:
-    """Return the last trouble of a family; None if it gave any answer that can be judged."""
-    errors = [
-        one.error or f"status {one.status}"
-        for one in replies
-        if one.error or (one.content is None and one.status not in (UNCHANGED, *_MISSING))
-    ]
-    return errors[-1] if errors and len(errors) == len(replies) else None
-
-
-def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> str | None:
-    """Return what is wrong with a URL: files, else what keeps it or a family from answering."""
-    worst = next((one for one in Verdict if one not in GOOD | UNKNOWN and found[one]), None)
-    if worst:
-        return worst.value
-    silent = {family: why for family, why in troubles.items() if why is not None}
-    if len(silent) == len(troubles) == 1:
-        return next(iter(silent.values()))
-    return "; ".join(f"{FAMILIES[one]}: {why}" for one, why in silent.items()) or None
-
-
 def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
-    """Return whether a mirror has a repository up to date; None if no URL tells."""
+    """Return whether a mirror has a repository up to date; None if no URL tells, or one cannot."""
+    if Verdict.UNSURE in by_url.values():
+        return None
     told = [one for one in by_url.values() if one not in UNKNOWN]
     return all(one in GOOD for one in told) if told else None
+
+
+def is_late(by_url: Mapping[int, Verdict]) -> bool:
+    """Return whether the worst that is known of a mirror's repository is that it is old."""
+    return combined(by_url.values()) in (Verdict.BEHIND, Verdict.PARTIAL)
 
 
 def by_directory(

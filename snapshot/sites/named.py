@@ -46,9 +46,9 @@ def sized(tree: Tree, file: CheckedFile, sums: Sums, timestamp: int) -> dict[str
     for name, some in sums.items():
         size = tree.size(f"{base}/{name}" if base else name)
         if size is not None:
-            kinds = {kind: some.get(kind, "") for kind in _SUMS}
+            md5, sha1, sha256, sha512 = (some.get(kind, "") for kind in _SUMS)
             known = 0 if size == UNKNOWN_SIZE else size
-            found[name] = Metadata(timestamp=timestamp, size=known, files=(), **kinds)
+            found[name] = Metadata(timestamp, known, md5, sha1, sha256, sha512, ())
     return found
 
 

@@ -65,6 +65,14 @@ class Found(Struct):
             return self.seen is None or self.seen.content.sha256 != self.content.sha256
         return self.newest is None or self.newest.sha256 != self.content.sha256
 
+    @property
+    def last(self) -> Content:
+        """What the database has as the current state; without a sum if it has none."""
+        newest = self.newest
+        if newest is None or (self.seen and self.seen.content.sha256 == newest.sha256):
+            return self.seen.content if self.seen else Content("", None)
+        return Content(newest.sha256, newest.timestamp)
+
     def drop(self, reason: str) -> None:
         """Forget what was read; the reason takes its place."""
         self.content, self.metadata, self.reason = None, None, printable(reason)
@@ -80,7 +88,7 @@ Place = tuple[str, str]
 
 
 def known_sums(known: Iterable[Found], found: Iterable[Found], lag: int) -> dict[Place, Known]:
-    """Return what mirrors may have, of the files that could be read.
+    """Return what mirrors may have; of a file that could not be read, what the primary had last.
 
     `known` has the rows of the database after `found` was written.
     """
@@ -88,14 +96,15 @@ def known_sums(known: Iterable[Found], found: Iterable[Found], lag: int) -> dict
     sums = {}
     for one in known:
         content = read.get((one.file.folder, one.file.name))
-        if content is not None:
-            sums[one.file.folder, one.file.name] = Known(
-                current=content.sha256,
-                alternates=frozenset(row.sha256 for row in one.known),
-                timestamp=content.timestamp,
-                lag=lag,
-                is_time=content.is_time,
-            )
+        last = content or one.last
+        sums[one.file.folder, one.file.name] = Known(
+            current=last.sha256,
+            alternates=frozenset(row.sha256 for row in one.known),
+            timestamp=last.timestamp,
+            lag=lag,
+            is_time=last.is_time,
+            is_old=content is None,
+        )
     return sums
 
 
@@ -180,12 +189,16 @@ def _parse(one: Found, data: bytes) -> None:
     one.content = content
     if not content.is_time:
         sums = {name: hashlib.new(name, data).hexdigest() for name in _SUMS}
-        one.metadata = Metadata(timestamp=content.timestamp or 0, size=len(data), files=(), **sums)
+        one.metadata = Metadata(
+            timestamp=content.timestamp or 0, size=len(data), files=(), primary=None, **sums
+        )
 
 
 def _metadata(row: Any) -> Metadata:
     sums = {name: getattr(row, name) or "" for name in _SUMS}
-    return Metadata(timestamp=row.timestamp or 0, size=row.size or 0, files=(), **sums)
+    return Metadata(
+        timestamp=row.timestamp or 0, size=row.size or 0, files=(), primary=None, **sums
+    )
 
 
 def _missing(tree: Tree, one: Found) -> str | None:

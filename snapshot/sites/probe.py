@@ -52,8 +52,9 @@ def probe(
     """Write the details of every file that changed, then which mirrors have it.
 
     Nothing changes for a repository that cannot be read, or that is half published: its repomd.xml
-    names files that are not there yet. `folder` is where a relative path begins, and `now` is in
-    seconds since 1970.
+    names files that are not there yet. Mirrors are asked for it all the same: they are found to
+    answer or not, and to have what the primary had last. `folder` is where a relative path begins,
+    and `now` is in seconds since 1970.
     """
     url, tree, want = parse_url(database), open_tree(config, folder, agent), declared(config)
     lag = config.site.lag_hours * 3600
@@ -65,7 +66,7 @@ def probe(
         renew(connection, found, want)
         write_found(connection, found, now, lag)
         sums = known_sums(read_there(connection, want), found, lag)
-        urls = read_urls(connection, config.site.name, want) if mirrors and sums else []
+        urls = read_urls(connection, config.site.name, want) if mirrors else []
     judged = ask_mirrors(urls, sums, agent, progress, now, limits, inside_of(config))
     with writing(url, create=False) as connection:
         asked = write_verdicts(connection, config.site.name, judged, now, config.site.failures)

@@ -1,7 +1,7 @@
 """Writes what mirrors answered: states of URLs, those that leave the lists, directories."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -11,19 +11,20 @@ from sqlalchemy import Connection
 from snapshot.export import schema
 from snapshot.export.declared import url_state
 from snapshot.sites.answers import write_answers
+from snapshot.sites.dead import pairs_of, without_dead, without_late
 from snapshot.sites.getting import CERTIFICATE
 from snapshot.sites.hiding import deciding, spared, useless_urls
 from snapshot.sites.judging import (
-    UrlState,
     Verdict,
     by_directory,
-    next_state,
+    is_late,
     up_to_date,
 )
 from snapshot.sites.mirror_probe import Judged
-from snapshot.sites.probed_rows import Directories
+from snapshot.sites.probed_rows import Directories, MirrorUrl, Told
 from snapshot.sites.reduced import note_reduced
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
+from snapshot.sites.url_states import UrlState, next_state
 
 # One or two mirrors may well have certificates that ended at the same time.
 _SEVERAL = 3
@@ -39,8 +40,9 @@ class ProbedUrl(Struct, frozen=True):
     offered: bool
     """Whether the URL is in lists, of repositories that the mirror has up to date."""
     verdicts: dict[str, int]
-    """How many repositories were `current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`
-    (of the primary) or `unreachable`."""
+    """How many repositories were `current`, `alternate`, `behind`, `partial`, `wrong`,
+    `missing`, `ahead` (of the primary), `unsure` (while the primary is silent) or
+    `unreachable`."""
     failures: int
     """Tries in a row without any answer; a probe tries up to 3 times."""
     good: int | None
@@ -81,20 +83,26 @@ def write_verdicts(
         )
         for one in judged
     }
-    directories = Directories(connection, [one.url for one in judged])
     found = [(one.url, one.verdicts) for one in judged]
-    useless = useless_urls(found)
-    told = _told(judged, deciding(found, useless))
+    urls = [url for url, _ in found]
+    directories = Directories(connection, urls)
+    # A URL that is hidden, and was not for its silence.
+    useless_before = {one.id for one, _ in found if there[one.id] and one.state.failures < limit}
+    useless = useless_urls(found, useless_before)
+    told, late = _told(judged, deciding(found, useless))
     hidden = useless | {id for id, one in states.items() if one.failures >= limit}
-    hidden = spared(hidden, [one.url for one in judged], there, told, directories.had)
+    alive, pairs = _shown(urls, hidden), pairs_of(urls)
+    told = without_late(told, pairs, late, alive, directories.had)
+    hidden = spared(hidden, urls, there, told, directories.had)
+    dead = _shown(urls, hidden) - alive
+    told = without_dead(told, pairs, dead, alive, directories.had)
     states = {
         id: replace(one, since=now if there[id] != (id in hidden) else one.since)
         for id, one in states.items()
     }
     is_less = _write_states(connection, states, there, hidden)
     write_answers(connection, [(one.url, one.found) for one in judged])
-    shown = {one.url.carrier for one in judged if one.url.id not in hidden}
-    if directories.write(told, shown) or is_less:
+    if directories.write(told, _shown(urls, hidden)) or is_less:
         note_reduced(connection, site, now)
     return [_said(one, states[one.url.id], one.url.id not in hidden) for one in judged]
 
@@ -164,17 +172,25 @@ def _write_states(
     return any(row["private"] for row in changed)
 
 
-def _told(judged: list[Judged], deciding: set[int]) -> dict[int, dict[str, bool]]:
-    """Return which directories each mirror has up to date, of those that are known."""
+def _shown(urls: Iterable[MirrorUrl], hidden: Set[int]) -> set[int]:
+    """Return the mirrors that have a URL in lists."""
+    return {one.carrier for one in urls if one.id not in hidden}
+
+
+def _told(judged: list[Judged], deciding: set[int]) -> tuple[Told, set[tuple[int, str]]]:
+    """Return which directories each mirror has up to date, of those that are known; and where it is
+    late.
+    """
     by_carrier: dict[int, dict[tuple[int, str], Verdict]] = defaultdict(dict)
     for one in judged:
         for directory, verdict in one.verdicts.items() if one.url.id in deciding else ():
             by_carrier[one.url.carrier][one.url.id, directory] = verdict
-    return {
-        carrier: {
-            directory: known
-            for directory, urls in by_directory(verdicts).items()
-            if (known := up_to_date(urls)) is not None
-        }
-        for carrier, verdicts in by_carrier.items()
-    }
+    told: dict[int, dict[str, bool]] = {carrier: {} for carrier in by_carrier}
+    late = set()
+    for carrier, verdicts in by_carrier.items():
+        for directory, urls in by_directory(verdicts).items():
+            if (known := up_to_date(urls)) is not None:
+                told[carrier][directory] = known
+            if is_late(urls):
+                late.add((carrier, directory))
+    return told, late

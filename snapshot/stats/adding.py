@@ -13,7 +13,7 @@ from operator import itemgetter
 from msgspec import Struct
 
 from snapshot.link import POSTGRESQL, Link, Row, temporary
-from snapshot.stats import access, releases, sketches
+from snapshot.stats import access, releases, sketches, texts
 from snapshot.stats.cubes import (
     HOURLY,
     LABELS,
@@ -93,9 +93,27 @@ class Content(Struct, frozen=True):
         seconds |= {one.day for one in self.unknown} | {one.day for _, one in self.sketches}
         return {day_of(second) for second in seconds}
 
+    def fitted(self, codec: str) -> "tuple[Content, int]":
+        """Return it with names that fit a codec, and how many requests had others."""
+        if codec == texts.ALL:
+            return self, 0
+        fitter = texts.Fitter(codec)
+        fitted = Content(
+            detail=fitter.detail(self.detail),
+            hosts=[fitter.sums(one) for one in self.hosts],
+            unknown=tuple(map(fitter.unknown, self.unknown)),
+            sketches=tuple(fitter.sketch(*one) for one in self.sketches),
+            has_hours=self.has_hours,
+        )
+        return fitted, fitter.escaped
 
-def write(link: Link, content: Content, today: date) -> None:
-    """Add it to the tables, which have partitions for its days."""
+
+def write(link: Link, content: Content, today: date) -> int:
+    """Add it to the tables, which have partitions for its days.
+
+    Returns how many requests have a name that the database's encoding lacks characters for.
+    """
+    content, escaped = content.fitted(link.codec)
     if link.kind == POSTGRESQL:
         link.execute(_SETTINGS)
     kept = detailed(today)
@@ -111,6 +129,7 @@ def write(link: Link, content: Content, today: date) -> None:
     _unknown(link, content.unknown)
     sketches.write(link, content.sketches)
     access.write(link, content.detail)
+    return escaped
 
 
 def detailed(today: date) -> date:

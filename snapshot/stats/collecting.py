@@ -12,13 +12,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from snapshot.file.errors import SpoolError
-from snapshot.link import Link, linked, temporary
+from snapshot.file.errors import RefusedRows, SpoolError, UnreadableSpool
+from snapshot.link import Link, Row, linked, temporary
 from snapshot.stats import adding, spool
 from snapshot.stats.cubes import details, hosts
 from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import DAY_SECONDS, Batch
 from snapshot.stats.tables import BATCHES_SINCE, SUBJECT, day_of, prepare, read_mark
+from snapshot.stats.texts import fit
 
 DAMAGED = "damaged"
 """The folder in a spool for files that cannot be used."""
@@ -54,8 +55,12 @@ class Collected(Struct):
     """The requests of the batches that were added."""
     other: int = 0
     """How many of them are in rows of OTHER, because a server had no room for their labels."""
+    escaped: int = 0
+    """How many of them have a name that the database's encoding lacks characters for."""
     set_aside: list[str] = []
-    """A line for each file that could not be used."""
+    """A line for each file that could not be used, and was moved."""
+    held: list[str] = []
+    """A line for each file or spool that waits: it cannot be read now, or, damaged, be moved."""
 
 
 class _File(Struct, frozen=True):
@@ -71,31 +76,49 @@ def collect(spools: Sequence[Path], database: str, counted: Collected | None = N
     """
     done = Collected() if counted is None else counted
     for portion in _portions(spools, done):
-        with linked(database, PROGRAM, create=True) as link:
-            too_old = _take(link, portion, done)
-        for one in too_old:
-            why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
-            done.set_aside.append(_set_aside(one.path, why))
-        for one in portion:
-            if one in too_old:
-                continue
+        try:
+            _add(portion, database, done)
+        except RefusedRows:
+            # One of them is the trouble, and must not keep the others out for ever.
+            for one in portion:
+                _add_alone(one, database, done)
+    return done
+
+
+def _add(portion: list[_File], database: str, done: Collected) -> None:
+    with linked(database, PROGRAM, create=True) as link:
+        too_old = _take(link, portion, done)
+    for one in too_old:
+        why = f"{one.path}: is older than what is noted of batches: nobody could tell it is new"
+        _set_aside(one.path, why, done)
+    for one in portion:
+        if one not in too_old:
             _remove(one.path)
             done.files += 1
-    return done
+
+
+def _add_alone(one: _File, database: str, done: Collected) -> None:
+    try:
+        _add([one], database, done)
+    except RefusedRows as error:
+        _set_aside(one.path, f"{one.path}: its counts are refused: {error}", done)
 
 
 def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
     """Yield the files that can be used, a transaction's worth at a time, the oldest first."""
     portion: list[_File] = []
     rows = 0
-    for path in waiting_files(spools):
+    for path in waiting_files(spools, done.held):
         try:
             portion.append(_File(path, _usable(path)))
         except FileNotFoundError:
             # Another collector has taken it.
             continue
+        except UnreadableSpool as error:
+            done.held.append(str(error))
+            continue
         except SpoolError as error:
-            done.set_aside.append(_set_aside(path, str(error)))
+            _set_aside(path, str(error), done)
             continue
         rows += sum(len(one.counts) + len(one.hosts) for one in portion[-1].batches)
         if rows > _MOST_ROWS:
@@ -105,15 +128,23 @@ def _portions(spools: Sequence[Path], done: Collected) -> Iterator[list[_File]]:
         yield portion
 
 
-def waiting_files(spools: Iterable[Path]) -> list[Path]:
-    """Return the files in some spools, the oldest of each first; raises SpoolError."""
+def waiting_files(spools: Sequence[Path], held: list[str] | None = None) -> list[Path]:
+    """Return the files in some spools, the oldest of each first; raises SpoolError.
+
+    A spool that cannot be read keeps no other one waiting: `held` gets a line for each.
+    """
     found: dict[Path, None] = {}
+    troubles = []
     for one in spools:
         try:
             # Asked for first: a folder that cannot be entered is not a file that is missing.
             found |= dict.fromkeys(spool.files(one) if _is_folder(one) else [one])
         except OSError as error:
-            raise SpoolError(f"{one}: cannot be read: {error.strerror}") from error
+            troubles.append(f"{one}: cannot be read: {error.strerror}")
+    if troubles and len(troubles) == len(spools):
+        raise SpoolError(troubles[0])
+    if held is not None:
+        held.extend(troubles)
     return list(found)
 
 
@@ -139,15 +170,16 @@ def _times(batch: Batch) -> set[int]:
     return hours | {row.day for row in batch.unknown} | {row.day for row in batch.sketches}
 
 
-def _set_aside(path: Path, why: str) -> str:
-    """Move a file to the folder for damaged files, and return a line about it."""
+def _set_aside(path: Path, why: str, done: Collected) -> None:
+    """Move a file to the folder for damaged files, and note a line about it."""
     folder = path.parent / DAMAGED
     try:
         folder.mkdir(exist_ok=True)
         os.rename(path, folder / path.name)
     except OSError as error:
-        return f"{why}; it stays, because it cannot be moved to {folder}: {error.strerror}"
-    return f"{why}; moved to {folder}"
+        done.held.append(f"{why}, and cannot be moved to {folder}: {error.strerror}")
+    else:
+        done.set_aside.append(f"{why}; moved to {folder}")
 
 
 def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
@@ -161,15 +193,16 @@ def _take(link: Link, portion: list[_File], done: Collected) -> list[_File]:
     too_old = [one for one in portion if any(b.ended < since for b in one.batches)]
     young = [one for one in portion if one not in too_old]
     batches = {(b.source, b.sequence): b for one in young for b in one.batches}
-    fresh = _note(link, batches.values())
+    fresh, escaped = _note(link, batches.values()), 0
     if fresh:
         content = _content([one for at, one in batches.items() if at in fresh])
-        adding.write(link, content, today)
+        escaped = adding.write(link, content, today)
     link.end(commit=True)
     done.batches += len(fresh)
     done.again += sum(len(one.batches) for one in young) - len(fresh)
     done.requests += sum(batches[at].requests for at in fresh)
     done.other += sum(batches[at].other for at in fresh)
+    done.escaped += escaped
     return too_old
 
 
@@ -185,13 +218,14 @@ def _content(batches: list[Batch]) -> adding.Content:
 def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
     """Note batches, and return those that were not noted yet."""
     now = int(time.time())
-    rows = (
-        # A clock may have been far ahead.
-        (b.source, b.sequence, b.server, b.begun, min(b.ended, now), b.requests, b.other, now)
-        for b in batches
-    )
-    temporary(link, "new_batch", _COLUMNS, rows)
+    temporary(link, "new_batch", _COLUMNS, (_row(link, one, now) for one in batches))
     return {(source, sequence) for source, sequence in link.query(_NOTE)}
+
+
+def _row(link: Link, one: Batch, now: int) -> Row:
+    # A clock may have been far ahead.
+    ended, server = min(one.ended, now), fit(one.server, link.codec)
+    return (one.source, one.sequence, server, one.begun, ended, one.requests, one.other, now)
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ from snapshot.file.errors import QuestionError
 from snapshot.link import Link
 from snapshot.stats.questions import RELEASE, Question, check, labels_of
 from snapshot.stats.tables import RELEASE_SKETCH, SKETCH
+from snapshot.stats.texts import fit_values
 
 _KEPT = {
     frozenset[str](): (SKETCH, "repo = ''"),
@@ -59,7 +60,7 @@ def distinct(link: Link, question: Question) -> list[Distinct]:
     values = {f"where_{label}": value for label, value in question.where.items()}
     return [
         Distinct(str(day), tuple(given), int(estimate), secrets)
-        for day, *given, estimate, secrets in link.query(statement, values)
+        for day, *given, estimate, secrets in link.query(statement, fit_values(values, link.codec))
     ]
 
 

@@ -26,6 +26,7 @@ from snapshot.stats.logfiles import BLOCK_BYTES, MOST_LINE, blocks, first_line
 from snapshot.stats.logforms import Counted, Reading
 from snapshot.stats.loglines import Raw
 from snapshot.stats.tables import SUBJECT, day_of, prepare
+from snapshot.stats.texts import fit
 
 _PROGRAM = "mirrorlist stats import"
 _KNOWN = "SELECT bytes, digest FROM stat_import WHERE first = %(first)s"
@@ -47,6 +48,8 @@ class Imported(Struct):
     """The file."""
     requests: int = 0
     """Requests that were added."""
+    escaped: int = 0
+    """How many of them have a name that the database's encoding lacks characters for."""
     before: int = 0
     """Bytes, unpacked, that an earlier import had taken."""
     passed: int = 0
@@ -90,12 +93,12 @@ def _import(path: Path, database: str, reading: Reading) -> Imported:
             raise LogError(
                 f"{path}: no line of a log that we know; one of its lines: {found.shown[0][:80]}"
             )
-        if read.end > read.before:
-            _write(link, path, first, known, read)
+        escaped = _write(link, path, first, known, read) if read.end > read.before else 0
     unended = [read.unended.decode("utf-8", "replace")] if read.unended else []
     return Imported(
         path=str(path),
         requests=found.requests,
+        escaped=escaped,
         before=read.before,
         passed=found.passed,
         unread=found.unread + len(unended),
@@ -108,7 +111,8 @@ def _known(link: Link, first: str) -> dict[int, str]:
     return {int(size): str(digest) for size, digest in link.query(_KNOWN, {"first": first})}
 
 
-def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> None:
+def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> int:
+    """Add what was read, and return how many requests have a name with escapes."""
     contents = [
         adding.Content(detail, [], has_hours=has_hours)
         for detail, has_hours in ((read.counted.dated, False), (read.counted.timed, True))
@@ -120,12 +124,13 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> Non
     link.wait_alone(SUBJECT)
     if _known(link, first) != known:
         raise LogError(f"{path}: another import took it meanwhile; this one adds nothing")
-    values = {"first": first, "bytes": read.end, "digest": read.digest, "name": path.name}
+    values = {"first": first, "bytes": read.end, "digest": read.digest}
+    values |= {"name": fit(path.name, link.codec)}
     values |= {"requests": read.counted.requests, "added": int(time.time())}
     link.execute(_NOTE, values)
-    for one in contents:
-        adding.write(link, one, today)
+    escaped = sum(adding.write(link, one, today) for one in contents)
     link.end(commit=True)
+    return escaped
 
 
 def _read(path: Path, known: Known, reading: Reading) -> _Read:

@@ -1,26 +1,24 @@
 """Reads logs in blocks of whole lines: plain, gzip, xz or zstd, by how a file begins."""
 
-import gzip
 import hashlib
 import lzma
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from msgspec import Struct
 
 from snapshot.file.errors import LogError
 from snapshot.file.wholefile import open_regular
+from snapshot.stats.unpacking import is_of_zstd, unpacked
 
 BLOCK_BYTES = 4 << 20
 """About as much is in a block: its lines find room in a processor's caches."""
 _FIRST_BYTES = 1 << 16
 MOST_LINE = 1 << 20
 """A longer line is not one of a log."""
-_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class Block(Struct, frozen=True):
@@ -85,7 +83,7 @@ def _pieces(path: Path, size: int) -> Generator[bytes]:
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise LogError(f"{path}: cannot be unpacked: {_why(error)}") from error
         except Exception as error:
-            if type(error).__name__ != "ZstdError":
+            if not is_of_zstd(error):
                 raise
             raise LogError(f"{path}: cannot be unpacked: {error}") from error
         if rest:
@@ -102,26 +100,5 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         file = open_regular(path)
     except OSError as error:
         raise LogError(f"{path}: cannot be read: {error.strerror}") from error
-    with file, _unpacked(file, path) as unpacked:
-        yield unpacked
-
-
-def _unpacked(file: BufferedReader, path: Path) -> IO[bytes]:
-    begin = file.peek(6)
-    if begin.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.open(file))
-    if begin.startswith(b"\xfd7zXZ\0"):
-        return lzma.open(file)
-    return _zstd(file, path) if begin.startswith(_ZSTD) else file
-
-
-def _zstd(file: BufferedReader, path: Path) -> IO[bytes]:
-    try:
-        import zstandard
-    except ImportError as error:
-        raise LogError(
-            f"{path}: is packed by zstd, and the package zstandard is not installed: unpack it"
-            " first (zstd -d), or install zstandard beside mirrorlist"
-        ) from error
-    made: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return cast("IO[bytes]", made)
+    with file, unpacked(file) as opened:
+        yield opened

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from snapshot.stats.logforms import FORMS, Counted, Ends, Reading
+from snapshot.stats.logforms import FORMS, Counted, Ends, Reading, count_lines
 
 MOST_SHOWN = 5
 """As many lines that cannot be read are shown."""
@@ -63,7 +63,7 @@ def count_into(found: Raw, block: bytes | memoryview, reading: Reading) -> None:
     begin = fed[:_BEGIN_BYTES]
     order = sorted(range(len(FORMS)), key=lambda n: -_lines(FORMS[n].find(begin, reading)))
     ends = FORMS[order[0]].find(fed, reading)
-    if _lines(ends) == fed.count(b"\n"):
+    if _lines(ends) == count_lines(fed):
         found.take(order[0], ends)
     else:
         _one_by_one(fed, order, reading, found)

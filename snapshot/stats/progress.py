@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from snapshot.file.errors import SpoolError
+from snapshot.file.errors import SpoolError, UnreadableSpool
 from snapshot.stats import spool
 from snapshot.stats.collecting import Collected, waiting_files
 
@@ -29,7 +29,10 @@ class Waiting(Struct, frozen=True):
 
 
 class Progress:
-    """The counts since the start; `outage_since` is in seconds since 1970, None without one."""
+    """The counts since the start; `outage_since` is in seconds since 1970, None without one.
+
+    `error` says why files wait, and `is_held` that it is about single files, not the database.
+    """
 
     def __init__(self, spools: Sequence[Path], clock: Callable[[], float] = time.time) -> None:
         """Take the spools, whose files are looked at whenever a page is asked for."""
@@ -39,6 +42,7 @@ class Progress:
         self.success_at: float | None = None
         self.outage_since: float | None = None
         self.error: str | None = None
+        self.is_held = False
         self._spools, self._clock = spools, clock
         self._requests: dict[Path, int] = {}
         self._received = 0
@@ -73,21 +77,26 @@ class Progress:
             mine.other += done.other
             self.damaged += len(done.set_aside)
 
-    def succeed(self, seconds: float) -> None:
-        """Count a collection that ended well."""
+    def succeed(self, seconds: float, held: Sequence[str] = ()) -> None:
+        """Count a collection that ended well, but for files that stay, with a line for each."""
         self.collections += 1
         self.last_seconds, self.success_at = seconds, self._clock()
         self.all_seconds += seconds
-        self.outage_since = self.error = None
+        self._trouble(shown_of(held), is_held=bool(held))
         with self._lock:
             self._requests.clear()
+
+    def _trouble(self, error: str | None, *, is_held: bool) -> None:
+        self.error, self.is_held = error, is_held
+        if error is None:
+            self.outage_since = None
+        elif self.outage_since is None:
+            self.outage_since = self._clock()
 
     def fail(self, error: Exception) -> None:
         """Count a collection that failed."""
         self.failed += 1
-        self.error = str(error) or repr(error)
-        if self.outage_since is None:
-            self.outage_since = self._clock()
+        self._trouble(str(error) or repr(error), is_held=False)
 
     def count(self, seconds: float = _COUNT_SECONDS) -> None:
         """Read the files that wait for the number of their requests, for this long at most."""
@@ -101,8 +110,20 @@ class Progress:
 
     def _count(self, path: Path) -> None:
         requests = 0
-        # A damaged one is told of by the next collection that reaches it.
-        with suppress(SpoolError, FileNotFoundError):
+        try:
             requests = sum(one.requests for one in spool.read(path))
+        except UnreadableSpool:
+            return
+        # A damaged one is told of by the next collection that reaches it.
+        except (SpoolError, FileNotFoundError):
+            pass
         with self._lock:
             self._requests[path] = requests
+
+
+def shown_of(held: Sequence[str]) -> str | None:
+    """Return one line about files that stay, or None without one."""
+    if not held:
+        return None
+    more = f" (and {len(held) - 1:,} more)" if held[1:] else ""
+    return f"{held[0]}{more}"

@@ -7,6 +7,8 @@ its begin. So the time of an answer depends on how many keys it is about, not on
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
+from msgspec import structs
+
 from snapshot.file.errors import QuestionError
 from snapshot.link import POSTGRESQL, Link
 from snapshot.stats.cubes import Cube, key, name, neighbours
@@ -24,6 +26,7 @@ from snapshot.stats.questions import (
     together,
 )
 from snapshot.stats.tables import DAY, DETAILS_SINCE, day_of, read_mark
+from snapshot.stats.texts import fit_values
 
 _LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(1)}
 # To look for the first day takes as long as a small question.
@@ -88,6 +91,8 @@ _BESIDE = """
 def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
     """Return the sums, the largest first, or by time; raises QuestionError, DatabaseError."""
     check(link, question)
+    # As the names are written; the keys are made of them, too.
+    question = structs.replace(question, where=fit_values(question.where, link.codec))
     cube = cube_of(question)
     if cube is None:
         statement, parameters = _of_details(link, question, most)
@@ -114,6 +119,7 @@ def courses(
 
     Raises QuestionError if the labels together are kept for no other than the last days.
     """
+    question = structs.replace(question, where=fit_values(question.where, link.codec))
     times = [one for one in question.by if one in TIMES]
     if times:
         raise QuestionError(f"{times[0]}: a course has steps already; leave it out")
@@ -155,7 +161,8 @@ def courses(
         group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
     )
     upto = {line.values: dict.fromkeys(edges, 0) for line in lines}
-    for n, *values, requests in link.query(statement, {**parameters, **more}):
+    given = fit_values({**parameters, **more}, link.codec)
+    for n, *values, requests in link.query(statement, given):
         upto[tuple(map(_shown, values))][edges[n]] = int(requests)
     return [
         Course(values, [found[one.end] - found[one.first] for one in steps])

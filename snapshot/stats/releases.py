@@ -8,6 +8,7 @@ MirrorManager makes them (docs/statistics-database.md#releases).
 import re
 
 from snapshot.link import POSTGRESQL, Link
+from snapshot.stats import texts
 
 NO_RELEASE = "(no release)"
 """Stands for the repositories whose names have no version."""
@@ -40,7 +41,8 @@ def write(link: Link) -> None:
 
 def all_of(link: Link) -> dict[str, str]:
     """Return the release of each repository that is counted."""
-    return dict(link.query("SELECT repo, release FROM stat_release"))
+    found = link.query("SELECT repo, release FROM stat_release")
+    return {repo: texts.fit(release, link.codec) for repo, release in found}
 
 
 def _may_ask_mirrormanager(link: Link) -> bool:

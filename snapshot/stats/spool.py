@@ -10,10 +10,12 @@ them apart, so the collector may have some of them already.
 Bytes: MAGIC, `z` or `x` (zlib, xz), and the compressed msgpack of a list of `Batch`.
 """
 
+import errno
 import lzma
 import os
 import re
 import sys
+import time
 import zlib
 from array import array
 from collections import Counter
@@ -26,10 +28,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from snapshot.file.errors import SpoolError
+from snapshot.file.errors import SpoolError, UnreadableSpool
 from snapshot.file.wholefile import read_regular
 
 MAGIC = b"mirrorlist-stats-1\n"
+_PART, _LEFT_SECONDS = ".part", 3600.0
 SUFFIX = ".spool"
 """Files whose names end otherwise are not spool files: those being written begin with a dot."""
 MOST_FILE_BYTES = 16 << 20
@@ -70,6 +73,9 @@ _PLAIN = Meta(max_length=MOST_PLAIN)
 
 KEY_BITS = (4, 12, 20, 20)
 """How many bits of a packed key the parts take: client, origin, lead, label."""
+
+# A folder, a device, or too large: what `read_regular` refuses will not become a spool file.
+_REFUSED = (errno.EISDIR, errno.EINVAL, errno.EFBIG)
 
 _NAME = re.compile(r"\d{10,13}-([0-9a-f]{32})-(\d{8,})" + re.escape(SUFFIX))
 
@@ -213,6 +219,13 @@ def encode(batches: Sequence[Batch]) -> bytes:
     return data
 
 
+# RecursionError: lists in lists without end, in a field that nobody knows.
+_DAMAGED = (
+    *(zlib.error, lzma.LZMAError, EOFError),
+    *(msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+)
+
+
 def decode(data: bytes) -> list[Batch]:
     """Return the batches of a file; raises SpoolError if it is damaged, foreign or too large."""
     if not data.startswith(MAGIC):
@@ -220,7 +233,7 @@ def decode(data: bytes) -> list[Batch]:
     kind, packed = data[len(MAGIC) : len(MAGIC) + 1], data[len(MAGIC) + 1 :]
     try:
         batches = _BATCHES.decode(_unpacked(kind, packed))
-    except (zlib.error, lzma.LZMAError, EOFError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _DAMAGED as error:
         raise SpoolError(f"is damaged: {error}") from error
     hours = [hour for batch in batches if batch.packed for hour in batch.packed.hours]
     if sum(len(one.keys) for one in hours) > 8 * MOST_ROWS:
@@ -230,7 +243,8 @@ def decode(data: bytes) -> list[Batch]:
 
 def _possible(batch: Batch) -> Batch:
     """Return the batch; raises SpoolError for numbers that would spoil all sums."""
-    if max(batch.requests, sum(one.times for one in batch.hosts)) > MOST_REQUESTS:
+    unknown = sum(one.requests for one in batch.unknown)
+    if max(batch.requests, unknown, sum(one.times for one in batch.hosts)) > MOST_REQUESTS:
         raise SpoolError("counts more requests than there can be")
     hours = chain((one.hour for one in batch.counts), (one.hour for one in batch.hosts))
     if any(hour % HOUR_SECONDS for hour in hours):
@@ -301,13 +315,17 @@ def _unpacked(kind: bytes, packed: bytes) -> bytes:
 
 
 def read(path: Path) -> list[Batch]:
-    """Return the batches of a file; raises SpoolError that names it, FileNotFoundError if gone."""
+    """Return the batches of a file; raises SpoolError that names it, FileNotFoundError if gone.
+
+    UnreadableSpool is about the disk or the rights on the file, and may be over at the next look.
+    """
     try:
         return decode(read_regular(path, MOST_FILE_BYTES))
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise SpoolError(f"{path}: cannot be read: {error.strerror}") from error
+        kind = SpoolError if error.errno in _REFUSED else UnreadableSpool
+        raise kind(f"{path}: cannot be read: {error.strerror}") from error
     except SpoolError as error:
         raise SpoolError(f"{path}: {error}") from error
 
@@ -315,12 +333,12 @@ def read(path: Path) -> list[Batch]:
 def write(folder: Path, name: str, data: bytes) -> Path:
     """Write a file whole: under another name, synced, then renamed; raises OSError.
 
-    Before the rename nothing of it can be seen. An existing file of this name is replaced, which
-    has the same content.
+    Before the rename nothing of it can be seen, and after the return it survives a power cut. An
+    existing file of this name is replaced, which has the same content: two may write it at once.
     """
-    path, beside = folder / name, folder / f".{name}.part"
+    path, beside = folder / name, folder / f".{name}.{os.urandom(4).hex()}{_PART}"
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -330,7 +348,29 @@ def write(folder: Path, name: str, data: bytes) -> Path:
         with suppress(OSError):
             os.unlink(beside)
         raise
+    _sync(folder)
     return path
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems do not sync folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what writers left that were killed: files of an hour ago; raises OSError."""
+    for name in os.listdir(folder):
+        if name.startswith(".") and name.endswith(_PART):
+            with suppress(FileNotFoundError):
+                if time.time() - os.stat(folder / name).st_mtime > _LEFT_SECONDS:
+                    os.unlink(folder / name)
 
 
 def files(folder: Path) -> Iterator[Path]:

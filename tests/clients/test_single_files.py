@@ -13,7 +13,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from msgspec import Struct
@@ -27,6 +26,8 @@ from tests.clients.packages import add_package, build_package
 from tests.clients.server import Server, run_server
 from tests.clients.tool import Tool
 from tests.factories import make_database
+from tests.live import ROOT
+from tests.readme import blocks
 from tests.scanned import TOPDIR, X86, Primary, empty
 from tests.system import need_program
 
@@ -43,27 +44,37 @@ SHA256 ({name}) = {sum}
 iQIzBAEBCAAdFiEEnotasignature
 -----END PGP SIGNATURE-----
 """
-# wget2 never ends here: it is killed after this long.
-LOOP_SECONDS = 2
-META4 = "{urn:ietf:params:xml:ns:metalink}"
+PAGE = ROOT / "docs" / "packages.md"
+BY_CURL = "curl -fsSL --connect-timeout 10 -o"
+FIRST, SECOND = "127.0.0.1", "127.0.0.2"
 
 
 class Site(Struct, frozen=True):
-    """A running site: its files, its server, and the paths that its mirrors were asked for."""
+    """A running site: its files and server, what its mirrors were asked for, and who is damaged."""
 
     tree: Path
     server: Server
     package: str
     asked: list[tuple[str, str]]
-    mended: threading.Event
+    damaged: set[str]
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return f"http://127.0.0.1:{self.server.port}"
 
     def metalink(self, path: str) -> str:
         """Return the URL of a metalink."""
-        return f"http://127.0.0.1:{self.server.port}/metalink?path={path}"
+        return f"{self.url}/metalink?path={path}"
 
     def redirect(self, path: str) -> str:
         """Return a URL that leads to the first mirror."""
-        return f"http://127.0.0.1:{self.server.port}/mirrorlist?path={path}&redirect=1"
+        return f"{self.url}/mirrorlist?path={path}&redirect=1"
+
+    @property
+    def hosts_asked(self) -> list[str]:
+        """The mirrors that were asked, in order."""
+        return [host for host, _ in self.asked]
 
     def bytes_of(self, path: str) -> bytes:
         """Return the true bytes of a file."""
@@ -71,17 +82,17 @@ class Site(Struct, frozen=True):
 
 
 class _Mirror(SimpleHTTPRequestHandler):
-    """A mirror; that at 127.0.0.1 gives packages and images with one wrong bit."""
+    """A mirror; those at damaged addresses give packages and images with one wrong bit."""
 
     tree: Path
     asked: list[tuple[str, str]]
-    mended: threading.Event
+    damaged: set[str]
 
     def do_GET(self) -> None:
         host = self.request.getsockname()[0]
         self.asked.append((host, self.path))
         body = bytearray((self.tree / self.path.lstrip("/")).read_bytes())
-        if host == "127.0.0.1" and not self.mended.is_set():
+        if host in self.damaged:
             body[len(body) // 2] ^= 1
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -96,16 +107,16 @@ class _Mirror(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site with two mirrors, of which the first is always the one with damage."""
+    """A site with two mirrors, which are always in the same order."""
     need_program("rpmbuild", "rpm")
     need_program("createrepo_c", "createrepo-c")
     folder = tmp_path_factory.mktemp("single")
-    tree, asked, mended = folder / "srv", list[tuple[str, str]](), threading.Event()
+    tree, asked, damaged = folder / "srv", list[tuple[str, str]](), set[str]()
     package = _write_tree(tree, build_package(folder / "build"))
-    handler = type("Handler", (_Mirror,), {"tree": tree, "asked": asked, "mended": mended})
+    handler = type("Handler", (_Mirror,), {"tree": tree, "asked": asked, "damaged": damaged})
     with ExitStack() as stack:
         ports = []
-        for host in ("127.0.0.1", "127.0.0.2"):
+        for host in (FIRST, SECOND):
             mirror = stack.enter_context(ThreadingHTTPServer((host, 0), handler))
             stack.callback(mirror.shutdown)
             threading.Thread(target=mirror.serve_forever, args=(0.05,), daemon=True).start()
@@ -116,7 +127,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert import_packages(ImportJob(database=database, source=str(tree))).packages == 1
         assert export(database, Job(folder / "mm.snap", files=True)).counts["file_sums"] == 1
         server = stack.enter_context(run_server(folder / "mm.snap", folder / "log", 1))
-        yield Site(tree, server, package, asked, mended)
+        yield Site(tree, server, package, asked, damaged)
 
 
 def _write_tree(tree: Path, package: Path) -> str:
@@ -153,69 +164,67 @@ def _tables(ports: list[str]) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(params=["package", "image"])
 def path(site: Site, request: pytest.FixtureRequest) -> str:
-    """The path of a package, whose sum is in primary.xml, or of an image, which a scan knows."""
+    """The path of a package, whose sum is in primary.xml, or of an image, which a scan knows.
+
+    The first mirror has a damaged file.
+    """
     site.asked.clear()
+    site.damaged.clear()
+    site.damaged.add(FIRST)
     return site.package if request.param == "package" else IMAGE
 
 
-def test_aria2_goes_on(site: Site, path: str, tmp_path: Path) -> None:
-    """With a Metalink 4, aria2 throws the damaged file away and takes that of the next mirror."""
+@pytest.mark.parametrize("ending", [pytest.param("", id="3.0"), pytest.param(".meta4", id="4")])
+def test_aria2_goes_on(site: Site, path: str, ending: str, tmp_path: Path) -> None:
+    """aria2 throws the damaged file away and takes that of the next mirror."""
     program = need_program("aria2c", "aria2")
-    aria2 = Tool(tmp_path, str(program), "--no-conf=true", "--follow-metalink=mem")
-    run = aria2.run(site.metalink(f"{path}.meta4"))
+    settings = ("--no-conf=true", "--follow-metalink=mem", "--max-tries=1")
+    aria2 = Tool(tmp_path, str(program), *settings)
+    run = aria2.run(site.metalink(path + ending))
     assert run.code == 0, run.output
     assert aria2.read(Path(path).name) == site.bytes_of(path)
-    hosts = [host for host, _ in site.asked]
-    assert hosts[0] == "127.0.0.1"
-    assert hosts[-1] == "127.0.0.2"
-
-
-def test_aria2_refuses(site: Site, path: str, tmp_path: Path) -> None:
-    """With a metalink 3.0, aria2 refuses the damaged file, and ends."""
-    program = need_program("aria2c", "aria2")
-    aria2 = Tool(tmp_path, str(program), "--no-conf=true", "--follow-metalink=mem")
-    run = aria2.run(site.metalink(path))
-    assert run.code == 32, run.output
-    assert "Checksum error detected" in run.output
+    assert site.hosts_asked == [FIRST, SECOND]
 
 
 def test_wget2(site: Site, path: str, tmp_path: Path) -> None:
-    """wget2 takes the file of a good mirror, and asks one with damage without end."""
+    """wget2 refuses a damaged file and asks for it again, until a quota ends it; not a good one."""
     program = need_program("wget2", "wget2")
     settings = ("--no-config", "--no-hsts", "--tries=1", "--progress=none")
-    wget2 = Tool(tmp_path, str(program), *settings)
+    wget2 = Tool(tmp_path, str(program), *settings, f"--quota={3 * len(site.bytes_of(path))}")
     # Of both kinds of metalinks, each for one of the two files.
     metalink = site.metalink(path + (".meta4" if path == IMAGE else ""))
-    run = wget2.run(metalink, seconds=LOOP_SECONDS)
-    assert run.code is None
+    run = wget2.run(metalink)
+    assert "Quota of" in run.output
     assert "Checksum OK" not in run.output
     assert len(site.asked) > 1
-    assert {host for host, _ in site.asked} == {"127.0.0.1"}
-    site.mended.set()
-    try:
-        run = wget2.run(metalink)
-    finally:
-        site.mended.clear()
+    assert {*site.hosts_asked} == {FIRST}
+    site.damaged.clear()
+    run = wget2.run(metalink)
     assert run.code == 0, run.output
     assert "Checksum OK" in run.output
     assert wget2.read(Path(path).name) == site.bytes_of(path)
 
 
-def test_curl_by_a_metalink(site: Site, path: str, tmp_path: Path) -> None:
-    """A script with curl, which knows no metalinks any more, checks each file and goes on."""
-    curl = Tool(tmp_path, str(need_program("curl", "curl")), "--silent", "--fail", "--globoff")
-    assert curl.run("-o", "list", site.metalink(f"{path}.meta4")).code == 0
-    file = ElementTree.fromstring(curl.read("list") or b"").find(f"{META4}file")
-    assert file is not None
-    wanted = file.findtext(f"{META4}hash[@type='sha-256']")
-    kept = []
-    for url in file.iterfind(f"{META4}url"):
-        assert curl.run("-o", "file", url.text or "").code == 0
-        kept.append(sha256(curl.read("file") or b"").hexdigest() == wanted)
-        if kept[-1]:
-            break
-    assert kept == [False, True]
-    assert curl.read("file") == site.bytes_of(path)
+@pytest.mark.parametrize("program", ["curl", "wget", "wget2"])
+def test_lines_for_a_shell(site: Site, path: str, program: str, tmp_path: Path) -> None:
+    """The lines of docs/packages.md go on past a damaged file, and end if no mirror is good."""
+    need_program("curl", "curl")
+    need_program(program, program)
+    block = next(one.text for one in blocks(PAGE.read_text("utf-8")) if BY_CURL in one.text)
+    _, lines = block.split("\n", 1)
+    if program != "curl":
+        lines = lines.replace(BY_CURL, f"{program} -qO")
+    file = Path(path).name
+    shell = Tool(tmp_path, "sh", "-c")
+    run = shell.run(given := f"server={site.url} path={path} file={file}\n{lines}")
+    assert run.code == 0, run.output
+    assert shell.files == [file]
+    assert shell.read(file) == site.bytes_of(path)
+    assert site.hosts_asked == [FIRST, SECOND]
+    site.damaged.add(SECOND)
+    run = shell.run(given.replace(f"file={file}", "file=other"))
+    assert run.code != 0
+    assert shell.read("other") is None
 
 
 def test_curl_by_a_redirect(site: Site, path: str, tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ NOT_COMPARED = {
     "`path=` of a package, a path with `.meta4`, the digest in a redirect": (
         "the data that both can have are without sums of packages"
     ),
+    "`pieces` in the metalink of a file that is not `repomd.xml`": (
+        "the meaning that is compared has the sums of whole files"
+    ),
     "netblocks": "a row that ends mirrorlist-server's export cannot be in common data",
 }
 """Rows of docs/protocol.md that the comparison cannot show, and why."""

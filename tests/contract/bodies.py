@@ -320,9 +320,14 @@ BODIES = (
         contains=("cc" * 32, "bb" * 32, "aa" * 32),
     ),
     Case(
-        "metalink: no alternates for one version",
+        "metalink: neither alternates for one version nor pieces of a repomd.xml",
         "/metalink?repo=linux-40&arch=x86_64",
-        lacks=("alternate",),
+        lacks=("alternate", "<pieces"),
+    ),
+    Case(
+        "metalink: a file that is not a repomd.xml is one piece",
+        _BOOT,
+        contains=(f'type="sha256"><hash piece="0">{SHA256}</hash></pieces>',),
     ),
     Case(
         "metalink: public hosts are not marked",
