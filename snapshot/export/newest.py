@@ -51,8 +51,11 @@ def read_newest(connection: Connection) -> dict[str, str]:
     They are sorted, with line feeds between.
     """
     groups: defaultdict[tuple[int, str, str], list[Version]] = defaultdict(list)
-    for id, directory, path, name, arch, *evr in connection.exec_driver_sql(_escaped(_VERSIONS)):
-        groups[id, name, arch].append((f"{directory}/{path}", (evr[0], evr[1], evr[2])))
+    for id, *texts in connection.exec_driver_sql(_escaped(_VERSIONS)):
+        # SQLite's columns take any type. What is not text was not written by an import.
+        if all(isinstance(one, str) for one in texts):
+            directory, path, name, arch, *evr = texts
+            groups[id, name, arch].append((f"{directory}/{path}", (evr[0], evr[1], evr[2])))
     old = {(id, path) for (id, _, _), group in groups.items() for path in _older(group)}
     kept: dict[str, set[str]] = {path.rpartition("/")[0]: set() for _, path in old}
     for id, directory, path in connection.exec_driver_sql(_ALL) if old else ():
