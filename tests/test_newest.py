@@ -71,6 +71,14 @@ def test_a_directory_of_two_repositories(tmp_path: Path) -> None:
     assert newest(site, tmp_path) == {f"{P}/a": ["a-2-1.noarch.rpm", "a-3-1.noarch.rpm"]}
 
 
+def test_rows_that_no_import_wrote(site: Site, tmp_path: Path) -> None:
+    """Rows of other types, which SQLite takes, are passed over."""
+    site.write(X86, Rpm("a", "1"), Rpm("a", "2"), Rpm("b", "1"), Rpm("b", "2"))
+    site.run()
+    execute(site.url, "UPDATE mirrorlist_package SET release = x'00' WHERE name = 'a'")
+    assert newest(site, tmp_path) == {f"{P}/b": ["b-2-1.noarch.rpm"]}
+
+
 def test_nothing_is_older(site: Site, tmp_path: Path) -> None:
     """Then it is known that each package is the newest."""
     site.write(X86, Rpm("a"))

@@ -15,6 +15,7 @@ from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.packages.find import find
 from tests.command import assert_refused, run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
+from tests.scanned import execute
 from tests.system import need_program
 
 # Each pair from the older to the newer.
@@ -160,3 +161,10 @@ def test_it_takes_too_long(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snapshot.link._STEPS", 1)
     with pytest.raises(DatabaseError, match="interrupted"):
         find(site.url, "bash")
+
+
+@pytest.mark.parametrize("column", ["version", "sum", "size"])
+def test_rows_that_no_import_wrote(site: Site, column: str) -> None:
+    """Rows of other types, which SQLite takes, are passed over."""
+    execute(site.url, f"UPDATE mirrorlist_package SET {column} = x'00' WHERE version = '1.9'")
+    assert [one.version for one in find(site.url, "tea").packages] == ["1.10-1", "1.10~rc1-1"]

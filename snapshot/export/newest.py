@@ -34,9 +34,12 @@ def read_newest(connection: Connection) -> dict[str, str]:
     They are sorted, with line feeds between.
     """
     groups: defaultdict[tuple[int, str, str], list[_PathAndVersion]] = defaultdict(list)
-    for id, directory, path, name, arch, *evr in connection.execute(_VERSIONS):
-        epoch, version, release = evr
-        groups[id, name, arch].append((f"{directory}/{path}", (epoch, version, release)))
+    for id, *texts in connection.execute(_VERSIONS):
+        # SQLite's columns take any type. What is not text was not written by an import.
+        if all(isinstance(one, str) for one in texts):
+            directory, path, name, arch, *evr = texts
+            epoch, version, release = evr
+            groups[id, name, arch].append((f"{directory}/{path}", (epoch, version, release)))
     old = {(id, path) for (id, _, _), group in groups.items() for path in _older(group)}
     kept: dict[str, set[str]] = {path.rpartition("/")[0]: set() for _, path in old}
     for id, directory, path in connection.execute(_ALL) if old else ():

@@ -80,13 +80,19 @@ def find(database: str, name: str) -> FoundPackages:
         except UnicodeEncodeError:
             # A text that the database cannot have; to ask for it would be an error.
             return FoundPackages([])
-        rows = link.query(_FOUND, {"name": name})
+        rows = [row for row in link.query(_FOUND, {"name": name}) if _is_ours(row)]
         places = {place for row in rows for place in (_place(row), str(row[8]))}
         mirrors = _mirrors(link, sorted(places))
     rows.sort(key=lambda row: newness((row[1], row[2], row[3])), reverse=True)
     return FoundPackages(
         [_found(row, mirrors.get(_place(row), mirrors.get(row[8]))) for row in rows]
     )
+
+
+def _is_ours(row: Row) -> bool:
+    """Whether a row has the types of an import: SQLite's columns take any."""
+    size, *texts = row[5], *row[:5], *row[6:10]
+    return isinstance(size, int) and all(isinstance(one, str) for one in texts)
 
 
 def _mirrors(link: Link, places: list[str]) -> dict[str, int]:
