@@ -68,8 +68,9 @@ class Link(Protocol):
 
     kind: str
     """POSTGRESQL or SQLITE."""
+
     codec: str
-    """Python's name of the encoding of texts: others cannot be written."""
+    """The encoding of the database's texts, by its name in Python."""
 
     def begin(self) -> None:
         """Begin the transaction that writes."""
@@ -100,6 +101,9 @@ class Link(Protocol):
 
     def end(self, *, commit: bool) -> None:
         """End the transaction."""
+
+    def safe_codec(self) -> str:
+        """Return an encoding, by its name in Python, of which the database holds all characters."""
 
 
 def temporary(link: Link, table: str, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
@@ -269,6 +273,9 @@ class _Sqlite:
     def end(self, *, commit: bool) -> None:
         self._run("COMMIT" if commit else "ROLLBACK")
 
+    def safe_codec(self) -> str:
+        return "utf-8"
+
 
 def _copied(rows: Sequence[Row], width: int) -> str | None:
     """Return rows as COPY takes them, or None if a value is not as it is written.
@@ -292,8 +299,6 @@ class _Postgresql:
         from snapshot.export.postgresql import codec_of
 
         self._connection, self.codec = connection, codec_of(connection)
-        # The driver would write a text to a database without an encoding in ASCII alone.
-        self._client = "utf-8" if self.codec == "ascii" else self.codec
 
     def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
         sys.audit(STATEMENT, sql)
@@ -314,14 +319,17 @@ class _Postgresql:
         return self._run(sql, parameters).rowcount
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        from snapshot.export.postgresql import client_codec_of
+
         sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         sys.audit(STATEMENT, sql)
-        left = iter(rows)
+        # The driver would send a text to a database without an encoding in ASCII alone.
+        left, codec = iter(rows), client_codec_of(self._connection)
         with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
             while some := [*islice(left, _COPY_ROWS)]:
                 text = _copied(some, len(columns))
                 if text is not None:
-                    copy.write(text.encode(self._client))
+                    copy.write(text.encode(codec))
                 else:
                     for row in some:
                         copy.write_row(row)
@@ -349,3 +357,8 @@ class _Postgresql:
 
     def end(self, *, commit: bool) -> None:
         self._run("COMMIT" if commit else "ROLLBACK")
+
+    def safe_codec(self) -> str:
+        from snapshot.export.postgresql import safe_codec_of
+
+        return safe_codec_of(self._connection)

@@ -6,6 +6,7 @@ it. So this module asks for text in the server's own encoding and decodes it its
 bytes become surrogates, which `snapshot.file.text` refuses in the row where they are.
 """
 
+import codecs
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -80,17 +81,17 @@ def connect_by(
     return connection
 
 
-def codec_of(connection: BaseConnection[Any]) -> str:
-    """Return Python's name of the encoding in which a database can hold texts.
-
-    It is ASCII for encodings whose tables may differ from Python's.
-    """
-    server = _encoding(connection)
-    return "utf-8" if server == "UTF8" else _ONE_BYTE.get(server, "ascii")
-
-
 def _encoding(connection: BaseConnection[Any]) -> str:
     return connection.info.parameter_status("server_encoding") or "UTF8"
+
+
+def codec_of(connection: BaseConnection[Any]) -> str:
+    """Return the server's encoding by its name in Python; UTF-8 for one that Python lacks."""
+    server = _encoding(connection)
+    try:
+        return codecs.lookup(_ONE_BYTE.get(server, server)).name
+    except LookupError:
+        return "utf-8"
 
 
 class _AnyText(Loader):
@@ -108,3 +109,17 @@ class _AnyText(Loader):
 class _AnyBinaryText(_AnyText):
     # An adapter is asked for in each of PostgreSQL's two formats; text is the same bytes in both.
     format = Format.BINARY
+
+
+def client_codec_of(connection: BaseConnection[Any]) -> str:
+    """Return the encoding of what this client sends, by its name in Python."""
+    return _ONE_BYTE.get(_encoding(connection), "utf-8")
+
+
+def safe_codec_of(connection: BaseConnection[Any]) -> str:
+    """Return an encoding, by its name in Python, of which a database holds all characters.
+
+    It is ASCII for a server whose table of an encoding may differ from Python's.
+    """
+    server = _encoding(connection)
+    return "utf-8" if server == "UTF8" else _ONE_BYTE.get(server, "ascii")

@@ -113,7 +113,7 @@ def write(link: Link, content: Content, today: date) -> int:
 
     Returns how many requests have a name that the database's encoding lacks characters for.
     """
-    content, escaped = content.fitted(link.codec)
+    content, escaped = content.fitted(link.safe_codec())
     if link.kind == POSTGRESQL:
         link.execute(_SETTINGS)
     kept = detailed(today)

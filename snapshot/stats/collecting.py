@@ -224,7 +224,7 @@ def _note(link: Link, batches: Iterable[Batch]) -> set[tuple[str, int]]:
 
 def _row(link: Link, one: Batch, now: int) -> Row:
     # A clock may have been far ahead.
-    ended, server = min(one.ended, now), fit(one.server, link.codec)
+    ended, server = min(one.ended, now), fit(one.server, link.safe_codec())
     return (one.source, one.sequence, server, one.begun, ended, one.requests, one.other, now)
 
 

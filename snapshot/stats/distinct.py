@@ -60,7 +60,9 @@ def distinct(link: Link, question: Question) -> list[Distinct]:
     values = {f"where_{label}": value for label, value in question.where.items()}
     return [
         Distinct(str(day), tuple(given), int(estimate), secrets)
-        for day, *given, estimate, secrets in link.query(statement, fit_values(values, link.codec))
+        for day, *given, estimate, secrets in link.query(
+            statement, fit_values(values, link.safe_codec())
+        )
     ]
 
 

@@ -125,7 +125,7 @@ def _write(link: Link, path: Path, first: str, known: Known, read: _Read) -> int
     if _known(link, first) != known:
         raise LogError(f"{path}: another import took it meanwhile; this one adds nothing")
     values = {"first": first, "bytes": read.end, "digest": read.digest}
-    values |= {"name": fit(path.name, link.codec)}
+    values |= {"name": fit(path.name, link.safe_codec())}
     values |= {"requests": read.counted.requests, "added": int(time.time())}
     link.execute(_NOTE, values)
     escaped = sum(adding.write(link, one, today) for one in contents)

@@ -92,7 +92,7 @@ def table(link: Link, question: Question, most: int = 1_000_000) -> list[Line]:
     """Return the sums, the largest first, or by time; raises QuestionError, DatabaseError."""
     check(link, question)
     # As the names are written; the keys are made of them, too.
-    question = structs.replace(question, where=fit_values(question.where, link.codec))
+    question = structs.replace(question, where=fit_values(question.where, link.safe_codec()))
     cube = cube_of(question)
     if cube is None:
         statement, parameters = _of_details(link, question, most)
@@ -119,7 +119,7 @@ def courses(
 
     Raises QuestionError if the labels together are kept for no other than the last days.
     """
-    question = structs.replace(question, where=fit_values(question.where, link.codec))
+    question = structs.replace(question, where=fit_values(question.where, link.safe_codec()))
     times = [one for one in question.by if one in TIMES]
     if times:
         raise QuestionError(f"{times[0]}: a course has steps already; leave it out")
@@ -161,7 +161,7 @@ def courses(
         group=", ".join(["x.n", *(f"x.{label}" for label in question.by)]),
     )
     upto = {line.values: dict.fromkeys(edges, 0) for line in lines}
-    given = fit_values({**parameters, **more}, link.codec)
+    given = fit_values({**parameters, **more}, link.safe_codec())
     for n, *values, requests in link.query(statement, given):
         upto[tuple(map(_shown, values))][edges[n]] = int(requests)
     return [

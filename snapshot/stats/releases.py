@@ -42,7 +42,7 @@ def write(link: Link) -> None:
 def all_of(link: Link) -> dict[str, str]:
     """Return the release of each repository that is counted."""
     found = link.query("SELECT repo, release FROM stat_release")
-    return {repo: texts.fit(release, link.codec) for repo, release in found}
+    return {repo: texts.fit(release, link.safe_codec()) for repo, release in found}
 
 
 def _may_ask_mirrormanager(link: Link) -> bool:

@@ -166,13 +166,13 @@ def unknown(link: Link, period: Period, most: int) -> list[Unknown]:
 def is_counted(link: Link, label: str, name: str) -> bool:
     """Return whether a repository or a host has ever been counted."""
     sql = f"SELECT 1 FROM stat_key WHERE cube = '{label}' AND {label} = %(name)s LIMIT 1"
-    return bool(link.query(sql, fit_values({"name": name}, link.codec)))
+    return bool(link.query(sql, fit_values({"name": name}, link.safe_codec())))
 
 
 def is_asked_for(link: Link, repo: str) -> bool:
     """Return whether an unknown repository is among those that were asked for most."""
     sql = "SELECT 1 FROM stat_unknown WHERE repo = %(repo)s LIMIT 1"
-    return bool(link.query(sql, fit_values({"repo": repo}, link.codec)))
+    return bool(link.query(sql, fit_values({"repo": repo}, link.safe_codec())))
 
 
 def whole_step(period: Period) -> Step:
