@@ -27,6 +27,10 @@ class Farm:
         self.port = 0
         self.most_at_once = 0
         self.asked: Counter[str] = Counter()
+        self.looked: Counter[str] = Counter()
+        """Requests with HEAD, or for a single byte."""
+        self.bad_head: dict[str, str] = {}
+        """What some answer to HEAD instead of the truth, up to the end of the head."""
         self.unchanged = 0
         self.codings: set[bytes] = set()
         self.target = ""
@@ -58,23 +62,51 @@ class Farm:
         """Answer the requests of one connection."""
         try:
             while line := await reader.readline():
-                etag = b""
+                etag, is_part = b"", line.startswith(b"HEAD ")
                 while head := (await reader.readline()).strip():
                     name, _, value = head.partition(b":")
                     if name.lower() == b"if-none-match":
                         etag = value.strip()
+                    elif name.lower() == b"range":
+                        is_part = True
                     elif name.lower() == b"accept-encoding":
                         self.codings.add(value.strip())
                 self._at_once += 1
                 self.most_at_once = max(self.most_at_once, self._at_once)
                 try:
-                    await self._one(line.split()[1].decode(), etag, writer)
+                    path = line.split()[1].decode()
+                    if is_part:
+                        await self._look(path, line.startswith(b"HEAD "), writer)
+                    else:
+                        await self._one(path, etag, writer)
                 finally:
                     self._at_once -= 1
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
+
+    async def _look(self, path: str, is_head: bool, writer: asyncio.StreamWriter) -> None:
+        name, _, rest = path.lstrip("/").partition("/")
+        self.looked[name] += 1
+        file = self.roots.get(name, self.main) / rest
+        body = file.read_bytes() if file.is_file() else None
+        size = len(body) if body is not None else 0
+        if self.kinds.get(name) == "redirect":
+            place = f"{self._place()}/right/{rest}"
+            head = f"302 Found\r\nLocation: {place}\r\nContent-Length: 0"
+        elif is_head and name in self.bad_head:
+            head = self.bad_head[name]
+        elif body is None:
+            head = "404 Not Found\r\nContent-Length: 0"
+        elif is_head:
+            head = f"200 OK\r\nContent-Length: {size}"
+        else:
+            head = f"206 Partial Content\r\nContent-Range: bytes 0-0/{size}\r\nContent-Length: 1"
+        writer.write(f"HTTP/1.1 {head}\r\n\r\n".encode())
+        if not is_head and " 206 " in f" {head}":
+            writer.write((body or b"")[:1])
+        await writer.drain()
 
     async def _one(self, path: str, etag: bytes, writer: asyncio.StreamWriter) -> None:
         name, _, rest = path.lstrip("/").partition("/")
@@ -110,7 +142,7 @@ class Farm:
             head, body, more = "302 Found", b"", f"Location: {self._place()}/right/{rest}\r\n"
         elif kind == "loop":
             head, body, more = "302 Found", b"", f"Location: {path}\r\n"
-        if head == "200 OK":
+        if head == "200 OK" and kind != "no ETag":
             mine = f'"{zlib.crc32(body)}"'
             more += f"ETag: {mine}\r\n"
             if etag == mine.encode():

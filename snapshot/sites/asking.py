@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 from snapshot.sites.getting import Getter, Limits, Question, Reply
 from snapshot.sites.inside import Inside
+from snapshot.sites.parts import Part
 from snapshot.sites.rsyncing import RSYNC, get_by_rsync
 
 # This many files in a row without any answer: the rest is not asked for in this probe.
 _SILENT = 3
 _PROCESSES = 8
+Named = Callable[[Question, Reply], Part | None]
 _TOO_LONG = "the other files took too long; the next probe asks again"
 
 
@@ -23,15 +25,15 @@ def ask_all(
     progress: Callable[[int, int], None],
     limits: Limits | None = None,
     inside: Inside | None = None,
+    named: Named = lambda question, reply: None,
 ) -> dict[Question, Reply]:
     """Return the reply to each question, once for each family if its host has two of them.
 
     `progress` gets the number of replies, and of how many. `most` is how many bytes a file may
-    have, and `inside` where redirects may lead.
+    have, `inside` where redirects may lead, and `named` which file is looked for after a reply.
     """
-    return asyncio.run(
-        _Round(most, agent, progress, limits or Limits(), inside or Inside()).ask(questions)
-    )
+    about = (limits or Limits(), inside or Inside(), named)
+    return asyncio.run(_Round(most, agent, progress, *about).ask(questions))
 
 
 class _Round:
@@ -44,8 +46,9 @@ class _Round:
         progress: Callable[[int, int], None],
         limits: Limits,
         inside: Inside,
+        named: Named,
     ) -> None:
-        self._limits, self._progress = limits, progress
+        self._limits, self._progress, self._named = limits, progress, named
         self._getter = Getter(most, agent, limits, self._slot, inside)
         self._all = asyncio.Semaphore(limits.at_once)
         self._hosts: dict[str | None, asyncio.Semaphore] = defaultdict(
@@ -130,11 +133,18 @@ class _Round:
         for tried in range(1, limits.tries + 1):
             reply = await self._getter.get(question)
             if reply.error is None:
-                return reply
+                return await self._whole(question, reply)
             if reply.is_final or tried == limits.tries or self._is_late(question):
                 break
             await self._pause(tried)
         return reply._replace(tries=limits.tries)
+
+    async def _whole(self, question: Question, reply: Reply) -> Reply:
+        """Look for the file that the answer names, if it is to be looked for."""
+        part = self._named(question, reply)
+        if part is None or self._is_late(question):
+            return reply
+        return reply._replace(lacks=await self._getter.lacks(question, part))
 
     async def _pause(self, tried: int) -> None:
         # Not all ask again at one moment.

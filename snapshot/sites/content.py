@@ -26,6 +26,8 @@ class Content(Struct, frozen=True):
     """Why it is not a file of its kind: another file in the place of a repomd.xml, or a page."""
     is_time: bool = False
     """Whether it is a time or trace file, which is judged by its time and not by its sum."""
+    primary: tuple[str, int | None] | None = None
+    """The list of packages that a repomd.xml names, relative to the repository; and its size."""
 
 
 class Reader:
@@ -47,7 +49,8 @@ class Reader:
 
 def _repomd(sha256: str, data: bytes) -> Content:
     try:
-        return Content(sha256, read_repomd(data).timestamp)
+        found = read_repomd(data)
+        return Content(sha256, found.timestamp, primary=found.primary)
     except ValueError as error:
         return Content(sha256, None, str(error))
 

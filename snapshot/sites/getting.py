@@ -6,7 +6,7 @@ import ssl
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
@@ -18,6 +18,7 @@ from snapshot.file.text import printable
 from snapshot.sites.content import Content, Reader
 from snapshot.sites.inside import Inside
 from snapshot.sites.names import LookUp, Names, look_up
+from snapshot.sites.parts import WAYS, Part, Way
 
 MOST_AT_ONCE = 64
 MOST_OF_A_HOST = 4
@@ -79,6 +80,8 @@ class Reply(NamedTuple):
     etag: str | None = None
     is_final: bool = False
     tries: int = 1
+    lacks: str | None = None
+    """Which file that a repomd.xml names is not there or not whole, if that is known."""
 
 
 Slot = Callable[[str | None], AbstractAsyncContextManager[None]]
@@ -113,9 +116,32 @@ class Getter:
             error=shown(reply.error) if reply.error else None, etag=_usable(reply.etag)
         )
 
+    async def lacks(self, question: Question, part: Part) -> str | None:
+        """Return why a file that the answer names is not there whole; None if nothing tells."""
+        why = None
+        for way in WAYS:
+
+            async def look(answer: aiohttp.ClientResponse) -> Reply:
+                return Reply(lacks=part.trouble(answer.status, answer.headers))
+
+            try:
+                found = await self._follow(question, part.path, way, look)
+            except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+                return None
+            if found.lacks is None:
+                return None
+            why = shown(found.lacks)
+        return why
+
     async def _get(self, question: Question) -> Reply:
+        etag = {"If-None-Match": question.etag} if question.etag else {}
         try:
-            return await self._follow(self._session(question.family), question)
+            return await self._follow(
+                question,
+                question.path,
+                Way("GET", etag),
+                lambda answer: self._reply(answer, question),
+            )
         except TimeoutError:
             # A lost packet was sent again several times meanwhile.
             return Reply(error="no answer in time", is_final=True)
@@ -144,19 +170,28 @@ class Getter:
             self._stack.push_async_callback(self._sessions[family].close)
         return self._sessions[family]
 
-    async def _follow(self, session: aiohttp.ClientSession, question: Question) -> Reply:
-        url = f"{question.url}/{quote(question.path)}"
-        headers = {"If-None-Match": question.etag} if question.etag else {}
+    async def _follow(
+        self,
+        question: Question,
+        path: str,
+        way: Way,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[Reply]],
+    ) -> Reply:
+        session, url = self._session(question.family), f"{question.url}/{quote(path)}"
         left = self._limits.seconds
         for _ in range(REDIRECTS + 1):
             async with self._slot(urlsplit(url).hostname):
                 begun = time.monotonic()
                 try:
-                    async with session.get(
-                        url, headers=headers, allow_redirects=False, timeout=self._timeout(left)
+                    async with session.request(
+                        way.method,
+                        url,
+                        headers=way.headers,
+                        allow_redirects=False,
+                        timeout=self._timeout(left),
                     ) as answer:
                         if answer.status not in CODES:
-                            return await self._reply(answer, question)
+                            return await read(answer)
                         target = urljoin(url, answer.headers.get("Location", ""))
                 finally:
                     took = time.monotonic() - begun

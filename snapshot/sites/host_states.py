@@ -22,7 +22,7 @@ class FileAnswer(Struct, frozen=True):
     url: str
     """The URL that was asked."""
     verdict: str
-    """`current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`, `unsure` or
+    """`current`, `alternate`, `behind`, `partial`, `wrong`, `missing`, `ahead`, `unsure` or
     `unreachable`."""
     since: int
     """Since when it is so, in seconds since 1970."""

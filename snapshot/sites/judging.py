@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from snapshot.sites.content import Content
 from snapshot.sites.getting import CERTIFICATE, UNCHANGED, Reply
+from snapshot.sites.parts import MISSING
 
 
 class Verdict(StrEnum):
@@ -24,6 +25,8 @@ class Verdict(StrEnum):
     """No such file."""
     BEHIND = "behind"
     """An older file than mirrors may have."""
+    PARTIAL = "partial"
+    """A right repomd.xml, but not the file that it names: the mirror is being updated."""
     ALTERNATE = "alternate"
     """What the primary had, while mirrors may still lag."""
     CURRENT = "current"
@@ -41,7 +44,6 @@ UNKNOWN = frozenset((Verdict.AHEAD, Verdict.UNSURE, Verdict.UNREACHABLE))
 _BAD = frozenset(Verdict) - GOOD - UNKNOWN
 _PLAIN = GOOD | {Verdict.UNREACHABLE}
 _ORDER = tuple(Verdict)
-_MISSING = (403, 404, 410, 451)
 FAMILIES = {0: "", int(socket.AF_INET): "IPv4", int(socket.AF_INET6): "IPv6"}
 """The families in which a question may be asked; 0 if it does not matter."""
 _DAY = 86_400
@@ -61,6 +63,10 @@ class Known(Struct, frozen=True):
     """Whether the file tells a time, and is judged by it."""
     is_old: bool = False
     """Whether the primary did not give the file in this probe; then this is what it had last."""
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a sum is that of the current state or of an alternate."""
+        return sha256 == self.current or sha256 in self.alternates
 
 
 class Memory(Struct, frozen=True):
@@ -89,8 +95,9 @@ def _judge(reply: Reply, known: Known, before: Memory | None, now: int) -> Verdi
     if reply.content is not None:
         if reply.content.error is not None:
             return Verdict.WRONG
-        return _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
-    missing = reply.error is None and reply.status in _MISSING
+        found = _compare(reply.content.sha256, reply.content.timestamp, known, before, now)
+        return Verdict.PARTIAL if reply.lacks and found in GOOD else found
+    missing = reply.error is None and reply.status in MISSING
     return Verdict.MISSING if missing else Verdict.UNREACHABLE
 
 
@@ -117,6 +124,10 @@ def _may_be_ahead(timestamp: int, known: Known, before: Memory | None, now: int)
     return timestamp <= now + _DAY and now - began <= known.lag
 
 
+# Asked for in full the next time, because the files that it names are looked for only then.
+_IN_FULL = (Verdict.PARTIAL, Verdict.AHEAD, Verdict.UNSURE)
+
+
 def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, now: int) -> Memory:
     """Return what to keep of the answers for a file; what is unknown keeps the earlier answer."""
     old = before or Memory()
@@ -125,6 +136,8 @@ def remember(replies: Sequence[Reply], verdict: Verdict, before: Memory | None, 
         return old
     since = old.since if old.verdict == verdict else now
     content, etag = _content(replies)
+    if verdict in _IN_FULL:
+        etag = None
     if content is not None:
         return Memory(etag or "", content.sha256, content.timestamp, verdict, since)
     if verdict is Verdict.MISSING:
@@ -197,7 +210,7 @@ def next_state(
         failures=failures,
         checked=now,
         good=now if any(found[one] for one in GOOD) else before.good,
-        error=_error(found, troubles),
+        error=_error(found, troubles, next((one.lacks for one in every if one.lacks), None)),
         tls_expires=max(
             (one.tls_expires for one in every if one.tls_expires),
             default=before.tls_expires if silent else None,
@@ -217,7 +230,7 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
     errors = [
         one.error or f"status {one.status}"
         for one in replies
-        if one.error or (one.content is None and one.status not in (UNCHANGED, *_MISSING))
+        if one.error or (one.content is None and one.status not in (UNCHANGED, *MISSING))
     ]
     return errors[-1] if errors and len(errors) == len(replies) else None
 
@@ -225,11 +238,13 @@ def _trouble(replies: Sequence[Reply]) -> str | None:
 _NO_TROUBLE = GOOD | {Verdict.AHEAD, Verdict.UNREACHABLE}
 
 
-def _error(found: Mapping[Verdict, int], troubles: Mapping[int, str | None]) -> str | None:
+def _error(
+    found: Mapping[Verdict, int], troubles: Mapping[int, str | None], lacks: str | None
+) -> str | None:
     """Return what is wrong with a URL: files, else what keeps it or a family from answering."""
     worst = next((one for one in Verdict if one not in _NO_TROUBLE and found[one]), None)
     if worst:
-        return worst.value
+        return f"{worst.value}: {lacks}" if worst is Verdict.PARTIAL else worst.value
     silent = {family: why for family, why in troubles.items() if why is not None}
     if len(silent) == len(troubles) == 1:
         return next(iter(silent.values()))
@@ -246,7 +261,7 @@ def up_to_date(by_url: Mapping[int, Verdict]) -> bool | None:
 
 def is_late(by_url: Mapping[int, Verdict]) -> bool:
     """Return whether the worst that is known of a mirror's repository is that it is old."""
-    return combined(by_url.values()) is Verdict.BEHIND
+    return combined(by_url.values()) in (Verdict.BEHIND, Verdict.PARTIAL)
 
 
 def by_directory(

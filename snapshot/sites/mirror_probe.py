@@ -17,6 +17,7 @@ from snapshot.sites.getting import Limits, Question, Reply
 from snapshot.sites.inside import Inside
 from snapshot.sites.judging import (
     FAMILIES,
+    GOOD,
     Known,
     Memory,
     UrlState,
@@ -25,6 +26,7 @@ from snapshot.sites.judging import (
     judge,
     remember,
 )
+from snapshot.sites.parts import Part, part_of
 from snapshot.sites.primary import Place
 from snapshot.sites.probed_rows import MirrorUrl
 from snapshot.sites.repomd import MOST_BYTES
@@ -89,17 +91,35 @@ def ask_mirrors(
 ) -> list[Judged]:
     """Return what every URL has of each file whose sums are known."""
     asked: dict[tuple[str, str], Question] = {}
+    named = _Named(sums)
     for one in urls:
         for file in _known_files(one, sums):
             asked.setdefault((one.url, file.path), _question(one, file))
+            named.about[one.url, file.path] = file, one.answers.get(file.directory)
     if not asked:
         return []
 
     def told(done: int, total: int) -> None:
         progress("asking the mirrors", done, total)
 
-    replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits, inside)
+    replies = ask_all(asked.values(), MOST_BYTES, agent, told, limits, inside, named)
     return [_judged(one, sums, asked, replies, now) for one in urls]
+
+
+class _Named:
+    """Says which file is looked for after an answer: once for each new state of a mirror."""
+
+    def __init__(self, sums: Mapping[Place, Known]) -> None:
+        self._sums = sums
+        self.about: dict[tuple[str, str], tuple[CheckedFile, Memory | None]] = {}
+
+    def __call__(self, question: Question, reply: Reply) -> Part | None:
+        file, before = self.about[question.url, question.path]
+        known, content = self._sums[file.folder, file.name], reply.content
+        if content is None or content.error or not known.has(content.sha256):
+            return None
+        is_known = before and before.sha256 == content.sha256 and before.verdict in GOOD
+        return None if is_known else part_of(file, content)
 
 
 def _known_files(one: MirrorUrl, sums: Mapping[Place, Known]) -> list[CheckedFile]:

@@ -182,12 +182,16 @@ def _parse(one: Found, data: bytes) -> None:
     one.content = content
     if not content.is_time:
         sums = {name: hashlib.new(name, data).hexdigest() for name in _SUMS}
-        one.metadata = Metadata(timestamp=content.timestamp or 0, size=len(data), files=(), **sums)
+        one.metadata = Metadata(
+            timestamp=content.timestamp or 0, size=len(data), files=(), primary=None, **sums
+        )
 
 
 def _metadata(row: Any) -> Metadata:
     sums = {name: getattr(row, name) or "" for name in _SUMS}
-    return Metadata(timestamp=row.timestamp or 0, size=row.size or 0, files=(), **sums)
+    return Metadata(
+        timestamp=row.timestamp or 0, size=row.size or 0, files=(), primary=None, **sums
+    )
 
 
 def _missing(tree: Tree, one: Found) -> str | None:

@@ -25,6 +25,8 @@ class Metadata(Struct, frozen=True):
     sha512: str
     files: tuple[tuple[str, int | None], ...]
     """Their places, and their sizes where it tells them."""
+    primary: tuple[str, int | None] | None = None
+    """The one of them that lists the packages, which every client needs."""
 
 
 def read_repomd(data: bytes) -> Metadata:
@@ -42,7 +44,11 @@ def read_repomd(data: bytes) -> Metadata:
         raise ValueError("a repomd.xml without a timestamp")
     sums = {name: hashlib.new(name, data).hexdigest() for name in _SUMS}
     return Metadata(
-        timestamp=max(reader.timestamps), size=len(data), files=tuple(reader.files), **sums
+        timestamp=max(reader.timestamps),
+        size=len(data),
+        files=tuple(reader.files),
+        primary=reader.primary,
+        **sums,
     )
 
 
@@ -55,6 +61,8 @@ class _Reader:
     def __init__(self) -> None:
         self.timestamps: list[int] = []
         self.files: list[tuple[str, int | None]] = []
+        self.primary: tuple[str, int | None] | None = None
+        self._kind: str | None = None
         self._file: str | None = None
         self._size: int | None = None
         self._depth: list[str] = []
@@ -81,6 +89,8 @@ class _Reader:
         if len(self._depth) > _MOST_LEVELS:
             raise ValueError(f"an XML bomb, not a repomd.xml: more than {_MOST_LEVELS} levels")
         self._text = ""
+        if plain == "data" and len(self._depth) == 2:
+            self._kind = attributes.get("type")
         if plain == "location" and len(self._depth) == 3:
             self._file = attributes.get("href", "")
 
@@ -101,6 +111,8 @@ class _Reader:
             self.files.append((self._file, self._size))
             if len(self.files) > MOST_FILES:
                 raise ValueError(f"a repomd.xml with more than {MOST_FILES} files")
+            if self._kind == "primary":
+                self.primary = self.files[-1]
         self._file = self._size = None
 
 

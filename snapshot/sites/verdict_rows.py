@@ -41,8 +41,9 @@ class ProbedUrl(Struct, frozen=True):
     offered: bool
     """Whether the URL is in lists, of repositories that the mirror has up to date."""
     verdicts: dict[str, int]
-    """How many repositories were `current`, `alternate`, `behind`, `wrong`, `missing`, `ahead`
-    (of the primary), `unsure` (while the primary is silent) or `unreachable`."""
+    """How many repositories were `current`, `alternate`, `behind`, `partial`, `wrong`,
+    `missing`, `ahead` (of the primary), `unsure` (while the primary is silent) or
+    `unreachable`."""
     failures: int
     """Tries in a row without any answer; a probe tries up to 3 times."""
     good: int | None
