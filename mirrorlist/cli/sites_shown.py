@@ -19,12 +19,15 @@ _MOST_SHOWN = 20
 
 def show_difference(console: Console, found: "SiteDifference") -> None:
     """Print what `sites apply` changes: added, changed, gone."""
+    if found.renamed_from:
+        line = f"~ site {found.renamed_from} -> {found.site}"
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     for kind, changes in (("mirror", found.mirrors), ("repository", found.repositories)):
         if not changes.is_empty:
             _show(console, kind, changes, found.prune)
     if found.requests:
         console.print(Text("~ requests in other words ([[shapes]], [aliases])", style="yellow"))
-    elif found.mirrors.is_empty and found.repositories.is_empty:
+    elif not found.changes_anything and found.mirrors.is_empty and found.repositories.is_empty:
         console.print(Text(f"{found.site}: the database says what the file says"))
 
 

@@ -17,6 +17,7 @@ from snapshot.sites.database import writing
 from snapshot.sites.difference import SiteDifference, check_loss, difference
 from snapshot.sites.drains import end_drains
 from snapshot.sites.mirror_rows import write_mirrors
+from snapshot.sites.renaming import rename
 from snapshot.sites.request_rows import RequestRows
 from snapshot.sites.request_shapes import expand_shapes
 from snapshot.sites.state import declared
@@ -41,10 +42,11 @@ def apply(
     """
     want = declared(config)
     with writing(parse_url(database), commit=not dry) as connection:
+        renamed = rename(connection, config.site)
         have = read_current(connection, config.site.name)
         found = difference(config.site.name, have.state, want, prune=prune)
         requests = RequestRows(connection, config.site.name, expand_shapes(config))
-        found = replace(found, requests=requests.differ)
+        found = replace(found, requests=requests.differ, renamed_from=renamed)
         told(found)
         check_loss(have.state, want, prune=prune, max_loss=max_loss)
         check_conflicts(connection, config.site.name, have, want, prune=prune)

@@ -25,9 +25,16 @@ class Site(Struct, frozen=True, forbid_unknown_fields=True):
         _Text,
         Meta(
             description="The site's name. It marks what this file owns in the database, so a"
-            " changed name begins a second site."
+            " changed name begins a second site, unless `renamed_from` has the name before."
         ),
     ]
+    renamed_from: Annotated[
+        _Text | None,
+        Meta(
+            description="The name that the site had before: an apply renames it in a database that"
+            " knows it by that name, and then this key does nothing."
+        ),
+    ] = None
     contact: Annotated[
         _Text | None, Meta(description="An e-mail address or URL for mirror admins.")
     ] = None

@@ -76,7 +76,8 @@ def _of_another(connection: Connection, url: Any) -> str:
         return f"{url.url} belongs to {whose}; nothing was written"
     return (
         f"{url.url} belongs to the site {mark[len(OWNER) :]} of this database; nothing was written;"
-        " a site with a new name needs a new database, which is another --state for `run`"
+        " if this is a new name of it, say renamed_from in [site]; another site needs another"
+        " database, which is another --state for `run`"
     )
 
 

@@ -54,12 +54,14 @@ class SiteDifference(Struct, frozen=True):
     """Whether what is gone from the file is removed from the database."""
     requests: bool = False
     """Whether `[[shapes]]` and `[aliases]` allow other requests than before."""
+    renamed_from: str | None = None
+    """The name that the site has in the database, if the file renames it."""
 
     @property
     def changes_anything(self) -> bool:
         """Whether something is written."""
         both = (self.mirrors, self.repositories)
-        return self.requests or any(
+        return bool(self.requests or self.renamed_from) or any(
             one.added or one.changed or (self.prune and one.gone) for one in both
         )
 

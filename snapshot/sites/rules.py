@@ -44,6 +44,8 @@ def check_rules(
     check_path(config.site.topdir, tops["site"], ("topdir",))
     if not outer(config.site.topdir):
         tops["site"](("topdir",), "`topdir` is empty; MirrorManager needs one, such as pub")
+    if config.site.renamed_from == config.site.name:
+        tops["site"](("renamed_from",), "`renamed_from` is the name that the site has now")
     if config.primary is not UNSET and isinstance(config.primary, Primary):
         _primary(config.primary, tops["primary"])
     if whole and not repositories:

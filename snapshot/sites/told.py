@@ -13,7 +13,8 @@ _STAYS = "what was known stays"
 
 def applied(found: SiteDifference) -> str:
     """Return what an apply has changed: `2 mirrors new (a, b), 1 repository gone (c)`."""
-    parts = [*_changes("mirror", found.mirrors), *_changes("repository", found.repositories)]
+    parts = [f"renamed from {found.renamed_from}"] if found.renamed_from else []
+    parts += [*_changes("mirror", found.mirrors), *_changes("repository", found.repositories)]
     parts += ["requests in other words changed"] * found.requests
     return ", ".join(parts)
 
