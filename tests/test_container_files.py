@@ -48,8 +48,9 @@ def options(words: list[str], monkeypatch: pytest.MonkeyPatch, **variables: str)
 
 @pytest.mark.parametrize("path", QUADLETS, ids=lambda path: path.name)
 def test_a_quadlet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It runs mirrorlist, may do nothing but that, and has the time to end."""
+    """It runs mirrorlist, may do nothing but that, has the time to end, and comes back."""
     found = entries(path)
+    assert found["Service.Restart"] == ["always"]
     (line,) = found["Container.Exec"]
     given = options(shlex.split(line.replace("%i", "1")), monkeypatch)
     for key, value in {
@@ -70,11 +71,22 @@ def test_a_quadlet(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_page_of_the_quadlets() -> None:
     """The page names each quadlet and each folder outside."""
     page = (CONTRIB / "quadlet" / "README.md").read_text(encoding="utf-8")
-    assert len(QUADLETS) == 3
+    assert len(QUADLETS) == 4
     for path in QUADLETS:
         assert f"`{path.name}`" in page
         for volume in entries(path)["Container.Volume"]:
             assert volume.split(":")[0] in page
+
+
+@pytest.mark.parametrize("page", ["sites.md", "small-site.md"])
+def test_a_site_in_a_container(page: str) -> None:
+    """A container of a site comes back after its first process was killed, which podman has to be
+    told.
+    """
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    found = [one for one in lines if one.startswith("podman run") and " run /site/" in one]
+    assert len(found) == 1
+    assert "--restart=always " in found[0]
 
 
 def test_compose(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tests.cache_file import write_cache
 from tests.factories import make_database, world
 from tests.live import ROOT, wait_until
 from tests.scanned import CATEGORY, TOML, Primary, empty
+from tests.small_sites import publish_tree
 from tests.system import need_program
 
 FOLDER = ROOT / "contrib" / "systemd"
@@ -92,6 +93,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     write_cache(work / "cache.proto")
     make_database(work / "scan.sqlite", empty())
     Primary(work).repository("9/Everything/x86_64")
+    publish_tree(work / "site", versions=("9",), arches=("x86_64",))
     with booted(work) as machine:
         machine.write("/etc/mirrorlist/database", "sqlite:////run/work/mm.sqlite", "mirrorlist")
         for number in (1, 2):
@@ -172,6 +174,53 @@ def test_the_watchdog(machine: Booted) -> None:
     )
     assert "http" in machine.get(18081, LIST)
     assert int(machine.show("mirrorlist@1", "NRestarts")) >= 1
+
+
+SMALL = """\
+site = { name = "Small" }
+primary = { path = "/run/work/site" }
+mirror = [{ name = "a", country = "DE", urls = ["http://127.0.0.1:18085/"] }]
+[[repository]]
+prefix = "base"
+versions = ["9"]
+arches = ["x86_64"]
+path = "{version}/BaseOS/{arch}/os"
+"""
+
+
+@pytest.mark.system
+def test_a_site_that_is_killed(machine: Booted) -> None:
+    """With the first process of `run` all of it ends, and a new start goes on where it was."""
+    machine.write("/etc/mirrorlist/mirrors.toml", SMALL, "mirrorlist")
+    ports = "PORT=18084\nMIRRORLIST_ADMIN=127.0.0.1:18094\nMIRRORLIST_WATCH_ADMIN=127.0.0.1:18095\n"
+    machine.write("/etc/mirrorlist/run.env", f"MIRRORLIST_{ports}")
+    machine.run("mkdir", "-p", "/run/units/mirrorlist-run.service.d")
+    soon = "[Service]\nRestartSec=100ms\n"
+    machine.write("/run/units/mirrorlist-run.service.d/soon.conf", soon)
+    machine.run("systemctl", "daemon-reload")
+    folder = ("--bind", "127.0.0.1", "--directory", "/run/work/site")
+    machine.run("systemd-run", "/usr/bin/python3", "-m", "http.server", *folder, 18085)
+    machine.start("mirrorlist-run")
+    snapshot = re.search("snapshot (\\w+)", machine.show("mirrorlist-run", "StatusText"))
+    before = machine.show("mirrorlist-run", "MainPID")
+    others = machine.run("cat", f"/proc/{before}/task/{before}/children").split()
+    assert len(others) == 3
+    machine.run("kill", "-KILL", before)
+    wait_until(
+        "another first process",
+        lambda: (
+            machine.show("mirrorlist-run", "MainPID") not in ("0", before)
+            and machine.show("mirrorlist-run", "ActiveState") == "active"
+        ),
+        3 * SECONDS,
+        0.2,
+    )
+    assert not [one for one in others if machine.run("ls", f"/proc/{one}", may_fail=True)]
+    assert "http" in machine.get(18084, "/mirrorlist?repo=base-9&arch=x86_64")
+    assert snapshot
+    assert snapshot[0] in machine.show("mirrorlist-run", "StatusText")
+    machine.run("systemctl", "stop", "mirrorlist-run")
+    assert machine.show("mirrorlist-run", "Result") == "success"
 
 
 @pytest.mark.system
