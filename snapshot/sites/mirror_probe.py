@@ -16,11 +16,9 @@ from snapshot.sites.current import read_current
 from snapshot.sites.getting import Limits, Question, Reply
 from snapshot.sites.inside import Inside
 from snapshot.sites.judging import (
-    FAMILIES,
     GOOD,
     Known,
     Memory,
-    UrlState,
     Verdict,
     combined,
     judge,
@@ -33,6 +31,7 @@ from snapshot.sites.repomd import MOST_BYTES
 from snapshot.sites.rows import rows_of
 from snapshot.sites.rsyncing import RSYNC, has_rsync
 from snapshot.sites.state import CheckedFile, State
+from snapshot.sites.url_states import FAMILIES, UrlState
 
 _WEB = ("http://", "https://")
 _CARRIER = "host_category_id"

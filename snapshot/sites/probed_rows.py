@@ -7,9 +7,10 @@ from msgspec import Struct
 from sqlalchemy import Connection, update
 
 from snapshot.export import schema
-from snapshot.sites.judging import Memory, UrlState
+from snapshot.sites.judging import Memory
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
 from snapshot.sites.state import CheckedFile
+from snapshot.sites.url_states import UrlState
 
 _CARRIER = "host_category_id"
 _TABLE = schema.host_category_dir

@@ -15,17 +15,16 @@ from snapshot.sites.dead import pairs_of, without_dead, without_late
 from snapshot.sites.getting import CERTIFICATE
 from snapshot.sites.hiding import deciding, spared, useless_urls
 from snapshot.sites.judging import (
-    UrlState,
     Verdict,
     by_directory,
     is_late,
-    next_state,
     up_to_date,
 )
 from snapshot.sites.mirror_probe import Judged
 from snapshot.sites.probed_rows import Directories, MirrorUrl, Told
 from snapshot.sites.reduced import note_reduced
 from snapshot.sites.rows import chunks, insert_all, rows_of, update_all
+from snapshot.sites.url_states import UrlState, next_state
 
 # One or two mirrors may well have certificates that ended at the same time.
 _SEVERAL = 3
