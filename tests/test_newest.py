@@ -12,6 +12,7 @@ from snapshot.file.errors import OutputError
 from snapshot.file.model import Directory
 from snapshot.file.reader import MAX_NEWEST_BYTES, Snapshot
 from tests.packaged import ARM, X86, Rpm, Site
+from tests.scanned import execute
 
 P = f"{X86}/Packages"
 # Of MessagePack: a map of one, a small number, a long text.
