@@ -118,3 +118,23 @@ def test_an_error_in_a_search(capfd: pytest.CaptureFixture[str]) -> None:
         assert ask(port, "?name=a").status == 500
         assert ask(port, "?name=b").body == b"b"
     capfd.readouterr()
+
+
+def test_a_thread_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and the next search is made."""
+    begin = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "search" and refused:
+            raise RuntimeError(refused.pop())
+        begin(thread)
+
+    refused = ["can't start new thread"]
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with running(lambda name: Reply(200, name.encode())) as port:
+        answer = ask(port, "?name=a")
+        assert answer.status == 503
+        assert json.loads(answer.body) == {
+            "error": "the system refuses a thread: can't start new thread"
+        }
+        assert ask(port, "?name=b").body == b"b"

@@ -61,7 +61,10 @@ async def _in_thread(search: Callable[[], Reply]) -> Reply:
         else:
             put(partial(found.set_result, reply))
 
-    threading.Thread(target=run, name="search", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="search", daemon=True).start()
+    except (RuntimeError, MemoryError, OSError) as error:
+        return json_reply({"error": f"the system refuses a thread: {error}"}, 503)
     return await found
 
 
