@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from snapshot import fetching
 from snapshot.scan import reading
 from snapshot.scan.reading import WebFiles
 from tests.scanned import CATEGORY, TOML, Primary, contents, database
@@ -27,7 +28,8 @@ def answering(answer: bytes) -> Iterator[str]:
 
         def run() -> None:
             connection = listener.accept()[0]
-            with connection:
+            # The client may leave before the end.
+            with connection, suppress(OSError):
                 connection.recv(1 << 16)
                 connection.sendall(answer)
 
@@ -64,6 +66,16 @@ def test_a_wrong_answer(answer: bytes, why: str) -> None:
     """It is an OSError, which a scan reports."""
     with pytest.raises(OSError, match=why):
         fetched(answer)
+
+
+def test_what_comes_before_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirect whose own body has no end is given up; one to another kind of server as well."""
+    monkeypatch.setattr(fetching, "MOST_HEAD_BYTES", 10_000)
+    moved = b"HTTP/1.1 302 Found\r\nLocation: %b\r\n\r\n"
+    with pytest.raises(OSError, match="more than 10,000 bytes before a file"):
+        fetched(moved % b"/b" + bytes(99_999))
+    with pytest.raises(OSError, match="unknown url type: ftp"):
+        fetched(moved % b"ftp://127.0.0.1/a")
 
 
 def test_a_whole_answer() -> None:

@@ -73,7 +73,7 @@ class Web:
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         # Imported here, because it takes a tenth of a second.
-        from snapshot.packages.fetching import opened
+        from snapshot.fetching import opened
 
         try:
             with opened(self._url + quote(path)) as answer:

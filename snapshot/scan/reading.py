@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 _THREADS = 8
-# A server may be silent for this long, and may take this long for all of a file.
-_SECONDS, _WHOLE_SECONDS = 30, 120
+# A server may take this many seconds for all of a file.
+_WHOLE_SECONDS = 120
 # A repomd.xml has some kilobytes, a checksum file at most some hundreds.
 _MOST_BYTES = 16 << 20
 
@@ -67,13 +67,18 @@ class WebFiles:
         """Give what fetches files."""
         # Imported here, because it takes a tenth of a second, and few scans need it.
         from http.client import HTTPException
+        from urllib.error import HTTPError
         from urllib.parse import quote
-        from urllib.request import urlopen
+
+        from snapshot.fetching import opened
 
         def get(path: str) -> bytes:
             try:
-                with urlopen(self._base + quote(f"{self._top}{path}"), timeout=_SECONDS) as answer:
+                with opened(self._base + quote(f"{self._top}{path}")) as answer:
                     return _body(answer)
+            except HTTPError as error:
+                error.close()
+                raise
             except HTTPException as error:
                 raise OSError(errno.EPROTO, f"the answer is not of HTTP: {error!r}") from error
 

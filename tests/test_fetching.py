@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
+from snapshot import fetching
 from snapshot.file.errors import UnusableRepository
-from snapshot.packages import fetching
 from snapshot.packages.sources import Missing, Web, whole
 
 _HEAD = b"HTTP/1.1 200 OK\r\n"
