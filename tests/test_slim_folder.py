@@ -208,6 +208,17 @@ def test_no_exchange(site: SlimSite, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert only(tmp_path) == ["out"]
 
 
+def test_killed_between_two_renames(site: SlimSite, tmp_path: Path) -> None:
+    """The old folder, whose place is still empty, is brought back by the next run, also in vain."""
+    site.run()
+    before = contents(site.out)
+    site.out.rename(tmp_path / ".out.slim-abcd_fgh-old")
+    with pytest.raises(PackagesError, match="no package has a name"):
+        site.run(only=("nothing",))
+    assert contents(site.out) == before
+    assert only(tmp_path) == ["out"]
+
+
 # A run that is killed at one of its audit events: each file that is opened, renamed or removed.
 _KILLED = """
 import os, signal, sys

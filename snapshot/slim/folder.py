@@ -23,8 +23,10 @@ MARK, FILES, EXCLUDES, REPODATA = "slim.json", "files", "excludes", "repodata"
 _OURS = {MARK, FILES, EXCLUDES, REPODATA}
 WORK = ".work"
 """A folder beside these four, while the folder is made."""
-# How `tempfile.mkdtemp` ends a name; "-old" is of a file system that cannot exchange folders.
-_OF_MKDTEMP = "[a-z0-9_]{8}(?:-old)?"
+# How `tempfile.mkdtemp` ends a name.
+_OF_MKDTEMP = "[a-z0-9_]{8}"
+_OLD = "-old"
+"""Behind that, of the folder whose place is taken, on a file system that cannot exchange two."""
 _AT_FDCWD, _EXCHANGE = -100, 2
 
 
@@ -34,6 +36,7 @@ def made_whole(place: Path) -> Iterator[Path]:
     place = Path(os.path.realpath(place))
     _check(place)
     try:
+        _bring_back(place)
         _remove_leftovers(place)
         made, handle = _begin(place)
     except OSError as error:
@@ -92,9 +95,18 @@ def _prefix(place: Path) -> str:
     return f".{place.name}.slim-"
 
 
+def _bring_back(place: Path) -> None:
+    """Undo the first half of an exchange that was killed within it, if nothing is in the place."""
+    half = re.compile(re.escape(_prefix(place)) + _OF_MKDTEMP + _OLD)
+    for name in () if place.exists() else os.listdir(place.parent):
+        if half.fullmatch(name) and MARK in os.listdir(place.parent / name):
+            (place.parent / name).rename(place)
+            return
+
+
 def _remove_leftovers(place: Path) -> None:
     """Remove folders of runs that have ended without doing so; what is not ours stays."""
-    ours = re.compile(re.escape(_prefix(place)) + _OF_MKDTEMP)
+    ours = re.compile(f"{re.escape(_prefix(place))}{_OF_MKDTEMP}(?:{_OLD})?")
     for name in os.listdir(place.parent):
         if ours.fullmatch(name):
             left = place.parent / name
@@ -146,7 +158,7 @@ def _exchange(made: Path, place: Path) -> None:
     code = _rename2(made, place)
     if code in (errno.EINVAL, errno.ENOSYS):
         # A file system that cannot exchange: for a moment, nothing is in the place.
-        old = made.with_name(f"{made.name}-old")
+        old = made.with_name(made.name + _OLD)
         place.rename(old)
         made.rename(place)
         old.rename(made)
