@@ -2,13 +2,11 @@
 
 import bz2
 import lzma
-import sys
 import zlib
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from typing import Any, Protocol
 
 from snapshot.file.errors import UnusableRepository
+from snapshot.packed import BZIP2, GZIP, XZ, ZSTD, Decompressor, is_of_zstd, zstd
 
 _BLOCK = 1 << 18
 MOST_MEMBERS = 100_000
@@ -16,20 +14,6 @@ MOST_MEMBERS = 100_000
 # `xz -9` needs 65 MiB to unpack.
 _XZ_MEMORY = 128 << 20
 _PRIMARY = "primary.xml"
-GZIP, XZ, BZIP2, ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd"
-"""How a file begins that is packed in each of these ways."""
-
-
-class _Decompressor(Protocol):
-    """What bz2, lzma and zstd have alike."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
 def unpacked(blocks: Iterator[bytes], most: int, name: str = _PRIMARY) -> Iterator[bytes]:
@@ -78,7 +62,7 @@ def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         raise UnusableRepository(f"{name} is cut short")
 
 
-def _member(unpacker: _Decompressor, data: bytes, name: str) -> Iterator[bytes]:
+def _member(unpacker: Decompressor, data: bytes, name: str) -> Iterator[bytes]:
     """Yield what a block of one member unpacks to."""
     try:
         while True:
@@ -91,12 +75,12 @@ def _member(unpacker: _Decompressor, data: bytes, name: str) -> Iterator[bytes]:
         raise UnusableRepository(f"{name} cannot be unpacked: {error}") from error
     except Exception as error:
         # The error of zstd, whose module is loaded for its files alone.
-        if type(error).__name__ != "ZstdError":
+        if not is_of_zstd(error):
             raise
         raise UnusableRepository(f"{name} cannot be unpacked: {error}") from error
 
 
-def _maker(first: bytes) -> Callable[[], _Decompressor] | None:
+def _maker(first: bytes) -> Callable[[], Decompressor] | None:
     """Return what makes the decompressor of a file; None for a file that is not packed."""
     if first.startswith(GZIP):
         return _Gzip
@@ -106,14 +90,9 @@ def _maker(first: bytes) -> Callable[[], _Decompressor] | None:
         return bz2.BZ2Decompressor
     if first.startswith(ZSTD):
         # It refuses files with a window above 128 MiB.
-        decompressor: Callable[[], _Decompressor] = zstd().ZstdDecompressor
+        decompressor: Callable[[], Decompressor] = zstd().ZstdDecompressor
         return decompressor
     return None
-
-
-def zstd() -> Any:
-    """Return the module for zstd, which Python has since 3.14."""
-    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 
 class _Gzip:

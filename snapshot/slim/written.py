@@ -16,7 +16,7 @@ from msgspec import structs
 
 from snapshot.file.errors import UnusableRepository
 from snapshot.packages.repomd import RepomdRecord
-from snapshot.packages.unpacking import BZIP2, GZIP, XZ, ZSTD, zstd
+from snapshot.packed import BZIP2, GZIP, XZ, ZSTD, zstd
 
 _ENDINGS = {GZIP: ".gz", XZ: ".xz", BZIP2: ".bz2", ZSTD: ".zst"}
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from snapshot.file.errors import LogError
 from snapshot.file.wholefile import open_regular
-from snapshot.stats.unpacking import is_of_zstd, unpacked
+from snapshot.packed import is_of_zstd
+from snapshot.stats.unpacking import unpacked
 
 BLOCK_BYTES = 4 << 20
 """About as much is in a block: its lines find room in a processor's caches."""

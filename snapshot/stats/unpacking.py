@@ -5,30 +5,17 @@ Python's reader of xz files ends silently before a frame that it does not know.
 
 import gzip
 import lzma
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from io import BufferedReader, RawIOBase
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
+
+from snapshot.packed import GZIP, XZ, ZSTD, Decompressor, zstd
 
 _PIECE = 1 << 16
 # The largest window of `xz -9` needs 65 MiB.
 _XZ_MEMORY = 512 << 20
-_GZIP, _XZ, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 # pzstd begins with a frame that is skipped: RFC 8878, 3.1.2, with any last four bits.
 _SKIPPED = b"\x2a\x4d\x18"
-
-
-class _Unpacker(Protocol):
-    """What lzma and zstd have alike, of one frame."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
 def unpacked(file: BufferedReader) -> IO[bytes]:
@@ -37,34 +24,26 @@ def unpacked(file: BufferedReader) -> IO[bytes]:
     Reading raises EOFError if it is cut short, and OSError or an error of the library for anything
     else that is not as it was packed; `is_of_zstd` tells whether an error is of zstd's.
     """
-    begin = file.peek(len(_XZ))
-    if begin.startswith(_GZIP):
+    begin = file.peek(len(XZ))
+    if begin.startswith(GZIP):
         return cast("IO[bytes]", gzip.open(file))
-    if begin.startswith(_XZ):
+    if begin.startswith(XZ):
         return _opened(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), b"\0")
-    if begin.startswith(_ZSTD) or (begin[1:4] == _SKIPPED and begin[0] >> 4 == 5):
-        return _opened(file, _zstd().ZstdDecompressor, b"")
+    if begin.startswith(ZSTD) or (begin[1:4] == _SKIPPED and begin[0] >> 4 == 5):
+        return _opened(file, zstd().ZstdDecompressor, b"")
     return file
 
 
-def is_of_zstd(error: Exception) -> bool:
-    """Return whether zstd's library raised this error; it is loaded for its files alone."""
-    return type(error).__name__ == "ZstdError"
-
-
-def _zstd() -> Any:
-    """Return the module for zstd, which Python has since 3.14."""
-    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
-
-
-def _opened(file: BufferedReader, make: Callable[[], _Unpacker], padding: bytes) -> IO[bytes]:
+def _opened(file: BufferedReader, make: Callable[[], Decompressor], padding: bytes) -> IO[bytes]:
     return BufferedReader(_Frames(file, make, padding), _PIECE)
 
 
 class _Frames(RawIOBase):
     """The frames of a file, one behind the other; between them may be bytes of padding."""
 
-    def __init__(self, file: BufferedReader, make: Callable[[], _Unpacker], padding: bytes) -> None:
+    def __init__(
+        self, file: BufferedReader, make: Callable[[], Decompressor], padding: bytes
+    ) -> None:
         self._file, self._make, self._padding = file, make, padding
         self._frame = make()
 
