@@ -110,7 +110,7 @@ class Measuring:
         supervisor = pss_bytes(server.pid) - sum(before)
         case, count = BenchCase("memory", OURS, scale=scale), 0
         while count < requests:
-            found = load(server.url, mix, _LONGER * self._plan.seconds, close=False)
+            found = self._load(server, case, _LONGER * self._plan.seconds)
             self._judge(found, case)
             count += found.requests
             done(min(count, requests))
