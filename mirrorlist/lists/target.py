@@ -112,9 +112,10 @@ def _holder(path: str, is_metalink: bool, catalog: Catalog) -> tuple[int, str, s
     """
     name = path.rpartition("/")[0]
     directory = catalog.snapshot.find_directory(name)
-    plain = path.removesuffix(SUFFIX) if is_metalink else path
+    # One look-up, unless the path may be that of a Metalink 4.
+    paths = {path, path.removesuffix(SUFFIX)} if is_metalink else {path}
     is_tidy = _DOTS.isdisjoint(path.split("/"))
-    if directory is None and is_tidy and (catalog.file_sum(path) or catalog.file_sum(plain)):
+    if directory is None and is_tidy and any(map(catalog.file_sum, paths)):
         while name and directory is None:
             name = name.rpartition("/")[0]
             directory = catalog.snapshot.find_directory(name)
