@@ -79,7 +79,7 @@ def test_a_file(head: bytes, body: bytes) -> None:
     ],
 )
 def test_refused(answer: bytes, words: str) -> None:
-    """An answer that is cut short, leads elsewhere or is none of HTTP is an error in one line."""
+    """An answer that is cut short, leads elsewhere or is not of HTTP is an error in one line."""
     with serving(answer) as url, pytest.raises(UnusableRepository, match=words) as caught:
         fetched(url)
     assert "\n" not in str(caught.value)

@@ -161,7 +161,7 @@ def test_only_some(tmp_path: Path) -> None:
     assert site.kept(only=("sea", "sugar")) == ["sea-1-1", "sugar-1-1"]
     assert site.run(only=("milk",)).missing == 0
     assert site.kept(only=("coffee",)) == ["coffee-1-1.x86_64", "well-1-1.i686"]
-    # For another machine a package does only if there is none for this one.
+    # A package for another machine is taken only if no package is for this one.
     waters = ["water-1-1.i686", "water-1-1.x86_64"]
     assert site.kept(only=("flow*",))[2:] == waters
     with pytest.raises(PackagesError, match="no package has a name such as beer"):

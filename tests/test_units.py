@@ -153,6 +153,19 @@ def test_reload_and_restart(machine: Booted) -> None:
     assert "http" in machine.get(18081, LIST)
 
 
+def wait_for_another(machine: Booted, unit: str, before: str, seconds: float) -> None:
+    """Wait until a unit runs with another first process than before."""
+    wait_until(
+        f"another first process of {unit}",
+        lambda: (
+            machine.show(unit, "MainPID") not in ("0", before)
+            and machine.show(unit, "ActiveState") == "active"
+        ),
+        seconds,
+        0.2,
+    )
+
+
 @pytest.mark.system
 def test_the_watchdog(machine: Booted) -> None:
     """A supervisor that hangs is replaced, with its workers, and the new one answers."""
@@ -163,15 +176,7 @@ def test_the_watchdog(machine: Booted) -> None:
     machine.run("systemctl", "restart", "mirrorlist@1")
     before = machine.show("mirrorlist@1", "MainPID")
     machine.run("kill", "-STOP", before)
-    wait_until(
-        "another supervisor",
-        lambda: (
-            machine.show("mirrorlist@1", "MainPID") not in ("0", before)
-            and machine.show("mirrorlist@1", "ActiveState") == "active"
-        ),
-        SECONDS,
-        0.2,
-    )
+    wait_for_another(machine, "mirrorlist@1", before, SECONDS)
     assert "http" in machine.get(18081, LIST)
     assert int(machine.show("mirrorlist@1", "NRestarts")) >= 1
 
@@ -206,15 +211,7 @@ def test_a_site_that_is_killed(machine: Booted) -> None:
     others = machine.run("cat", f"/proc/{before}/task/{before}/children").split()
     assert len(others) == 3
     machine.run("kill", "-KILL", before)
-    wait_until(
-        "another first process",
-        lambda: (
-            machine.show("mirrorlist-run", "MainPID") not in ("0", before)
-            and machine.show("mirrorlist-run", "ActiveState") == "active"
-        ),
-        3 * SECONDS,
-        0.2,
-    )
+    wait_for_another(machine, "mirrorlist-run", before, 3 * SECONDS)
     assert not [one for one in others if machine.run("ls", f"/proc/{one}", may_fail=True)]
     assert "http" in machine.get(18084, "/mirrorlist?repo=base-9&arch=x86_64")
     assert snapshot
