@@ -111,9 +111,10 @@ class _Import:
             raise PackagesError(f"{source}: {result.problems[0]}; nothing was imported")
         if not result.unchanged:
             sought = self._wanted[0].removeprefix(self._top)
-            advice = _advice(self._source.name, sought)
             if self._top:
                 advice = f"give the folder or URL that is {self._top.rstrip('/')}"
+            else:
+                advice = _advice(self._source.name, sought)
             raise PackagesError(
                 f"{self._source.name}: no repository of the database is there, such as"
                 f" {sought}/{REPOMD}; {advice}"
