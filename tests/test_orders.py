@@ -179,7 +179,9 @@ def test_hosts_that_come_forward(order: list[int], near: list[int]) -> None:
     found = before([known[number] for number in near], drawn_before, Tier.ASN)
     expected = [*near, *(number for number in order if number not in near)]
     assert [one.number for one in found.hosts] == expected
-    assert found.tier is Tier.ASN
+    assert found.tier is (Tier.ASN if near else Tier.COUNTRY)
+    assert found.lead == order_of(found.hosts, found.tier).lead
+    assert found.first == found.hosts[0].urls[0].base
     assert drawn_before.hosts == [known[number] for number in order]
 
 

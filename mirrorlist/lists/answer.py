@@ -73,7 +73,7 @@ def answer_plan(
     if isinstance(plan, Refusal):
         return _refused(plan.status, plan.text, plan.query.metalink, now, log)
     found = plan.found(client, place, orders, rng)
-    if not found[0].indexes:
+    if not found[0].lead:
         return refuse(plan.nothing(client, place), plan.query.metalink, now, log)
     return _listed(plan, found, now, log, place.country)
 
@@ -86,7 +86,7 @@ def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
     if isinstance(plan, Refusal):
         return _refused(plan.status, plan.text, plan.query.metalink, now)
     found = plan.stored()
-    if not found[0].indexes:
+    if not found[0].lead:
         return refuse(plan.nothing(NO_CLIENT, NOWHERE), plan.query.metalink, now)
     return _listed(plan, found, now)
 

@@ -24,6 +24,8 @@ class Callers:
         """Take who is believed."""
         self._trust = trust
         self._kept: dict[tuple[str | None, bytes | None], Caller] = {}
+        # By country, of those that only GeoIP knows.
+        self._places: dict[str | None, Place] = {}
         self._catalog: Catalog | None = None
         self._geo: CountrySource | None = None
 
@@ -39,7 +41,7 @@ class Callers:
         A new catalog, or a new source of countries, forgets all: places may have moved.
         """
         if catalog is not self._catalog or geo is not self._geo:
-            self._kept = {}
+            self._kept, self._places = {}, {}
             self._catalog, self._geo = catalog, geo
         line = forwarded[0] if forwarded else None
         if len(forwarded) > 1 or (line is not None and len(line) > MOST_ENTRY_BYTES):
@@ -56,4 +58,12 @@ class Callers:
         self, catalog: Catalog, geo: CountrySource, peer: str | None, forwarded: Sequence[bytes]
     ) -> Caller:
         client = self._trust.believe(peer, forwarded, "")
-        return client, locate(client, catalog, geo)
+        address = client.near
+        if address is not client.geo or catalog.is_known(address):
+            return client, locate(client, catalog, geo)
+        # Nothing but GeoIP knows nearly all addresses: all clients of a country are in one place.
+        country = geo.country(address)
+        place = self._places.get(country)
+        if place is None:
+            place = self._places[country] = locate(client, catalog, geo)
+        return client, place

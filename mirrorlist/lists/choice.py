@@ -47,8 +47,9 @@ LEADS = Numbered(Lead, STATUS_SHIFT, 1 << 20, OTHER, None, first=FIRST_LEAD)
 
 
 class Order(Struct, frozen=True):
-    """An order of hosts, those of `known` at `indexes`, its first one's tier, and the code of both.
+    """An order of hosts: those `ahead`, then those of `known` at `indexes`.
 
+    `tier` is that of the first one; `lead` is the code of both, 0 for an order without hosts.
     Thousands of orders are kept, and an index takes a byte or two where a reference takes eight.
     """
 
@@ -56,16 +57,18 @@ class Order(Struct, frozen=True):
     indexes: Sequence[int]
     tier: Tier | None = None
     lead: int = 0
+    ahead: Sequence[Listing] = ()
 
     @property
     def hosts(self) -> list[Listing]:
         """The hosts in their order."""
-        return [self.known[index] for index in self.indexes]
+        return [*self.ahead, *[self.known[index] for index in self.indexes]]
 
     @property
     def first(self) -> str:
         """The first URL, for a redirect; only for an order that has a host."""
-        return self.known[self.indexes[0]].urls[0].base
+        one = self.ahead[0] if self.ahead else self.known[self.indexes[0]]
+        return one.urls[0].base
 
 
 def order_of(hosts: Sequence[Listing], tier: Tier | None = None) -> Order:
@@ -178,6 +181,8 @@ class Choice:
 
 def before(near: Sequence[Listing], order: Order, tier: Tier | None = None) -> Order:
     """Return an order with some hosts, the first of them of a tier, before all others."""
-    forward = set(near)
-    rest = [one for one in order.hosts if one not in forward]
-    return order_of([*near, *rest], tier or order.tier)
+    if not near:
+        return order
+    forward, known = frozenset(near), order.known
+    rest = [index for index in order.indexes if known[index] not in forward]
+    return Order(known, rest, tier, LEADS.find(near[0].name, tier).code, near)

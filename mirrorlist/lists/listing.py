@@ -124,19 +124,24 @@ class Listings(tuple[Listing, ...]):
         return made
 
 
-def make_template(known: Listings, indexes: Sequence[int], kind: ListKind) -> bytes:
-    """Return the template of a list of those at `indexes`; that of a redirect is empty.
+def make_template(
+    known: Listings, indexes: Sequence[int], kind: ListKind, ahead: Sequence[Listing] = ()
+) -> bytes:
+    """Return the template of a list of those `ahead`, then of those at `indexes` of `known`.
 
-    Takes about 0.15 us a host.
+    That of a redirect is empty. Takes about 0.15 us a host.
     """
     if kind is ListKind.METALINK:
         # "100 for the first host, one less for each further one, never below 1"
         # (docs/protocol.md#the-metalink).
         preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
-        return b"".join(map(bytes.join, preferences, _picked(known.arounds, indexes)))
+        arounds = _picked(known.arounds, indexes)
+        if ahead:
+            arounds = [*[one.around for one in ahead], *arounds]
+        return b"".join(map(bytes.join, preferences, arounds))
     if kind is ListKind.TEXT:
         # The line feed ends the heading.
-        return b"\n" + b"".join(_picked(known.lines, indexes))
+        return b"\n" + b"".join([*[one.lines for one in ahead], *_picked(known.lines, indexes)])
     return b""
 
 

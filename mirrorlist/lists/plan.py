@@ -215,7 +215,7 @@ class Plan:
         """Return the part of a list that names the hosts; a redirect has none."""
         if self._kind is ListKind.REDIRECT:
             return b""
-        template = make_template(order.known, order.indexes, self._kind)
+        template = make_template(order.known, order.indexes, self._kind, order.ahead)
         if self._is_long:
             template = first_lines(template, self._most_lines)
         return self._path.of(template)

@@ -3,8 +3,8 @@
 Source: docs/protocol.md#whose-address-counts.
 """
 
-import socket
 from ipaddress import IPv6Address
+from socket import AF_INET, AF_INET6, inet_ntoa, inet_ntop, inet_pton
 from typing import NamedTuple
 
 _MAPPED = 0xFFFF  # ::ffff:a.b.c.d
@@ -22,9 +22,9 @@ class Address(NamedTuple):
         """Return the address in its usual, shortest text form."""
         version, value = self
         if version == 4:
-            return socket.inet_ntoa(value.to_bytes(4, "big"))
+            return inet_ntoa(value.to_bytes(4, "big"))
         if value >> 32:
-            return socket.inet_ntop(socket.AF_INET6, value.to_bytes(16, "big"))
+            return inet_ntop(AF_INET6, value.to_bytes(16, "big"))
         # The C library writes such an address as `::192.0.2.1`, Python in the form of RFC 5952.
         return str(IPv6Address(value))
 
@@ -43,9 +43,9 @@ def parse_address(text: str) -> Address | None:
     """Return the address that a text says, without a zone; None for anything else."""
     try:
         if ":" not in text:
-            return Address(4, int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big"))
+            return Address(4, int.from_bytes(inet_pton(AF_INET, text), "big"))
         text = text.partition("%")[0]
-        value = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
+        value = int.from_bytes(inet_pton(AF_INET6, text), "big")
     except (OSError, ValueError):
         return None
     # "An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address": a listener for both

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
+from socket import inet_ntoa
 from string import ascii_uppercase
 from types import ModuleType
 from typing import Protocol, cast
@@ -110,12 +111,17 @@ class MmdbGeo:
         "`country`, never `registered_country`" (docs/protocol.md#which-hosts-in-which-order): the
         registered one is where the network's owner is.
         """
-        if address.version == 6:
+        version, value = address
+        if version == 4:
+            # As `str(address)`, without a call in Python.
+            text = inet_ntoa(value.to_bytes(4, "big"))
+        else:
             address = address.tunnelled
             if address.version > self._ip_version:
                 return None
+            text = str(address)
         try:
-            found = self._database.get_path(str(address), self._shape)
+            found = self._database.get_path(text, self._shape)
         except BaseException as error:
             # A damaged record costs its clients the country, not the answer.
             _let_pass(error)
