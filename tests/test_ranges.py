@@ -1,7 +1,7 @@
 """What is known about an address: a bisection over ranges, against a walk over them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mirrorlist.catalog.ranges import Edges, RangeTable
@@ -104,20 +104,25 @@ def test_like_a_walk(ranges: dict[int, int], value: int) -> None:
 
 
 def _random_ranges(pairs: list[tuple[int, int]]) -> Ranges:
-    """Return ranges of both families that start at some small addresses."""
+    """Return ranges of both families that start at some addresses of IPv4's size."""
     starts = dict(sorted(pairs))
     return Ranges([*starts], [*starts.values()], [*starts], [*starts.values()])
 
 
-PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), max_size=12)
+# Around the ends of blocks that a look-up may skip, and at both ends of IPv4.
+STARTS = [*range(4), *range((1 << 16) - 3, (1 << 16) + 3), (3 << 16) - 1, *range(LAST4 - 3, LAST4)]
+PAIRS = st.lists(st.tuples(st.sampled_from(STARTS), st.integers(0, 2)), max_size=12)
 
 
+@example([[(1 << 16, 1), ((1 << 16) + 1, 0)]])
+@example([[((1 << 16) - 1, 1), ((1 << 16) + 1, 0)]])
+@example([[((1 << 16) - 1, 1), (1 << 16, 0)]])
 @given(st.lists(PAIRS, min_size=1, max_size=3))
 def test_edges(tables: list[list[tuple[int, int]]]) -> None:
     """An address is within the edges of some tables if one of the tables knows something of it."""
     ranges = [_random_ranges(pairs) for pairs in tables]
     edges, each = Edges(*ranges), [RangeTable(one) for one in ranges]
     for version, last in ((4, LAST4), (6, LAST6)):
-        for value in (*range(42), last):
+        for value in (*STARTS, 2 << 16, 3 << 16, LAST4, last):
             address = Address(version, value)
             assert (address in edges) is any(table.find(address) for table in each)

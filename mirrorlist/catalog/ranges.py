@@ -9,6 +9,8 @@ from mirrorlist.request.address import Address
 from snapshot.file.model import Ranges
 
 _BEYOND = 1 << 128
+# IPv4 is 65,536 blocks with the size of a /16.
+_BLOCK_SHIFT = 16
 
 
 class RangeTable:
@@ -37,10 +39,14 @@ class Edges:
         # each of them. No address is at the end of the last range, so it can be left out.
         self._edges4 = array("L", [edge for edge in edges4 if edge < _BEYOND])
         self._edges6 = edges6
+        self._blocks = _blocks(edges4)
 
     def __contains__(self, address: Address) -> bool:
         """Return whether any table knows something at an address: about 0.2 us."""
         version, value = address
+        # Nearly all addresses are in blocks of which nothing is known: one look is enough.
+        if version == 4 and not self._blocks[value >> _BLOCK_SHIFT]:
+            return False
         edges = self._edges4 if version == 4 else self._edges6
         # Beginnings and ends take turns, so an odd place is behind a beginning.
         return bisect_right(edges, value) % 2 == 1
@@ -61,3 +67,12 @@ def _edges(spans: list[tuple[int, int]]) -> list[int]:
         else:
             edges += (start, end)
     return edges
+
+
+def _blocks(edges4: Sequence[int]) -> bytes:
+    """Return a byte for each block of IPv4: 1 if anything is known of an address in it."""
+    blocks = bytearray((1 << 32) >> _BLOCK_SHIFT)
+    for start, end in zip(edges4[::2], edges4[1::2], strict=True):
+        first, last = start >> _BLOCK_SHIFT, (min(end, 1 << 32) - 1) >> _BLOCK_SHIFT
+        blocks[first : last + 1] = b"\1" * (last + 1 - first)
+    return bytes(blocks)
