@@ -193,6 +193,16 @@ RAW = st.one_of(
 )
 
 
+@given(RAW)
+@example(b"path=%&repo=%FF")
+@example(b"repo=%FF&path=%")
+@example(b"repo=a&path=%&repo=%FF")
+def test_many_parameters_change_nothing(raw: bytes) -> None:
+    """Beside dozens of unknown parameters, a query means the same or is refused alike."""
+    assert _parsed(b"x=y&" * 40 + raw, False) == _parsed(raw, False)
+    assert _parsed(raw + b"&x" * 40, False) == _parsed(raw, False)
+
+
 @given(RAW, st.booleans())
 @example(b"country=\xc3\x9f", False)
 def test_any_bytes_are_a_query_or_refused(raw: bytes, metalink: bool) -> None:

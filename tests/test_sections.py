@@ -4,12 +4,18 @@ import struct
 from contextlib import nullcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from snapshot.file import sections
 from snapshot.file.model import Directory, FileDetail, History, Ranges
-from snapshot.file.nametable import MAX_NAME_BYTES, Names, pack_names
+from snapshot.file.nametable import (
+    MAX_NAME_BYTES,
+    NAMES_PER_BLOCK,
+    Names,
+    _shared_prefix,
+    pack_names,
+)
 from tests.examples import examples
 
 # What a view may raise; the reader turns these into MalformedSnapshot.
@@ -66,6 +72,7 @@ def test_names_round_trip(found: list[bytes]) -> None:
 
 @quick
 @given(names, st.binary(max_size=6))
+@example([b"ab/x", b"ac/x", b"ac/y"], b"ab/y")
 def test_finding_names(found: list[bytes], name: bytes) -> None:
     """A name is found where it stands, and only if it stands there."""
     view = _names(found)
@@ -73,6 +80,24 @@ def test_finding_names(found: list[bytes], name: bytes) -> None:
     for near in found:
         for other in (near + b"\0", near[:-1]):
             assert view.find(other) == (found.index(other) if other in found else None)
+
+
+@quick
+@given(names, st.data())
+def test_finding_names_that_share_less(found: list[bytes], data: st.DataObject) -> None:
+    """A name is found too where a writer has shared fewer bytes with the name before than it could.
+
+    The format allows that: "shared" is how many bytes are taken over, not how many could be.
+    """
+    blocks, before = bytearray(), b""
+    found = found[:NAMES_PER_BLOCK]
+    for name in found:
+        most = _shared_prefix(before, name)
+        shared = data.draw(st.integers(0, most))
+        blocks += bytes((shared, len(name) - shared)) + name[shared:]
+        before = name
+    head = struct.pack("<II", len(found), NAMES_PER_BLOCK) + bytes(4 if found else 0)
+    _assert_same(Names(memoryview(head + bytes(blocks))), found)
 
 
 @pytest.mark.parametrize("index", [-1, 2, 1 << 40])

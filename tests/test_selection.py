@@ -177,6 +177,14 @@ def test_what_the_heading_says(world: tuple[list[Mirror], Situation], seed: int)
                 assert mirrors[one.host].country in named
 
 
+def test_other_countries_around_one_without_an_allowed_host() -> None:
+    """A country whose hosts are for others is left out, and its neighbours are not."""
+    catalog = small_catalog(Mirror("CA"), Mirror("US", allowed=("US",)), Mirror("DE"))
+    situation = small_situation(catalog, "country=CA,US", country="FR", minimum=0)
+    assert [part.hosts for part in offer(situation).parts] == [(0,)]
+    assert offer(situation).countries == ["CA"]
+
+
 def _heading(situation: Situation) -> str:
     plan = Plan(situation.query, situation.catalog, situation.minimum)
     answer = answer_plan(plan, situation.client, situation.place, None, Random(1), NOW)

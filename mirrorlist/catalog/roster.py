@@ -174,6 +174,8 @@ class Roster:
         Wishes with the same lists become equal, so the result is part of the keys of caches, and
         clients cannot fill these with invented names. All other fields are carried as they are.
         """
+        if wish.protocols is None and not wish.countries:
+            return wish
         protocols, most = self.named(category, wish.protocols)
         if protocols is not None:
             # Unknown protocols count in how many URLs of a host are listed: placeholders keep the

@@ -3,6 +3,7 @@
 Source: docs/protocol.md#the-urls-of-a-host.
 """
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ ESCAPED_PROTOCOLS = DEFAULT_PROTOCOLS
 URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 # The characters that RFC 3986 section 3.3 allows in a path; `+` stays `+`, as in `libstdc++`.
 _SAFE = "/!$&'()*+,;=:@~"
+# Paths that are written in all URLs as they are: nearly all.
+_PLAIN = re.compile(f"[A-Za-z0-9_.{re.escape(_SAFE)}-]*")
 
 
 class Url(Struct, frozen=True):
@@ -61,6 +64,8 @@ def path_below(subpath: str, file: str | None) -> Path:
     """Return what follows a host's URL: the directory with a final slash, or a file in it."""
     path = "/" + "/".join(part for part in (subpath, file or "") if part)
     path = path if file or path == "/" else path + "/"
+    if _PLAIN.fullmatch(path):
+        return Path(path, path)
     # "A name that ends with a blank has no rsync URL, because programs that read a list would cut
     # the blank off" (docs/protocol.md#the-urls-of-a-host).
     is_writable = not path[-1].isspace() and not UNWRITABLE.search(path)

@@ -18,7 +18,7 @@ from mirrorlist.lists.bodies import KeptChoice
 from mirrorlist.lists.choice import Choice, Order, before
 from mirrorlist.lists.empty import why_nothing
 from mirrorlist.lists.label import NO_LABEL, Label
-from mirrorlist.lists.listing import ListKind, filling, first_lines, make_template
+from mirrorlist.lists.listing import ListKind, first_lines, make_template
 from mirrorlist.lists.orders import Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.selection import (
@@ -96,14 +96,16 @@ class Plan:
         self.is_resolved = query.has_repository
         self._minimum = minimum
         self._kind = _kind(query)
-        self._path = filling(path, self._kind)
+        self._path = subject.filling
         # A path that a client made long is not repeated for hundreds of hosts.
         self._is_long = len(path.encoded) > LONG_PATH and self._kind is ListKind.TEXT
         self._most_lines = MOST_LONG_BYTES // max(1, len(path.encoded))
         self._opening = subject.opening
         self.digest = subject.digest
         self.document_type = metalink4.CONTENT_TYPE if target.is_meta4 else metalink.CONTENT_TYPE
-        self._closing = text_list.after_heading(query, catalog.read)
+        # Only a text list has a heading.
+        is_text = self._kind is ListKind.TEXT
+        self._closing = text_list.after_heading(query, catalog.read) if is_text else b""
         self._number = 0
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
 
@@ -112,7 +114,9 @@ class Plan:
         # `known()` leaves out names that clients invent. `writable()` comes first: if rsync URLs
         # cannot have the path, several protocols= lead to equal lists.
         target, wish = self.target, self.query.wish
-        shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
+        shown = wish
+        if target.path.raw is None:
+            shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
         return (
             target.category,
             target.carriers.number,
@@ -184,7 +188,9 @@ class Plan:
         return orders.add(key, found, self.catalog, self._kind, self._said(found), rng)
 
     def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:
-        offered = offer(self.situation(client, place))
+        # For nearly all clients the near tiers are empty, and it costs little to know this.
+        walk = offer if place.is_near else geo_offer
+        offered = walk(self.situation(client, place))
         order = drawn(offered, self.catalog, rng, orders)
         return order, self._said(offered), self._rendered(order)
 

@@ -65,9 +65,10 @@ class Situation(Struct, frozen=True):
             only = DEFAULT_PROTOCOLS if query.wish.protocols is None else None
         return self.catalog.listed(self.target.category, self.protocols, only)
 
-    @property
-    def usable(self) -> Mapping[int, Sequence[Url]]:
-        """The hosts that count as found and as enough: those with a URL that most clients can use.
+    def usable_among(self, urls: Mapping[int, Sequence[Url]]) -> Mapping[int, Sequence[Url]]:
+        """Return which of the hosts with `urls` count as found and as enough.
+
+        These are the hosts with a URL that most clients can use.
 
         docs/protocol.md#which-hosts-in-which-order: "In a metalink without `protocol=` a host that
         has only rsync is listed but not counted, because dnf and zypper ignore it."
@@ -76,7 +77,7 @@ class Situation(Struct, frozen=True):
         # (docs/clients.md#urls-of-rsync-in-a-metalink).
         if self.query.metalink and self.protocols is None:
             return self.catalog.listed(self.target.category, None, DEFAULT_PROTOCOLS)
-        return self.urls
+        return urls
 
     @property
     def enough(self) -> int:
@@ -96,7 +97,7 @@ class Situation(Struct, frozen=True):
         # "offered to all clients in the netblock and ASN tiers, and elsewhere only to clients from
         # these countries" (docs/protocol.md#which-hosts-in-which-order): so only the tiers of
         # countries ask this.
-        return self.catalog.barred(self.place.country)
+        return self.catalog.surroundings(self.place.country)[1]
 
 
 class Part(Struct, frozen=True):
@@ -137,6 +138,8 @@ class Offer(Struct, frozen=True):
         return {host: part.tier for part in self.parts for host in part.hosts}
 
 
+_ASKED = (Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
+
 # The candidates of a tier. The first of each pair is the country that the heading names for them:
 # "It names a country if the country has hosts in a tier of countries"
 # (docs/protocol.md#the-text-list). The first is empty in the netblock and ASN tiers.
@@ -144,40 +147,52 @@ Groups = list[tuple[str, tuple[int, ...]]]
 
 
 class _Progress(Struct):
-    """What the steps so far have found: the groups of each tier; only `usable` hosts count."""
+    """What the steps so far have found; only `usable` hosts count.
 
-    found: dict[Tier, Groups]
+    `found` are the groups of each tier, `parts` the hosts of them that are listed, and `seen` these
+    hosts together. `nearer` is how many usable hosts the tiers before the global one have.
+    `asked_found` says that country= found a host, in its countries or on their continents.
+    """
+
+    urls: Mapping[int, Sequence[Url]]
     usable: Mapping[int, Sequence[Url]]
-    counted: tuple[int, int] | None = None
-    asked: bool | None = None
+    found: dict[Tier, Groups] = {}
+    parts: list[Part] = []
+    seen: set[int] = set()
+    nearer: int = 0
+    asked_found: bool = False
 
-    def hosts(self, tier: Tier) -> Iterable[int]:
-        """Return the hosts of a tier, group by group; nothing for a tier that was not consulted."""
-        return (host for _, hosts in self.found.get(tier, ()) for host in hosts)
+    def add(self, step: "_Step", groups: Groups) -> None:
+        """Put each host of a step that has a URL into the first part that names it.
 
-    def has(self, *tiers: Tier) -> bool:
-        """Return whether any of the tiers has a usable host."""
-        groups = chain.from_iterable([self.found.get(tier, ()) for tier in tiers])
-        return any(not self.usable.keys().isdisjoint(hosts) for _, hosts in groups)
+        "A host is listed once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
+        """
+        self.found[step.tier] = groups
+        named: Iterable[Iterable[int]] = [hosts for _, hosts in groups]
+        if step.by_bandwidth:
+            # Several countries are drawn as one part. Groups of netblocks stay apart: "longest
+            # prefix first, equal ones shuffled".
+            named = [chain.from_iterable(named)]
+        for hosts in named:
+            self._list(step, hosts)
+        # No tier comes before these two, because a client that names a country gets no near hosts.
+        if step.tier in _ASKED:
+            self.asked_found = self.nearer > 0
 
-    def asked_found(self) -> bool:
-        """Return whether country= found a host, in its countries or on their continents."""
-        # Asked for by each row behind those of country=, and at the end.
-        if self.asked is None:
-            # Few requests ask for countries: those that do not are done with one look.
-            asked = Tier.COUNTRY_ASKED in self.found
-            self.asked = asked and self.has(Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
-        return self.asked
-
-    def nearer(self) -> int:
-        """Return how many usable hosts are in the tiers before the global one."""
-        nearer = [groups for tier, groups in self.found.items() if tier is not Tier.GLOBAL]
-        # Asked for twice: by the global tier's row, and at the end.
-        if self.counted is None or self.counted[0] != len(nearer):
-            # A set, because a host may be in the netblock tier and in its country's.
-            hosts = set[int]().union(*[hosts for groups in nearer for _, hosts in groups])
-            self.counted = len(nearer), len(self.usable.keys() & hosts)
-        return self.counted[1]
+    def _list(self, step: "_Step", hosts: Iterable[int]) -> None:
+        urls, usable, seen = self.urls, self.usable, self.seen
+        listed = tuple([host for host in hosts if host in urls and host not in seen])
+        if not listed:
+            return
+        before = len(seen)
+        seen.update(listed)
+        if len(seen) < before + len(listed):
+            # GLOBAL beside a country names a host twice.
+            listed = tuple(dict.fromkeys(listed))
+        self.parts.append(Part(step.tier, listed, step.by_bandwidth))
+        # Usable hosts have a URL in the list, so all of them are among the listed ones.
+        if step.tier is not Tier.GLOBAL:
+            self.nearer += len(listed if usable is urls else [*filter(usable.__contains__, listed)])
 
 
 class _Step(Struct, frozen=True):
@@ -225,48 +240,26 @@ def geo_offer(situation: Situation) -> Offer:
 
 
 def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
-    progress = _Progress({}, situation.usable)
+    urls = situation.urls
+    progress = _Progress(urls, situation.usable_among(urls))
     for step in steps:
         # `applies` sees what the nearer tiers found: the rows must be walked in order.
         if step.applies(situation, progress):
-            progress.found[step.tier] = step.candidates(situation)
-    parts, urls = _parts(situation, progress)
-    countries = [country for groups in progress.found.values() for country, _ in groups if country]
+            progress.add(step, step.candidates(situation))
+    found = progress.found
+    countries = [country for groups in found.values() for country, _ in groups if country]
+    listed = chain.from_iterable([hosts for _, hosts in found.get(Tier.ASN, ())])
     return Offer(
-        parts=parts,
+        parts=progress.parts,
         urls=urls,
-        nearer=progress.nearer(),
+        nearer=progress.nearer,
         # Also if its hosts have no URL for this list: so does mirrorlist-server's heading.
-        netblock=bool(progress.found.get(Tier.NETBLOCK)),
+        netblock=bool(found.get(Tier.NETBLOCK)),
         # "`Using ASN N ` if a listed host has the ASN" (docs/protocol.md#the-text-list).
-        asn=situation.place.asn if any(h in urls for h in progress.hosts(Tier.ASN)) else None,
+        asn=situation.place.asn if any(host in urls for host in listed) else None,
         countries=list(dict.fromkeys(countries)),
-        asked_found=progress.asked_found(),
+        asked_found=progress.asked_found,
     )
-
-
-def _parts(
-    situation: Situation, progress: _Progress
-) -> tuple[list[Part], Mapping[int, Sequence[Url]]]:
-    """Put each host that has a URL into the first part that names it.
-
-    "A host is listed once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
-    """
-    parts, urls, seen = [], situation.urls, set[int]()
-    for step in _STEPS:
-        if step.tier not in progress.found:
-            continue
-        groups = [hosts for _, hosts in progress.found[step.tier]]
-        if step.by_bandwidth and len(groups) > 1:
-            # Several countries are drawn as one part. Groups of netblocks stay apart: "longest
-            # prefix first, equal ones shuffled".
-            groups = [tuple(dict.fromkeys(chain.from_iterable(groups)))]
-        for hosts in groups:
-            listed = tuple([host for host in hosts if host in urls and host not in seen])
-            if listed:
-                seen.update(listed)
-                parts.append(Part(step.tier, listed, step.by_bandwidth))
-    return parts, urls
 
 
 # When a tier is consulted: the column "when" of docs/protocol.md#which-hosts-in-which-order.
@@ -283,17 +276,17 @@ def _asked(situation: Situation, progress: _Progress) -> bool:
 
 def _asked_in_vain(situation: Situation, progress: _Progress) -> bool:
     # "and no host found in those countries": the continent stands in for them.
-    return bool(situation.query.wish.countries) and not progress.has(Tier.COUNTRY_ASKED)
+    return bool(situation.query.wish.countries) and not progress.asked_found
 
 
 def _own(situation: Situation, progress: _Progress) -> bool:
     # "nothing found by `country=`": once it found a host, the list ends with what was asked for,
     # however short the list is.
-    return not progress.asked_found()
+    return not progress.asked_found
 
 
 def _too_few(situation: Situation, progress: _Progress) -> bool:
-    return not progress.asked_found() and progress.nearer() < situation.enough
+    return not progress.asked_found and progress.nearer < situation.enough
 
 
 # Which hosts a tier names: the column "hosts" of the same table.
@@ -323,7 +316,7 @@ def _by_asn(situation: Situation) -> Groups:
 
 
 def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
-    carriers, barred = situation.target.carriers, situation.barred
+    carriers = situation.target.carriers
     found = carriers.by_country
     # A country without hosts is not named in the heading.
     groups = [
@@ -331,7 +324,13 @@ def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
         for country in countries
         if country in found or (country == GLOBAL and carriers.public)
     ]
-    if not barred:
+    return _offerable(situation, groups)
+
+
+def _offerable(situation: Situation, groups: Groups) -> Groups:
+    """Return groups without the hosts that are for clients of other countries."""
+    barred = situation.barred
+    if not barred or all(map(barred.isdisjoint, [hosts for _, hosts in groups])):
         return groups
     return [(country, left) for country, hosts in groups if (left := _without(hosts, barred))]
 
@@ -365,8 +364,10 @@ def _by_country(situation: Situation) -> Groups:
 
 def _by_continent(situation: Situation) -> Groups:
     own, carrying = situation.place, situation.target.carriers.by_continent
-    around = carrying.get(own.continent or "", ())
-    return _by_countries(situation, [country for country in around if country != own.country])
+    around, hosts = carrying.get(own.continent or "", ()), situation.target.carriers.by_country
+    return _offerable(
+        situation, [(country, hosts[country]) for country in around if country != own.country]
+    )
 
 
 def _by_nothing(situation: Situation) -> Groups:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.lists import metalink, metalink4
+from mirrorlist.lists.listing import Filling, ListKind, filling
 from mirrorlist.lists.target import METADATA, Target, find_details, find_target, known_details
 from mirrorlist.request.query import Query
 
@@ -24,11 +25,13 @@ _Key = tuple[bool, str, str]
 class Subject(Struct, frozen=True):
     """A target, and what stands in its list before the hosts and what the client decides.
 
+    `filling` is its path as it stands behind the hosts' URLs.
     `digest` is the value of a redirect's Repr-Digest, if the file's SHA-256 is known.
     """
 
     target: Target
     opening: bytes
+    filling: Filling
     digest: str | None = None
 
 
@@ -57,14 +60,17 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
     target = find_target(query, catalog)
     if not query.metalink:
         digest = _digest(target, catalog) if query.redirect else None
-        return Subject(target, target.heading.encode(), digest)
+        path = filling(target.path, ListKind.TEXT)
+        return Subject(target, target.heading.encode(), path, digest)
+    path = filling(target.path, ListKind.METALINK)
     details = find_details(target, catalog)
     if target.is_meta4:
-        return Subject(target, metalink4.opening(target.file_name, details))
+        return Subject(target, metalink4.opening(target.file_name, details), path)
     # "The metalink of a `repomd.xml` has no `pieces`, because it is the most frequent one, and
     # clients also take older versions" (docs/protocol.md#the-metalink).
     pieces = target.file != METADATA
-    return Subject(target, metalink.opening(target.file_name, details, pieces=pieces))
+    opening = metalink.opening(target.file_name, details, pieces=pieces)
+    return Subject(target, opening, path)
 
 
 def _digest(target: Target, catalog: Catalog) -> str | None:
@@ -77,4 +83,5 @@ def _digest(target: Target, catalog: Catalog) -> str | None:
 
 
 def _size(key: _Key, subject: Subject) -> int:
-    return _SUBJECT_BYTES + len(subject.opening) + len(key[1]) + len(key[2])
+    texts = subject.opening, subject.filling.encoded, *key[1:]
+    return _SUBJECT_BYTES + sum(map(len, texts))

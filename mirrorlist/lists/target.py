@@ -82,7 +82,8 @@ def known_details(target: Target, catalog: Catalog) -> tuple[FileDetail, ...]:
 
 def normalised(path: str) -> str:
     """Return a path without slashes at its ends, and with single slashes in it."""
-    return _SLASHES.sub("/", path.strip("/"))
+    path = path.strip("/")
+    return _SLASHES.sub("/", path) if "//" in path else path
 
 
 def _by_path(query: Query, path: str, catalog: Catalog) -> Target:

@@ -25,8 +25,11 @@ PARAMETERS = frozenset(
     "repo arch path country protocol ip netblock redirect time".split()  # noqa: SIM905
 )
 
+_NAMES = {name.encode(): name for name in PARAMETERS}
 # A parameter as it stands between others: with a value, and alone.
-_WRITTEN = [(name, f"&{name}=".encode(), f"&{name}&".encode()) for name in sorted(PARAMETERS)]
+_WRITTEN = [(b"&%b=" % name, b"&%b&" % name) for name in sorted(_NAMES)]
+# Of a query with more parameters than clients send, those that count are searched for.
+_MANY = 32
 _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 # "any character outside `A-Z a-z 0-9 . _ + , / @ ~ ^ -` becomes `?`"
 # (docs/protocol.md#what-is-repeated).
@@ -110,21 +113,30 @@ def typed(text: str) -> str:
 
 
 def _values(raw: bytes) -> dict[str, str]:
-    """Return the last value of each known parameter.
+    """Return the last value of each known parameter, in the order of these."""
+    found: dict[str, bytes] = {}
+    for part in raw.split(b"&") if raw.count(b"&") < _MANY else _last(raw):
+        # "A value stands between the first and the second `=`. A parameter without `=` is given and
+        # empty." (docs/protocol.md#values): mirrorlist-server reads them so.
+        written, *value = part.split(b"=", 2)
+        if name := _NAMES.get(written):
+            # "The last value of a repeated parameter wins." (docs/protocol.md#parameters)
+            found.pop(name, None)
+            found[name] = value[0] if value else b""
+    return {
+        name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
+        for name, value in found.items()
+    }
+
+
+def _last(raw: bytes) -> list[bytes]:
+    """Return where each known parameter stands for the last time, in the order of these.
 
     Two searches for each name cost little, however many parameters a query has.
     """
     query = b"&%b&" % raw
-    found = []
-    for name, with_value, alone in _WRITTEN:
-        # "The last value of a repeated parameter wins." (docs/protocol.md#parameters)
-        at = max(query.rfind(with_value), query.rfind(alone))
-        if at >= 0:
-            found.append((at, name, _value_at(query, at + 1 + len(name))))
-    return {
-        name: decode(name, value, MAX_PATH_BYTES if name == "path" else MAX_VALUE_BYTES)
-        for _, name, value in sorted(found)
-    }
+    places = [max(map(query.rfind, written)) + 1 for written in _WRITTEN]
+    return [query[at : query.index(b"&", at)] for at in sorted(places) if at]
 
 
 def values_of(raw: bytes, names: Iterable[str]) -> dict[str, str] | None:
@@ -154,11 +166,7 @@ def _value_at(query: bytes, at: int) -> bytes:
 
 def decode(name: str, raw: bytes, limit: int) -> str:
     """Return the text of a raw value of at most `limit` bytes; raises BadQuery."""
-    if _BROKEN_ESCAPE.search(raw):
-        raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
-    # A byte is at most three bytes long as an escape: a longer text cannot decode to `limit` bytes,
-    # so it is not worth decoding.
-    value = unquote_to_bytes(raw) if len(raw) <= 3 * limit else raw
+    value = _unescaped(name, raw, limit) if b"%" in raw else raw
     if len(value) > limit:
         raise BadQuery(f"# {name}=: longer than {limit} bytes")
     try:
@@ -166,9 +174,18 @@ def decode(name: str, raw: bytes, limit: int) -> str:
     except UnicodeDecodeError:
         raise BadQuery(f"# {name}=: not valid UTF-8") from None
     # "a decoded line feed must never put a line into a list" (docs/protocol.md#known-differences).
-    if CONTROL.search(text):
+    # A text that is printable has no control character, and that is seen sooner.
+    if not text.isprintable() and CONTROL.search(text):
         raise BadQuery(f"# {name}=: a control character")
     return text
+
+
+def _unescaped(name: str, raw: bytes, limit: int) -> bytes:
+    if _BROKEN_ESCAPE.search(raw):
+        raise BadQuery(f"# {name}=: a % that is not followed by two hexadecimal digits")
+    # A byte is at most three bytes long as an escape: a longer text cannot decode to `limit` bytes,
+    # so it is not worth decoding.
+    return unquote_to_bytes(raw) if len(raw) <= 3 * limit else raw
 
 
 def list_of(name: str, text: str, also_blank: str = FORM_BLANK) -> list[str]:

