@@ -46,7 +46,7 @@ LEADS = Numbered(Lead, STATUS_SHIFT, 1 << 20, OTHER, None, first=FIRST_LEAD)
 """All leads; the rest is for those beyond a million, which no snapshots have."""
 
 
-class Order(Struct, frozen=True):
+class Order(Struct, frozen=True, gc=False):
     """An order of hosts, those of `known` at `indexes`, its first one's tier, and the code of both.
 
     Thousands of orders are kept, and an index takes a byte or two where a reference takes eight.
