@@ -147,6 +147,18 @@ def test_weights_that_grow_too_heavy_are_lowered() -> None:
     assert abs(after[2] / after[1] - before[2] / before[1]) < 1e-9
 
 
+def test_a_choice_without_keys_does_not_stay_heavy() -> None:
+    """A choice that no key leads to any more, but whose list is kept, gives way to a new one."""
+    lists = Lists(room(1), count=2)
+    lists.bodies._weight = module._HEAVIEST / 2
+    lists.ask(0)
+    lists.bodies._choices = lambda: lists.all[1:]
+    lists.bodies._begin_again()
+    lists.ask(1)
+    lists.ask(1)
+    assert lists.all[0].room == 0
+
+
 @examples(60)
 @given(
     asked=st.lists(

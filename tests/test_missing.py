@@ -109,6 +109,32 @@ def test_a_library_that_fails(kind: type[Exception], monkeypatch: pytest.MonkeyP
     assert said[0].startswith("warning: uvloop cannot be loaded (uvloop is unfit): ")
 
 
+_LOADS_LATE = """
+import asyncio, sys, uvicorn
+import mirrorlist.workers.run
+from mirrorlist.web.config import make_config
+from mirrorlist.workers.wheels import load_late
+
+async def answer(scope, receive, send):
+    pass
+
+load_late(sys.argv[1])
+before = set(sys.modules)
+config = make_config(answer, asyncio.Protocol, loop=sys.argv[1])
+config.load()
+config.get_loop_factory()
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_nothing_is_loaded_after_the_fork(loop: str) -> None:
+    """All modules that uvicorn imports when it runs are loaded before, so processes share them."""
+    command = [sys.executable, "-c", _LOADS_LATE, loop]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
 def test_countries_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the library of countries says in several lines is one line here."""
 

@@ -313,8 +313,10 @@ def test_keys_of_one_choice() -> None:
     assert orders.find(0) is orders.find(2) is kept
     assert sizes[2] - sizes[1] == sizes[1] - sizes[0] < sizes[0] - kept.size // 2
     for _ in range(3):
+        assert list(orders._choices.values()) == [kept]
         orders._drop_oldest(may_stay=False)
     assert orders.size == 0
+    assert not orders._choices
 
 
 def test_the_parts_of_a_choice_are_content() -> None:

@@ -147,6 +147,21 @@ def test_equal_host_sets_are_one(tmp_path: Path) -> None:
     assert store.load().carriers(0) is not before
 
 
+def test_host_sets_share_what_is_equal(tmp_path: Path) -> None:
+    """Two host sets that differ in one country have one object for each of the others."""
+    roster = _store(tmp_path).catalog.roster
+    countries = ["DE", "DE", "FR", "FR", "JP"]
+    hosts = zip(roster.hosts, countries, strict=False)
+    roster.hosts = [msgspec.structs.replace(host, country=one) for host, one in hosts]
+    roster.continents = {"DE": "EU", "FR": "EU", "JP": "AS"}
+    one, other = roster.carriers((0, 1, 2, 3, 4)), roster.carriers((0, 1, 3, 4))
+    assert one.by_country == {"DE": (0, 1), "FR": (2, 3), "JP": (4,)}
+    assert other.by_country == {**one.by_country, "FR": (3,)}
+    assert one.by_continent == {"EU": ("DE", "FR"), "AS": ("JP",)} == other.by_continent
+    assert one.by_country["DE"] is other.by_country["DE"]
+    assert one.by_continent["EU"] is other.by_continent["EU"]
+
+
 @pytest.mark.parametrize(
     ("change", "is_kept"),
     [

@@ -27,14 +27,14 @@ class KeptChoice:
 
     `order` is for `left` more requests. `weight`: how often the choice was asked for, lately.
     `room`: how many bytes of `Bodies` are the choice's. `keys`: how many keys it is known by;
-    `is_asked`: asked for since `Orders` last looked. `said` is the choice's own: a request that
-    finds a list touches nothing else of it.
+    `is_asked`: asked for since `Orders` last looked. `content`: by which `Orders` knows equal
+    choices. `said` is the choice's own: a request that finds a list touches nothing else of it.
     """
 
     __slots__ = (
-        "__weakref__",
         "body",
         "choice",
+        "content",
         "is_asked",
         "keys",
         "left",
@@ -46,9 +46,10 @@ class KeptChoice:
         "weight",
     )
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: Choice, content: bytes = b"") -> None:
         """Take a choice that nobody has asked for."""
         self.choice = choice
+        self.content = content
         self.said = choice.said
         self.size = choice.size
         self.order: Order | None = None
@@ -65,7 +66,7 @@ class Bodies:
     """The rendered lists of a worker, bounded in bytes."""
 
     def __init__(self, most_bytes: int, choices: Callable[[], Iterable[KeptChoice]]) -> None:
-        """Take how many bytes may be kept, and what returns all choices that are kept."""
+        """Take how many bytes may be kept, and what returns all choices that have keys."""
         self.bytes = 0
         self.most_bytes = most_bytes
         self._choices = choices
@@ -119,6 +120,7 @@ class Bodies:
 
     def _begin_again(self) -> None:
         """Lower all weights, before a float cannot hold them."""
-        for kept in self._choices():
+        # Some that have lists are no longer known by a key.
+        for kept in {*self._choices(), *self._queue}:
             kept.weight /= self._weight
         self._weight = 1.0

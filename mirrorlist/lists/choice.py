@@ -46,7 +46,7 @@ LEADS = Numbered(Lead, STATUS_SHIFT, 1 << 20, OTHER, None, first=FIRST_LEAD)
 """All leads; the rest is for those beyond a million, which no snapshots have."""
 
 
-class Order(Struct, frozen=True):
+class Order(Struct, frozen=True, gc=False):
     """An order of hosts: those `ahead`, then those of `known` at `indexes`.
 
     `tier` is that of the first one; `lead` is the code of both, 0 for an order without hosts.

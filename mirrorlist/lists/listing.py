@@ -6,8 +6,9 @@ because a list of references to shared pieces was three times slower: reading a 
 a hundred times for memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
+from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import TypeVar
@@ -111,17 +112,20 @@ def filling(path: Path, kind: ListKind) -> Filling:
 
 
 class Listings(tuple[Listing, ...]):
-    """Listings that orders pick from by index; beside them what each adds to a template."""
+    """Listings that orders pick from by index; beside them what each adds to a template.
 
-    arounds: tuple[tuple[bytes, ...], ...]
-    lines: tuple[bytes, ...]
+    Nearly all of them are for one kind of list, so each kind is made when it is first needed.
+    """
 
-    def __new__(cls, listings: Iterable[Listing]) -> "Listings":
-        """Take listings, in any order."""
-        made = super().__new__(cls, listings)
-        made.arounds = tuple([one.around for one in made])
-        made.lines = tuple([one.lines for one in made])
-        return made
+    @cached_property
+    def arounds(self) -> tuple[tuple[bytes, ...], ...]:
+        """What each adds to a metalink's template."""
+        return tuple([one.around for one in self])
+
+    @cached_property
+    def lines(self) -> tuple[bytes, ...]:
+        """What each adds to a text list's template."""
+        return tuple([one.lines for one in self])
 
 
 def make_template(

@@ -76,7 +76,8 @@ class Orders:
         self._keys: deque[object] = deque()
         self._kept_bytes = 0
         self._regions: WeakValueDictionary[bytes, Region] = WeakValueDictionary()
-        self._choices: WeakValueDictionary[bytes, KeptChoice] = WeakValueDictionary()
+        # Those that have keys. References that are weak would take 100 bytes more for each.
+        self._choices: dict[bytes, KeptChoice] = {}
         self._listings: WeakValueDictionary[object, Listing] = WeakValueDictionary()
         self._tables: dict[int, _Table] = {}
         self._by_urls: dict[int, tuple[Sequence[Url], Listing]] = {}
@@ -103,7 +104,7 @@ class Orders:
             # Workers begin at different points, so that together they share out evenly too.
             turn = rng.random()
             choice = Choice(region, parts, said, is_global, turn, tier, offer.nearer)
-            kept = self._choices[content] = KeptChoice(choice)
+            kept = self._choices[content] = KeptChoice(choice, content)
         self._keep(key, kept)
         return kept
 
@@ -153,7 +154,10 @@ class Orders:
             return True
         del self._kept[key]
         kept.keys -= 1
-        self._kept_bytes -= _KEY_BYTES if kept.keys else _KEY_BYTES + kept.size
+        self._kept_bytes -= _KEY_BYTES
+        if not kept.keys:
+            self._kept_bytes -= kept.size
+            del self._choices[kept.content]
         return False
 
     def _region(self, hosts: Sequence[Listing]) -> Region:

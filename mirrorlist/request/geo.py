@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from socket import inet_ntoa
@@ -67,6 +66,9 @@ class RegistryGeo:
         """Load the package; raises ImportError on machines for which there is no build of it, and
         AttributeError for one of its old releases.
         """
+        # Takes 0.7 MB, and a server with --geoip needs it for nothing else.
+        from importlib.metadata import version
+
         module = importlib.import_module("iptocc")
         self._country_code = cast(Callable[[str], str | None], module.country_code)
         self.name = f"iptocc {version('iptocc')} (built in)"

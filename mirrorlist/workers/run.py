@@ -20,6 +20,7 @@ from mirrorlist.status.admin import open_admin
 from mirrorlist.status.admin_process import run_admin
 from mirrorlist.status.chain import targets_of
 from mirrorlist.status.told import server_state
+from mirrorlist.web.app import App
 from mirrorlist.web.listener import host_and_port, shown_of
 from mirrorlist.workers.load import Loaded
 from mirrorlist.workers.serve_settings import ServeSettings
@@ -32,7 +33,7 @@ from mirrorlist.workers.supervisor import (
     Work,
     hold_signals,
 )
-from mirrorlist.workers.wheels import event_loop
+from mirrorlist.workers.wheels import event_loop, load_late
 
 
 class Hooks(Struct, frozen=True):
@@ -70,6 +71,8 @@ def run_server(
     at = [shown_of(listener) for listener in listeners]
     _tell_begin(at, settings.workers, service, say)
     hooks.listening(at[0])
+    loop = event_loop(say)
+    load_late(loop)
     fast, proxied = settings.door == "fast", settings.proxy_protocol
     worker: Work = partial(
         work,
@@ -81,8 +84,9 @@ def run_server(
         fast=fast,
         proxied=proxied,
         drains=settings.drain > 0,
-        loop=event_loop(say),
+        loop=loop,
         spooler=spooler,
+        app=App(service),
     )
     own = [*listeners, *([admin] if admin else [])]
     beside = [one._replace(work=_without(own, one.work)) for one in hooks.beside]

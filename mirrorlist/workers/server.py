@@ -68,6 +68,7 @@ def work(
     drains: bool = False,
     loop: str = "uvloop",
     spooler: "Spooler | None" = None,
+    app: App | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end, then finish what is under way.
 
@@ -78,7 +79,8 @@ def work(
     `proxied` trusted proxies begin their connections with a PROXY header. With `drains` SIGTERM
     and SIGINT count only once the supervisor ends the server: a service manager and Ctrl-C signal
     all processes at the beginning of a drain. `loop` is uvicorn's name of an event loop.
-    `spooler` writes statistics.
+    `spooler` writes statistics. `app` is of the service, and made before the fork: making it
+    touches a megabyte of Python's own pages.
     """
     if drains:
         _wait_for_the_end(counts)
@@ -91,7 +93,7 @@ def work(
     policy = _policy(slot)
     front = Front(service, policy) if fast and not proxied else None
     config = make_config(
-        App(service),
+        app or App(service),
         front or _protocol(service, policy, fast, proxied),
         loop=loop,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

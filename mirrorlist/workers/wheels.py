@@ -20,6 +20,15 @@ def event_loop(say: Say) -> str:
     return "uvloop" if there[0] else "asyncio"
 
 
+def load_late(loop: str) -> None:
+    """Load what uvicorn imports only when it runs, for this event loop and the admin process's.
+
+    Each process would import it for itself, and have it alone.
+    """
+    for name in ("lifespan.off", "loops.asyncio", f"loops.{loop}"):
+        importlib.import_module(f"uvicorn.{name}")
+
+
 def _is_there(name: str, cost: str, say: Say) -> bool:
     try:
         importlib.import_module(name)
