@@ -137,6 +137,18 @@ def test_names_to_suggest_are_kept(tmp_path: Path) -> None:
     assert store.load()._closest is not store.catalog._closest
 
 
+def test_loading_rests(tmp_path: Path) -> None:
+    """A swap calls what lets others run after each step, with lists or only their hosts made."""
+    store, counts = _store(tmp_path), []
+    for change in (_less, _bandwidth):
+        rests: list[None] = []
+        _write(tmp_path, change(small_data(MIRRORS, {})))
+        store.load(lambda: rests.append(None))  # noqa: B023
+        counts.append(len(rests))
+    # Opened, compared, verified in five steps, compiled; there is no repository to try out.
+    assert counts == [8, 8]
+
+
 def test_equal_host_sets_are_one(tmp_path: Path) -> None:
     """The hosts of an equal host set are compiled once for all snapshots."""
     store = _store(tmp_path)
