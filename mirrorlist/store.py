@@ -1,6 +1,7 @@
 """Holds the catalog in use, and makes a new one of the snapshot file."""
 
 import os
+from collections.abc import Callable
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.lists.trial import try_out
@@ -20,22 +21,24 @@ class Store:
         self._key = key
         self.catalog = self._load(None)
 
-    def load(self) -> Catalog:
+    def load(self, rest: Callable[[], object] = lambda: None) -> Catalog:
         """Return a catalog of the file as it is now; the caller decides whether to use it.
 
         Raises a SnapshotError. Parts that did not change are shared with the catalog in use.
+        `rest` is called about once a millisecond of work, so that a thread can let others run.
         """
-        return self._load(self.catalog)
+        return self._load(self.catalog, rest)
 
-    def _load(self, before: Catalog | None) -> Catalog:
+    def _load(self, before: Catalog | None, rest: Callable[[], object] = lambda: None) -> Catalog:
         try:
-            snapshot = Snapshot(self.path, self._key, before.snapshot if before else None)
+            snapshot = Snapshot(self.path, self._key, before.snapshot if before else None, rest)
             catalog = Catalog(snapshot, before)
+            rest()
         except SnapshotError:
             raise
         except Exception as error:
             raise MalformedSnapshot(
                 f"{os.fspath(self.path)}: malformed: it cannot be compiled: {error!r}"
             ) from error
-        try_out(catalog, before)
+        try_out(catalog, before, rest)
         return catalog

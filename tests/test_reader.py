@@ -415,6 +415,25 @@ def test_bandwidths(tmp_path: Path, bandwidth: int) -> None:
     assert Snapshot(write(tmp_path, content)).hosts[1].bandwidth == bandwidth
 
 
+@pytest.mark.parametrize("name", ["repositories", "newest"])
+def test_numbers_of_directories_that_are_gone(tmp_path: Path, name: str) -> None:
+    """Sections that did not change are verified again if there are fewer directories now."""
+    content = small_content(newest={2: "a"}, repositories=[Repository("r", "x", 2, False)])
+    before = _before(tmp_path, content)
+    fewer = _opened(
+        tmp_path,
+        history=None,
+        directories=small_data().directories[:2],
+        file_details={},
+        repositories=[],
+        newest={},
+    )
+    (kept,) = [bytes(one.data) for one in sections_of(content) if one.name == name]
+    path = write(tmp_path, with_sections(Path(fewer.path).read_bytes(), {name: kept}))
+    with pytest.raises(MalformedSnapshot, match=f"{name}.*a directory that does not exist"):
+        Snapshot(path, None, before)
+
+
 def test_file_details_beyond_new_directories(tmp_path: Path) -> None:
     """Details that did not change are verified again if there are fewer directories now."""
     before = Snapshot(write(tmp_path, CONTENT))

@@ -88,6 +88,16 @@ def test_a_file_that_is_mounted_alone(worker: Worker, tmp_path: Path) -> None:
     assert worker.refused == 0
 
 
+def test_a_swap_rests(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a snapshot is loaded, its thread sleeps again and again, so that answers go on."""
+    slept: list[float] = []
+    monkeypatch.setattr("mirrorlist.workers.refresh.time.sleep", slept.append)
+    put(worker.path, encode(world(2)))
+    worker.refresher.look()
+    assert len(slept) >= 8
+    assert {*slept} == {0.002}
+
+
 def test_nothing_new(worker: Worker) -> None:
     """A file that is as it was is not read again, and nothing is said."""
     before = worker.service.store.catalog
@@ -233,7 +243,7 @@ def test_an_error_of_ours(
 ) -> None:
     """Whatever loading raises, the thread lives, the old one serves, and the error is told."""
     load = worker.service.store.load
-    monkeypatch.setattr(worker.service.store, "load", lambda: 1 / 0)
+    monkeypatch.setattr(worker.service.store, "load", lambda rest: 1 / 0)
     put(worker.path, encode(world(2)))
     assert not worker.refresher.look()
     assert "internal error: ZeroDivisionError" in worker.said[0]

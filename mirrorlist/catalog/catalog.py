@@ -21,6 +21,13 @@ from snapshot.file.model import FileDetail, FileSum, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
 
 MOST_SUGGESTIONS = 10
+# Sections that decide what a query asks for, beside the roster; host sets decide who has it.
+_NAMING = frozenset(
+    (
+        *("repositories", "redirects", "request_shapes", "directory_names"),
+        *("file_details", "file_index"),
+    )
+)
 # An index of more would cost a worker tens of megabytes, for the sake of mistakes.
 _MOST_PATHS = 10_000
 
@@ -49,7 +56,10 @@ class Catalog:
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
         self.known = self.roster.known
-        self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 2, _size)
+        # One object as long as queries ask for the same directories and files, with the same
+        # details: only hosts and the directories' categories may differ.
+        self.naming: object = before.naming if before and self._names_as(before) else object()
+        self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 3, _size)
         self.redirects = snapshot.redirects
         self.request_shapes = snapshot.request_shapes
         self.request_paths = _paths(snapshot.request_shapes)
@@ -79,6 +89,13 @@ class Catalog:
             else ClosestNames(self._arches.keys() - self.disabled)
         )
 
+    def _names_as(self, before: "Catalog") -> bool:
+        mine, theirs = (
+            _NAMING.intersection(name for name, _ in one.snapshot.section_sizes)
+            for one in (self, before)
+        )
+        return self.roster is before.roster and mine == theirs and mine <= self.snapshot.unchanged
+
     def _is_askable(self, repository: tuple[str, str]) -> bool:
         """Return whether a query with these names gets a list, so that they can be suggested."""
         prefix, arch = repository
@@ -99,7 +116,7 @@ class Catalog:
         """Return the hosts of a host set."""
         found = self._carriers.find(host_set)
         if found is None:
-            found = self.roster.carriers(self.snapshot.host_set(host_set))
+            found = self.roster.carriers(self.snapshot.host_set_bits(host_set))
             self._carriers.keep(host_set, found)
         return found
 

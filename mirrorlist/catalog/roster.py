@@ -5,18 +5,16 @@ database come from the crawler, which finds that a host has other directories th
 everything that was compiled here, and the kept orders, stay in use.
 """
 
-from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import TypeVar, cast
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.catalog.urls import Url, first, make_url, offered
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
+from snapshot.file.integers import numbers_of
 from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
 
@@ -38,57 +36,46 @@ _NO_PROTOCOLS = tuple([f"?{number}" for number in range(MAX_LIST_ELEMENTS)])
 
 Kind = tuple[int, frozenset[str] | None, int, frozenset[str] | None]
 Offered = dict[int, tuple[Url, ...]]
-Group = tuple[int, ...] | tuple[str, ...]
-G = TypeVar("G", bound=Group)
 
 
-class Groups:
-    """Hosts of a country or countries of a continent, one object for equal ones.
+class Nearby(Struct, frozen=True):
+    """The public hosts of a continent among some carriers, by country; the countries sorted.
 
-    Most host sets differ in few countries: 798 of them have 31,072 groups, 839 of them different.
+    `number` stands for them in keys of caches.
     """
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self.kept = Kept[Group, Group](GROUPS_BYTES, _group_size)
-
-    def one(self, group: G) -> G:
-        """Return the one object for groups that are equal to this one."""
-        # Nearly always it is among the young ones: a single look into a dictionary.
-        kept = self.kept
-        return cast(G, kept.young.get(group) or kept.find(group) or kept.keep(group, group))
+    number: int
+    by_country: dict[str, tuple[int, ...]]
+    countries: list[str]
 
 
 class Carriers:
     """The hosts that may be offered for a directory; the public ones also by country.
 
-    `by_continent` are the countries that have public ones, sorted.
+    `by_continent` are the countries that have public ones, sorted. `nearby` has the number of the
+    hosts of each continent that has public ones: equal hosts, equal number.
     """
 
     def __init__(
-        self,
-        indexes: tuple[int, ...],
-        hosts: Sequence[Host],
-        continents: Mapping[str, str],
-        groups: Groups,
+        self, bits: int, public: tuple[int, ...], nearby: Mapping[str | None, Nearby]
     ) -> None:
-        """Take the indexes of a host set, in rising order, all hosts, and all continents."""
+        """Take all hosts as bits, the public ones, and those by continent; None: on no continent.
+
+        Each continent of `nearby` has a host.
+        """
         # One number as a set: a test of membership is a shift, and a host takes one bit.
-        self._bits = sum(1 << index for index in indexes)
-        self.public = tuple(index for index in indexes if not hosts[index].private)
-        by_country: dict[str, list[int]] = defaultdict(list)
-        for index in self.public:
-            by_country[hosts[index].country].append(index)
-        self.by_country = {one: groups.one(tuple(found)) for one, found in by_country.items()}
-        by_continent: dict[str, list[str]] = defaultdict(list)
-        for country in sorted(by_country.keys() & continents.keys()):
-            by_continent[continents[country]].append(country)
-        self.by_continent = {one: groups.one(tuple(found)) for one, found in by_continent.items()}
+        self._bits = bits
+        self.public = public
+        self.by_country: dict[str, tuple[int, ...]] = {}
+        for found in nearby.values():
+            self.by_country |= found.by_country
+        known = {place: found for place, found in nearby.items() if place is not None}
+        self.by_continent = {place: found.countries for place, found in known.items()}
+        self.nearby = {place: found.number for place, found in known.items()}
         # Stands for these carriers in keys of caches, which so do not keep them in memory.
         self.number = next(_NUMBERS)
-        # About how many bytes they take if no group is shared; the numbers in them are.
-        self.size = 300 + 8 * len(indexes) + 16 * len(self.public) + 168 * len(by_country)
-        self.size += 200 * len(self.by_continent)
+        # About how many bytes they take; the hosts of each country are counted with `Nearby`.
+        self.size = 1000 + 8 * len(public) + 108 * len(self.by_country) + 80 * len(nearby)
 
     def __bool__(self) -> bool:
         """Return whether there is any host."""
@@ -129,8 +116,16 @@ class Roster:
         self._barred = Kept[str, frozenset[int]](BARRED_BYTES, _barred_size)
         self._listed = Kept[Kind, Offered](kinds, _listed_size)
         self._most = Kept[tuple[int, frozenset[str]], int](PROTOCOLS_BYTES, _most_size)
-        self._carriers = Kept[bytes, Carriers](CARRIERS_BYTES // 2, _carriers_size)
-        self._groups = Groups()
+        self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 3, _carriers_size)
+        self._nearby = Kept[tuple[str | None, int], Nearby](CARRIERS_BYTES // 3, _nearby_size)
+        self._groups = Kept[tuple[int, ...], tuple[int, ...]](GROUPS_BYTES, _group_size)
+        self._indexes = list(range(len(self.hosts)))
+        self._public = self._bits_of(lambda host: not host.private)
+        self._on = {
+            continent: self._public
+            & self._bits_of(lambda host: self.continents.get(host.country) == continent)  # noqa: B023
+            for continent in (*dict.fromkeys(self.continents.values()), None)
+        }
         self._numbers = Kept[tuple[object, ...], int](NUMBERS_BYTES, _number_size)
 
     def is_of(self, snapshot: Snapshot) -> bool:
@@ -141,15 +136,42 @@ class Roster:
             and self.continents == snapshot.continents
         )
 
-    def carriers(self, indexes: tuple[int, ...]) -> Carriers:
+    def carriers(self, bits: int) -> Carriers:
         """Return the hosts of a host set; compiled once, and one object for equal sets."""
-        # Among a billion sets two digests of 16 bytes are equal with a chance of 1e-21.
-        key = blake2b(array("L", indexes), digest_size=16).digest()
-        found = self._carriers.find(key)
+        found = self._carriers.find(bits)
         if found is None:
-            made = Carriers(indexes, self.hosts, self.continents, self._groups)
-            found = self._carriers.keep(key, made)
+            # Most new sets differ from another one by a host, so most continents are known.
+            nearby = {
+                continent: self._near(continent, bits & on)
+                for continent, on in self._on.items()
+                if bits & on
+            }
+            public = numbers_of(bits & self._public, self._indexes)
+            found = self._carriers.keep(bits, Carriers(bits, public, nearby))
         return found
+
+    def _near(self, continent: str | None, bits: int) -> Nearby:
+        """Return public hosts of a continent; one object for equal hosts."""
+        key = continent, bits
+        found = self._nearby.find(key)
+        if found is None:
+            by_country: dict[str, list[int]] = defaultdict(list)
+            for index in numbers_of(bits, self._indexes):
+                by_country[self.hosts[index].country].append(index)
+            tuples = {country: self._one(tuple(hosts)) for country, hosts in by_country.items()}
+            found = self._nearby.keep(key, Nearby(next(_NUMBERS), tuples, sorted(tuples)))
+        return found
+
+    def _one(self, group: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the one object for the equal groups of a country's hosts.
+
+        Most host sets differ in few countries: 798 of them have 31,072 groups, 839 different ones.
+        """
+        return self._groups.find(group) or self._groups.keep(group, group)
+
+    def _bits_of(self, holds: Callable[[Host], bool]) -> int:
+        """Return the hosts of which something holds, as bits."""
+        return sum([1 << index for index, host in enumerate(self.hosts) if holds(host)])
 
     def urls(self, category: int, host: int) -> tuple[Url, ...]:
         """Return a host's public URLs of a category, in the order of their ids."""
@@ -282,11 +304,15 @@ def _barred_size(key: str, value: frozenset[int]) -> int:
     return 400 + 40 * len(value)
 
 
-def _carriers_size(key: bytes, value: Carriers) -> int:
+def _carriers_size(key: int, value: Carriers) -> int:
     return 200 + value.size
 
 
-def _group_size(key: Group, value: Group) -> int:
+def _nearby_size(key: tuple[str | None, int], value: Nearby) -> int:
+    return 700 + sum([160 + 8 * len(hosts) for hosts in value.by_country.values()])
+
+
+def _group_size(key: tuple[int, ...], value: tuple[int, ...]) -> int:
     return 200 + 8 * len(key)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs
 
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.roster import GLOBAL
 from mirrorlist.catalog.urls import URL_SAFE, writable
 from mirrorlist.errors import NoDetails, QueryError, UnknownRepository
 from mirrorlist.lists import metalink, metalink4
@@ -109,8 +110,26 @@ class Plan:
         self._number = 0
         self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
 
+    def moved(self, catalog: Catalog) -> "Plan | None":
+        """Return this plan on a catalog of the same naming; None if it must be made again."""
+        target, query = self.target, self.query
+        category, host_set = catalog.snapshot.place_of(target.directory)
+        # A list of any arch has hosts of several host sets.
+        is_of_one = query.arch not in catalog.open_arches
+        if category != target.category or host_set is None or not is_of_one:
+            return None
+        carriers = catalog.carriers(host_set)
+        if not carriers:
+            return None
+        moved = Plan.__new__(Plan)
+        moved.__dict__ |= self.__dict__
+        moved.catalog = catalog
+        moved.target = structs.replace(target, host_set=host_set, carriers=carriers)
+        moved._closing = text_list.after_heading(query, catalog.read)
+        return moved
+
     def _content(self) -> tuple[object, ...]:
-        """Return all that decides about orders, except client and chance: the key of a cache."""
+        """Return all that decides about orders, except hosts, client and chance."""
         # `known()` leaves out names that clients invent. `writable()` comes first: if rsync URLs
         # cannot have the path, several protocols= lead to equal lists.
         target, wish = self.target, self.query.wish
@@ -119,7 +138,6 @@ class Plan:
             shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
         return (
             target.category,
-            target.carriers.number,
             self._minimum,
             self._kind,
             self.catalog.known(shown, target.category),
@@ -135,12 +153,14 @@ class Plan:
         # what is kept, but hardly if it names countries: there are too many sets of them.
         if not self.is_repeated and self.query.wish.countries:
             return self._drawn(client, place, rng, orders)
-        key = self._key(place)
-        kept = orders.find(key)
+        nearby, everywhere = self._nearby(place), self.target.carriers.number
+        kept = orders.find(self._key(place, nearby))
+        if kept is None and nearby != everywhere:
+            kept = orders.find(self._key(place, everywhere))
         if kept is None:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
-            kept = self._keep(key, client, place, orders, rng)
+            kept = self._keep(nearby, client, place, orders, rng)
         if place.is_near and self.query.wish.near and self._is_near(client, place):
             near = near_offer(self.situation(client, place))
             # A near host without a URL for this list is still mentioned in the heading.
@@ -161,8 +181,19 @@ class Plan:
         order = of_hosts(hosts, offered, self.catalog)
         return order, text_list.used(offered), self._rendered(order)
 
-    def _key(self, place: Place) -> tuple[int, object]:
-        """Return the cache key of the choice for a client's place.
+    def _nearby(self, place: Place) -> int:
+        """Return the number of the hosts that a choice for a client's place is known by at first.
+
+        Most choices have hosts of the client's continent alone. Such a choice is known by these, so
+        it stays when a host elsewhere loses or gains the directory.
+        """
+        carriers = self.target.carriers
+        if self.query.wish.countries:
+            return carriers.number
+        return carriers.nearby.get(place.continent or "", carriers.number)
+
+    def _key(self, place: Place, hosts: int) -> tuple[int, int, object]:
+        """Return the cache key of the choice for a client's place; a number stands for the hosts.
 
         Countries without hosts of their own share one choice with all that have the same continent.
         """
@@ -170,8 +201,8 @@ class Plan:
         self._number = self._number or self.catalog.number_of(self._content())
         country = place.country
         if country in self.target.carriers.by_country:
-            return self._number, country
-        return self._number, self.catalog.surroundings(country)
+            return self._number, hosts, country
+        return self._number, hosts, self.catalog.surroundings(country)
 
     def _is_near(self, client: Client, place: Place) -> bool:
         """Return whether the near tiers may have a host; for nearly all clients they have none."""
@@ -182,9 +213,12 @@ class Plan:
         return self.catalog.has_netblock(client.near)
 
     def _keep(
-        self, key: object, client: Client, place: Place, orders: Orders, rng: Random
+        self, nearby: int, client: Client, place: Place, orders: Orders, rng: Random
     ) -> KeptChoice:
         found = geo_offer(self.situation(client, place))
+        # If the global tier was consulted, hosts everywhere count.
+        is_global = GLOBAL in found.countries
+        key = self._key(place, self.target.carriers.number if is_global else nearby)
         return orders.add(key, found, self.catalog, self._kind, self._said(found), rng)
 
     def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:

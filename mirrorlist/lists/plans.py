@@ -23,6 +23,7 @@ class Plans:
         self.subjects = Subjects()
         self._catalog: Catalog | None = None
         self._retired = _nothing()
+        self._is_movable = False
         self._retired_subjects: Subjects | None = None
         self._asked: set[int] = set()
         self._asked_before: set[int] = set()
@@ -51,6 +52,7 @@ class Plans:
         """Return the plan of a query string on a catalog, or its refusal; raises BadQuery."""
         if self._catalog is not catalog:
             # Freeing the old plans takes milliseconds, so `forget` does it in another thread.
+            self._is_movable = self._catalog is not None and self._catalog.naming is catalog.naming
             self._retired, self._kept, self._catalog = self._kept, _nothing(), catalog
             self._retired_subjects, self.subjects = self.subjects, Subjects()
         key = is_metalink, raw_query
@@ -68,7 +70,16 @@ class Plans:
         self._kept.clear()
         self.subjects = Subjects()
 
+    def _move(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal | None:
+        """Return the plan that the last catalog had for a query string, if it can be used on."""
+        before = self._retired.find(key) if self._is_movable else None
+        if isinstance(before, Plan):
+            return before.moved(catalog)
+        return before if before is not None and before.is_unknown else None
+
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
+        if (moved := self._move(catalog, key)) is not None:
+            return self._kept.keep(key, moved)
         query = query_of(key[1], key[0], catalog)
         label = label_of(query, key[1], catalog)
         # A query with ip= is rarely repeated, but it shares its orders with other queries.

@@ -4,6 +4,8 @@ Source: docs/protocol.md#the-target.
 """
 
 import re
+from functools import reduce
+from operator import and_
 
 from msgspec import Struct, structs
 
@@ -185,8 +187,8 @@ def _of_any_arch(query: Query, prefix: str, arch: str, catalog: Catalog) -> Targ
         raise UnknownRepository(_unknown_repository(prefix, arch, heading, catalog))
     if query.metalink:
         raise NoDetails(f"{echo(prefix)} has other checksums for each arch: ask with arch=")
-    sets = [{*catalog.snapshot.host_set(row.host_set)} for row in targets]
-    carriers = catalog.roster.carriers(tuple(sorted(set.intersection(*sets))))
+    sets = [catalog.snapshot.host_set_bits(row.host_set) for row in targets]
+    carriers = catalog.roster.carriers(reduce(and_, sets))
     if not carriers:
         raise NotFound(f"error: no active host carries {echo(prefix)} for all arches")
     name = names.pop()

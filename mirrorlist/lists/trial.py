@@ -4,6 +4,7 @@ Opening a snapshot verified everything in it that has a rule; this finds damage 
 A worker that is ready while every list fails is worse than a worker that refuses the snapshot.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
@@ -21,10 +22,13 @@ from mirrorlist.request.query import Query
 from snapshot.file.errors import MalformedSnapshot, SnapshotError
 
 
-def try_out(catalog: Catalog, before: Catalog | None = None) -> None:
+def try_out(
+    catalog: Catalog, before: Catalog | None = None, rest: Callable[[], object] = lambda: None
+) -> None:
     """Raise MalformedSnapshot if a list cannot be made: a few milliseconds a category.
 
     What is said of hosts is not made again if `before`, which was tried out, has the same roster.
+    `rest` is called after each list.
     """
     is_new = before is None or catalog.roster is not before.roster
     # One for all lists, so that each host is rendered once.
@@ -38,6 +42,7 @@ def try_out(catalog: Catalog, before: Catalog | None = None) -> None:
                     answer_plan(plan, NO_CLIENT, NOWHERE, orders, Random(0), catalog.read)
                 elif isinstance(plan, Plan):
                     offer(plan.situation(NO_CLIENT, NOWHERE))
+                rest()
             if is_new:
                 _explain(query, catalog)
     except SnapshotError:

@@ -6,7 +6,6 @@ import struct
 from array import array
 from collections.abc import Callable
 from functools import cached_property
-from itertools import compress
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +14,7 @@ from snapshot.file import sections
 from snapshot.file.errors import MalformedSnapshot
 from snapshot.file.filesums import INDEX, SUMS, FileSums
 from snapshot.file.format import NO_SEAL, open_container
+from snapshot.file.integers import numbers_of
 from snapshot.file.model import (
     Category,
     Directory,
@@ -75,15 +75,18 @@ class Snapshot:
         path: str | os.PathLike[str],
         key: bytes | None = None,
         before: "Snapshot | None" = None,
+        rest: Callable[[], object] = lambda: None,
     ) -> None:
         """Open a snapshot file; raises a SnapshotError that says what is wrong with it.
 
         With a key (of `snapshot.file.seal`), a file that is not sealed with the key is refused.
         Sections with the same bytes as in the snapshot `before` are neither verified nor decoded
-        again: what was decoded is then the same objects.
+        again: what was decoded is then the same objects. `rest` is called about once a millisecond
+        of work, so that a thread can let others run.
         """
         self.path = os.fspath(path)
         container = open_container(path, key)
+        rest()
         header = container.header
         self.format = f"{header.major}.{header.minor}"
         self.id = header.id.hex()
@@ -96,10 +99,12 @@ class Snapshot:
         self._left = container.left
         if not (0 <= self.built <= _LAST_SECOND and 0 <= self.read <= _LAST_SECOND):
             raise MalformedSnapshot(f"{self.path}: malformed: the header has a time that never is")
-        unchanged = self._same_as(before)
+        # The names of the sections that are as in the snapshot before.
+        self.unchanged = self._same_as(before)
         if before is not None:
-            self._take_over(before, unchanged)
-        verify(self, unchanged)
+            self._take_over(before, self.unchanged)
+        rest()
+        verify(self, self.unchanged, rest)
 
     @property
     def section_sizes(self) -> list[tuple[str, int]]:
@@ -258,14 +263,15 @@ class Snapshot:
 
     def host_set(self, index: int) -> tuple[int, ...]:
         """Return the indexes of the hosts of a host set, rising."""
-        bits = self.guard("host_sets", lambda: self.host_set_table[index])
-        # Reading the binary text backwards is ten times faster than shifting bit by bit, and
-        # `_indexes` shares one int object an index, which takes a quarter of the memory.
-        return tuple(compress(self._indexes, map(int, f"{bits:b}"[::-1])))
+        return numbers_of(self.host_set_bits(index), self._indexes)
+
+    def host_set_bits(self, index: int) -> int:
+        """Return a host set as an integer whose bit i is the host of index i."""
+        return self.guard("host_sets", lambda: self.host_set_table[index])
 
     def host_set_size(self, index: int) -> int:
         """Return the number of hosts of a host set."""
-        return self.guard("host_sets", lambda: self.host_set_table[index]).bit_count()
+        return self.host_set_bits(index).bit_count()
 
     def file_details(self, directory: int) -> dict[str, tuple[FileDetail, ...]]:
         """Return the files of a directory that have details, each newest first."""

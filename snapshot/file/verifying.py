@@ -4,7 +4,7 @@ What is as in a sound snapshot before is not verified again, unless something th
 changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from snapshot.file import sections
@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 _MAX_BANDWIDTH = 1 << 31
 
 
-def verify(snapshot: "Snapshot", unchanged: frozenset[str]) -> None:
+def verify(
+    snapshot: "Snapshot",
+    unchanged: frozenset[str],
+    rest: Callable[[], object] = lambda: None,
+) -> None:
     """Raise MalformedSnapshot if parts of a snapshot contradict each other.
 
-    `unchanged` names the sections that have the same bytes as in another sound snapshot.
+    `unchanged` names the sections that have the same bytes as in another sound snapshot; `rest` is
+    called after each step.
     """
     verifier = _Verifier(snapshot, unchanged)
-    verifier.verify_parts()
-    verifier.verify_columns()
-    verifier.verify_messages()
-    verifier.verify_ranges()
+    for step in (
+        verifier.verify_parts,
+        verifier.verify_columns,
+        verifier.verify_places,
+        verifier.verify_messages,
+        verifier.verify_ranges,
+    ):
+        step()
+        rest()
 
 
 class _Verifier:
@@ -43,7 +53,8 @@ class _Verifier:
         snapshot = self._snapshot
         if self._is_new("directory_names"):
             snapshot.guard("directory_names", snapshot.name_table.verify)
-        if self._is_new("file_details", "directories"):
+        # Equal names are the names of as many directories: `verify_columns` compares the two.
+        if self._is_new("file_details", "directory_names"):
             count = snapshot.directory_count
             snapshot.guard("file_details", lambda: snapshot.file_detail_table.verify(count))
         # To make the table is to verify it; what is not in memory is verified at each lookup.
@@ -59,12 +70,6 @@ class _Verifier:
             "host_sets",
             lambda: snapshot.host_set_table.verify(len(snapshot.hosts), directories.count),
         )
-        for value in set(directories.host_sets) - {sections.NO_HOST_SET}:
-            if value >= snapshot.host_set_table.count:
-                raise snapshot.malformed("directories", "a host set that does not exist")
-        for value in set(directories.categories) - {sections.NO_CATEGORY}:
-            if value >= len(snapshot.categories):
-                raise snapshot.malformed("directories", "a category that does not exist")
         dated = snapshot.history_table.directories if snapshot.history_table else ()
         if max(dated, default=-1) >= directories.count:
             raise snapshot.malformed("history", "a directory that does not exist")
@@ -72,18 +77,27 @@ class _Verifier:
         if any(snapshot.host_set_table[at] >> len(snapshot.hosts) for at in sets):
             raise snapshot.malformed("host_sets", "a host that does not exist")
 
+    def verify_places(self) -> None:
+        snapshot, directories = self._snapshot, self._snapshot.directory_table
+        for value in set(directories.host_sets) - {sections.NO_HOST_SET}:
+            if value >= snapshot.host_set_table.count:
+                raise snapshot.malformed("directories", "a host set that does not exist")
+        for value in set(directories.categories) - {sections.NO_CATEGORY}:
+            if value >= len(snapshot.categories):
+                raise snapshot.malformed("directories", "a category that does not exist")
+
     def verify_messages(self) -> None:
         snapshot = self._snapshot
         if any(not 1 <= host.bandwidth <= _MAX_BANDWIDTH for host in snapshot.hosts):
             raise snapshot.malformed("hosts", "a bandwidth out of range")
-        if self._is_new("repositories", "directories"):
+        if self._is_new("repositories", "directory_names"):
             for repository in snapshot.repositories:
                 if not 0 <= repository.directory < snapshot.directory_count:
                     raise snapshot.malformed("repositories", "a directory that does not exist")
         if self._is_new("categories", "hosts"):
             named = (one.host for row in snapshot.categories for one in row.hosts)
             self._verify_hosts("categories", named)
-        numbers = snapshot.newest if self._is_new("newest", "directories") else ()
+        numbers = snapshot.newest if self._is_new("newest", "directory_names") else ()
         if any(not 0 <= one < snapshot.directory_count for one in numbers):
             raise snapshot.malformed("newest", "a directory that does not exist")
         for name, texts in self._texts():
