@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from snapshot.export.asn import read_asn_netblocks
 from snapshot.export.asn_netblocks import AsnNetblocks
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.netblock import Netblock, flatten_both, make_ranges
 from snapshot.file.errors import DataFileError
 from snapshot.file.model import LeftOut, Ranges
 from tests.mmdb import write_mmdb
@@ -145,6 +146,32 @@ def test_innermost_decides(lines: list[tuple[int, int, bool, int]], needed: set[
             around = [networks.get((ipv6, bits >> 4 - length, length)) for length in (4, 3, 2, 1)]
             asn = next((asn for asn in around if asn is not None), 0)
             assert value_at(ranges, address) == (asn if asn in needed else 0)
+
+
+@given(
+    lines=st.lists(
+        st.tuples(
+            st.lists(st.sampled_from((0, 1, 127, 255)), min_size=16, max_size=16),
+            st.sampled_from((1, 7, 8, 16, 31, 32, 33, 64, 127, 128)),
+            st.integers(64500, 64503),
+        ),
+        max_size=30,
+    ),
+    needed=st.sets(st.integers(64500, 64503)),
+)
+def test_the_same_ranges(lines: list[tuple[list[int], int, int]], needed: set[int]) -> None:
+    """The ranges are those of the general way, equal neighbours joined, up to the last address."""
+    netblocks = AsnNetblocks()
+    named: dict[Netblock, int] = {}
+    for octets, length, asn in lines:
+        for version, width in ((4, 32), (6, 128)):
+            packed, shorter = bytes(octets[: width // 8]), min(length, width)
+            netblocks.add(packed, shorter, asn)
+            free = width - shorter
+            first = int.from_bytes(packed, "big") >> free << free
+            named[Netblock(version, first, shorter)] = asn if asn in needed else 0
+    expected = make_ranges(*flatten_both(named, 0, lambda value, _: value))
+    assert _columns(netblocks.ranges(needed)) == _columns(expected)
 
 
 @pytest.mark.parametrize(

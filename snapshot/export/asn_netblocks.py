@@ -3,12 +3,12 @@
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
-from itertools import compress
+from itertools import chain, compress, count
+from operator import ne
 
 from snapshot.export.asn_lines import Networks, PlainNetworks
-from snapshot.export.netblock import Netblock, flatten_both, make_ranges
 from snapshot.file.model import Ranges
 
 _MAPPED = IPv6Address("::ffff:0:0").packed[:12]
@@ -57,11 +57,10 @@ class AsnNetblocks:
         return self._last[1]
 
     def _make_ranges(self, needed: set[int]) -> Ranges:
-        netblocks = dict(self._ipv4.needed(needed))
-        netblocks.update(self._ipv6.needed(needed))
-        # "The longest prefix wins" (docs/mirrormanager.md#networks-of-asns): the value of the
-        # network around it is ignored.
-        return make_ranges(*flatten_both(netblocks, 0, lambda value, _: value))
+        (starts4, values4), (starts6, values6) = (
+            family.ranges(needed) for family in (self._ipv4, self._ipv6)
+        )
+        return Ranges(array("I", starts4), array("I", values4), starts6, array("I", values6))
 
 
 class _Family:
@@ -72,7 +71,11 @@ class _Family:
         self.packed = bytearray()
         self.prefix_lengths = bytearray()
         self.asns = array("I")
-        self._width = 32 if version == 4 else 128
+        width = 32 if version == 4 else 128
+        self._end = 1 << width
+        # By prefix length.
+        self._sizes = [1 << width - length for length in range(width + 1)]
+        self._masks = [self._end - size for size in self._sizes]
 
     def add(self, networks: Networks) -> None:
         """Add networks behind those that are here."""
@@ -80,16 +83,22 @@ class _Family:
         self.prefix_lengths += networks.prefix_lengths
         self.asns += networks.asns
 
-    def needed(self, needed: set[int]) -> Iterator[tuple[Netblock, int]]:
-        """Yield the networks of needed ASNs, and other ASNs' networks within them as ASN 0."""
+    def ranges(self, needed: set[int]) -> tuple[list[int], list[int]]:
+        """Return where a range begins and its ASN: a needed one, or 0 for any other."""
         addresses = self._addresses()
-        found = compress(range(len(addresses)), map(needed.__contains__, self.asns))
-        outermost = _outermost(self._netblocks(addresses, found))
+        keys = self._keys(addresses, self._of_asns(needed))
         # In the order of the file, because the last of two equal networks counts.
-        indexes = sorted(_within(addresses, outermost))
+        indexes = sorted(_within(addresses, self._outermost(keys)))
         asns = map(self.asns.__getitem__, indexes)
-        for netblock, asn in zip(self._netblocks(addresses, indexes), asns, strict=True):
-            yield netblock, asn if asn in needed else 0
+        found = dict(zip(self._keys(addresses, indexes), asns, strict=True))
+        edges = self._edges({key: asn if asn in needed else 0 for key, asn in found.items()})
+        # Neighbours with equal ASNs are one range.
+        values = [*edges.values()]
+        differs = [*map(ne, values, chain([0], values))]
+        return [*compress(edges, differs)], [*compress(values, differs)]
+
+    def _of_asns(self, needed: set[int]) -> Iterator[int]:
+        return compress(count(), map(needed.__contains__, self.asns))
 
     def _addresses(self) -> Sequence[int]:
         if self.version == 4:
@@ -97,26 +106,55 @@ class _Family:
         halves = struct.unpack(f">{2 * len(self.asns)}Q", self.packed)
         return [high << 64 | low for high, low in zip(halves[::2], halves[1::2], strict=True)]
 
-    def _netblocks(self, addresses: Sequence[int], indexes: Iterable[int]) -> Iterator[Netblock]:
-        version, width, prefix_lengths = self.version, self._width, self.prefix_lengths
-        for index in indexes:
-            host_bits = width - (prefix_length := prefix_lengths[index])
-            yield Netblock(version, addresses[index] >> host_bits << host_bits, prefix_length)
+    def _keys(self, addresses: Sequence[int], indexes: Iterable[int]) -> list[int]:
+        """Return networks as numbers in their order: the first address, then the prefix length."""
+        masks, prefix_lengths = self._masks, self.prefix_lengths
+        return [
+            (addresses[index] & masks[prefix_lengths[index]]) << 8 | prefix_lengths[index]
+            for index in indexes
+        ]
+
+    def _outermost(self, keys: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last address of networks that lie in no other, sorted."""
+        last = -1
+        for key in sorted(keys):
+            first = key >> 8
+            if first > last:
+                last = first + self._sizes[key & 255] - 1
+                yield first, last
+
+    def _edges(self, asns: Mapping[int, int]) -> dict[int, int]:
+        """Return the ASN from each edge of a network to the next edge, in order.
+
+        "The longest prefix wins" (docs/mirrormanager.md#networks-of-asns), so the ASN of the
+        network around it is ignored.
+        """
+        sizes, edges = self._sizes, dict[int, int]()
+        # The networks around the one that we are inside, with their last addresses.
+        around: list[tuple[int, int]] = []
+        last, asn = self._end, 0
+        for key in (*sorted(asns), self._end << 8):
+            first = key >> 8
+            while last < first:
+                edge = last + 1
+                last, asn = around.pop()
+                edges[edge] = asn
+            if first < self._end:
+                around.append((last, asn))
+                last, asn = first + sizes[key & 255] - 1, asns[key]
+                edges[first] = asn
+        # Behind the very last address nothing begins.
+        edges.pop(self._end, None)
+        return edges
 
 
-def _within(addresses: Sequence[int], netblocks: Iterable[Netblock]) -> Iterator[int]:
+def _within(addresses: Sequence[int], networks: Iterable[tuple[int, int]]) -> Iterator[int]:
     """Yield the index of each address that is in one of some networks."""
-    order = sorted(range(len(addresses)), key=addresses.__getitem__)
     rising = sorted(addresses)
-    for netblock in netblocks:
-        begin = bisect_left(rising, netblock.first)
-        yield from order[begin : bisect_right(rising, netblock.last, begin)]
-
-
-def _outermost(netblocks: Iterable[Netblock]) -> Iterator[Netblock]:
-    """Yield the networks that lie in no other network, sorted."""
-    last = -1
-    for netblock in sorted(netblocks):
-        if netblock.first > last:
-            last = netblock.last
-            yield netblock
+    order: Sequence[int] = range(len(rising))
+    # A file is usually sorted.
+    if rising != [*addresses]:
+        order = sorted(order, key=addresses.__getitem__)
+    for first, last in networks:
+        begin = bisect_left(rising, first)
+        yield from order[begin : bisect_right(rising, last, begin)]
