@@ -14,7 +14,7 @@ from signal import Signals
 
 import pytest
 
-from mirrorlist.process.signals import HELD, IGNORED, MEANINGS, Flag, explained
+from mirrorlist.process.signals import HELD, IGNORED, MEANINGS, Flag, Handler, explained
 from tests.cache_file import write_cache
 from tests.command import run_program
 from tests.factories import export_tables, make_database, world
@@ -154,6 +154,39 @@ def catches(pid: int, number: Signals) -> bool:
 
 def _is_empty(folder: Path) -> bool:
     return not [*folder.iterdir()]
+
+
+def test_signals_in_a_handler() -> None:
+    """However many signals come while one is obeyed, Python's stack does not grow; none is lost."""
+    obeyed: list[Signals] = []
+
+    def obey(number: Signals) -> None:
+        obeyed.append(number)
+        if len(obeyed) <= 2 * sys.getrecursionlimit():
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, Handler(obey))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(obeyed) == 2 * sys.getrecursionlimit() + 1
+
+
+def test_after_an_error_in_a_handler() -> None:
+    """A handler whose work raised an error obeys the next signal."""
+    asked = iter([True, False])
+
+    def obey(number: Signals) -> None:
+        if next(asked):
+            raise ValueError(number.name)
+
+    handler = Handler(obey)
+    with pytest.raises(ValueError, match="SIGHUP"):
+        handler(signal.SIGHUP, None)
+    handler(signal.SIGHUP, None)
+    assert next(asked, None) is None
 
 
 @pytest.mark.system

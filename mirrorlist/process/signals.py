@@ -149,16 +149,44 @@ class Flag:
             time.sleep(min(_LOOK_SECONDS, left))
 
 
+class Handler:
+    """A handler of signals that does something at each, one after the other.
+
+    Python begins a handler within another one, so a flood of signals would fill its stack. Signals
+    that come while one is obeyed are obeyed after it: equal ones once, as the kernel does too.
+    """
+
+    def __init__(self, do: Callable[[Signals], object]) -> None:
+        """Take what to do."""
+        self._do = do
+        self._waiting: set[int] = set()
+        self._is_busy = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Obey a signal, or leave that to the call that is under way."""
+        self._waiting.add(number)
+        # Once more after the end: a signal may have come between the last look and the end.
+        while self._waiting and not self._is_busy:
+            self._is_busy = True
+            try:
+                while self._waiting:
+                    self._do(Signals(self._waiting.pop()))
+            finally:
+                self._is_busy = False
+
+
 def pass_over(process: str, numbers: Iterable[Signals], say: Say) -> None:
     """Answer each of these signals with a line, and go on."""
     said = safely(say)
+    handler = Handler(lambda number: said(explained(process, number)))
     for number in numbers:
-        signal.signal(number, lambda number, frame: said(explained(process, number)))
+        signal.signal(number, handler)
 
 
 def do_now(process: str, do: Callable[[str], object], say: Say) -> None:
     """Call `do` with the signal's name at each SIGHUP and SIGUSR1, and pass over SIGUSR2."""
+    handler = Handler(lambda number: do(number.name))
     for number in (signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, lambda number, _: do(Signals(number).name))
+        signal.signal(number, handler)
     pass_over(process, [signal.SIGUSR2], say)
     release()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 
 from mirrorlist.process.messages import Say, lost_lines
-from mirrorlist.process.signals import STOP
+from mirrorlist.process.signals import STOP, Handler
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import ENDPOINTS, Count, Counts, Level, Slot
@@ -254,7 +254,7 @@ def start_log(log: AccessLog | None, threads: Threads) -> None:
     """Begin the log's thread, and let SIGUSR2 open its file again."""
     if log:
         log.start(threads)
-    signal.signal(signal.SIGUSR2, lambda number, frame: log.reopen() if log else None)
+    signal.signal(signal.SIGUSR2, Handler(lambda number: log.reopen() if log else None))
     # SIGUSR2 was held back until it had this handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
@@ -262,7 +262,7 @@ def start_log(log: AccessLog | None, threads: Threads) -> None:
 def start_refresh(refresher: Refresher, threads: Threads) -> None:
     """Begin to check the files, and let SIGHUP check them at once."""
     refresher.start(threads)
-    signal.signal(signal.SIGHUP, lambda number, frame: refresher.wake())
+    signal.signal(signal.SIGHUP, Handler(lambda number: refresher.wake()))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
