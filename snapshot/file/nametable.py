@@ -125,6 +125,7 @@ def _place(data: memoryview, at: int, count: int, sought: bytes) -> int | None:
     # How many bytes the name before begins with that are those of the sought one.
     same = 0
     for place in range(count):
+        # Inlined, as in `_decoded`, for the same reason.
         shared, length = data[at], data[at + 1]
         at += 2
         if shared > _ONE_BYTE or length > _ONE_BYTE:
