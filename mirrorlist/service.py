@@ -28,6 +28,7 @@ from mirrorlist.lists.reworded import query_of
 from mirrorlist.process.messages import print_trouble
 from mirrorlist.records.accesslog import AccessLog
 from mirrorlist.records.counts import Count, Slot
+from mirrorlist.records.logline import LogEntry
 from mirrorlist.request.client import UNKNOWN_CLIENT, Client, Trust
 from mirrorlist.request.geo import Geo
 from mirrorlist.request.query import Query
@@ -166,8 +167,9 @@ class Service:
             self._count_failed(tally, is_metalink, found, software)
             return found
         try:
-            if self.log and found.log and not is_head:
-                self.log.write(found.log, now)
+            if self.log and plan.is_resolved and not is_head:
+                asked = plan.query.repo or "", plan.query.arch or ""
+                self.log.write(LogEntry(client.geo, place.country, *asked), now)
             if tally is not None:
                 tally.add(plan.label, found, client, place, software)
         except Exception:

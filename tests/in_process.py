@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.lists.answer import Answer, LogEntry, answer_plan
+from mirrorlist.lists.answer import Answer, answer_plan
 from mirrorlist.lists.defaults import DEFAULT_MINIMUM
 from mirrorlist.lists.place import CountrySource, locate
 from mirrorlist.lists.plan import make_plan
 from mirrorlist.records.accesslog import AccessLog
-from mirrorlist.request.address import Address
+from mirrorlist.records.logline import LogEntry
+from mirrorlist.request.address import BITS, Address
 from mirrorlist.request.client import Client, Trust
 from mirrorlist.request.defaults import DEFAULT_TRUSTED
 from mirrorlist.request.query import Query
@@ -42,6 +43,10 @@ class TableGeo:
     def country(self, address: Address) -> str | None:
         """Return the table's country."""
         return self._countries.get(str(address.tunnelled))
+
+    def prefix_length(self, address: Address) -> int:
+        """Return that of a single address."""
+        return BITS[address.version]
 
 
 NO_GEO = TableGeo({})

@@ -1,6 +1,6 @@
 """A request as the log has it: when, what, and its line."""
 
-from mirrorlist.lists.answer import LogEntry
+from mirrorlist.records.logline import LogEntry
 from mirrorlist.request.address import Address
 
 NOW = 1795305599.9

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorlist.lists.answer import LogEntry
-from mirrorlist.records.logline import ADDRESSES, FORMATS, cut_text, make_line_maker
+from mirrorlist.records.logline import ADDRESSES, FORMATS, LogEntry, cut_text, make_line_maker
 from mirrorlist.replay.log import requests_of
 from mirrorlist.request.address import Address, parse_address
 from mirrorlist.settings.table import SETTINGS

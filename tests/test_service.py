@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.lists.answer import LogEntry
 from mirrorlist.lists.place import locate
 from mirrorlist.lists.plan import Plan
 from mirrorlist.lists.plans import MOST_ASKED
 from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.logline import LogEntry
 from mirrorlist.request.client import Trust
 from mirrorlist.request.query import parse_query
 from mirrorlist.service import Service, Tuning, seeded

@@ -7,7 +7,7 @@ import pytest
 from mirrorlist.request.software import OTHER_SOFTWARE
 from mirrorlist.web import shapes
 from mirrorlist.web.judge import Shape, judge_shape
-from mirrorlist.web.shapes import Recogniser
+from mirrorlist.web.shapes import Recogniser, Request
 from tests.shape_mutants import disagreements
 
 HEAD = b"GET /metalink?repo=%b HTTP/1.1\r\nHost: a\r\n%b\r\n"
@@ -35,9 +35,9 @@ def test_nothing_is_judged_twice(judged: list[object]) -> None:
     for number in range(20):
         line = b"X-Forwarded-For: 192.0.2.%d\r\n" % number
         found = recogniser.recognise(HEAD % (b"a", line))
-        assert found == (KEY, (b"192.0.2.%d" % number,), OPEN)
+        assert found == Request(KEY, (b"192.0.2.%d" % number,), OPEN)
         found = recogniser.recognise(HEAD % (b"a", b"Connection: close\r\n"))
-        assert found == (KEY, (), OPEN._replace(keep_alive=False))
+        assert found == Request(KEY, (), OPEN._replace(keep_alive=False))
     assert len(judged) == 2
 
 
@@ -46,7 +46,7 @@ def test_two_spellings(judged: list[object]) -> None:
     recogniser = Recogniser()
     for name in (b"X-Forwarded-For", b"x-forwarded-for", b"X-FORWARDED-FOR") * 5:
         found = recogniser.recognise(HEAD % (b"a", name + b": 192.0.2.7\r\n"))
-        assert found == (KEY, (b"192.0.2.7",), OPEN)
+        assert found == Request(KEY, (b"192.0.2.7",), OPEN)
     assert len(judged) == 3
 
 

@@ -17,32 +17,21 @@ from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.plan import Found, Plan, Refusal
 from mirrorlist.lists.selection import Tier
-from mirrorlist.request.address import Address
 from mirrorlist.request.client import NO_CLIENT, Client
-
-
-class LogEntry(Struct, frozen=True):
-    """The fields of a request log's line: a resolved request for a repository."""
-
-    address: Address
-    country: str
-    repo: str
-    arch: str
 
 
 class Answer(Struct, frozen=True):
     """A whole answer; its body is in pieces, so that HTTP's head is joined to them only once.
 
-    `log` is None for requests that the statistics do not count. `tier` is that of a list's first
-    host, `lead` is the code of both in a counter's key, `country` is the client's; they are for
-    counting, and empty without a list. `digest` is the Repr-Digest of a redirect.
+    `tier` is that of a list's first host, `lead` is the code of both in a counter's key, `country`
+    is the client's; they are for counting, and empty without a list. `digest` is the Repr-Digest of
+    a redirect.
     """
 
     status: int
     content_type: str
     pieces: tuple[bytes, ...]
     location: str | None = None
-    log: LogEntry | None = None
     tier: Tier | None = None
     country: str = ""
     lead: int = 0
@@ -66,16 +55,12 @@ def answer_plan(
 
     `now` is in seconds since 1970, UTC.
     """
-    log = None
-    if plan.is_resolved:
-        query = plan.query
-        log = LogEntry(client.geo, place.country, query.repo or "", query.arch or "")
     if isinstance(plan, Refusal):
-        return _refused(plan.status, plan.text, plan.query.metalink, now, log)
+        return _refused(plan.status, plan.text, plan.query.metalink, now)
     found = plan.found(client, place, orders, rng)
     if not found[0].lead:
-        return refuse(plan.nothing(client, place), plan.query.metalink, now, log)
-    return _listed(plan, found, now, log, place.country)
+        return refuse(plan.nothing(client, place), plan.query.metalink, now)
+    return _listed(plan, found, now, place.country)
 
 
 def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
@@ -91,37 +76,29 @@ def answer_stored(plan: Plan | Refusal, now: float) -> Answer:
     return _listed(plan, found, now)
 
 
-def _listed(
-    plan: Plan,
-    found: Found,
-    now: float,
-    log: LogEntry | None = None,
-    country: str = "",
-) -> Answer:
+def _listed(plan: Plan, found: Found, now: float, country: str = "") -> Answer:
     """Return a list as an answer: the one way to make one."""
     order, said, body = found
     if plan.query.metalink:
         pieces = plan.metalink(_head(int(now)), body)
-        return Answer(200, plan.document_type, pieces, None, log, order.tier, country, order.lead)
+        return Answer(200, plan.document_type, pieces, None, order.tier, country, order.lead)
     if plan.query.redirect:
         kind, location, digest = text_list.CONTENT_TYPE, plan.location(order), plan.digest
-        return Answer(302, kind, (), location, log, order.tier, country, order.lead, digest)
+        return Answer(302, kind, (), location, order.tier, country, order.lead, digest)
     pieces = plan.mirrorlist(said, body)
-    return Answer(200, text_list.CONTENT_TYPE, pieces, None, log, order.tier, country, order.lead)
+    return Answer(200, text_list.CONTENT_TYPE, pieces, None, order.tier, country, order.lead)
 
 
-def refuse(error: QueryError, is_metalink: bool, now: float, log: LogEntry | None = None) -> Answer:
+def refuse(error: QueryError, is_metalink: bool, now: float) -> Answer:
     """Return a client's mistake as an answer of the kind that was asked for."""
-    return _refused(error.status, str(error), is_metalink, now, log)
+    return _refused(error.status, str(error), is_metalink, now)
 
 
-def _refused(
-    status: int, text: str, is_metalink: bool, now: float, log: LogEntry | None = None
-) -> Answer:
+def _refused(status: int, text: str, is_metalink: bool, now: float) -> Answer:
     if is_metalink:
         body = metalink.render_error(pubdate(now), text)
-        return Answer(status, metalink.CONTENT_TYPE, (body,), log=log)
-    return Answer(status, text_list.CONTENT_TYPE, (text_list.render_error(text),), log=log)
+        return Answer(status, metalink.CONTENT_TYPE, (body,))
+    return Answer(status, text_list.CONTENT_TYPE, (text_list.render_error(text),))
 
 
 def pubdate(now: float) -> str:

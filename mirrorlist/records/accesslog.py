@@ -12,11 +12,10 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 
 from mirrorlist.errors import StartError
-from mirrorlist.lists.answer import LogEntry
 from mirrorlist.process.messages import Say, safely
 from mirrorlist.process.threads import Threads
 from mirrorlist.records.logfile import STANDARD_OUTPUT, LogFile, first_and_last
-from mirrorlist.records.logline import MakeLine, begins_a_line, make_line_maker
+from mirrorlist.records.logline import LogEntry, MakeLine, begins_a_line, make_line_maker
 
 MOST_QUEUED = 8 << 20
 """A worker collects at most this many bytes of lines."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
+from msgspec import Struct
 
-from mirrorlist.lists.answer import LogEntry
 from mirrorlist.request.address import Address
 from mirrorlist.request.query import echo
 
@@ -28,6 +28,16 @@ _6TO4 = 0x2002
 _KEPT_NAMES = 2048
 
 _BEGINNINGS = (b"IP: ", b'{"time":"')
+
+
+class LogEntry(Struct, frozen=True):
+    """The fields of a line: a resolved request for a repository."""
+
+    address: Address
+    country: str
+    repo: str
+    arch: str
+
 
 MakeLine = Callable[[LogEntry, float], str]
 """Returns an entry's line with its line feed, in ASCII; the time is in seconds since 1970, UTC."""

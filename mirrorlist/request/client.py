@@ -116,7 +116,17 @@ class Trust:
         reach. `forwarded` are the X-Forwarded-For lines in their order, or SIGNED.
         """
         connected = self._peers.get(peer) or self._peer(peer)
-        if not forwarded:
+        if len(forwarded) == 1 and connected.is_proxy:
+            # The usual case: one proxy has written one address, and it need not be walked over.
+            # Even a trusted address is the client then: "If all are trusted, the left-most is the
+            # client."
+            address = parse_address(forwarded[0].decode("latin-1"))
+            client = (
+                _behind(connected, forwarded, self._proxies)
+                if address is None
+                else Client(address, address, "x-forwarded-for")
+            )
+        elif not forwarded:
             client = Client(connected.address, connected.address, "peer", connected.is_ours)
         else:
             # "A client is *ours* if it is a trusted proxy or loopback that asks for itself": with
@@ -151,13 +161,6 @@ class Trust:
 def _behind(peer: _Peer, forwarded: Sequence[bytes], proxies: "_Networks") -> Client:
     """Return the stranger who asks through a peer."""
     if peer.is_proxy:
-        if len(forwarded) == 1:
-            # The usual case: one proxy has written one address, and it need not be walked over.
-            # Even a trusted address is the client then: "If all are trusted, the left-most is the
-            # client."
-            address = parse_address(forwarded[0].decode("latin-1"))
-            if address is not None:
-                return Client(address, address, "x-forwarded-for")
         if forwarded == SIGNED:
             # "A client is also unknown if a trusted proxy sends no X-Forwarded-For line, but
             # another header of rule 4": it is "near no host, and in the country of the proxy".

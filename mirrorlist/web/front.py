@@ -98,8 +98,9 @@ class Front:
 
     def answer(self, request: Request, peer: str | None) -> list[bytes]:
         """Return the answer to a request, in pieces."""
-        (is_metalink, query), forwarded, (keep_alive, software) = request
-        found = self._service.respond(is_metalink, query, peer, forwarded, False, software)
-        self._state.total_requests += 1
-        date = self._state.default_headers[0][1]
+        (is_metalink, query), (keep_alive, software) = request.key, request.shape
+        found = self._service.respond(is_metalink, query, peer, request.forwarded, False, software)
+        state = self._state
+        state.total_requests += 1
+        date = state.default_headers[0][1]
         return [head_of(found, keep_alive, date), *found.pieces]

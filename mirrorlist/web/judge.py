@@ -22,8 +22,8 @@ MOST_SHAPE_LINES = 40
 """Nor with more header lines. The limits of requests (`limits`) are wider, so they always hold."""
 
 _GET, _VERSION = b"GET ", b" HTTP/1.1"
-# What addresses consist of, also several; at the edges a parser would trim what is not seen.
-_ADDRESS_BYTES, _EDGES = b"0123456789abcdefABCDEF:., ", (b"", b" ")
+# What addresses consist of, also several; a parser would trim blanks at the edges.
+_ADDRESS_BYTES = b"0123456789abcdefABCDEF:., "
 # The longest value of X-Forwarded-For that a shape is known with.
 _PROBE = b"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff, 2001:db8:ffff:ffff:ffff:ffff:ffff:fffe"
 _PROBE_URL = b"/mirrorlist"
@@ -81,9 +81,9 @@ def is_like_probe(value: bytes) -> bool:
     """Return whether a value of X-Forwarded-For changes nothing about how its head was judged."""
     return (
         len(value) <= len(_PROBE)
-        and not value.translate(None, _ADDRESS_BYTES)
-        and value[:1] not in _EDGES
-        and value[-1:] not in _EDGES
+        # All of them are stripped: it takes a third of the time of a look at each.
+        and not value.strip(_ADDRESS_BYTES)
+        and value.strip(b" ") == value != b""
     )
 
 

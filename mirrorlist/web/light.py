@@ -134,8 +134,10 @@ class LightConnection(asyncio.Protocol):
 
     def stay(self) -> None:
         """Wait for the next request."""
-        self.is_asked = True
-        self.wait(self._front.keep_alive_seconds)
+        # `wait`, written out: it is called for each list.
+        front, self.is_asked = self._front, True
+        self.waits_since = now = front.loop.time()
+        self.deadline = now + front.keep_alive_seconds
 
     def close(self) -> None:
         """Close once all is written: a client that never reads it is not waited for."""

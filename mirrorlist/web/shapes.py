@@ -11,7 +11,8 @@ judged.
 """
 
 from collections.abc import Callable, Set
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from mirrorlist.catalog.kept import Kept
 from mirrorlist.request.client import FORWARDED_FOR
@@ -29,7 +30,7 @@ _GAP = _END
 _USUAL_MARK = b"\r\nX-Forwarded-For: "
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True, gc=False):
     """A request that was recognised; `forwarded` are its X-Forwarded-For lines: none, or one."""
 
     key: ListKey
@@ -62,10 +63,10 @@ class Recogniser:
         if data.find(_END) + len(_END) != len(data):
             return None
         end = data.find(b"\r\n")
-        key = self._lines.young.get(data[:end]) or self._line(data[:end])
+        line, rest = data[:end], data[end:]
+        key = self._lines.young.get(line) or self._line(line)
         if key is None:
             return None
-        rest = data[end:]
         before, mark, after = rest.partition(self._mark)
         if mark:
             return self._forwarded(key, before, mark, after)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from mirrorlist.lists.answer import LogEntry
 from mirrorlist.records.accesslog import AccessLog
+from mirrorlist.records.logline import LogEntry
 from mirrorlist.replay.meaning import Meaning, SeenAnswer
 from mirrorlist.replay.request import Request
 from mirrorlist.web.app import App
