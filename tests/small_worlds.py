@@ -72,6 +72,10 @@ class Everywhere:
         """Return that country."""
         return self.here
 
+    def prefix_length(self, address: Address) -> int:
+        """Return 0: all addresses are there."""
+        return 0
+
 
 def small_catalog(*mirrors: Mirror, asns: dict[str, int] | None = None) -> Catalog:
     """Return a catalog of mirrors, whose ids and names are 1 and `host1.example`, and so on."""

@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.lists.blocks import Blocks
 from mirrorlist.lists.callers import MOST_CALLERS, Callers
-from mirrorlist.lists.place import locate
+from mirrorlist.lists.place import NOWHERE, locate
+from mirrorlist.request.address import Address
 from mirrorlist.request.client import MOST_ENTRY_BYTES, SIGNED, Trust
+from mirrorlist.request.geo import MmdbGeo
 from tests.factories import export_tables, world
 from tests.in_process import TableGeo, make_service
+from tests.mmdb import country, write_mmdb
 
 PROXY, CLIENT = "127.0.0.1", b"192.0.2.7"
 GEO = TableGeo({"192.0.2.7": "DE", "127.0.0.1": "CH"})
@@ -87,6 +91,125 @@ def test_clients_of_a_country_share_its_place(catalog: Catalog) -> None:
     )
     assert here is there
     assert here.country == "DE"
+
+
+class _WideGeo(TableGeo):
+    """Says how wide the networks of its countries are, and counts how often it is asked."""
+
+    def __init__(self, countries: dict[str, str], length: int) -> None:
+        super().__init__(countries)
+        self.length = length
+        self.asked = 0
+
+    def country(self, address: Address) -> str | None:
+        self.asked += 1
+        return super().country(address)
+
+    def prefix_length(self, address: Address) -> int:
+        return self.length
+
+
+# Two blocks of each family of which the small world knows nothing, and two addresses of each.
+_WIDE4 = {
+    "198.51.100.1": "DE",
+    "198.51.7.7": "DE",
+    "198.52.0.1": "FR",
+    "198.52.255.255": "FR",
+}
+_WIDE6 = {
+    "2a00:100::1": "DE",
+    "2a00:100:ffff::1": "DE",
+    "2a00:101::": "FR",
+    "2a00:101:1::2": "FR",
+}
+
+
+@pytest.mark.parametrize(
+    ("countries", "length", "asked"),
+    [
+        pytest.param(_WIDE4, 0, 2, id="everything in one network"),
+        pytest.param(_WIDE4, 16, 2, id="a network each"),
+        pytest.param(_WIDE4, 17, 8, id="several networks in a block"),
+        pytest.param(_WIDE4, 32, 8, id="a network for each address"),
+        pytest.param(_WIDE6, 0, 2, id="IPv6, everything in one network"),
+        pytest.param(_WIDE6, 32, 2, id="IPv6, a network each"),
+        pytest.param(_WIDE6, 33, 8, id="IPv6, several networks in a block"),
+        pytest.param(_WIDE6, 128, 8, id="IPv6, a network for each address"),
+    ],
+)
+def test_a_block_in_one_country_is_asked_for_once(
+    catalog: Catalog, countries: dict[str, str], length: int, asked: int
+) -> None:
+    """GeoIP is not asked again for a block that lies in one of its networks, and only for that."""
+    geo, found = _WideGeo(countries, length), Callers(Trust())
+    for lines in ([b"%s"], [b"%s", b"10.0.0.1"]):
+        for text, code in countries.items():
+            forwarded = [line % text.encode() if b"%" in line else line for line in lines]
+            client, place = found.find(catalog, geo, PROXY, forwarded)
+            assert place == locate(client, catalog, TableGeo(countries))
+            assert place.country == code
+    # A place that is met for the first time is asked for once more.
+    assert geo.asked == asked + len(set(countries.values()))
+
+
+def test_a_block_with_a_netblock_is_not_in_one_place(catalog: Catalog) -> None:
+    """A host's netblock lies in the block: its clients are near the host, their neighbours not."""
+    geo = _WideGeo({"192.0.2.7": "DE", "192.0.99.1": "DE", "192.0.99.2": "DE"}, 8)
+    found = Callers(Trust())
+    places = [
+        found.find(catalog, geo, PROXY, [address])[1]
+        for address in (b"192.0.99.1", b"192.0.2.7", b"192.0.99.2")
+    ]
+    assert [place.is_near for place in places] == [False, True, False]
+
+
+def test_more_places_than_a_block_can_name(catalog: Catalog) -> None:
+    """Beyond 254 places a block is asked for each time, and each client is where GeoIP says."""
+    codes = [f"{chr(65 + one // 26)}{chr(65 + one % 26)}" for one in range(300)]
+    geo = _WideGeo({f"{60 + one // 100}.{one % 100}.0.1": codes[one] for one in range(300)}, 16)
+    found = Callers(Trust())
+    for _ in range(2):
+        for one in range(300):
+            # With a second line no caller is kept.
+            forwarded = [b"%d.%d.0.1" % (60 + one // 100, one % 100), b"10.0.0.1"]
+            assert found.find(catalog, geo, PROXY, forwarded)[1].country == codes[one]
+    # Twice for the first client of each place.
+    assert geo.asked == 2 * 300 + (300 - 254)
+
+
+@pytest.mark.parametrize("address", [b"198.51.100.1", b"2a00:100::1"])
+def test_a_swap_forgets_blocks(catalog: Catalog, address: bytes) -> None:
+    """A block that another source of countries has elsewhere moves there."""
+    found = Callers(Trust())
+    for code in ("DE", "FR"):
+        geo = _WideGeo({address.decode(): code}, 16)
+        for _ in range(2):
+            assert found.find(catalog, geo, PROXY, [address, b"10.0.0.1"])[1].country == code
+
+
+def test_tunnels_are_in_no_one_place(tmp_path: Path, catalog: Catalog) -> None:
+    """The clients of 6to4 and Teredo are where their IPv4 addresses are, also in one /32."""
+    records = {"198.51.0.0/16": country("DE"), "198.52.0.0/16": country("FR")}
+    geo = MmdbGeo(write_mmdb(tmp_path / "geo.mmdb", records))
+    found = Callers(Trust())
+    for text, expected in (
+        ("2002:c633:6401::1", "DE"),
+        ("2002:c634:6401::1", "FR"),
+        ("2001:0:4136:e378:8000:63bf:39cc:9bfe", "DE"),
+        ("2001:0:4136:e378:8000:63bf:39cb:9bfe", "FR"),
+    ):
+        assert found.find(catalog, geo, PROXY, [text.encode()])[1].country == expected
+
+
+def test_blocks_of_ipv6_are_bounded(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients from very many networks cannot fill the memory."""
+    monkeypatch.setattr("mirrorlist.lists.blocks.MOST_BLOCKS6", 3)
+    blocks = Blocks(catalog, _WideGeo({}, 32))
+    for number in range(10):
+        blocks.learn(Address(6, number << 96), NOWHERE)
+        assert blocks.find(Address(6, (number << 96) + 1)) is NOWHERE
+    assert blocks.find(Address(6, 0)) is None
+    assert sum(blocks.find(Address(6, number << 96)) is NOWHERE for number in range(10)) <= 3
 
 
 def test_a_swap_forgets_all(catalog: Catalog, tmp_path: Path) -> None:

@@ -94,6 +94,34 @@ def test_a_file_of_ipv4_only(tmp_path: Path) -> None:
     assert geo.country(_address("2001:db8::1")) is None
 
 
+@pytest.mark.parametrize("ip", [4, 6])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("80.1.255.3", 16, id="a /16"),
+        pytest.param("80.2.0.77", 24, id="a /24"),
+        pytest.param("80.2.1.0", 24, id="beside it"),
+        pytest.param("80.3.3.3", 32, id="an address"),
+        pytest.param("200.1.1.1", 1, id="nothing far and wide"),
+    ],
+)
+def test_prefix_length(tmp_path: Path, ip: int, text: str, expected: int) -> None:
+    """A file says how long the prefix of an address's network is, in the bits of IPv4."""
+    networks = ("80.1.0.0/16", "80.2.0.0/24", "80.3.3.3/32")
+    records = {
+        network: country(code) for network, code in zip(networks, ("DE", "FR", "US"), strict=True)
+    }
+    geo = MmdbGeo(write_mmdb(tmp_path / "geo.mmdb", records, ip=ip))
+    assert geo.prefix_length(_address(text)) == expected
+
+
+def test_prefix_length_without_a_file() -> None:
+    """The built-in data tell of single addresses only; nothing known is the same everywhere."""
+    assert RegistryGeo().prefix_length(_address("193.0.6.139")) == 32
+    assert RegistryGeo().prefix_length(_address("2001:200::1")) == 128
+    assert NoGeo().prefix_length(_address("193.0.6.139")) == 0
+
+
 def test_name(tmp_path: Path) -> None:
     """A source names its file, type and build date."""
     geo = MmdbGeo(write_mmdb(tmp_path / "geo.mmdb", GEOLITE, "GeoLite2-Country"))
@@ -197,6 +225,7 @@ def test_a_damaged_record_that_was_not_looked_at(
     _damage(path, b"\x42FR", b"\xffFR")
     geo = MmdbGeo(path)
     assert geo.country(_address("80.2.0.1")) is None
+    assert geo.prefix_length(_address("80.2.0.1")) == 32
     assert geo.country(_address("80.1.0.1")) == "DE"
 
 

@@ -126,3 +126,30 @@ def test_edges(tables: list[list[tuple[int, int]]]) -> None:
         for value in (*STARTS, 2 << 16, 3 << 16, LAST4, last):
             address = Address(version, value)
             assert (address in edges) is any(table.find(address) for table in each)
+
+
+# The end of a block of IPv4 becomes the end of one of IPv6.
+WIDER = 80
+
+
+@example([[(1 << 16, 1), ((1 << 16) + 1, 0)]])
+@example([[((1 << 16) - 1, 1), (1 << 16, 0)]])
+@example([[(3, 1), ((3 << 16) - 1, 0)]])
+@given(st.lists(PAIRS, min_size=1, max_size=3))
+def test_blocks(tables: list[list[tuple[int, int]]]) -> None:
+    """A block is known if one of the tables knows something at any address of it."""
+    ranges = []
+    for pairs in tables:
+        starts = dict(sorted(pairs))
+        wide = [start << WIDER for start in starts]
+        ranges.append(Ranges([*starts], [*starts.values()], wide, [*starts.values()]))
+    edges, each = Edges(*ranges), [RangeTable(one) for one in ranges]
+    for block in range(4):
+        # What a table knows changes at these addresses alone.
+        probes = [block << 16, *[start for start in STARTS if start >> 16 == block]]
+        for version, wider in ((4, 0), (6, WIDER)):
+            addresses = [Address(version, probe << wider) for probe in probes]
+            known = any(table.find(address) for table in each for address in addresses)
+            last = Address(version, ((block + 1) << 16 << wider) - 1)
+            for address in (*addresses, last):
+                assert edges.has_block(address) is known

@@ -200,6 +200,9 @@ class _EachItsCountry:
         number = address[1] % 256
         return chr(65 + number // 26) + chr(65 + number % 26)
 
+    def prefix_length(self, address: tuple[int, int]) -> int:
+        return 128
+
 
 def test_addresses(service: Service, snapshot: Snapshot) -> None:
     """Distinct addresses are counted once, over repositories, batches and servers of one key."""

@@ -155,6 +155,10 @@ class Catalog:
         """Return whether anything but GeoIP may know an address, or the one within it."""
         return address in self._edges or (address.version == 6 and address.tunnelled in self._edges)
 
+    def is_block_known(self, address: Address) -> bool:
+        """Return whether anything but GeoIP may know any address of an address's block."""
+        return self._edges.has_block(address)
+
     def asn(self, address: Address) -> int | None:
         """Return the ASN of an address if a host has it too, else None."""
         # 6to4 and Teredo addresses have no ASN of their own: the IPv4 address within them counts

@@ -1,16 +1,22 @@
 """Finds the value of an address, such as its ASN: one bisection over sorted ranges."""
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
-from mirrorlist.request.address import Address
+from mirrorlist.request.address import BITS, Address
 from snapshot.file.model import Ranges
 
 _BEYOND = 1 << 128
-# IPv4 is 65,536 blocks with the size of a /16.
-_BLOCK_SHIFT = 16
+BLOCK_PREFIX = {4: 16, 6: 32}
+"""The prefix lengths of blocks: networks of the size that operators get."""
+BLOCK_SHIFT = {version: BITS[version] - length for version, length in BLOCK_PREFIX.items()}
+"""How far to the right the value of an address is shifted to get the number of its block."""
+BLOCKS4 = 1 << BLOCK_PREFIX[4]
+"""How many blocks IPv4 has."""
+# Without a look into a dictionary: each client has an address.
+_SHIFT4 = BLOCK_SHIFT[4]
 
 
 class RangeTable:
@@ -45,11 +51,21 @@ class Edges:
         """Return whether any table knows something at an address: about 0.2 us."""
         version, value = address
         # Nearly all addresses are in blocks of which nothing is known: one look is enough.
-        if version == 4 and not self._blocks[value >> _BLOCK_SHIFT]:
+        if version == 4 and not self._blocks[value >> _SHIFT4]:
             return False
         edges = self._edges4 if version == 4 else self._edges6
         # Beginnings and ends take turns, so an odd place is behind a beginning.
         return bisect_right(edges, value) % 2 == 1
+
+    def has_block(self, address: Address) -> bool:
+        """Return whether any table knows something at any address of an address's block."""
+        version, value = address
+        shift = BLOCK_SHIFT[version]
+        block = value >> shift
+        if version == 4:
+            return bool(self._blocks[block])
+        first = bisect_right(self._edges6, block << shift)
+        return first % 2 == 1 or first < bisect_left(self._edges6, (block + 1) << shift)
 
 
 def _known(starts: Sequence[int], values: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -71,8 +87,8 @@ def _edges(spans: list[tuple[int, int]]) -> list[int]:
 
 def _blocks(edges4: Sequence[int]) -> bytes:
     """Return a byte for each block of IPv4: 1 if anything is known of an address in it."""
-    blocks = bytearray((1 << 32) >> _BLOCK_SHIFT)
+    blocks = bytearray(BLOCKS4)
     for start, end in zip(edges4[::2], edges4[1::2], strict=True):
-        first, last = start >> _BLOCK_SHIFT, (min(end, 1 << 32) - 1) >> _BLOCK_SHIFT
+        first, last = start >> _SHIFT4, (min(end, 1 << 32) - 1) >> _SHIFT4
         blocks[first : last + 1] = b"\1" * (last + 1 - first)
     return bytes(blocks)

@@ -24,6 +24,9 @@ class CountrySource(Protocol):
     def country(self, address: Address) -> str | None:
         """Return the country of an address, None if it is not known."""
 
+    def prefix_length(self, address: Address) -> int:
+        """Return the prefix length, in bits, of a network around an address in one country."""
+
 
 class Place(Struct, frozen=True):
     """Where a client is; an unknown country is `N/A`, an unknown continent or ASN is None.

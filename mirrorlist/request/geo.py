@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from mirrorlist.errors import GeoipError
-from mirrorlist.request.address import Address
+from mirrorlist.request.address import BITS, Address
 from snapshot.file.mmdb import Metadata, Mmdb, read_mmdb
 from snapshot.file.mmdb_values import DamagedMmdb
 from snapshot.file.text import printable
@@ -41,6 +41,9 @@ class Geo(Protocol):
     def country(self, address: Address) -> str | None:
         """Return the two letters of an address's country, or None."""
 
+    def prefix_length(self, address: Address) -> int:
+        """Return the prefix length, in bits, of a network around an address in one country."""
+
 
 class NoGeo:
     """Stands for a missing source: every country is unknown."""
@@ -55,6 +58,10 @@ class NoGeo:
     def country(self, address: Address) -> str | None:
         """Return None."""
         return None
+
+    def prefix_length(self, address: Address) -> int:
+        """Return 0: all addresses are in the same country."""
+        return 0
 
 
 class RegistryGeo:
@@ -76,6 +83,10 @@ class RegistryGeo:
     def country(self, address: Address) -> str | None:
         """Return the country that the registry delegated the address to."""
         return self._country_code(str(address.tunnelled))
+
+    def prefix_length(self, address: Address) -> int:
+        """Return that of a single address: the package does not tell its networks."""
+        return BITS[address.version]
 
 
 class MmdbGeo:
@@ -130,6 +141,20 @@ class MmdbGeo:
             return None
         # One string object for each country, because many keys of caches hold it.
         return (_CODES.get(found) or _code(found)) if isinstance(found, str) else None
+
+    def prefix_length(self, address: Address) -> int:
+        """Return that of the file's network around an address.
+
+        Of a tunnelled one it is that of a single address: the IPv4 address within it decides.
+        """
+        if address.tunnelled is not address:
+            return BITS[address.version]
+        try:
+            length: int = self._database.get_with_prefix_len(str(address))[1]
+        except BaseException as error:
+            _let_pass(error)
+            return BITS[address.version]
+        return length
 
 
 def open_geo(path: Path | None) -> Geo:
