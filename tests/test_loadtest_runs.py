@@ -10,8 +10,11 @@ import pytest
 from loadtest.bench.cases import FLOORS, all_cases
 from loadtest.bench.figures import BenchRun
 from loadtest.changes.swaps import SwapsRun
+from loadtest.common.members import look_at_all, members
 from loadtest.common.mix import ALL_REFUSED
+from loadtest.common.processes import tree
 from loadtest.common.progress import show_phases
+from loadtest.common.servers import Servers
 from loadtest.dataset.prepared import prepare
 from loadtest.soak.clients import Clients
 from tests.live import ROOT, serve
@@ -84,11 +87,29 @@ def test_bench(directory: Path, tmp_path: Path) -> None:
             assert one.load.refused == 0
     assert found.memory is not None
     assert found.memory.requests >= 2000
-    assert len(found.memory.workers) == 2
+    names = ["supervisor", "worker 1", "worker 2", "admin process"]
+    for measured in (found.memory.start, found.memory.loaded, found.memory.looked):
+        assert list(measured) == names
+    # The libraries of the pages are loaded with the first look.
+    assert found.memory.looked[names[-1]] > found.memory.loaded[names[-1]]
     assert len(found.starts) == 1
     assert set(cases) <= set(shown)
     assert all(f"| {name} | " in path.with_suffix(".md").read_text("utf-8") for name in cases)
     assert found.machine.command.startswith("python -m loadtest.bench --quick ")
+
+
+def test_a_look_at_all_pages(directory: Path) -> None:
+    """Each page that the admin process links is asked for once, and it is no worker."""
+    with show_phases() as phases:
+        files = prepare(directory, SCALE, 1, phases)
+    with Servers() as servers:
+        server = servers.ours(files.snapshot, ["--workers", "2", "--admin", "127.0.0.1:0"])
+        pids, url = members(server, 2)
+        assert sorted(pids.values()) == sorted(tree(server.pid))
+        assert look_at_all(url) == [
+            *("/chain", "/chain.json", "/health/fresh", "/health/live", "/health/ready"),
+            *("/metrics", "/status", "/status.json"),
+        ]
 
 
 def test_bench_of_the_wrong_process(directory: Path, tmp_path: Path) -> None:

@@ -54,18 +54,16 @@ class Start(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """PSS in bytes of a supervisor and its workers, at the start and after this many requests."""
+    """PSS in bytes of each process of a server, by its name, in the order of its table.
+
+    It is taken at the `start`, when it was `loaded` with this many requests, and after that when
+    all pages of the admin process were `looked` at.
+    """
 
     requests: int
-    supervisor_before: int
-    workers_before: list[int]
-    supervisor: int
-    workers: list[int]
-
-    @property
-    def total(self) -> int:
-        """The memory of all processes together, after the requests."""
-        return self.supervisor + sum(self.workers)
+    start: dict[str, int]
+    loaded: dict[str, int]
+    looked: dict[str, int]
 
 
 class BenchRun(Struct, frozen=True):

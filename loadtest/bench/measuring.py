@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from msgspec import Struct, structs
 from loadtest.bench.cases import FLAVOURS, FLOORS, OURS, THEIRS, BenchCase
 from loadtest.bench.figures import Memory, Round, Start
 from loadtest.common.judging import answer_fault, load_fault, most_refused, refusals
+from loadtest.common.members import look_at_all, members
 from loadtest.common.mix import ALL_REFUSED, make_mix, read_data, turned
-from loadtest.common.processes import cpu_seconds, pss_bytes, tree
+from loadtest.common.processes import cpu_seconds, own_pss_bytes, pss_bytes, tree
 from loadtest.common.servers import Server, Servers, ask, says_close
-from loadtest.common.workers import worker_pids
 from loadtest.common.wrk import Load, load
 from loadtest.dataset.prepared import ScaleFiles
 
@@ -96,30 +96,30 @@ class Measuring:
         return Start(*((two - one) * 1e3 for one, two in pairwise(times)))
 
     def memory(self, requests: int, done: Callable[[int], None]) -> Memory:
-        """Let two workers answer this many requests, and return their memory before and after.
+        """Let two workers answer this many requests, then look at all pages of the admin process.
 
         PSS divides shared pages: another server that runs meanwhile would lower it.
         """
         scale = next(iter(self._files))
-        mix = self._mix("day", scale)
-        options = [*self._options(OURS, scale), "--workers", str(_WORKERS)]
-        server = self._servers.ours(self._files[scale].snapshot, options)
-        workers = worker_pids(server, _WORKERS)
-        ask(server, *mix[0].split())
-        before = [pss_bytes(one) for one in workers]
-        supervisor = pss_bytes(server.pid) - sum(before)
+        options = ["--workers", str(_WORKERS), "--admin", "127.0.0.1:0"]
+        snapshot = self._files[scale].snapshot
+        server = self._servers.ours(snapshot, [*self._options(OURS, scale), *options])
+        names, pages = members(server, _WORKERS)
+        ask(server, *self._mix("day", scale)[0].split())
+        start = _memory_of(names)
         case, count = BenchCase("memory", OURS, scale=scale), 0
         while count < requests:
             found = self._load(server, case, _LONGER * self._plan.seconds)
             self._judge(found, case)
             count += found.requests
             done(min(count, requests))
-        after = [pss_bytes(one) for one in workers]
-        total = pss_bytes(server.pid)
-        if tree(server.pid)[1:] != workers:
-            raise click.ClickException("a worker was lost while memory was measured")
+        loaded = _memory_of(names)
+        look_at_all(pages)
+        looked = _memory_of(names)
+        if sorted(tree(server.pid)) != sorted(names.values()):
+            raise click.ClickException("a process was lost while memory was measured")
         self._servers.end(server.pid)
-        return Memory(count, supervisor, before, total - sum(after), after)
+        return Memory(count, start, loaded, looked)
 
     def _load(self, server: Server, case: BenchCase, seconds: int) -> Load:
         # From where its last load ended: a request that comes once must not come in each round.
@@ -199,3 +199,7 @@ class Measuring:
         why = load_fault(found, 0.0 if case.flavour in FLOORS else refusals(case.kind))
         if why:
             raise click.ClickException(f"{case.name}: {why}")
+
+
+def _memory_of(pids: Mapping[str, int]) -> dict[str, int]:
+    return {name: own_pss_bytes(pid) for name, pid in pids.items()}

@@ -95,17 +95,15 @@ def _starts(run: BenchRun) -> Sheet:
 
 
 def _memory(run: BenchRun) -> Sheet:
-    title = "PSS with two workers, MB"
+    title = "PSS with two workers and the admin process, MB"
     if (found := run.memory) is None:
         return Sheet(title, [], [])
-    workers = enumerate(zip(found.workers_before, found.workers, strict=True), 1)
-    pairs = [
-        ("supervisor", found.supervisor_before, found.supervisor),
-        *((f"worker {number}", *pair) for number, pair in workers),
-        ("all", found.supervisor_before + sum(found.workers_before), found.total),
+    states = [
+        {**one, "all": sum(one.values())} for one in (found.start, found.loaded, found.looked)
     ]
-    return sheet(title, pairs, {
-        "": lambda one: one[0],
-        "at the start": lambda one: _mb(one[1]),
-        f"after {found.requests:,} requests": lambda one: _mb(one[2]),
+    return sheet(title, list(states[0]), {
+        "": lambda name: name,
+        "at the start": lambda name: _mb(states[0][name]),
+        f"after {found.requests:,} requests": lambda name: _mb(states[1][name]),
+        "after a look at all admin pages": lambda name: _mb(states[2][name]),
     })  # fmt: skip

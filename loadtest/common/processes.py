@@ -27,6 +27,11 @@ def pss_bytes(pid: int) -> int:
     return _total(pid, lambda process: process.memory_full_info().pss)
 
 
+def own_pss_bytes(pid: int) -> int:
+    """Return the memory of one process without those below it, as `pss_bytes` does."""
+    return int(psutil.Process(pid).memory_full_info().pss)
+
+
 def _living(pid: int) -> list[psutil.Process]:
     try:
         first = psutil.Process(pid)

@@ -35,9 +35,7 @@ def serve(**given: Any) -> None:
     hold()
     settings, manager = ServeSettings(**given), manager_of()
     # Imported here so that `--help` does not wait for uvicorn.
-    from mirrorlist.web.listener import listen_all
     from mirrorlist.workers.load import load_service
-    from mirrorlist.workers.run import Hooks, run_server
 
     def listening(address: str) -> None:
         if warning := warning_of_default_trust(settings.host, settings.trusted_proxy):
@@ -46,5 +44,9 @@ def serve(**given: Any) -> None:
     if settings.wait:
         manager.starting(f"waiting for {settings.snapshot}", settings.wait + _LOAD_SECONDS)
     loaded = load_service(settings, say)
+    # Imported after that, because these modules use the memory that loading has freed.
+    from mirrorlist.web.listener import listen_all
+    from mirrorlist.workers.run import Hooks, run_server
+
     listeners = listen_all(settings.host, settings.port)
     run_server(settings, loaded, listeners, say, Hooks(listening, manager=manager))

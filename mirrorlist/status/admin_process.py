@@ -1,8 +1,8 @@
 """The admin process, beside the workers: answers for all of them on the admin listener.
 
 It reads the workers' counters and reports in shared memory and asks no worker anything. So it also
-sees a worker that hangs or died, because each worker writes a beat every second. Modules that only
-this process needs are loaded when a page first needs them.
+sees a worker that hangs or died, because each worker writes a beat every second. What programs ask
+for is loaded before the fork, so that its pages are shared; what only people look at is made apart.
 """
 
 import select
@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
 from mirrorlist.status.admin import Admin, Reply, Routes, json_reply
+from mirrorlist.status.apart import Apart, Compiled
 from mirrorlist.status.chain import ChainAsker, Target
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of, tiers_of
@@ -32,6 +34,16 @@ from mirrorlist.web.health import all_ready, fresh
 # The greatest age of a watch's state on a page.
 ASK_EVERY_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
+
+
+def load_pages() -> None:
+    """Load the modules of the pages that programs ask for; to be called before the fork.
+
+    Loaded in the admin process, each would touch shared pages there, and take four times as much.
+    """
+    # A page whose library is missing says so.
+    with suppress(ImportError):
+        from mirrorlist.status import stage_metrics, stage_texts  # noqa: F401
 
 
 def run_admin(
@@ -132,7 +144,7 @@ def pages(
 
     `spool` is the folder of the statistics, if there is one; `asker` asks the other stages.
     """
-    stages = stages_of(counts, stale, clock, spool)
+    stages, apart = stages_of(counts, stale, clock, spool), Apart()
 
     def is_ready() -> Reply:
         found = all_ready(worker_states(counts), counts.is_draining, stale, clock())
@@ -143,6 +155,7 @@ def pages(
         return json_reply(found, 200 if found.fresh else 503)
 
     def metrics() -> Reply:
+        # Loaded before the fork by `load_pages`, unless a library is missing.
         from mirrorlist.status.metrics import CONTENT_TYPE, Metrics, ServedState, served_state
         from mirrorlist.status.stage_metrics import StageMetrics
 
@@ -154,9 +167,10 @@ def pages(
         page = Metrics(counts.totals, state)
         return Reply(200, page.render(StageMetrics(stages)), CONTENT_TYPE)
 
-    def page() -> Reply:
-        from mirrorlist.status.pages import server_page
+    def page(compiled: Compiled) -> Reply:
+        from mirrorlist.status.pages import keep_compiled, server_page
 
+        keep_compiled(compiled)
         return server_page(status(), observer.hours)
 
     def status() -> Status:
@@ -174,9 +188,9 @@ def pages(
         ("GET", "/health/ready"): is_ready,
         ("GET", "/health/fresh"): is_fresh,
         ("GET", "/metrics"): metrics,
-        ("GET", "/status"): page,
+        ("GET", "/status"): partial(apart.made, page),
         ("GET", "/status.json"): lambda: json_reply(status()),
-        **_pages_of_chain(asker or ChainAsker([]), stages, clock),
+        **_pages_of_chain(asker or ChainAsker([]), stages, clock, apart),
     }
 
 
@@ -194,19 +208,20 @@ def stages_of(
 
 
 def _pages_of_chain(
-    asker: ChainAsker, stages: Callable[[], list[Stage]], clock: Callable[[], float]
+    asker: ChainAsker, stages: Callable[[], list[Stage]], clock: Callable[[], float], apart: Apart
 ) -> Routes:
     def chain() -> Reply:
         return json_reply(asker.chain(stages(), clock()))
 
-    def page() -> Reply:
-        from mirrorlist.status.pages import chain_page
+    def page(compiled: Compiled) -> Reply:
+        from mirrorlist.status.pages import chain_page, keep_compiled
 
+        keep_compiled(compiled)
         return chain_page(asker.chain(stages(), clock()))
 
     return {
         ("GET", PATH): lambda: json_reply(stages()),
         ("GET", "/chain"): chain,
-        ("GET", "/chain.html"): page,
+        ("GET", "/chain.html"): partial(apart.made, page),
         ("GET", "/chain.json"): chain,
     }

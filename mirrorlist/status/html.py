@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from mirrorlist.process.wording import duration, number
 from mirrorlist.status.admin import Reply
@@ -45,6 +46,23 @@ def make_environment() -> Environment:
     )
     environment.filters.update(duration=duration, number=number)
     return environment
+
+
+class CompiledTemplates(BytecodeCache):
+    """Takes compiled templates from a dictionary by their key, and puts new ones into it."""
+
+    def __init__(self, found: dict[str, bytes]) -> None:
+        """Take the dictionary."""
+        self._found = found
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take a template; jinja2 compares its checksum with the source."""
+        if (found := self._found.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(found)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Put a template."""
+        self._found[bucket.key] = bucket.bytecode_to_string()
 
 
 @cache

@@ -16,7 +16,7 @@ from mirrorlist.status import charts, stage_texts
 from mirrorlist.status.admin import Reply
 from mirrorlist.status.chain import Chain, State
 from mirrorlist.status.collect_state import CollectState
-from mirrorlist.status.html import made, make_environment
+from mirrorlist.status.html import CompiledTemplates, made, make_environment
 from mirrorlist.status.last_hours import LastHours, Past, Sample
 from mirrorlist.status.scan_state import ScanState
 from mirrorlist.status.server_state import Status
@@ -38,6 +38,11 @@ _CLASSES = {
 MOST_COUNTRIES = 10
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
 _CODE, _EMPHASIS = re.compile(r"`([^`]+)`"), re.compile(r"\*([^*]+)\*")
+
+
+def keep_compiled(compiled: dict[str, bytes]) -> None:
+    """Take templates that were compiled before from here, and put new ones there."""
+    _environment().bytecode_cache = CompiledTemplates(compiled)
 
 
 def server_page(status: Status, hours: LastHours) -> Reply:

@@ -17,7 +17,7 @@ from mirrorlist.records.heartbeat import HeartbeatMonitor
 from mirrorlist.service import Service
 from mirrorlist.settings.defaults import ADMIN_OF_SERVER, NOWHERE
 from mirrorlist.status.admin import open_admin
-from mirrorlist.status.admin_process import run_admin
+from mirrorlist.status.admin_process import load_pages, run_admin
 from mirrorlist.status.chain import targets_of
 from mirrorlist.status.told import server_state
 from mirrorlist.web.app import App
@@ -96,6 +96,7 @@ def run_server(
         service.status_page = page if hooks.tells_status else None
         say(f"status, health and metrics on {page}")
         worker = _without([admin], worker)
+        load_pages()
         pages = partial(run_admin, admin, counts, service.stale, watch, settings.spool, chain, say)
         beside.insert(0, Beside("admin process", _without([*listeners, *hooks.closes], pages)))
     hooks.manager.begin(server_state(counts, settings.workers))

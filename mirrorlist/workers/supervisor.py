@@ -5,7 +5,6 @@ waits for signals, and checks at intervals whether its workers still answer. If 
 fork or a line on standard error, it does not end, but pauses and tries again.
 """
 
-import gc
 import math
 import os
 import signal
@@ -19,6 +18,7 @@ from mirrorlist.errors import StartError
 from mirrorlist.process.manager import Manager
 from mirrorlist.process.messages import Say, print_trouble, safely
 from mirrorlist.process.parent import at_parents_end
+from mirrorlist.process.sharing import share_all
 from mirrorlist.process.signals import PASSED_ON, STOP, UNKNOWN, explained, pass_over
 from mirrorlist.workers.server import GRACEFUL_SECONDS
 
@@ -126,10 +126,7 @@ class Supervisor:
         After SIGTERM it first drains; SIGINT is the Ctrl-C of a person, who waits for the end.
         SIGUSR2 and SIGHUP go to each worker, where they are blocked at first.
         """
-        gc.collect()
-        # All that is loaded now lives until the end. The collector would write into its pages, and
-        # each worker would get a copy of them.
-        gc.freeze()
+        share_all()
         # Before the first fork: a signal in between would be lost, or end this process.
         hold_signals()
         self._fill()
