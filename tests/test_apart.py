@@ -80,14 +80,14 @@ def test_an_error() -> None:
 
 
 def test_a_child_that_hangs() -> None:
-    """A child that hangs is killed, and the page has an error instead of hanging here too."""
+    """A child that hangs is killed, and the page is made here."""
 
     def page(compiled: Compiled) -> Reply:
-        time.sleep(60)
-        raise AssertionError
+        if os.getpid() != _HERE:
+            time.sleep(60)
+        return by_whom(compiled)
 
-    with pytest.raises(TimeoutError, match=r"not made within 0\.05 s"):
-        Apart(0.05).made(page)
+    assert Apart(0.05).made(page) == by_whom({})
 
 
 def test_no_pipe() -> None:

@@ -21,7 +21,7 @@ from mirrorlist.status.admin import Reply
 Compiled = dict[str, bytes]
 """Compiled templates by their key; what makes a page adds those that it had to compile."""
 Make = Callable[[Compiled], Reply]
-_SECONDS = 10.0
+_SECONDS = 5.0
 _READ_BYTES = 1 << 16
 
 _ANSWER = msgspec.msgpack.Decoder(tuple[Reply, Compiled])
@@ -36,16 +36,15 @@ class Apart:
         self._compiled: Compiled = {}
 
     def made(self, make: Make) -> Reply:
-        """Return a page; raises what `make` raises, and TimeoutError.
+        """Return a page; raises what `make` raises.
 
-        A page that a child cannot make is made here: if the system refuses a process, or the page
-        has an error, which is raised here then.
+        A page that a child cannot make is made here: if the system refuses a process, if the page
+        has an error, which is raised here then, or if the child hangs. It may, because a fork
+        copies locks that other threads of this process hold.
         """
         try:
             answer = self._from_child(make)
             reply, self._compiled = _ANSWER.decode(answer)
-        except TimeoutError:
-            raise
         except (OSError, ValueError):
             return make(self._compiled)
         return reply
