@@ -16,7 +16,7 @@ from mirrorlist.catalog import catalog as compiled
 from mirrorlist.catalog import roster
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
-from mirrorlist.catalog.roster import Carriers, Nearby, Roster
+from mirrorlist.catalog.roster import Carriers, Roster
 from mirrorlist.catalog.urls import make_url
 from mirrorlist.lists import orders, plans, subject
 from mirrorlist.lists.listing import Listing
@@ -37,9 +37,8 @@ REPO = f"path={DIRECTORY}".encode()
 NOBODY = "192.0.2.1"
 BOUNDS = [
     (roster, "KINDS_BYTES"), (roster, "NUMBERS_BYTES"), (roster, "PROTOCOLS_BYTES"),
-    (roster, "BARRED_BYTES"), (roster, "CARRIERS_BYTES"), (roster, "GROUPS_BYTES"),
-    (plans, "PLANS_BYTES"), (orders, "FEWEST_BYTES"), (rsyncfilter, "KEPT_BYTES"),
-    (subject, "SUBJECTS_BYTES"),
+    (roster, "CARRIERS_BYTES"), (plans, "PLANS_BYTES"), (orders, "FEWEST_BYTES"),
+    (rsyncfilter, "KEPT_BYTES"), (subject, "SUBJECTS_BYTES"),
 ]  # fmt: skip
 
 
@@ -107,8 +106,7 @@ def _kept(asked: Service) -> dict[str, int]:
     assert asked._orders is not None
     return {
         "listed": held._listed.bytes, "numbers": held._numbers.bytes, "most": held._most.bytes,
-        "barred": held._barred.bytes, "carriers": held._carriers.bytes + held._nearby.bytes,
-        "groups": held._groups.bytes,
+        "carriers": held._carriers.bytes + held._nearby.bytes,
         "plans": asked.plans.size, "urls": asked._orders._by_urls_bytes,
         "orders": asked._orders.size, "subjects": asked.plans.subjects.bytes,
     }  # fmt: skip
@@ -133,16 +131,14 @@ def _fill(cache: Kept[Any, Any], key: Callable[[int], object], value: object) ->
 def test_each_cache_of_a_catalog_fills_its_bytes(asked: Service) -> None:
     """Each cache keeps nearly as many bytes as it may, never more; host sets have three caches."""
     catalog, none = asked.store.catalog, frozenset[str]()
-    held, few, near = _roster(asked), Carriers(0, (), {}), Nearby(1, {}, [])
+    held, few = _roster(asked), Carriers(0, 0, {})
     filled = {
-        "barred": (_fill(held._barred, str, none), FEW),
         "listed": (_fill(held._listed, lambda one: (one, None, 0, None), {}), FEW),
         "most": (_fill(held._most, lambda one: (one, none), 1), FEW),
         "numbers": (_fill(held._numbers, lambda one: (one,), 1), FEW),
         "carriers of the roster": (_fill(held._carriers, int, few), FEW // 3),
         "carriers of the catalog": (_fill(catalog._carriers, int, few), FEW // 3),
-        "groups": (_fill(held._groups, lambda one: (one,), (1,)), FEW),
-        "carriers nearby": (_fill(held._nearby, lambda one: ("EU", one), near), FEW // 3),
+        "carriers nearby": (_fill(held._nearby, int, 1), FEW // 3),
     }
     for name, (size, most) in filled.items():
         assert most * 0.9 < size <= most, name

@@ -175,7 +175,8 @@ def test_preferences_end_at_one() -> None:
 def test_hosts_that_come_forward(order: list[int], near: list[int]) -> None:
     """Near hosts stand before all others, in their order, and every host stands once."""
     known = {number: listing(number, urls=1 + number % 3) for number in range(12)}
-    drawn_before = order_of([known[number] for number in order], Tier.COUNTRY)
+    lead = order_of([known[order[0]]], Tier.COUNTRY).lead
+    drawn_before = Order(Listings(known.values()), order, Tier.COUNTRY, lead)
     found = before([known[number] for number in near], drawn_before, Tier.ASN)
     expected = [*near, *(number for number in order if number not in near)]
     assert [one.number for one in found.hosts] == expected

@@ -284,3 +284,12 @@ def test_rsync_cannot_have_the_path() -> None:
     answer = answer_plan(Plan(query, catalog, 5), asked.client, asked.place, None, Random(1), NOW)
     assert b"https://host1.example" in answer.body
     assert b"rsync://" not in answer.body
+
+
+def test_hosts_of_a_part_stand_as_they_always_did() -> None:
+    """Chance takes hosts everywhere as they are stored, others by country: same seed, same list."""
+    catalog = small_catalog(*[Mirror(country=country) for country in ("US", "FR", "DE", "CA")])
+    everywhere = offer(small_situation(catalog)).parts[0]
+    asked = offer(small_situation(catalog, "country=us,de,fr")).parts[0]
+    both = offer(small_situation(catalog, "country=fr,global,us")).parts[0]
+    assert (everywhere.hosts, asked.hosts, both.hosts) == ((0, 1, 2, 3), (2, 1, 0), (1, 0, 2, 3))

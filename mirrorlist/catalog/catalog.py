@@ -52,7 +52,7 @@ class Catalog:
         self.listed = self.roster.listed
         self.carries_category = self.roster.carries_category
         self.of_asn = self.roster.of_asn
-        self.barred = self.roster.barred
+        self.ranks = self.roster.ranks
         self.surroundings = self.roster.surroundings
         self.number_of = self.roster.number_of
         self.known = self.roster.known

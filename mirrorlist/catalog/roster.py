@@ -5,26 +5,22 @@ database come from the crawler, which finds that a host has other directories th
 everything that was compiled here, and the kept orders, stay in use.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from mirrorlist.catalog.kept import Kept
+from mirrorlist.catalog.ranks import Ranks
 from mirrorlist.catalog.urls import Url, first, make_url, offered
 from mirrorlist.request.query import MAX_LIST_ELEMENTS, Wish
-from snapshot.file.integers import numbers_of
-from snapshot.file.model import Host
 from snapshot.file.reader import Snapshot
 
 # Bytes that a worker keeps. `listed` keeps this many for each host, but at least the first number.
 KINDS_BYTES, KINDS_BYTES_A_HOST = 4 << 20, 20_000
 NUMBERS_BYTES = 6 << 20
 PROTOCOLS_BYTES = 256 << 10
-BARRED_BYTES = 1 << 20
-CARRIERS_BYTES = 24 << 20
-GROUPS_BYTES = 1 << 20
+CARRIERS_BYTES = 8 << 20
 
 _NUMBERS = count(1)
 # "`global` is all public hosts" (docs/protocol.md#parameters), in upper case as all of country= is.
@@ -35,47 +31,35 @@ _NOWHERE = "--"
 _NO_PROTOCOLS = tuple([f"?{number}" for number in range(MAX_LIST_ELEMENTS)])
 
 Kind = tuple[int, frozenset[str] | None, int, frozenset[str] | None]
-Offered = dict[int, tuple[Url, ...]]
 
 
-class Nearby(Struct, frozen=True):
-    """The public hosts of a continent among some carriers, by country; the countries sorted.
+class Offered(dict[int, tuple[Url, ...]]):
+    """The URLs that a kind of list gives for each host; `hosts` are these hosts as a set."""
 
-    `number` stands for them in keys of caches.
-    """
+    __slots__ = ("hosts",)
 
-    number: int
-    by_country: dict[str, tuple[int, ...]]
-    countries: list[str]
+    hosts: int
 
 
 class Carriers:
-    """The hosts that may be offered for a directory; the public ones also by country.
+    """The hosts that may be offered for a directory.
 
-    `by_continent` are the countries that have public ones, sorted. `nearby` has the number of the
-    hosts of each continent that has public ones: equal hosts, equal number.
+    `public` are those for all clients, as a set of `Ranks`. `nearby` has the number of these hosts
+    of each continent that has some: equal hosts, equal number.
     """
 
-    def __init__(
-        self, bits: int, public: tuple[int, ...], nearby: Mapping[str | None, Nearby]
-    ) -> None:
-        """Take all hosts as bits, the public ones, and those by continent; None: on no continent.
+    __slots__ = ("_bits", "nearby", "number", "public", "size")
 
-        Each continent of `nearby` has a host.
-        """
+    def __init__(self, bits: int, public: int, nearby: Mapping[str, int]) -> None:
+        """Take all hosts as bits by their indexes, the public ones, and numbers by continent."""
         # One number as a set: a test of membership is a shift, and a host takes one bit.
         self._bits = bits
         self.public = public
-        self.by_country: dict[str, tuple[int, ...]] = {}
-        for found in nearby.values():
-            self.by_country |= found.by_country
-        known = {place: found for place, found in nearby.items() if place is not None}
-        self.by_continent = {place: found.countries for place, found in known.items()}
-        self.nearby = {place: found.number for place, found in known.items()}
+        self.nearby = nearby
         # Stands for these carriers in keys of caches, which so do not keep them in memory.
         self.number = next(_NUMBERS)
-        # About how many bytes they take; the hosts of each country are counted with `Nearby`.
-        self.size = 1000 + 8 * len(public) + 108 * len(self.by_country) + 80 * len(nearby)
+        # About how many bytes they take.
+        self.size = 500 + bits.bit_length() // 3 + 80 * len(nearby)
 
     def __bool__(self) -> bool:
         """Return whether there is any host."""
@@ -111,21 +95,16 @@ class Roster:
         countries = (GLOBAL, *self.continents, *(host.country for host in self.hosts))
         # One string object for each name, whatever text a client sent.
         self._known = {one: one for one in countries}
-        self._surroundings: dict[str, tuple[str | None, frozenset[int]]] = {}
+        self._surroundings: dict[str, tuple[str | None, int]] = {}
         kinds = max(KINDS_BYTES, KINDS_BYTES_A_HOST * len(self.hosts))
-        self._barred = Kept[str, frozenset[int]](BARRED_BYTES, _barred_size)
         self._listed = Kept[Kind, Offered](kinds, _listed_size)
         self._most = Kept[tuple[int, frozenset[str]], int](PROTOCOLS_BYTES, _most_size)
         self._carriers = Kept[int, Carriers](CARRIERS_BYTES // 3, _carriers_size)
-        self._nearby = Kept[tuple[str | None, int], Nearby](CARRIERS_BYTES // 3, _nearby_size)
-        self._groups = Kept[tuple[int, ...], tuple[int, ...]](GROUPS_BYTES, _group_size)
-        self._indexes = list(range(len(self.hosts)))
-        self._public = self._bits_of(lambda host: not host.private)
-        self._on = {
-            continent: self._public
-            & self._bits_of(lambda host: self.continents.get(host.country) == continent)  # noqa: B023
-            for continent in (*dict.fromkeys(self.continents.values()), None)
-        }
+        self._nearby = Kept[int, int](CARRIERS_BYTES // 3, _nearby_size)
+        self.ranks = Ranks(self.hosts, self.continents)
+        self._public = self.ranks.of(
+            [index for index, host in enumerate(self.hosts) if not host.private]
+        )
         self._numbers = Kept[tuple[object, ...], int](NUMBERS_BYTES, _number_size)
 
     def is_of(self, snapshot: Snapshot) -> bool:
@@ -140,38 +119,18 @@ class Roster:
         """Return the hosts of a host set; compiled once, and one object for equal sets."""
         found = self._carriers.find(bits)
         if found is None:
-            # Most new sets differ from another one by a host, so most continents are known.
+            public = self.ranks.of_indexes(bits) & self._public
             nearby = {
-                continent: self._near(continent, bits & on)
-                for continent, on in self._on.items()
-                if bits & on
+                continent: self._near(public & on)
+                for continent, on in self.ranks.on_continent.items()
+                if public & on
             }
-            public = numbers_of(bits & self._public, self._indexes)
             found = self._carriers.keep(bits, Carriers(bits, public, nearby))
         return found
 
-    def _near(self, continent: str | None, bits: int) -> Nearby:
-        """Return public hosts of a continent; one object for equal hosts."""
-        key = continent, bits
-        found = self._nearby.find(key)
-        if found is None:
-            by_country: dict[str, list[int]] = defaultdict(list)
-            for index in numbers_of(bits, self._indexes):
-                by_country[self.hosts[index].country].append(index)
-            tuples = {country: self._one(tuple(hosts)) for country, hosts in by_country.items()}
-            found = self._nearby.keep(key, Nearby(next(_NUMBERS), tuples, sorted(tuples)))
-        return found
-
-    def _one(self, group: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the one object for the equal groups of a country's hosts.
-
-        Most host sets differ in few countries: 798 of them have 31,072 groups, 839 different ones.
-        """
-        return self._groups.find(group) or self._groups.keep(group, group)
-
-    def _bits_of(self, holds: Callable[[Host], bool]) -> int:
-        """Return the hosts of which something holds, as bits."""
-        return sum([1 << index for index, host in enumerate(self.hosts) if holds(host)])
+    def _near(self, hosts: int) -> int:
+        """Return the number of public hosts of a continent."""
+        return self._nearby.find(hosts) or self._nearby.keep(hosts, next(_NUMBERS))
 
     def urls(self, category: int, host: int) -> tuple[Url, ...]:
         """Return a host's public URLs of a category, in the order of their ids."""
@@ -179,7 +138,7 @@ class Roster:
 
     def listed(
         self, category: int, protocols: frozenset[str] | None, only: frozenset[str] | None
-    ) -> Mapping[int, Sequence[Url]]:
+    ) -> Offered:
         """Return the URLs that a kind of list gives for each host; a host without any is left out.
 
         docs/protocol.md#the-urls-of-a-host: with `protocols` "the first URLs of the host that have
@@ -190,7 +149,7 @@ class Roster:
         key = category, known, most, only
         found = self._listed.find(key)
         if found is None:
-            found = {}
+            found = Offered()
             for host, urls in self._urls[category].items():
                 left = offered(urls, known, most)
                 if only is not None:
@@ -198,6 +157,7 @@ class Roster:
                 if left:
                     # If no URL is left out, share the tuple that all kinds share.
                     found[host] = urls if len(left) == len(urls) else tuple(left)
+            found.hosts = self.ranks.of(found)
             self._listed.keep(key, found)
         return found
 
@@ -236,6 +196,8 @@ class Roster:
             # number.
             protocols |= frozenset(_NO_PROTOCOLS[: max(0, most - len(protocols))])
         countries = self.named_countries(wish.countries)
+        if not countries and protocols == wish.protocols:
+            return wish
         return structs.replace(wish, protocols=protocols, countries=countries)
 
     def named_countries(self, countries: Sequence[str]) -> tuple[str, ...]:
@@ -257,30 +219,24 @@ class Roster:
         """Return the hosts that have an ASN, in the order of their indexes."""
         return self._of_asn.get(asn, ())
 
-    def barred(self, country: str) -> frozenset[int]:
-        """Return the hosts that may not be offered to clients of a country."""
-        found = self._barred.find(country)
-        if found is None:
-            found = frozenset(
-                index
-                for index, host in enumerate(self.hosts)
-                if host.countries_allowed and country not in host.countries_allowed
-            )
-            self._barred.keep(country, found)
-        return found
-
-    def surroundings(self, country: str) -> tuple[str | None, frozenset[int]]:
-        """Return the continent of a country, and the hosts that may not be offered to its clients.
+    def surroundings(self, country: str) -> tuple[str | None, int]:
+        """Return the continent of a country, and the hosts that may be offered to its clients.
 
         Countries that are equal in both, and have no hosts of their own, have the same tiers.
         """
         found = self._surroundings.get(country)
         if found is None:
-            found = self.continents.get(country), self.barred(country)
+            found = self.continents.get(country), self._open_to(country)
             # Equal ones are one object, because many keys hold them.
             found = next((other for other in self._surroundings.values() if other == found), found)
             self._surroundings[country] = found
         return found
+
+    def _open_to(self, country: str) -> int:
+        allowed = [host.countries_allowed for host in self.hosts]
+        return self.ranks.of(
+            [index for index, only in enumerate(allowed) if not only or country in only]
+        )
 
     def number_of(self, thing: tuple[object, ...]) -> int:
         """Return a number that stands for a thing of this roster, and for nothing of another."""
@@ -300,20 +256,12 @@ def _most_size(key: tuple[int, frozenset[str]], value: int) -> int:
     return 500 + 32 * len(key[1])
 
 
-def _barred_size(key: str, value: frozenset[int]) -> int:
-    return 400 + 40 * len(value)
-
-
 def _carriers_size(key: int, value: Carriers) -> int:
     return 200 + value.size
 
 
-def _nearby_size(key: tuple[str | None, int], value: Nearby) -> int:
-    return 700 + sum([160 + 8 * len(hosts) for hosts in value.by_country.values()])
-
-
-def _group_size(key: tuple[int, ...], value: tuple[int, ...]) -> int:
-    return 200 + 8 * len(key)
+def _nearby_size(key: int, value: int) -> int:
+    return 250 + key.bit_length() // 7
 
 
 def _number_size(key: tuple[object, ...], value: int) -> int:

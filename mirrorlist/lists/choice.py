@@ -42,6 +42,8 @@ class Lead(Struct, frozen=True, eq=False, gc=False):
 STATUS_SHIFT, FIRST_LEAD = 16, 1024
 """An answer without hosts has its status, shifted, in the place of a lead's code."""
 
+_NO_OTHERS = Listings()
+
 LEADS = Numbered(Lead, STATUS_SHIFT, 1 << 20, OTHER, None, first=FIRST_LEAD)
 """All leads; the rest is for those beyond a million, which no snapshots have."""
 
@@ -72,9 +74,9 @@ class Order(Struct, frozen=True, gc=False):
 
 
 def order_of(hosts: Sequence[Listing], tier: Tier | None = None) -> Order:
-    """Return the order of hosts that stand in it already."""
+    """Return the order of hosts that stand in it already: nobody keeps it."""
     lead = LEADS.find(hosts[0].name, tier).code if hosts else 0
-    return Order(Listings(hosts), range(len(hosts)), tier, lead)
+    return Order(_NO_OTHERS, (), tier, lead, hosts)
 
 
 class Region:

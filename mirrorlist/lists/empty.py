@@ -16,7 +16,7 @@ def why_nothing(situation: Situation) -> NotFound:
     name, public = echo(situation.target.name), situation.target.carriers.public
     if not public:
         return NotFound(f"error: no active host carries {name}")
-    if any(host in situation.urls for host in public):
+    if public & situation.urls.hosts:
         country = echo(situation.place.country)
         return NotFound(f"error: no host has {name} for clients from {country}")
     return NotFound(f"error: no host has a URL of {name} {protocols_asked(situation.query)}")

@@ -139,7 +139,8 @@ def make_template(
         # "100 for the first host, one less for each further one, never below 1"
         # (docs/protocol.md#the-metalink).
         preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
-        arounds = _picked(known.arounds, indexes)
+        # Most lists have either the ones or the others.
+        arounds = _picked(known.arounds, indexes) if indexes else ()
         if ahead:
             arounds = [*[one.around for one in ahead], *arounds]
         return b"".join(map(bytes.join, preferences, arounds))

@@ -17,6 +17,8 @@ from itertools import count
 from random import Random
 from weakref import WeakValueDictionary
 
+from msgspec import msgpack
+
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.urls import Url
 from mirrorlist.lists.bodies import Bodies, KeptChoice
@@ -38,6 +40,9 @@ _KEY_BYTES = 140
 _TABLE_BYTES, _ENTRY_BYTES = 500, 100
 # How many keys get a second chance when one is added: the work for a new key has a limit.
 _CHANCES = 16
+
+# By the struct's own fields: one that is added is part of the key without further ado.
+_BUT_HOSTS = [name for name in Offer.__struct_fields__ if name not in ("parts", "urls")]
 
 
 class _Table(dict[int, Listing]):
@@ -97,7 +102,7 @@ class Orders:
         tier = offer.first
         # All that decides about the list's bytes, but for chance and the path. Equal content is one
         # choice, whichever snapshot, query or country it comes from.
-        content = _content(*parts, rest=repr((kind, said, _but_hosts(offer))).encode())
+        content = _content(*parts, rest=msgpack.encode((kind, said, *_but_hosts(offer))))
         kept = self._choices.get(content)
         if kept is None:
             region = self._region([one for part in parts for one in part])
@@ -223,9 +228,7 @@ def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:
 
 def _but_hosts(offer: Offer) -> list[object]:
     """Return all that an offer says, except its hosts and URLs: the listings stand for these."""
-    # By the struct's own fields: one that is added is part of the key without further ado.
-    names = [name for name in Offer.__struct_fields__ if name not in ("parts", "urls")]
-    return [[part.tier for part in offer.parts], *[getattr(offer, name) for name in names]]
+    return [[part.tier for part in offer.parts], *[getattr(offer, name) for name in _BUT_HOSTS]]
 
 
 def drawn(offer: Offer, catalog: Catalog, rng: Random, orders: Orders | None) -> Order:

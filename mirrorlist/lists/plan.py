@@ -134,8 +134,9 @@ class Plan:
         # cannot have the path, several protocols= lead to equal lists.
         target, wish = self.target, self.query.wish
         shown = wish
-        if target.path.raw is None:
-            shown = structs.replace(wish, protocols=writable(wish.protocols, target.path))
+        protocols = writable(wish.protocols, target.path)
+        if protocols != wish.protocols:
+            shown = structs.replace(wish, protocols=protocols)
         return (
             target.category,
             self._minimum,
@@ -154,9 +155,10 @@ class Plan:
         if not self.is_repeated and self.query.wish.countries:
             return self._drawn(client, place, rng, orders)
         nearby, everywhere = self._nearby(place), self.target.carriers.number
-        kept = orders.find(self._key(place, nearby))
+        key = self._key(place, nearby)
+        kept = orders.find(key)
         if kept is None and nearby != everywhere:
-            kept = orders.find(self._key(place, everywhere))
+            kept = orders.find((key[0], everywhere, key[2]))
         if kept is None:
             if not self.is_repeated:
                 return self._drawn(client, place, rng, orders)
@@ -200,7 +202,7 @@ class Plan:
         # Found when it is first needed: a plan that is asked once may need none.
         self._number = self._number or self.catalog.number_of(self._content())
         country = place.country
-        if country in self.target.carriers.by_country:
+        if self.target.carriers.public & self.catalog.ranks.of_country.get(country, 0):
             return self._number, hosts, country
         return self._number, hosts, self.catalog.surroundings(country)
 

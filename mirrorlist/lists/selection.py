@@ -3,17 +3,19 @@
 Source: docs/protocol.md#which-hosts-in-which-order. Reading order: `_STEPS` at the end is the rule,
 a row for each tier; a row's functions say when the tier is consulted and which hosts it names;
 `offer` walks the rows, without chance; `draw` draws the order within each part of an offer.
+
+The tiers of countries name sets of hosts (`catalog.ranks`): whom they share is one `&` of numbers.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from itertools import chain
 from random import Random
 
 from msgspec import Struct
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.catalog.roster import GLOBAL
+from mirrorlist.catalog.ranks import Ranks
+from mirrorlist.catalog.roster import GLOBAL, Offered
 from mirrorlist.catalog.urls import DEFAULT_PROTOCOLS, REDIRECT_PROTOCOLS, Url, writable
 from mirrorlist.lists.place import Place
 from mirrorlist.lists.shuffle import shuffled, weighted
@@ -48,7 +50,7 @@ class Situation(Struct, frozen=True):
     minimum: int
 
     @property
-    def urls(self) -> Mapping[int, Sequence[Url]]:
+    def urls(self) -> Offered:
         """The URLs under which each host would be listed; a host without any is not among them.
 
         docs/protocol.md#the-urls-of-a-host: "mirrorlist without `protocol`: one URL for each host,
@@ -65,7 +67,7 @@ class Situation(Struct, frozen=True):
             only = DEFAULT_PROTOCOLS if query.wish.protocols is None else None
         return self.catalog.listed(self.target.category, self.protocols, only)
 
-    def usable_among(self, urls: Mapping[int, Sequence[Url]]) -> Mapping[int, Sequence[Url]]:
+    def usable_among(self, urls: Offered) -> Offered:
         """Return which of the hosts with `urls` count as found and as enough.
 
         These are the hosts with a URL that most clients can use.
@@ -92,12 +94,11 @@ class Situation(Struct, frozen=True):
         return writable(self.query.wish.protocols, self.target.path)
 
     @property
-    def barred(self) -> frozenset[int]:
-        """The hosts that may not be offered to clients of this country."""
+    def offerable(self) -> int:
+        """The public carriers that may be offered to clients of this country, as a set."""
         # "offered to all clients in the netblock and ASN tiers, and elsewhere only to clients from
-        # these countries" (docs/protocol.md#which-hosts-in-which-order): so only the tiers of
-        # countries ask this.
-        return self.catalog.surroundings(self.place.country)[1]
+        # these countries" (docs/protocol.md#which-hosts-in-which-order).
+        return self.target.carriers.public & self.catalog.surroundings(self.place.country)[1]
 
 
 class Part(Struct, frozen=True):
@@ -140,68 +141,73 @@ class Offer(Struct, frozen=True):
 
 _ASKED = (Tier.COUNTRY_ASKED, Tier.CONTINENT_ASKED)
 
-# The candidates of a tier. The first of each pair is the country that the heading names for them:
-# "It names a country if the country has hosts in a tier of countries"
-# (docs/protocol.md#the-text-list). The first is empty in the netblock and ASN tiers.
-Groups = list[tuple[str, tuple[int, ...]]]
+# The hosts that a tier of countries names: sets in order, each with the countries that the heading
+# names for it: "It names a country if the country has hosts in a tier of countries"
+# (docs/protocol.md#the-text-list).
+Sets = list[tuple[Sequence[str], int]]
+# What the heading names if a set is of hosts everywhere.
+_EVERYWHERE = [GLOBAL]
 
 
 class _Progress(Struct):
     """What the steps so far have found; only `usable` hosts count.
 
-    `found` are the groups of each tier, `parts` the hosts of them that are listed, and `seen` these
-    hosts together. `nearer` is how many usable hosts the tiers before the global one have.
+    `parts` are the hosts that are listed, and `left` those that have a URL and are not listed yet.
+    `nearer` is how many usable hosts the tiers before the global one have.
     `asked_found` says that country= found a host, in its countries or on their continents.
     """
 
-    urls: Mapping[int, Sequence[Url]]
-    usable: Mapping[int, Sequence[Url]]
-    found: dict[Tier, Groups] = {}
+    urls: Offered
+    usable: Offered
+    ranks: Ranks
+    left: int
     parts: list[Part] = []
-    seen: set[int] = set()
+    countries: list[str] = []
+    netblock: bool = False
+    asn: int | None = None
     nearer: int = 0
     asked_found: bool = False
 
-    def add(self, step: "_Step", groups: Groups) -> None:
-        """Put each host of a step that has a URL into the first part that names it.
+    def add_near(self, tier: Tier, hosts: Sequence[int]) -> None:
+        """Put each host of a near tier that has a URL into a part, unless it is in one already."""
+        left, bits = self.left, self.ranks.bits
+        listed = tuple(dict.fromkeys([host for host in hosts if bits[host] & left]))
+        if listed:
+            self.parts.append(Part(tier, listed, by_bandwidth=False))
+            self._take(self.ranks.of(listed))
+
+    def add(self, tier: Tier, sets: Sets) -> None:
+        """Put each host of a tier of countries that has a URL into one part.
 
         "A host is listed once, in its first tier" (docs/protocol.md#which-hosts-in-which-order).
         """
-        self.found[step.tier] = groups
-        named: Iterable[Iterable[int]] = [hosts for _, hosts in groups]
-        if step.by_bandwidth:
-            # Several countries are drawn as one part. Groups of netblocks stay apart: "longest
-            # prefix first, equal ones shuffled".
-            named = [chain.from_iterable(named)]
-        for hosts in named:
-            self._list(step, hosts)
+        listed: tuple[int, ...] = ()
+        for names, hosts in sets:
+            self.countries += names
+            if new := hosts & self.left:
+                found = self.ranks.hosts(new)
+                # Hosts everywhere are drawn in stored order: the same seed gives the same list.
+                listed += tuple(sorted(found)) if names == _EVERYWHERE else found
+                self._take(new, is_nearer=tier is not Tier.GLOBAL)
+        if listed:
+            # Several countries are drawn as one part.
+            self.parts.append(Part(tier, listed, by_bandwidth=True))
         # No tier comes before these two, because a client that names a country gets no near hosts.
-        if step.tier in _ASKED:
+        if tier in _ASKED:
             self.asked_found = self.nearer > 0
 
-    def _list(self, step: "_Step", hosts: Iterable[int]) -> None:
-        urls, usable, seen = self.urls, self.usable, self.seen
-        listed = tuple([host for host in hosts if host in urls and host not in seen])
-        if not listed:
-            return
-        before = len(seen)
-        seen.update(listed)
-        if len(seen) < before + len(listed):
-            # GLOBAL beside a country names a host twice.
-            listed = tuple(dict.fromkeys(listed))
-        self.parts.append(Part(step.tier, listed, step.by_bandwidth))
-        # Usable hosts have a URL in the list, so all of them are among the listed ones.
-        if step.tier is not Tier.GLOBAL:
-            self.nearer += len(listed if usable is urls else [*filter(usable.__contains__, listed)])
+    def _take(self, hosts: int, is_nearer: bool = True) -> None:
+        self.left ^= hosts
+        if is_nearer:
+            self.nearer += (hosts & self.usable.hosts).bit_count()
 
 
 class _Step(Struct, frozen=True):
-    """A row of the rule: a tier, when it is consulted, whom it names, and how these are drawn."""
+    """A row of the rule for countries: a tier, when it is consulted, and whom it names."""
 
     tier: Tier
     applies: Callable[[Situation, _Progress], bool]
-    candidates: Callable[[Situation], Groups]
-    by_bandwidth: bool
+    candidates: Callable[[Situation, int], Sets]
 
 
 def draw(found: Offer, weights: Sequence[int], rng: Random) -> list[int]:
@@ -215,7 +221,10 @@ def _draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
 
 def offer(situation: Situation) -> Offer:
     """Walk the tiers."""
-    return _offer(situation, _STEPS)
+    progress = _begin(situation)
+    _walk_near(situation, progress)
+    _walk_countries(situation, progress)
+    return _offer(progress)
 
 
 def stored_offer(situation: Situation) -> Offer:
@@ -223,51 +232,67 @@ def stored_offer(situation: Situation) -> Offer:
     # "If making an answer fails, the client gets the public hosts in stored order"
     # (docs/protocol.md#internal-errors). Allowed countries are still kept.
     urls = situation.urls
-    public = _without(situation.target.carriers.public, situation.barred)
-    hosts = tuple([host for host in public if host in urls])
+    hosts = tuple(sorted(situation.catalog.ranks.hosts(situation.offerable & urls.hosts)))
     parts = [Part(Tier.GLOBAL, hosts, by_bandwidth=False)] if hosts else []
     return Offer(parts, urls, nearer=0, netblock=False, asn=None, countries=[GLOBAL])
 
 
 def near_offer(situation: Situation) -> Offer:
     """Walk the netblock and ASN tiers alone: for nearly all clients these have no host."""
-    return _offer(situation, _STEPS[:_NEAR_STEPS])
+    progress = _begin(situation)
+    _walk_near(situation, progress)
+    return _offer(progress)
 
 
 def geo_offer(situation: Situation) -> Offer:
     """Walk the tiers of countries alone: the same for all clients of a country."""
-    return _offer(situation, _STEPS[_NEAR_STEPS:])
+    progress = _begin(situation)
+    _walk_countries(situation, progress)
+    return _offer(progress)
 
 
-def _offer(situation: Situation, steps: Sequence[_Step]) -> Offer:
+def _begin(situation: Situation) -> _Progress:
     urls = situation.urls
-    progress = _Progress(urls, situation.usable_among(urls))
-    for step in steps:
+    return _Progress(urls, situation.usable_among(urls), situation.catalog.ranks, urls.hosts)
+
+
+def _walk_near(situation: Situation, progress: _Progress) -> None:
+    wish, urls = situation.query.wish, progress.urls
+    # A client that names a country asks for the hosts there, not for those nearby.
+    if not wish.near or wish.countries:
+        return
+    # Groups of netblocks stay apart: "longest prefix first, equal ones shuffled".
+    for hosts in (groups := _by_netblock(situation)):
+        progress.add_near(Tier.NETBLOCK, hosts)
+    # Also if its hosts have no URL for this list: so does mirrorlist-server's heading.
+    progress.netblock = bool(groups)
+    of_asn = _by_asn(situation)
+    progress.add_near(Tier.ASN, of_asn)
+    # "`Using ASN N ` if a listed host has the ASN" (docs/protocol.md#the-text-list).
+    progress.asn = situation.place.asn if any(host in urls for host in of_asn) else None
+
+
+def _walk_countries(situation: Situation, progress: _Progress) -> None:
+    offerable = situation.offerable
+    for step in _STEPS:
         # `applies` sees what the nearer tiers found: the rows must be walked in order.
         if step.applies(situation, progress):
-            progress.add(step, step.candidates(situation))
-    found = progress.found
-    countries = [country for groups in found.values() for country, _ in groups if country]
-    listed = chain.from_iterable([hosts for _, hosts in found.get(Tier.ASN, ())])
+            progress.add(step.tier, step.candidates(situation, offerable))
+
+
+def _offer(progress: _Progress) -> Offer:
     return Offer(
         parts=progress.parts,
-        urls=urls,
+        urls=progress.urls,
         nearer=progress.nearer,
-        # Also if its hosts have no URL for this list: so does mirrorlist-server's heading.
-        netblock=bool(found.get(Tier.NETBLOCK)),
-        # "`Using ASN N ` if a listed host has the ASN" (docs/protocol.md#the-text-list).
-        asn=situation.place.asn if any(host in urls for host in listed) else None,
-        countries=list(dict.fromkeys(countries)),
+        netblock=progress.netblock,
+        asn=progress.asn,
+        countries=list(dict.fromkeys(progress.countries)),
         asked_found=progress.asked_found,
     )
 
 
 # When a tier is consulted: the column "when" of docs/protocol.md#which-hosts-in-which-order.
-
-
-def _near(situation: Situation, progress: _Progress) -> bool:
-    # A client that names a country asks for the hosts there, not for those nearby.
-    return situation.query.wish.near and not situation.query.wish.countries
 
 
 def _asked(situation: Situation, progress: _Progress) -> bool:
@@ -292,7 +317,7 @@ def _too_few(situation: Situation, progress: _Progress) -> bool:
 # Which hosts a tier names: the column "hosts" of the same table.
 
 
-def _by_netblock(situation: Situation) -> Groups:
+def _by_netblock(situation: Situation) -> list[tuple[int, ...]]:
     # A host may have named the literal address of a 6to4 or Teredo client; only where nobody did
     # that, the IPv4 address within it counts (docs/protocol.md#whose-address-counts).
     catalog, near = situation.catalog, situation.client.near
@@ -301,91 +326,74 @@ def _by_netblock(situation: Situation) -> Groups:
         named = (netblock.hosts for netblock in catalog.netblocks(address))
         # `in carriers`, not in the public ones: this is where private hosts are offered.
         carrying = (tuple(host for host in hosts if host in carriers) for hosts in named)
-        groups = [("", hosts) for hosts in carrying if hosts]
+        groups = [hosts for hosts in carrying if hosts]
         if groups:
             return groups
     return []
 
 
-def _by_asn(situation: Situation) -> Groups:
+def _by_asn(situation: Situation) -> list[int]:
     # Of all carriers as well: private hosts are offered to clients of their ASNs.
     asn, carriers = situation.place.asn, situation.target.carriers
     if asn is None:
         return []
-    return [("", tuple(host for host in situation.catalog.of_asn(asn) if host in carriers))]
+    return [host for host in situation.catalog.of_asn(asn) if host in carriers]
 
 
-def _by_countries(situation: Situation, countries: Iterable[str]) -> Groups:
-    carriers = situation.target.carriers
-    found = carriers.by_country
-    # A country without hosts is not named in the heading.
-    groups = [
-        (country, found.get(country, carriers.public))
-        for country in countries
-        if country in found or (country == GLOBAL and carriers.public)
-    ]
-    return _offerable(situation, groups)
+def _by_country_asked(situation: Situation, offerable: int) -> Sets:
+    of_country = situation.catalog.ranks.of_country
+    sets: Sets = []
+    names: list[str] = []
+    hosts = 0
+    for country in situation.query.wish.countries:
+        # A country without hosts is not named in the heading.
+        if found := offerable & of_country.get(country, 0):
+            names.append(country)
+            hosts |= found
+        elif country == GLOBAL and offerable:
+            sets += [(names, hosts), (_EVERYWHERE, offerable)]
+            names, hosts = [], 0
+    return [*sets, (names, hosts)]
 
 
-def _offerable(situation: Situation, groups: Groups) -> Groups:
-    """Return groups without the hosts that are for clients of other countries."""
-    barred = situation.barred
-    if not barred or all(map(barred.isdisjoint, [hosts for _, hosts in groups])):
-        return groups
-    return [(country, left) for country, hosts in groups if (left := _without(hosts, barred))]
+def _on_continent(situation: Situation, continent: str | None, offerable: int) -> Sets:
+    ranks = situation.catalog.ranks
+    if continent not in ranks.on_continent:
+        return []
+    names = [country for country, hosts in ranks.countries_on[continent] if hosts & offerable]
+    return [(names, offerable & ranks.on_continent[continent])]
 
 
-def _without(hosts: tuple[int, ...], barred: frozenset[int]) -> tuple[int, ...]:
-    if barred.isdisjoint(hosts):
-        return hosts
-    return tuple([host for host in hosts if host not in barred])
+def _by_continent_asked(situation: Situation, offerable: int) -> Sets:
+    # "the other countries of their continents", in the order asked for; each of them once. Those
+    # asked for are named already, and listed if they have a URL.
+    continents = situation.catalog.continents
+    around = dict.fromkeys([continents.get(one) for one in situation.query.wish.countries])
+    return [one for place in around for one in _on_continent(situation, place, offerable)]
 
 
-def _by_country_asked(situation: Situation) -> Groups:
-    return _by_countries(situation, situation.query.wish.countries)
+def _by_country(situation: Situation, offerable: int) -> Sets:
+    country = situation.place.country
+    found = offerable & situation.catalog.ranks.of_country.get(country, 0)
+    return [([country], found)] if found else []
 
 
-def _by_continent_asked(situation: Situation) -> Groups:
-    # "the other countries of their continents", in the order asked for; each of them once.
-    # Only countries that have hosts are walked: they are few.
-    carrying, continents = situation.target.carriers.by_continent, situation.catalog.continents
-    around = [
-        other
-        for country in situation.query.wish.countries
-        for other in carrying.get(continents.get(country, ""), ())
-        if other != country
-    ]
-    return _by_countries(situation, dict.fromkeys(around))
+def _by_continent(situation: Situation, offerable: int) -> Sets:
+    # The client's own country is there already.
+    return _on_continent(situation, situation.place.continent, offerable)
 
 
-def _by_country(situation: Situation) -> Groups:
-    return _by_countries(situation, [situation.place.country])
-
-
-def _by_continent(situation: Situation) -> Groups:
-    own, carrying = situation.place, situation.target.carriers.by_continent
-    around, hosts = carrying.get(own.continent or "", ()), situation.target.carriers.by_country
-    return _offerable(
-        situation, [(country, hosts[country]) for country in around if country != own.country]
-    )
-
-
-def _by_nothing(situation: Situation) -> Groups:
+def _by_nothing(situation: Situation, offerable: int) -> Sets:
     # "It has `country = global ` if the global tier was consulted"
-    # (docs/protocol.md#the-text-list), even if that tier adds no host; so the group is there
-    # without hosts too.
-    return [(GLOBAL, _without(situation.target.carriers.public, situation.barred))]
+    # (docs/protocol.md#the-text-list), even if that tier adds no host.
+    return [(_EVERYWHERE, offerable)]
 
 
-# `by_bandwidth` is "weighted" in the table; near hosts are shuffled, as mirrorlist-server does it.
+# The table's "weighted" tiers; before them come the near ones (`_walk_near`), which are shuffled.
 _STEPS = (
-    _Step(Tier.NETBLOCK, _near, _by_netblock, by_bandwidth=False),
-    _Step(Tier.ASN, _near, _by_asn, by_bandwidth=False),
-    _Step(Tier.COUNTRY_ASKED, _asked, _by_country_asked, by_bandwidth=True),
-    _Step(Tier.CONTINENT_ASKED, _asked_in_vain, _by_continent_asked, by_bandwidth=True),
-    _Step(Tier.COUNTRY, _own, _by_country, by_bandwidth=True),
-    _Step(Tier.CONTINENT, _own, _by_continent, by_bandwidth=True),
-    _Step(Tier.GLOBAL, _too_few, _by_nothing, by_bandwidth=True),
+    _Step(Tier.COUNTRY_ASKED, _asked, _by_country_asked),
+    _Step(Tier.CONTINENT_ASKED, _asked_in_vain, _by_continent_asked),
+    _Step(Tier.COUNTRY, _own, _by_country),
+    _Step(Tier.CONTINENT, _own, _by_continent),
+    _Step(Tier.GLOBAL, _too_few, _by_nothing),
 )
-# The rows of the netblock and ASN tiers; all behind them are tiers of countries.
-_NEAR_STEPS = 2
