@@ -6,6 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from snapshot.export.carried import read_carried
 from snapshot.export.database import parse_url, read_only
@@ -81,6 +83,20 @@ def test_equal_sets_are_one_object() -> None:
     assert shared.of_bytes(b"".join(one.to_bytes(8, "big") for one in (2, 3, 1))) is first
     assert Shared([first]).of([1, 2, 3]) is first
     assert (first.itemsize, shared.of([1 << 31]).itemsize) == (4, 8)
+
+
+IDS = st.sampled_from([0, 1, 7, -1, (1 << 31) - 1, 1 << 31, -(1 << 31), -(1 << 31) - 1, 1 << 62])
+
+
+@given(st.lists(IDS | st.integers(0, 1 << 20)), st.booleans())
+def test_sets_of_any_ids(ids: list[int], is_sorted: bool) -> None:
+    """A set has its ids sorted, in four bytes each if all of them fit, however they come."""
+    given_ids = sorted(ids) if is_sorted else ids
+    fits = all(-(1 << 31) <= one < 1 << 31 for one in ids)
+    of_bytes = Shared().of_bytes(b"".join(one.to_bytes(8, "big", signed=True) for one in given_ids))
+    for found in (Shared().of(given_ids), of_bytes):
+        assert found.tolist() == sorted(ids)
+        assert found.typecode == ("i" if fits else "q")
 
 
 def test_flags_of_directories() -> None:
