@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import pytest
+from psycopg import OperationalError
 
 from snapshot.export.database import parse_url, read_only
 from tests.postgresql import Server, engine, run_server
@@ -70,6 +72,27 @@ def test_parameters(url: str) -> None:
         sql = "SELECT CAST(%(a)s AS BIGINT) + CAST(%(a)s AS BIGINT)"
         assert session.query(sql, {"a": 3}) == [(6,)]
         assert session.query("SELECT 7 WHERE 'ab' LIKE 'a%'") == [(7,)]
+
+
+def test_rows_that_are_made_later(url: str) -> None:
+    """The rows of a statement can be made when others were sent after it."""
+    with read_only(parse_url(url)) as session:
+        rows = session.ask("SELECT 1, 'a'")
+        assert session.query("SELECT 2") == [(2,)]
+        assert rows() == [(1, "a")]
+
+
+@pytest.mark.system
+def test_rows_that_are_made_beside_a_statement(server: Server) -> None:
+    """They are made while another thread waits for the server, and after it is cut off."""
+    with read_only(parse_url(server.url())) as session, ThreadPoolExecutor() as pool:
+        rows = [session.ask("SELECT i, 'a' || i FROM generate_series(1, 3) AS i") for _ in "ab"]
+        sleeping = pool.submit(session.query, "SELECT pg_sleep(60)")
+        assert rows[0]() == [(1, "a1"), (2, "a2"), (3, "a3")]
+        session.cut_off()
+        assert rows[1]() == [(1, "a1"), (2, "a2"), (3, "a3")]
+        with pytest.raises(OperationalError):
+            sleeping.result(10)
 
 
 @pytest.mark.system

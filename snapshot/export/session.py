@@ -9,8 +9,9 @@ import re
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,8 +44,11 @@ class Session(Protocol):
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """Execute a statement and return its rows."""
 
+    def ask(self, sql: str) -> Callable[[], list[Row]]:
+        """Execute a statement and return what makes its rows, also while another thread reads."""
+
     def query_binary(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
-        """Do the same; PostgreSQL sends bytes as they are, not as two digits for each."""
+        """Do as `query`; PostgreSQL sends bytes as they are, not as two digits for each."""
 
     def stream(self, sql: str) -> Iterator[Row]:
         """Execute a statement and yield its rows, of which only some are in memory."""
@@ -75,6 +79,10 @@ class SqliteSession:
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """See `Session`."""
         return self._run(sql, parameters).fetchall()
+
+    def ask(self, sql: str) -> Callable[[], list[Row]]:
+        """See `Session`."""
+        return partial(list, self.query(sql))
 
     def query_binary(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """See `Session`."""
@@ -120,6 +128,11 @@ class PostgresqlSession:
     def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """See `Session`."""
         return self._run(sql, parameters).fetchall()
+
+    def ask(self, sql: str) -> Callable[[], list[Row]]:
+        """See `Session`."""
+        # All that the server sent is in memory now, and is not yet Python's.
+        return self._run(sql).fetchall
 
     def query_binary(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
         """See `Session`."""

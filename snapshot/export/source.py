@@ -14,7 +14,7 @@ from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.newest import read_newest
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
-from snapshot.export.session import Session
+from snapshot.export.session import Row, Session
 from snapshot.export.site_rows import (
     REQUEST_SHAPE,
     SITE_FILE,
@@ -77,11 +77,11 @@ def reading(
     also read which packages are the newest.
     """
     present = _present_tables(session)
-    read: dict[str, Any] = {}
+    asked: list[tuple[_ReadTable, Callable[[], list[Row]]]] = []
     for step, source in enumerate(_SMALL):
-        name = source.table
-        progress(f"reading {name}", step, len(TABLES))
-        read[source.field] = _read(session, source, left_out) if name in present else []
+        progress(f"reading {source.table}", step, len(TABLES))
+        asked += [(source, session.ask(source.statement) if source.table in present else list)]
+    read: dict[str, Any] = {}
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
     if SITE_FILE in present and may_read_or_note(session, SITE_FILE, left_out):
         read["reduced"] = read_reduced(session)
@@ -94,6 +94,9 @@ def reading(
         progress("reading the newest packages", len(_SMALL), len(TABLES))
         read["newest"] = read_newest(session)
     with beside(partial(read_up2date, session), session.cut_off) as up2date:
+        # The server is at work on the largest table now, and this process would only wait.
+        read |= {source.field: _made(rows(), source, left_out) for source, rows in asked}
+        asked.clear()
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))
 
@@ -109,8 +112,7 @@ def _present_tables(session: Session) -> set[str]:
     return present
 
 
-def _read(session: Session, source: _ReadTable, left_out: LeftOutRows) -> list[Any]:
-    found = session.query(source.statement)
+def _made(found: list[Row], source: _ReadTable, left_out: LeftOutRows) -> list[Any]:
     if _fit(found, source):
         # What the function `_make` of a NamedTuple does.
         return [*map(partial(tuple.__new__, source.row), found)]
