@@ -78,39 +78,26 @@ class Shared:
     def __init__(self, known: Iterable[Directories] = ()) -> None:
         """Take sets that are there already."""
         self._known: dict[bytes, Directories] = {one.tobytes(): one for one in known}
-        self._given: dict[bytes, Directories] = {}
 
     def of(self, ids: Sequence[int]) -> Directories:
         """Return the set of these ids."""
-        return self._shared(_sorted(array("q", ids)))
+        made = _sorted(ids)
+        return self._known.setdefault(made.tobytes(), made)
 
     def of_bytes(self, data: bytes) -> Directories:
         """Return the set of what SETS gave."""
-        found = self._given.get(data)
-        if found is None:
-            ids = array("q", data)
-            # The network's order of bytes is the other one than that of all usual machines.
-            if not _IS_BIG_ENDIAN:
-                ids.byteswap()
-            found = self._given[data] = self._shared(_sorted(ids))
-        return found
-
-    def _shared(self, made: Directories) -> Directories:
-        return self._known.setdefault(made.tobytes(), made)
+        ids = array("q", data)
+        # The network's order of bytes is the other one than that of all usual machines.
+        if not _IS_BIG_ENDIAN:
+            ids.byteswap()
+        return self.of(ids)
 
 
 _IS_BIG_ENDIAN = array("H", [1]).tobytes() == b"\0\1"
 
 
-def _sorted(ids: _Array) -> Directories:
-    """Return the set of ids of eight bytes each."""
-    given = ids.tolist()
-    ordered = sorted(given)
-    # Nearly always they are sorted, because a crawler writes them so.
-    if ordered != given:
-        ids = array("q", ordered)
+def _sorted(ids: Iterable[int]) -> Directories:
+    ordered = sorted(ids)
     # Four bytes an id, as in the database's INTEGER; eight in a database that was widened.
-    if ordered and not (ordered[0] >= -(1 << 31) and ordered[-1] < 1 << 31):
-        return Directories("q", ids)
-    halves = memoryview(ids).cast("B").cast("i")
-    return Directories("i", halves[_IS_BIG_ENDIAN::2].tobytes())
+    fits = not ordered or (ordered[0] >= -(1 << 31) and ordered[-1] < 1 << 31)
+    return Directories("i" if fits else "q", ordered)
