@@ -1,7 +1,7 @@
 """A connection that writes in bulk: the same statements for PostgreSQL and SQLite.
 
-SQLAlchemy is not imported for a usual URL, because that takes longer than a scan that finds
-nothing new. Statements have parameters like %(name)s.
+It is a session of `snapshot.export.session` that also writes. SQLAlchemy is not imported, because
+that takes longer than a scan that finds nothing new.
 """
 
 import re
@@ -12,20 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from snapshot.export.database import database_path, explain, parse_url
+from snapshot.export.session import NONE as NONE
+from snapshot.export.session import POSTGRESQL as POSTGRESQL
+from snapshot.export.session import SQLITE as SQLITE
+from snapshot.export.session import STATEMENT as STATEMENT
+from snapshot.export.session import Parameters, PostgresqlSession, SqliteSession
+from snapshot.export.session import Row as Row
+from snapshot.export.url import URL
 from snapshot.file.errors import BusyScan, DatabaseError, RefusedRows
 
 if TYPE_CHECKING:
     import psycopg
 
-POSTGRESQL, SQLITE = "postgresql", "sqlite"
-STATEMENT = "mirrorlist.statement"
-"""The audit event before each statement, with its text: a test counts them, or kills there."""
-_SQLITE = re.compile(r"sqlite:///([^?#%@~]+)")
-_POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
-_PARAMETER = re.compile(r"%\((\w+)\)s")
 _BUSY_SECONDS = 10.0
 _LOCK_SECONDS = 60
 _LAST_SECONDS = 3.0
@@ -57,10 +58,6 @@ _ADVICE = (
 )
 # The first half of the key of an advisory lock: "mirr" in ASCII.
 _LOCK_CLASS = 0x6D697272
-
-Row = tuple[Any, ...]
-Parameters = Mapping[str, Any]
-NONE: Parameters = MappingProxyType({})
 
 
 class Link(Protocol):
@@ -124,55 +121,20 @@ def linked(database: str, program: str = _SCAN, *, create: bool = False) -> Iter
     PostgreSQL shows `program` in its list of sessions. With `create`, a missing file of SQLite is
     made.
     """
-    file = _SQLITE.fullmatch(database)
-    if file:
-        with _sqlite(database, Path(file[1]), program, create) as link:
-            yield link
-    elif _POSTGRESQL.match(database) and database.count("@") <= 1:
-        from psycopg import Error
-        from psycopg.conninfo import conninfo_to_dict
-
-        try:
-            given = conninfo_to_dict(_POSTGRESQL.sub("postgresql://", database))
-        except Error:
-            given = None
-        if given is None:
-            with _other(database, program, create) as link:
-                yield link
-        else:
-            with _postgresql(database, given, program) as link:
-                yield link
-    else:
-        with _other(database, program, create) as link:
-            yield link
-
-
-@contextmanager
-def _other(database: str, program: str, create: bool) -> Iterator[Link]:
-    """Connect to a URL that takes SQLAlchemy to be understood, or to be refused in good words."""
-    from snapshot.export.database import database_file, parse_url
-
     url = parse_url(database)
-    file = database_file(url)
-    if file is not None:
-        with _sqlite(database, file, program, create) as link:
-            yield link
-    else:
-        _, given = url.get_dialect()().create_connect_args(url)
-        with _postgresql(database, given, program) as link:
-            yield link
+    path = database_path(url)
+    connecting = _postgresql(url, program) if path is None else _sqlite(url, path, program, create)
+    with connecting as link:
+        yield link
 
 
 @contextmanager
-def _told(database: str, kinds: tuple[type[Exception], ...], program: str) -> Iterator[None]:
+def _told(url: URL, kinds: tuple[type[Exception], ...], program: str) -> Iterator[None]:
     """Turn a driver's errors into one line, without a password."""
     try:
         yield
     except kinds as error:
-        from snapshot.export.database import explain, parse_url
-
-        line = explain(parse_url(database), error)
-        line = line.replace("cannot be read", "cannot be used")
+        line = explain(url, error).replace("cannot be read", "cannot be used")
         kind = RefusedRows if _is_about_rows(error) else DatabaseError
         raise kind(f"{line}{_advice(line, program)}") from error
 
@@ -197,9 +159,9 @@ def _advice(line: str, program: str) -> str:
 
 
 @contextmanager
-def _sqlite(database: str, path: Path, program: str, create: bool) -> Iterator[Link]:
+def _sqlite(url: URL, path: Path, program: str, create: bool) -> Iterator[Link]:
     # OverflowError: a number of a listing that is larger than any of SQLite's.
-    with _told(database, (sqlite3.Error, UnicodeError, OverflowError), program):
+    with _told(url, (sqlite3.Error, UnicodeError, OverflowError), program):
         if not path.is_file() and not create:
             line = f"{path}: no such database file"
             raise DatabaseError(f"{line}{_advice(line, program)}")
@@ -211,13 +173,13 @@ def _sqlite(database: str, path: Path, program: str, create: bool) -> Iterator[L
 
 
 @contextmanager
-def _postgresql(database: str, given: Mapping[str, Any], program: str) -> Iterator[Link]:
+def _postgresql(url: URL, program: str) -> Iterator[Link]:
     import psycopg
 
-    from snapshot.export.postgresql import connect_by
+    from snapshot.export.postgresql import connect
 
-    with _told(database, (psycopg.Error, UnicodeError), program):
-        connection = connect_by(given, program, autocommit=True)
+    with _told(url, (psycopg.Error, UnicodeError), program):
+        connection = connect(url, program, autocommit=True)
         try:
             yield _Postgresql(connection)
         finally:
@@ -225,18 +187,14 @@ def _postgresql(database: str, given: Mapping[str, Any], program: str) -> Iterat
                 connection.close()
 
 
-class _Sqlite:
+class _Sqlite(SqliteSession):
     """A file, in which a transaction excludes every other writer."""
 
-    kind, codec = SQLITE, "utf-8"
+    codec = "utf-8"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._run("PRAGMA temp_store = MEMORY")
-
-    def _run(self, sql: str, parameters: Parameters = NONE) -> sqlite3.Cursor:
-        sys.audit(STATEMENT, sql)
-        return self._connection.execute(_PARAMETER.sub(r":\1", sql), dict(parameters))
 
     def begin(self) -> None:
         self._run("BEGIN IMMEDIATE")
@@ -244,12 +202,6 @@ class _Sqlite:
     def begin_reading(self, seconds: int) -> None:
         end = time.monotonic() + seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-
-    def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
-        return self._run(sql, parameters).fetchall()
-
-    def execute(self, sql: str, parameters: Parameters = NONE) -> int:
-        return self._run(sql, parameters).rowcount
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         marks = ", ".join("?" * len(columns))
@@ -264,8 +216,7 @@ class _Sqlite:
         """Nothing more to do: the transaction excludes other writers of the file."""
 
     def tables(self, names: Sequence[str]) -> set[str]:
-        found = self.query("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-        return {name for (name,) in found} & {*names}
+        return self.names() & {*names}
 
     def may_create(self) -> bool:
         return True
@@ -290,20 +241,14 @@ def _copied(rows: Sequence[Row], width: int) -> str | None:
     return text if is_plain and text.count("\t") == len(rows) * (width - 1) else None
 
 
-class _Postgresql:
+class _Postgresql(PostgresqlSession):
     """A session, whose advisory lock excludes other scans while the primary is listed, too."""
-
-    kind = POSTGRESQL
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
         from snapshot.export.postgresql import codec_of
 
-        self._connection, self.codec = connection, codec_of(connection)
-
-    def _run(self, sql: str, parameters: Parameters = NONE) -> "psycopg.Cursor[Row]":
-        sys.audit(STATEMENT, sql)
-        # Without parameters a percent sign is one; the statements are our own text.
-        return self._connection.execute(sql.encode(), parameters or None)
+        super().__init__(connection)
+        self.codec = codec_of(connection)
 
     def begin(self) -> None:
         self._run(f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
@@ -311,12 +256,6 @@ class _Postgresql:
     def begin_reading(self, seconds: int) -> None:
         # For this transaction alone: a pooler would pass the session's setting on.
         self._run(f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{seconds}s'")
-
-    def query(self, sql: str, parameters: Parameters = NONE) -> list[Row]:
-        return self._run(sql, parameters).fetchall()
-
-    def execute(self, sql: str, parameters: Parameters = NONE) -> int:
-        return self._run(sql, parameters).rowcount
 
     def load(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         from snapshot.export.postgresql import client_codec_of

@@ -33,7 +33,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def all_rows(url: str) -> dict[str, list[tuple[object, ...]]]:
     """Return the rows of every table, sorted, as Python values that do not know the database."""
-    engine = create_engine(parse_url(url))
+    engine = create_engine(parse_url(url).text(password=None))
     with engine.connect() as connection:
         rows = {
             table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)

@@ -3,20 +3,18 @@
 import os
 import re
 import sqlite3
-import sys
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from snapshot.link import STATEMENT
 from snapshot.scan.config import Settings
 from snapshot.scan.job import ScanJob, ScanResult
 from snapshot.scan.run import scan
 from tests.factories import Tables, make_database
+from tests.statements import statements as statements
 
 CATEGORY, TOPDIR = "Fedora EPEL", "pub/epel"
 X86, ARM = "9/Everything/x86_64", "9/Everything/aarch64"
@@ -187,34 +185,3 @@ def stamps(url: str) -> list[int]:
     """Return the timestamps of all rows of repomd.xml."""
     sql = "SELECT timestamp FROM file_detail WHERE filename = 'repomd.xml' ORDER BY timestamp"
     return [stamp for (stamp,) in rows(url, sql)]
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the SQL statements of scans in this process."""
-    _Hooked.add()
-    sent: list[str] = []
-    _Hooked.sent = sent
-    try:
-        yield sent
-    finally:
-        _Hooked.sent = None
-
-
-class _Hooked:
-    """An audit hook cannot be removed, so there is one for all tests."""
-
-    sent: list[str] | None = None
-    _is_added = False
-
-    @classmethod
-    def add(cls) -> None:
-        """Add the hook once."""
-        if not cls._is_added:
-            cls._is_added = True
-            sys.addaudithook(cls._hear)
-
-    @classmethod
-    def _hear(cls, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == STATEMENT and cls.sent is not None:
-            cls.sent.append(arguments[0])

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sqlalchemy import make_url
-
+from snapshot.export.database import parse_url
 from snapshot.sites.apply import apply
 from snapshot.sites.database import writing
 from snapshot.sites.difference import SiteDifference
@@ -62,7 +61,7 @@ def _empty_database() -> Path:
     """Return a database with all tables: to make them takes longer than most of what is tested."""
     folder = Path(mkdtemp())
     atexit.register(shutil.rmtree, folder)
-    with writing(make_url(f"sqlite:///{folder / 'empty.db'}")):
+    with writing(parse_url(f"sqlite:///{folder / 'empty.db'}")):
         return folder / "empty.db"
 
 

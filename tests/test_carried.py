@@ -1,15 +1,16 @@
 """Which directories each host category has, as SQLite's columns without types may say it."""
 
 import sqlite3
-from array import array
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from snapshot.export.carried import read_carried
 from snapshot.export.database import parse_url, read_only
-from snapshot.export.directories import Shared
+from snapshot.export.directories import Asked, Shared
 
 
 def _read(path: Path, *rows: tuple[object, ...]) -> tuple[dict[int, list[int]], int, int, object]:
@@ -83,10 +84,42 @@ def test_equal_sets_are_one_object() -> None:
     assert (first.itemsize, shared.of([1 << 31]).itemsize) == (4, 8)
 
 
+IDS = st.sampled_from([0, 1, 7, -1, (1 << 31) - 1, 1 << 31, -(1 << 31), -(1 << 31) - 1, 1 << 62])
+
+
+@given(st.lists(IDS | st.integers(0, 1 << 20)), st.booleans())
+def test_sets_of_any_ids(ids: list[int], is_sorted: bool) -> None:
+    """A set has its ids sorted, in four bytes each if all of them fit, however they come."""
+    given_ids = sorted(ids) if is_sorted else ids
+    fits = all(-(1 << 31) <= one < 1 << 31 for one in ids)
+    of_bytes = Shared().of_bytes(b"".join(one.to_bytes(8, "big", signed=True) for one in given_ids))
+    for found in (Shared().of(given_ids), of_bytes):
+        assert found.tolist() == sorted(ids)
+        assert found.typecode == ("i" if fits else "q")
+
+
 def test_flags_of_directories() -> None:
     """The flags are those of the directories asked for, also after others were asked for."""
     ids = Shared().of([2, 5, 9])
-    for asked in ([1, 2, 3], [9, 5], [1, 2, 3], [], [2]):
-        key = array("q", asked).tobytes()
+    for asked in ([1, 2, 3], [5, 9], [1, 2, 3], [], [2]):
         for _ in range(2):
-            assert ids.flags(key, asked) == bytes(one in (2, 5, 9) for one in asked)
+            assert ids.flags(Asked(asked)) == bytes(one in (2, 5, 9) for one in asked)
+
+
+@given(st.sets(IDS | st.integers(0, 700), max_size=800), st.data())
+def test_flags_of_many_sets(directories: set[int], data: st.DataObject) -> None:
+    """The flags are right for each of several sets that are asked for the same directories."""
+    ordered = sorted(directories)
+    asked = Asked(ordered)
+    some = st.sets(st.sampled_from([*ordered, 5]))
+    for ids in data.draw(st.lists(some | st.sets(IDS), max_size=4)):
+        for one in (ids, directories - ids):
+            expected = bytes(directory in one for directory in ordered)
+            assert Shared().of([*one]).flags(asked) == expected
+
+
+def test_flags_of_large_ids() -> None:
+    """Two ids of four bytes are not taken for one of eight that has the same bytes."""
+    asked = Asked([3, 1 << 62])
+    assert Shared().of([3, 5]).flags(asked) == b"\1\0"
+    assert Shared().of([5 << 32 | 3]).flags(asked) == b"\0\0"

@@ -142,15 +142,15 @@ def test_odd_file_names(tmp_path: Path) -> None:
     """A file whose name means something in a URI is opened as it is called."""
     path = tmp_path / "a b#c&d.sqlite"
     make_database(path, world())
-    with read_only(parse_url(f"sqlite:///{path}")) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM host").scalar() == 9
+    with read_only(parse_url(f"sqlite:///{path}")) as session:
+        assert session.query("SELECT count(*) FROM host") == [(9,)]
 
 
 def test_a_connection_cannot_write(tmp_path: Path) -> None:
     """The connection refuses to write, which is an error of the database."""
     url = parse_url(make_database(tmp_path / "mm.sqlite", world()))
-    with pytest.raises(DatabaseError, match="readonly database"), read_only(url) as connection:
-        connection.exec_driver_sql("DELETE FROM host")
+    with pytest.raises(DatabaseError, match="readonly database"), read_only(url) as session:
+        session.query("DELETE FROM host")
 
 
 def test_broken_text(tmp_path: Path) -> None:

@@ -5,10 +5,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
@@ -23,7 +21,7 @@ from tests.examples import fewer
 from tests.factories import make_database, world
 from tests.postgresql import Server, run_server
 from tests.random_rows import CHANGES, Changes
-from tests.statements import statements
+from tests.statements import calling, statements
 from tests.watched import Watched
 
 Execute = Callable[..., None]
@@ -227,20 +225,16 @@ def test_an_aborted_export(pair: Pair, server: Server, phase: str) -> None:
 def test_an_export_aborted_between_fingerprints_and_sets(pair: Pair) -> None:
     """Fingerprints whose sets could not be read are forgotten, so the sets are read next time."""
 
-    def end(*arguments: Any) -> None:
-        if "ANY(" in arguments[2]:
+    def end(statement: str) -> None:
+        if "ANY(" in statement:
             pair.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'mirrorlist export'"
             )
 
     pair.execute("UPDATE host_category_dir SET directory_id = 1 WHERE host_category_id = 31")
-    event.listen(Engine, "before_cursor_execute", end)
-    try:
-        with pytest.raises(DatabaseError):
-            pair.export()
-    finally:
-        event.remove(Engine, "before_cursor_execute", end)
+    with calling(end), pytest.raises(DatabaseError):
+        pair.export()
     pair.same()
 
 

@@ -183,7 +183,7 @@ def test_a_server_ends(library: str, hide: Hide, tmp_path: Path) -> None:
 @pytest.mark.system
 @pytest.mark.parametrize(
     ("library", "command"),
-    [("sqlalchemy", "export"), ("psycopg.so", "watch"), ("google", "import-cache")],
+    [("msgspec.so", "export"), ("psycopg.so", "watch"), ("google", "import-cache")],
 )
 def test_commands_that_write_end(library: str, command: str, hide: Hide, tmp_path: Path) -> None:
     """Without a library that it needs, a command that writes snapshots ends with one line."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from loadtest.packages.release import Release
+from snapshot.export.database import parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.export.imported import TABLES as TABLES_OF_EXPORTS
 from snapshot.export.imported import may_read_packages
@@ -140,8 +141,8 @@ def test_the_newest(server: Server, tmp_path: Path) -> None:
     site.write(X86, Rpm("a"), Rpm("a", "2"), Rpm("b"), Rpm("b", "9", release="1.module7"))
     url = made(server, "newest", "small")
     site.run(database=url)
-    with engine(url) as of_database, of_database.connect() as connection:
-        assert read_newest(connection) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
+    with read_only(parse_url(url)) as session:
+        assert read_newest(session) == {f"{X86}/Packages/a": "a-2-1.noarch.rpm"}
 
 
 def test_packages_that_may_not_be_read(server: Server, tmp_path: Path) -> None:
@@ -154,8 +155,8 @@ def test_packages_that_may_not_be_read(server: Server, tmp_path: Path) -> None:
     granted = ", ".join(TABLES_OF_EXPORTS[:2])
     server.execute(f"GRANT SELECT ON {granted} TO exporter", database="rights")
     left_out, wanted = LeftOutRows(), {*TABLES_OF_EXPORTS}
-    with engine(server.url("rights", user="exporter", password="x")) as of, of.connect() as found:
-        assert not may_read_packages(found, wanted, "--newest", left_out)
+    with read_only(parse_url(server.url("rights", user="exporter", password="x"))) as session:
+        assert not may_read_packages(session, wanted, "--newest", left_out)
     assert left_out.notes == (
         "--newest: the database's user may not read mirrorlist_location: grant SELECT on it",
     )

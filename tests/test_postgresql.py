@@ -152,10 +152,11 @@ def test_the_transaction(make_database: MakeDatabase) -> None:
         "transaction_read_only": "on",
         "application_name": "mirrorlist export",
         "client_encoding": "UTF8",
+        "work_mem": "128MB",
+        "lock_timeout": "1min",
     }
-    with read_only(parse_url(make_database({}))) as connection:
-        found = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in settings}
-        assert connection.in_transaction()
+    with read_only(parse_url(make_database({}))) as session:
+        found = {name: session.query(f"SHOW {name}")[0][0] for name in settings}
     assert found == settings
 
 
@@ -163,18 +164,18 @@ def test_a_connection_cannot_write(make_database: MakeDatabase) -> None:
     """The transaction refuses to write, which is an error of the database."""
     with (
         pytest.raises(DatabaseError, match="read-only transaction"),
-        read_only(parse_url(make_database(world()))) as connection,
+        read_only(parse_url(make_database(world()))) as session,
     ):
-        connection.exec_driver_sql("DELETE FROM host_category_dir")
+        session.query("DELETE FROM host_category_dir")
 
 
 def test_a_password_in_the_servers_words(server: Server) -> None:
     """What the server says is shown without the password, wherever it stands."""
     with (
         pytest.raises(DatabaseError, match=r'column "\*\*\*" does not exist') as caught,
-        read_only(parse_url(server.url())) as connection,
+        read_only(parse_url(server.url())) as session,
     ):
-        connection.exec_driver_sql(f"SELECT {PASSWORD}")
+        session.query(f"SELECT {PASSWORD}")
     assert PASSWORD not in str(caught.value)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from snapshot.export import schema
-from snapshot.export.database import parse_url, read_only
+from snapshot.export.database import parse_url
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import BackendError, DatabaseError, RefusedSnapshot
@@ -19,6 +19,7 @@ from snapshot.sites.apply import apply
 from snapshot.sites.database import undo_unfinished, writing
 from snapshot.sites.difference import RefusedChange, SiteDifference
 from snapshot.sites.load import load
+from snapshot.sites.reading import read_only
 from tests.factories import make_database, world
 from tests.in_process import make_service
 from tests.small_sites import HEAD, applied, mirror, site_text, write

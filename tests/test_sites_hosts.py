@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
+from snapshot.export.database import parse_url
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import DataFileError
@@ -56,7 +56,7 @@ def _probe(file: Path, now: int = NOW) -> None:
 
 
 def _hosts(folder: Path) -> dict[str, HostState]:
-    with writing(make_url(_url(folder)), create=False, commit=False) as connection:
+    with writing(parse_url(_url(folder)), create=False, commit=False) as connection:
         return {one.name: one for one in read_hosts(connection)}
 
 
@@ -110,7 +110,7 @@ def test_a_longer_drain(tmp_path: Path, farm: Farm) -> None:
     found = drain(_url(tmp_path), "b", "no disks", 3600, NOW + 30)
     assert found.drained
     assert (found.drained.since, found.drained.until) == (NOW, NOW + 3630)
-    with writing(make_url(_url(tmp_path)), create=False) as connection:
+    with writing(parse_url(_url(tmp_path)), create=False) as connection:
         assert (next_end(connection), end_drains(connection, NOW + 3629)) == (NOW + 3630, [])
         assert end_drains(connection, NOW + 3630) == ["b"]
         assert next_end(connection) is None
@@ -220,7 +220,7 @@ def test_a_name_in_two_sites(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="several sites have a mirror a; say which: 'Example"):
         drain(_url(tmp_path), "a", "x", 60, NOW)
     assert drain(_url(tmp_path), "Other: a", "x", 60, NOW).site == "Other"
-    with writing(make_url(_url(tmp_path)), create=False, commit=False) as connection:
+    with writing(parse_url(_url(tmp_path)), create=False, commit=False) as connection:
         drained = [one.site for one in read_hosts(connection) if one.drained]
     assert drained == ["Other"]
     assert undrain(_url(tmp_path), "Other: a").drained is None

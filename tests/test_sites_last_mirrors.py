@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export.database import parse_url, read_only
+from snapshot.export.database import parse_url
 from snapshot.sites.hosts import read_hosts
+from snapshot.sites.reading import read_only
 from tests.farm_sites import NEW, NOW, OLD, database, farm_site, probed
 from tests.mirror_farm import Farm, run_farm
 from tests.offered import offered

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.export.database import parse_url, read_only
+from snapshot.export.database import parse_url
 from snapshot.sites.conflicts import ConflictError
 from snapshot.sites.difference import SiteDifference
 from snapshot.sites.drains import drain
 from snapshot.sites.hosts import find_host, read_hosts
+from snapshot.sites.reading import read_only
 from snapshot.sites.told import applied as told_of
 from tests.command import run
 from tests.offered import answer_of

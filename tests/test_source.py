@@ -4,12 +4,20 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from snapshot.export import schema
+from snapshot.export.carried import read_carried
+from snapshot.export.database import parse_url, read_only
+from snapshot.export.directories import Carried
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
+from snapshot.export.leftout import LeftOutRows
+from snapshot.export.pipeline import silent
+from snapshot.export.session import Session
+from snapshot.export.source import reading
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
 from tests.factories import (
@@ -108,6 +116,41 @@ def test_one_consistent_read(tmp_path: Path) -> None:
     assert after.id != before.id
     assert after.repositories == []
     assert len(steps) == len(READ_TABLES) + 1
+
+
+class _Waiting(LeftOutRows):
+    """Reports rows only once the largest table is being read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = Event()
+
+    def read_up2date(self, session: Session) -> Carried:
+        """Read the largest table."""
+        self.begun.set()
+        return read_carried(session)
+
+    def add(self, table: str, id: int | None, reason: str) -> None:
+        """Wait, then do as exports do."""
+        assert self.begun.wait(10), f"{table} is converted before the largest table is read"
+        super().add(table, id, reason)
+
+
+def test_rows_are_made_while_the_largest_table_is_read(tmp_path: Path) -> None:
+    """All other tables are read before, and their rows are converted meanwhile."""
+    database = make_database(tmp_path / "mm.sqlite", world())
+    with closing(sqlite3.connect(tmp_path / "mm.sqlite")) as connection:
+        connection.execute("UPDATE site SET private = 'perhaps' WHERE id = 1")
+        connection.commit()
+    left_out = _Waiting()
+    with (
+        statements() as sent,
+        read_only(parse_url(database)) as session,
+        reading(session, silent, left_out, left_out.read_up2date) as rows,
+    ):
+        assert rows.up2date().rows
+    assert [(one.table, one.id) for one in left_out.sorted()] == [("site", 1)]
+    assert "host_category_dir" in sent[-1]
 
 
 def test_progress(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.export import schema
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.pipeline import ExportResult
-from snapshot.export.source import _SMALL
+from snapshot.export.rows import SMALL
 from snapshot.export.values import as_flag, as_number, as_text, as_time
 from snapshot.file.reader import Snapshot
 from tests.factories import make_database, world
@@ -90,9 +91,9 @@ def _exported(folder: Path, *commands: str) -> tuple[Snapshot, ExportResult]:
 def _flags() -> list[tuple[str, str]]:
     """Every boolean column of the tables that an export reads."""
     return [
-        (source.table.name, column.name)
-        for source in _SMALL
-        for column in source.table.columns
+        (table, column.name)
+        for table, _ in SMALL.values()
+        for column in schema.metadata.tables[table].columns
         if str(column.type) == "BOOLEAN"
     ]
 
@@ -120,18 +121,17 @@ def test_all_numbers_as_text(tmp_path: Path, make: Callable[[int], str]) -> None
     """In a copy whose columns have no types, numbers as text give the very same snapshot."""
     expected, _ = _exported(tmp_path)
     shape, commands = make(0).replace("0", "' || {column} || '", 1), []
-    for source in _SMALL:
-        table = source.table
+    for table, _ in SMALL.values():
         columns = ", ".join(
             f"'{shape.format(column=one.name)}' AS {one.name}"
             if str(one.type) in ("INTEGER", "BIGINT", "BOOLEAN")
             else str(one.name)
-            for one in table.columns
+            for one in schema.metadata.tables[table].columns
         )
         commands += [
-            f"CREATE TABLE other AS SELECT {columns} FROM {table.name}",
-            f"DROP TABLE {table.name}",
-            f"ALTER TABLE other RENAME TO {table.name}",
+            f"CREATE TABLE other AS SELECT {columns} FROM {table}",
+            f"DROP TABLE {table}",
+            f"ALTER TABLE other RENAME TO {table}",
         ]
     found, result = _exported(tmp_path, *commands)
     assert result.left_out == ()

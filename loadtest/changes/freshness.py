@@ -34,6 +34,7 @@ from loadtest.common.tables import MEGABYTE, Sheet, percentile, show
 from loadtest.common.workers import Worker, all_serve, each_worker, worker_pids
 from loadtest.dataset.crawl import DIRECTORIES, crawl, crawled_hosts
 from snapshot.export.database import parse_url
+from snapshot.export.url import libpq_parameters
 from snapshot.file.reader import Snapshot
 
 _LATE_SECONDS = 60.0
@@ -227,8 +228,7 @@ def _transactions(connection: Connection, database: str) -> int:
 
 def _connect(database: str, name: str | None = None) -> Connection:
     url = parse_url(database)
-    _, arguments = url.get_dialect()().create_connect_args(url.set(database=name or url.database))
-    return psycopg.connect(**arguments)
+    return psycopg.connect(**libpq_parameters(url._replace(database=name or url.database)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from loadtest.dataset.network import make_internet
 from loadtest.dataset.tree import DatasetTree
 from loadtest.dataset.tree_rows import tree_rows
 from loadtest.dataset.workload import Workload
-from snapshot.export.database import parse_url
+from snapshot.export.database import database_file, parse_url
 
 
 class Dataset:
@@ -57,5 +57,5 @@ class Dataset:
 def fill(database: str, rows: DatabaseRows, replace: bool, phases: Phases) -> None:
     """Fill the database of a URL; raises a BackendError, and then it is as it was."""
     url = parse_url(database)
-    into = fill_sqlite if url.get_backend_name() == "sqlite" else fill_postgresql
+    into = fill_sqlite if database_file(url) else fill_postgresql
     into(url, rows, replace, phases)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import URL, Connection, create_engine, insert, inspect, text
+from sqlalchemy import Connection, create_engine, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from loadtest.common.progress import Phases
@@ -12,6 +12,7 @@ from loadtest.dataset.coverage import DirRow
 from loadtest.dataset.tree_rows import Tables
 from snapshot.demo.tables import alembic_version, create_tables_in
 from snapshot.export import schema
+from snapshot.export.url import URL
 from snapshot.file.errors import DatabaseError
 
 GIANT = schema.host_category_dir
@@ -51,10 +52,10 @@ def fill_postgresql(url: URL, rows: DatabaseRows, replace: bool, phases: Phases)
 
     Raises DatabaseError if it cannot, or if there are rows and `replace` is false.
     """
-    engine = create_engine(url)
+    engine = create_engine(url.text(password=None))
     try:
         with engine.begin() as connection:
-            _make_room(connection, replace)
+            _make_room(connection, url, replace)
             create_tables_in(connection)
             insert_tables(connection, rows.tables, phases)
             _copy_giant(connection, rows, phases)
@@ -95,10 +96,11 @@ def insert_tables(connection: Connection, tables: Tables, phases: Phases) -> Non
 
 def display(url: URL) -> str:
     """Return a URL for people, without password and options."""
-    return url.set(drivername=url.get_backend_name(), query={}).render_as_string()
+    kind = url.drivername.partition("+")[0]
+    return url._replace(drivername=kind, query={}).text(password="***")
 
 
-def _make_room(connection: Connection, replace: bool) -> None:
+def _make_room(connection: Connection, url: URL, replace: bool) -> None:
     present = set(inspect(connection).get_table_names())
     ours = [table for table in schema.metadata.sorted_tables if table.name in present]
     if not replace:
@@ -107,7 +109,7 @@ def _make_room(connection: Connection, replace: bool) -> None:
             for table in ours
             if table is not alembic_version and _has_rows(connection, table.name)
         ]
-        refuse_rows(display(connection.engine.url), filled)
+        refuse_rows(display(url), filled)
     schema.metadata.drop_all(connection)
 
 

@@ -8,12 +8,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from loadtest.common.progress import Phases
 from loadtest.dataset.fill import GIANT, DatabaseRows, insert_tables, refuse_rows
 from snapshot.demo.tables import create_tables_in
+from snapshot.export.url import URL
 from snapshot.file.errors import DatabaseError, OutputError
 
 _MODE = 0o644
@@ -33,7 +34,7 @@ def fill_sqlite(url: URL, rows: DatabaseRows, replace: bool, phases: Phases) -> 
     if not replace:
         refuse_rows(str(path), filled)
     with _new_file(path) as new:
-        engine = create_engine(URL.create("sqlite", database=str(new)))
+        engine = create_engine(URL("sqlite", database=str(new)).text(password=None))
         try:
             with engine.begin() as connection:
                 _write(connection, rows, phases)

@@ -32,6 +32,7 @@ from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.export.kept import KeptDirectories
 from snapshot.export.opened import Opened
+from snapshot.export.postgresql import connect
 from snapshot.file.reader import Snapshot
 
 _AGGREGATE = """
@@ -129,9 +130,7 @@ class _Scene:
 
 
 def _connect(database: str) -> Connection:
-    url = parse_url(database)
-    _, arguments = url.get_dialect()().create_connect_args(url)
-    connection = psycopg.connect(**arguments, autocommit=True)
+    connection = connect(parse_url(database), "mirrorlist loadtest", autocommit=True)
     # As much memory as an export asks for, so that both group in memory.
     connection.execute("SET work_mem = '128MB'")
     return connection

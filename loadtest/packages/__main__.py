@@ -168,7 +168,7 @@ class _Case:
     def _begin(self) -> None:
         if self._changed or not self._source.exists():
             self._write(0)
-        engine = create_engine(parse_url(self._database))
+        engine = create_engine(parse_url(self._database).text(password=None))
         try:
             _make(engine, self._release)
         finally:

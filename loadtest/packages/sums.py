@@ -128,7 +128,7 @@ def _look_up(database: str, file: Path) -> None:
 
 
 def _places(database: str) -> list[str]:
-    engine = create_engine(parse_url(database))
+    engine = create_engine(parse_url(database).text(password=None))
     with engine.connect() as connection:
         found = sorted({str(name) for (name,) in connection.execute(text(_PLACES))})
     engine.dispose()
@@ -145,7 +145,7 @@ def _paths(directories: list[str], count: int) -> Iterator[Row]:
 
 
 def _fill(database: str, places: list[str], packages: int) -> None:
-    engine = create_engine(parse_url(database))
+    engine = create_engine(parse_url(database).text(password=None))
     with engine.begin() as connection:
         _refuse_imported(engine, connection)
         for name in NAMES:

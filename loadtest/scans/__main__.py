@@ -211,7 +211,7 @@ class _Case:
         self._tree.write_list(self._list, {repository.path: self._pushed})
 
     def _empty(self) -> None:
-        engine = create_engine(parse_url(self._database))
+        engine = create_engine(parse_url(self._database).text(password=None))
         try:
             _make(engine)
         finally:

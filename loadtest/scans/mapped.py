@@ -37,7 +37,8 @@ class Mapped:
 
     def __init__(self, database: str, inventory: Inventory) -> None:
         """Open a session, in which all look-ups are counted."""
-        self._session, self._inventory = Session(create_engine(parse_url(database))), inventory
+        self._session = Session(create_engine(parse_url(database).text(password=None)))
+        self._inventory = inventory
         self.statements = 0
         category = self._look_up(Category, name=CATEGORY)
         self._category, self._product = category.id, category.product_id

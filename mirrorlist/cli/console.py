@@ -4,8 +4,7 @@ rich is imported when something is shown that needs it, because that takes a com
 """
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,10 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from snapshot.file.model import LeftOut
-
-# A pipe has no width; 80 columns would fold what a program wants to read as a line.
-_PIPE_WIDTH = 1000
+PIPE_WIDTH = 1000
+"""A pipe has no width; 80 columns would fold what a program wants to read as a line."""
 MOST_SHOWN = 20
 """Of each kind, as many as fit on a screen."""
 
@@ -32,14 +29,14 @@ def output() -> "Console":
     """
     from mirrorlist.cli.shown import Output
 
-    return Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    return Output(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
 
 
 def messages() -> "Console":
     """Return the console for everything else, on standard error."""
     from mirrorlist.cli.shown import Shown
 
-    return Shown(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH, highlight=False)
+    return Shown(stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False)
 
 
 def json_line(value: object) -> bytes:
@@ -181,21 +178,3 @@ def progress_bar() -> Iterator[Steps]:
         yield steps
     finally:
         steps.end()
-
-
-def left_out_table(left_out: "Iterable[LeftOut]") -> "Table":
-    """Return the rows left out as a table: one line for each table and reason, with some ids."""
-    from rich.text import Text
-
-    table = plain_table("table", "rows", "reason", "ids")
-    ids: dict[tuple[str, str], list[str]] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in left_out:
-        key = (row.table, row.reason)
-        counts[key] += 1
-        ids.setdefault(key, []).append(str(row.id))
-    for (name, reason), count in counts.items():
-        shown = ids[(name, reason)]
-        more = f" and {count - 5} more" if count > 5 else ""
-        table.add_row(name, str(count), Text(reason), ", ".join(shown[:5]) + more)
-    return table

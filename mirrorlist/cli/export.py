@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorlist.cli.console import left_out_table, messages, print_json, progress_bar, say
+from mirrorlist.cli.console import print_json, progress_bar, say
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.left_out import tell_left_out
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Exported, LeftOutRow, Phase
 
@@ -80,4 +81,4 @@ def _say(result: "ExportResult", path: Path) -> None:
         say(note)
     if result.left_out:
         say(f"{len(result.left_out)} rows could not be used and were left out:")
-        messages().print(left_out_table(result.left_out))
+        tell_left_out(result.left_out)

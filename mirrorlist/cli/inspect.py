@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mirrorlist.catalog.catalog import Catalog
-from mirrorlist.cli.console import as_time, left_out_table, output, plain_table, print_json
+from mirrorlist.cli.console import as_time, output, plain_table, print_json
+from mirrorlist.cli.left_out import left_out_table
 from mirrorlist.cli.options import options
 from mirrorlist.cli.printed import Section, Summary
 from mirrorlist.cli.unanswered import unknown_directory, unknown_repository

@@ -161,8 +161,9 @@ def _keep(keeping: Keeping, listener: socket.socket | None, threads: Threads) ->
 
 def _mirrors(database: str) -> tuple[list["HostState"], str | None]:
     """Return the mirrors of a database, and why they cannot be read."""
-    from snapshot.export.database import parse_url, read_only
+    from snapshot.export.database import parse_url
     from snapshot.sites.hosts import read_hosts
+    from snapshot.sites.reading import read_only
 
     try:
         with read_only(parse_url(database)) as connection:

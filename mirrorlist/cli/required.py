@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING
 
 from mirrorlist.errors import BadQuery, OptionError
-from mirrorlist.lists.target import normalised
-from mirrorlist.request.query import parse_query
 
 if TYPE_CHECKING:
     from snapshot.export.required import Required
@@ -14,7 +12,10 @@ _EXAMPLE = "give repo=NAME&arch=ARCH or path=DIRECTORY, such as repo=epel-9&arch
 
 def parse_required(text: str) -> "Required":
     """Return what a query asks for; raises OptionError for any other text."""
-    # Imported here: a worker must never load the modules that make snapshots.
+    # Imported here: most exports have no --require, and a worker must never load the modules that
+    # make snapshots.
+    from mirrorlist.lists.target import normalised
+    from mirrorlist.request.query import parse_query
     from snapshot.export.required import Required
 
     names = sorted(part.partition("=")[0] for part in text.split("&"))

@@ -8,9 +8,8 @@ arrive as one value, not as a row each.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
-
 from snapshot.export.directories import Carried, Directories, Shared
+from snapshot.export.session import SQLITE, Session
 from snapshot.export.values import TRUE, as_number
 
 
@@ -36,31 +35,29 @@ SELECT host_category_id, count(*), count(directory_id), min(id) FILTER (WHERE di
 """
 # int8send() makes eight bytes of a number, with the highest first.
 SETS = ", string_agg(int8send(directory_id::bigint), '')"
-BINARY = {"binary": True}
-"""The option of a statement that makes `read_only` ask for the results in binary."""
-ALL = text(GROUPS.format(more=SETS, only=""))
+ALL = GROUPS.format(more=SETS, only="")
 
 # A SQLite column has no fixed type: `up2date` may be text such as "t", and a directory's id too.
 _WORDS = ", ".join(f"'{word}'" for word in TRUE)
 _IS_UP2DATE = f"(up2date = 1 OR typeof(up2date) = 'text' AND lower(trim(up2date)) IN ({_WORDS}))"
 _IS_ODD = "typeof(directory_id) NOT IN ('integer', 'null')"
-_SQLITE = text(f"""
+_SQLITE = f"""
 SELECT CAST(host_category_id AS INTEGER), count(*), count(directory_id),
     min(CASE WHEN directory_id IS NULL THEN id END),
     group_concat(CASE typeof(directory_id) WHEN 'integer' THEN directory_id END), sum({_IS_ODD})
 FROM host_category_dir WHERE {_IS_UP2DATE} GROUP BY 1
-""")
-_SQLITE_ODD = text(f"""
+"""
+_SQLITE_ODD = f"""
 SELECT CAST(host_category_id AS INTEGER), directory_id, id
 FROM host_category_dir WHERE {_IS_UP2DATE} AND {_IS_ODD}
-""")
+"""
 
 
-def read_carried(connection: Connection) -> Carried:
+def read_carried(session: Session) -> Carried:
     """Read the whole table."""
-    if connection.dialect.name == "sqlite":
-        return _read_sqlite(connection)
-    found = connection.execute(ALL, execution_options=BINARY).all()
+    if session.kind == SQLITE:
+        return _read_sqlite(session)
+    found = session.query_binary(ALL)
     shared = Shared()
     sets = {row[0]: shared.of_bytes(row[4]) for row in found if row[4] is not None}
     return carried((Group(*row[:4]) for row in found), sets)
@@ -78,20 +75,20 @@ def carried(groups: Iterable[Group], sets: Mapping[Any, Directories]) -> Carried
     return Carried(by_id, rows, unnamed, min(first, default=None))
 
 
-def _read_sqlite(connection: Connection) -> Carried:
-    found = connection.execute(_SQLITE).all()
+def _read_sqlite(session: Session) -> Carried:
+    found = session.query(_SQLITE)
     groups = [Group(*row[:4]) for row in found]
     ids = {row[0]: list(map(int, row[4].split(","))) if row[4] else [] for row in found}
     if any(row[5] for row in found):
-        groups += _odd(connection, ids)
+        groups += _odd(session, ids)
     shared = Shared()
     return carried(groups, {id: shared.of(numbers) for id, numbers in ids.items()})
 
 
-def _odd(connection: Connection, ids: dict[Any, list[int]]) -> list[Group]:
+def _odd(session: Session, ids: dict[Any, list[int]]) -> list[Group]:
     """Add the directories whose ids are not stored as integers; empty texts are no directory."""
     groups = []
-    for host_category, value, row in connection.execute(_SQLITE_ODD):
+    for host_category, value, row in session.query(_SQLITE_ODD):
         directory = as_number(value)
         if directory is None:
             # The row itself is counted already, as one with a directory.

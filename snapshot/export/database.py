@@ -2,18 +2,14 @@
 
 import os
 import re
-import socket
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-
-from snapshot.export.kept_engine import SqliteEngine
+from snapshot.export.session import PostgresqlSession, Session, SqliteSession
+from snapshot.export.url import URL, take_apart
 from snapshot.file.errors import DatabaseError, DatabaseURLError
 from snapshot.file.wholefile import check_regular, read_text
 
@@ -26,8 +22,6 @@ _OPTION = re.compile("[a-z_]+=")
 _LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
 _WORK_MEMORY = "128MB"
-# Without BEGIN, each SELECT would see the database as it is at that moment.
-_SQLITE = SqliteEngine("BEGIN")
 
 
 def parse_url(text: str) -> URL:
@@ -40,8 +34,8 @@ def parse_url(text: str) -> URL:
     if text.startswith("@"):
         text = _first_line(_at_home(text[1:]))
     try:
-        url = make_url(text)
-    except (ArgumentError, ValueError) as error:
+        url = take_apart(text)
+    except ValueError as error:
         raise DatabaseURLError(_BARE_AT if _is_split(text) else _no_url(text)) from error
     kind = url.drivername.partition("+")[0]
     if _has_bare_at(text, url):
@@ -50,7 +44,7 @@ def parse_url(text: str) -> URL:
         return url
     # MirrorManager's own configuration says postgres://.
     if kind in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
+        return url._replace(drivername="postgresql+psycopg")
     if kind == "sqlite":
         raise DatabaseURLError(_without_a_file(url))
     raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
@@ -108,35 +102,30 @@ def _at_home(text: str) -> Path:
 
 def database_file(url: URL) -> Path | None:
     """Return the file of a SQLite database, or None for another kind."""
-    if not url.drivername.startswith("sqlite"):
-        return None
-    return _at_home(url.database or "").absolute()
+    path = database_path(url)
+    return path and path.absolute()
+
+
+def database_path(url: URL) -> Path | None:
+    """Return the file of a SQLite database as it was written, or None for another kind."""
+    return _at_home(url.database or "") if url.drivername.startswith("sqlite") else None
 
 
 @contextmanager
-def read_only(url: URL) -> Iterator[Connection]:
+def read_only(url: URL) -> Iterator[Session]:
     """Connect and begin one consistent read-only transaction; raises DatabaseError."""
-    connect = _sqlite if url.drivername.startswith("sqlite") else _postgresql
+    connect = _postgresql if database_file(url) is None else _sqlite
+    with connect(url) as session:
+        yield session
+
+
+@contextmanager
+def _told(url: URL, kind: type[Exception]) -> Iterator[None]:
+    """Turn a driver's errors into one line, without a password."""
     try:
-        with connect(url) as connection:
-            yield connection
-    except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
+        yield
+    except (kind, UnicodeDecodeError) as error:
         raise DatabaseError(explain(url, error)) from error
-
-
-def cut_off(connection: Connection) -> Callable[[], None]:
-    """Return a function that makes another thread's statement on a connection fail at once."""
-    driver: Any = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        return driver.interrupt
-
-    def shut() -> None:
-        # As if the server had gone. To cancel the statement would take a second connection, which
-        # might wait for a server that cannot be reached.
-        with suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as own:
-            own.shutdown(socket.SHUT_RDWR)
-
-    return shut
 
 
 def _first_line(path: Path) -> str:
@@ -148,17 +137,22 @@ def _first_line(path: Path) -> str:
     return lines[0].strip()
 
 
-def _sqlite(url: URL) -> Connection:
-    path = _at_home(url.database or "").absolute()
+@contextmanager
+def _sqlite(url: URL) -> Iterator[Session]:
+    with _told(url, sqlite3.Error), closing(open_sqlite(url)) as connection:
+        session = SqliteSession(connection)
+        # Without BEGIN, each SELECT would see the database as it is at that moment.
+        session.execute("BEGIN")
+        yield session
 
-    def opened() -> sqlite3.Connection:
-        connection = connect_sqlite(path)
-        # One broken byte in one row must not end the read: it becomes a surrogate, and the rules
-        # of snapshot.file.text report the row.
-        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-        return connection
 
-    return _SQLITE.connect(opened)
+def open_sqlite(url: URL) -> sqlite3.Connection:
+    """Open the SQLite file of a URL as `connect_sqlite` does, for texts of any bytes."""
+    connection = connect_sqlite(_at_home(url.database or "").absolute())
+    # One broken byte in one row must not end the read: it becomes a surrogate, and the rules of
+    # snapshot.file.text report the row.
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    return connection
 
 
 def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
@@ -200,48 +194,35 @@ def _fourth_slash(path: Path) -> str:
 
 
 @contextmanager
-def _postgresql(url: URL) -> Iterator[Connection]:
-    engine = _postgresql_engine(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql(url: URL) -> Iterator[Session]:
     # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
-    from psycopg.pq import Format
+    import psycopg
 
     from snapshot.export.postgresql import connect
 
-    engine = create_engine(
-        url,
-        isolation_level="REPEATABLE READ",
-        execution_options={"postgresql_readonly": True},
-        creator=lambda: connect(url, "mirrorlist export"),
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # PostgreSQL groups millions of rows of host_category_dir: with the default work_mem of 4 MB
-        # it writes them to temporary files. lock_timeout: a migration that has locked a table must
-        # not block the export for ever.
-        connection.exec_driver_sql(
-            f"SET LOCAL work_mem = '{_WORK_MEMORY}'; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
-        )
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def choose_format(_: Connection, cursor: Any, *about: Any) -> None:
-        # In the text format, each byte of a bytea is two digits.
-        context = about[2]
-        cursor.format = Format(context.execution_options.get("binary", False))
-
-    return engine
+    with _told(url, psycopg.Error):
+        connection = connect(url, "mirrorlist export", autocommit=True)
+        try:
+            session = PostgresqlSession(connection)
+            # PostgreSQL groups millions of rows of host_category_dir: with the default work_mem of
+            # 4 MB it writes them to temporary files. lock_timeout: a migration that has locked a
+            # table must not block the export for ever.
+            session.execute(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                f" SET LOCAL work_mem = '{_WORK_MEMORY}';"
+                f" SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
+            )
+            yield session
+        finally:
+            with suppress(psycopg.Error):
+                # A connection pooler would give up a session that is closed in a transaction.
+                connection.rollback()
+            connection.close()
 
 
 def explain(url: URL, error: Exception) -> str:
     """Return a driver's error as one line with the database's URL, without a password."""
+    # SQLAlchemy's errors have the driver's.
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     text = lines[0] if lines else type(cause).__name__
@@ -254,15 +235,13 @@ def explain(url: URL, error: Exception) -> str:
 
 def _secrets(url: URL) -> list[str]:
     """The passwords of a URL, plain and percent-encoded, the longest first."""
-    given = [url.password, *(value for key, value in url.query.items() if "pass" in key)]
-    plain = [
-        one for value in given if value for one in ([value] if isinstance(value, str) else value)
-    ]
+    plain = [one for key, values in url.query.items() if "pass" in key for one in values]
+    plain += [url.password] if url.password else []
     return sorted({*plain, *map(quote_plus, plain), *map(quote, plain)} - {""}, key=len)[::-1]
 
 
 def display(url: URL) -> str:
     """Return a URL for people, without a password."""
-    shown = url.set(drivername=url.drivername.partition("+")[0])
-    text = shown.render_as_string(hide_password=True)
+    shown = url._replace(drivername=url.drivername.partition("+")[0])
+    text = shown.text(password="***")
     return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)

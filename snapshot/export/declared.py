@@ -1,26 +1,20 @@
 """The tables in which `mirrorlist sites` notes what it did; MirrorManager does not have them.
 
-An export reads when somebody last took something away on purpose: then one snapshot may hold less
-than the published one, whatever `--max-loss` says (docs/sites.md#when-much-goes-at-once).
+What an export reads of them is in `snapshot.export.site_rows`.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Connection,
     ForeignKey,
     Integer,
     MetaData,
     Table,
     Text,
-    func,
-    select,
 )
 
 from snapshot.export import schema
-from snapshot.export.leftout import LeftOutRows
-from snapshot.file.model import RequestShape
 
 own_metadata = MetaData()
 
@@ -119,41 +113,3 @@ request_shape = Table(
     Column("prefix", Text, nullable=False),
     Column("arch", Text, nullable=False),
 )
-
-
-def may_read(connection: Connection, table: str) -> bool:
-    """Return whether the database's user may read our table; a failed SELECT would end the read."""
-    if connection.dialect.name != "postgresql":
-        return True
-    return bool(connection.scalar(select(func.has_table_privilege(table, "SELECT"))))
-
-
-def may_read_or_note(
-    connection: Connection, table: str, left_out: LeftOutRows, option: str = ""
-) -> bool:
-    """Return whether our table may be read; if not, a note says so, for an option of the export."""
-    if may_read(connection, table):
-        return True
-    before = f"{option}: " if option else ""
-    left_out.note(f"{before}the database's user may not read {table}: grant SELECT on it")
-    return False
-
-
-def read_reduced(connection: Connection) -> int | None:
-    """Return when a file last took something away, in seconds since 1970; None if never."""
-    found = connection.scalar(select(func.max(site_file.c.reduced)))
-    return found if type(found) is int else None
-
-
-def read_shapes(connection: Connection) -> tuple[RequestShape, ...]:
-    """Return the requests of all sites, those with the most parameters first.
-
-    Of two sites that name one request, the first by name has it.
-    """
-    found: dict[tuple[str, ...], dict[str, tuple[str, str]]] = {}
-    table = request_shape
-    for row in connection.execute(select(table).order_by(table.c.site, table.c.request)):
-        names = tuple(row.names.split("&")) if row.names else ()
-        found.setdefault(names, {}).setdefault(row.request, (row.prefix, row.arch))
-    ordered = sorted(found.items(), key=lambda item: (-len(item[0]), item[0]))
-    return tuple(RequestShape(*item) for item in ordered)

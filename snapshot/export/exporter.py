@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
-from sqlalchemy import URL, Connection
 
 from snapshot.export.carried import read_carried
 from snapshot.export.database import database_file, parse_url, read_only
@@ -19,7 +18,9 @@ from snapshot.export.opened import Opened
 from snapshot.export.pipeline import ExportResult, Origin, check, publish_rows, silent
 from snapshot.export.publish import Last
 from snapshot.export.rows import Progress, Rows
+from snapshot.export.session import Session
 from snapshot.export.source import reading
+from snapshot.export.url import URL
 from snapshot.file.reader import Snapshot
 from snapshot.file.writer import followed
 
@@ -48,7 +49,7 @@ def export(
 
 def origin_of(
     database: str,
-    read_up2date: Callable[[Connection], Carried] = read_carried,
+    read_up2date: Callable[[Session], Carried] = read_carried,
     old: Callable[[], Snapshot | None] | None = None,
     *,
     newest: bool = False,
@@ -61,9 +62,9 @@ def origin_of(
 
     @contextmanager
     def read(progress: Progress, left_out: LeftOutRows) -> Iterator[tuple[int, Rows]]:
-        with read_only(url) as connection:
+        with read_only(url) as session:
             now = int(time.time())
-            with reading(connection, progress, left_out, read_up2date, old, newest=newest) as rows:
+            with reading(session, progress, left_out, read_up2date, old, newest=newest) as rows:
                 yield now, rows
 
     return Origin("database", _files_of(url), read)

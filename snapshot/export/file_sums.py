@@ -8,21 +8,19 @@ import hashlib
 from functools import partial
 
 import msgspec
-from sqlalchemy import Connection, text
 
 from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.session import Session
 from snapshot.file.errors import SnapshotError
 from snapshot.file.filesums import STATE_BYTES, Files, pack_file_sums
 from snapshot.file.model import FileSum, PackedSums
 from snapshot.file.reader import Snapshot
 
-_STATE = text("SELECT directory, sum, packages FROM mirrorlist_repodata ORDER BY directory")
-_FILES = text("""SELECT i.directory, l.path, p.size, p.sum_kind, p.sum FROM mirrorlist_location l
+_STATE = "SELECT directory, sum, packages FROM mirrorlist_repodata ORDER BY directory"
+_FILES = """SELECT i.directory, l.path, p.size, p.sum_kind, p.sum FROM mirrorlist_location l
     JOIN mirrorlist_repodata i ON i.id = l.repodata_id
-    JOIN mirrorlist_package p ON p.id = l.package_id""")
-# Rows that are in memory at a time.
-_AT_ONCE = {"stream_results": True, "yield_per": 10_000}
+    JOIN mirrorlist_package p ON p.id = l.package_id"""
 # Part of the state: to be changed when other sections are made of the same repositories.
 _MAKING = "1"
 _SHA256_BYTES = 32
@@ -31,22 +29,21 @@ _OPTION = "--files"
 
 
 def read_file_sums(
-    connection: Connection, present: set[str], old: Snapshot | None, left_out: LeftOutRows
+    session: Session, present: set[str], old: Snapshot | None, left_out: LeftOutRows
 ) -> PackedSums:
     """Return the sections; without tables of packages they are empty, and a note says so.
 
     `present` are the tables that there are. `old` is the published snapshot.
     """
-    if not may_read_packages(connection, present, _OPTION, left_out):
+    if not may_read_packages(session, present, _OPTION, left_out):
         return pack_file_sums(bytes(STATE_BYTES), lambda: ()).sections
-    state = _state(connection)
-    return _known(old, state, left_out) or _read(connection, state, left_out)
+    state = _state(session)
+    return _known(old, state, left_out) or _read(session, state, left_out)
 
 
-def _state(connection: Connection) -> bytes:
+def _state(session: Session) -> bytes:
     """Return what changes whenever packages of any repository do."""
-    rows = [tuple(row) for row in connection.execute(_STATE)]
-    told = msgspec.msgpack.encode([_MAKING, *rows])
+    told = msgspec.msgpack.encode([_MAKING, *session.query(_STATE)])
     return hashlib.blake2b(told, digest_size=STATE_BYTES).digest()
 
 
@@ -65,9 +62,9 @@ def _known(old: Snapshot | None, state: bytes, left_out: LeftOutRows) -> PackedS
     return found
 
 
-def _read(connection: Connection, state: bytes, left_out: LeftOutRows) -> PackedSums:
+def _read(session: Session, state: bytes, left_out: LeftOutRows) -> PackedSums:
     unusable: set[tuple[str, str]] = set()
-    packed = pack_file_sums(state, partial(_files, connection, unusable))
+    packed = pack_file_sums(state, partial(_files, session, unusable))
     if unusable:
         left_out.note(f"{_OPTION}: {len(unusable):,} packages have no SHA-256 or no usable path")
     if packed.left_out:
@@ -75,9 +72,8 @@ def _read(connection: Connection, state: bytes, left_out: LeftOutRows) -> Packed
     return packed.sections
 
 
-def _files(connection: Connection, unusable: set[tuple[str, str]]) -> Files:
-    rows = connection.execute(_FILES, execution_options=_AT_ONCE)
-    for directory, path, size, kind, sum in rows:
+def _files(session: Session, unusable: set[tuple[str, str]]) -> Files:
+    for directory, path, size, kind, sum in session.stream(_FILES):
         one = _sum(size, kind, sum)
         name = _name(directory, path)
         if one is None or name is None:

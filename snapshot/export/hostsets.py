@@ -1,13 +1,12 @@
 """Finds the hosts that may be offered for each directory, as sets of bits."""
 
-from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import compress
 from operator import or_
 
-from snapshot.export.directories import Carried, Directories
+from snapshot.export.directories import Asked, Carried, Directories
 from snapshot.export.hosts import HostTable
 
 
@@ -22,7 +21,8 @@ def host_bits(
     for directory, category in categories.items():
         members[category].append(directory)
     found: dict[int, int] = {}
-    for category, directories in members.items():
+    for category, unsorted in members.items():
+        directories = sorted(unsorted)
         always = host_table.always_up2date[category]
         sets = _hosts_by_set(carried, host_table.offerable[category])
         found |= zip(directories, _columns(directories, sets, always), strict=True)
@@ -48,8 +48,8 @@ def _columns(
     The table has a row of flags for each set and a column for each directory. Whole subtrees have
     the same hosts, so a column is parsed once.
     """
-    asked = array("q", directories).tobytes()
-    table = b"".join(ids.flags(asked, directories) for ids, _ in sets)
+    asked = Asked(directories)
+    table = b"".join(ids.flags(asked) for ids, _ in sets)
     bits = [hosts for _, hosts in sets]
     parsed: dict[bytes, int] = {}
     found = []

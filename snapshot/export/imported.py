@@ -1,16 +1,15 @@
 """The tables of an import of packages: which of them an export reads, and whether it may."""
 
-from sqlalchemy import Connection
-
-from snapshot.export.declared import may_read_or_note
 from snapshot.export.leftout import LeftOutRows
+from snapshot.export.session import Session
+from snapshot.export.site_rows import may_read_or_note
 
 TABLES = ("mirrorlist_repodata", "mirrorlist_package", "mirrorlist_location")
 """Tables of `snapshot.packages.tables`, of which an export knows no more than these names."""
 
 
 def may_read_packages(
-    connection: Connection, present: set[str], option: str, left_out: LeftOutRows
+    session: Session, present: set[str], option: str, left_out: LeftOutRows
 ) -> bool:
     """Return whether packages can be read for an option of the export; a note says why not.
 
@@ -21,4 +20,4 @@ def may_read_packages(
         why = f"there is no table {missing[0]}: run `mirrorlist packages import` first"
         left_out.note(f"{option}: {why}")
         return False
-    return all(may_read_or_note(connection, name, left_out, option) for name in TABLES)
+    return all(may_read_or_note(session, name, left_out, option) for name in TABLES)

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Collection, Set
 from typing import Any
 
-from sqlalchemy import Connection, text
-
-from snapshot.export.carried import ALL, BINARY, GROUPS, SETS, Group, carried, read_carried
+from snapshot.export.carried import ALL, GROUPS, SETS, Group, carried, read_carried
 from snapshot.export.directories import Carried, Directories, Shared
+from snapshot.export.session import SQLITE, Session
 
 FULL_SECONDS = 1800.0
 """Everything is read at least this often, to see whether the kept directories are right."""
@@ -24,9 +23,10 @@ FULL_SECONDS = 1800.0
 # an exclusive or would keep nothing. A hash, because sums of ids alone agree by chance. The seed is
 # a secret of the process, so that nobody can choose ids whose hashes cancel each other out.
 _HASH = "hashint8extended(bigint, bigint)"
-_HAS_HASH = text(f"SELECT has_function_privilege(to_regprocedure('{_HASH}')::oid, 'EXECUTE')")
-_MARKS = text(GROUPS.format(more=", sum(hashint8extended(directory_id::bigint, :seed))", only=""))
-_SOME = text(GROUPS.format(more=SETS, only="AND host_category_id = ANY(:ids)"))
+_HAS_HASH = f"SELECT has_function_privilege(to_regprocedure('{_HASH}')::oid, 'EXECUTE')"
+_SUM = ", sum(hashint8extended(directory_id::bigint, %(seed)s::bigint))"
+_MARKS = GROUPS.format(more=_SUM, only="")
+_SOME = GROUPS.format(more=SETS, only="AND host_category_id = ANY(%(ids)s::bigint[])")
 
 WITHOUT_HASH = (
     "this PostgreSQL has no hashint8extended() (it came with version 11), or the role may not call"
@@ -56,30 +56,30 @@ class KeptDirectories:
         self._full_at = clock() + FULL_SECONDS
         self._told_of_hash = False
 
-    def read(self, connection: Connection) -> Carried:
+    def read(self, session: Session) -> Carried:
         """Return the same as `read_carried`."""
         self.said, self.differed = None, False
         # SQLite has no hash function; sums of expressions take two thirds of a full read.
-        if connection.dialect.name == "sqlite" or not self._has_hash(connection):
-            return read_carried(connection)
-        found = self._update(connection)
-        return self._checked(connection, found) if self._clock() >= self._full_at else found
+        if session.kind == SQLITE or not self._has_hash(session):
+            return read_carried(session)
+        found = self._update(session)
+        return self._checked(session, found) if self._clock() >= self._full_at else found
 
-    def _has_hash(self, connection: Connection) -> bool:
-        if connection.execute(_HAS_HASH).scalar():
+    def _has_hash(self, session: Session) -> bool:
+        if session.query(_HAS_HASH)[0][0]:
             return True
         if not self._told_of_hash:
             self.said, self._told_of_hash = WITHOUT_HASH, True
         return False
 
-    def _update(self, connection: Connection) -> Carried:
+    def _update(self, session: Session) -> Carried:
         """Read the directories of host categories that changed; forget those that are gone."""
-        found = [Group(*row) for row in connection.execute(_MARKS, {"seed": self._seed})]
+        found = [Group(*row) for row in session.query(_MARKS, {"seed": self._seed})]
         moved = {one.host_category for one in found if self._is_moved(one)}
         kept = {one.host_category for one in found} - moved
         sets = {id: self._sets[id] for id in kept & self._sets.keys()}
         shared = Shared(sets.values())
-        for id, data in _read_sets(connection, found, moved):
+        for id, data in _read_sets(session, found, moved):
             if id in moved and data is not None:
                 sets[id] = shared.of_bytes(data)
         # All at once, after the last statement: a read that was cut short changes nothing.
@@ -90,8 +90,8 @@ class KeptDirectories:
         before = self._groups.get(group.host_category)
         return before is None or _mark(before) != _mark(group)
 
-    def _checked(self, connection: Connection, found: Carried) -> Carried:
-        full = read_carried(connection)
+    def _checked(self, session: Session, found: Carried) -> Carried:
+        full = read_carried(session)
         self._full_at = self._clock() + FULL_SECONDS
         if full != found:
             self.said, self.differed = DIFFERED, True
@@ -104,15 +104,15 @@ def _mark(group: Group) -> tuple[Any, ...]:
 
 
 def _read_sets(
-    connection: Connection, groups: Collection[Group], moved: Set[int | None]
+    session: Session, groups: Collection[Group], moved: Set[int | None]
 ) -> list[tuple[int | None, bytes | None]]:
     """Read the sets of host categories, or all of them if that is about as much to read."""
     if not moved - {None}:
         return []
     rows = sum(one.rows for one in groups if one.host_category in moved)
     if 2 * rows > sum(one.rows for one in groups):
-        found = connection.execute(ALL, execution_options=BINARY)
+        found = session.query_binary(ALL)
     else:
         ids = [id for id in moved if id is not None]
-        found = connection.execute(_SOME, {"ids": ids}, execution_options=BINARY)
+        found = session.query_binary(_SOME, {"ids": ids})
     return [(row[0], row[4]) for row in found]

@@ -7,8 +7,7 @@ bytes become surrogates, which `snapshot.file.text` refuses in the row where the
 """
 
 import codecs
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import BaseConnection
@@ -16,8 +15,7 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 
-if TYPE_CHECKING:
-    from sqlalchemy import URL
+from snapshot.export.url import URL, libpq_parameters
 
 CONNECT_SECONDS = 10
 KEEPALIVE = {
@@ -48,23 +46,15 @@ _ONE_BYTE = {
 _TEXTS = ("text", "varchar", "bpchar", "name", '"char"')
 
 
-def connect(url: "URL", application: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
+def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """Connect to the server of a URL; raises psycopg's errors.
 
     The query of the URL overrides the options that are set here.
     """
-    _, given = url.get_dialect()().create_connect_args(url)
-    return connect_by(given, application, **options)
-
-
-def connect_by(
-    given: Mapping[str, Any], application: str, **options: Any
-) -> psycopg.Connection[tuple[Any, ...]]:
-    """Connect with libpq's parameters, as `connect` does; raises psycopg's errors."""
     parts = {
         "connect_timeout": CONNECT_SECONDS,
         **KEEPALIVE,
-        **given,
+        **libpq_parameters(url),
         "application_name": application,
         **options,
     }

@@ -6,26 +6,22 @@ from functools import partial
 from types import NoneType
 from typing import Any, NamedTuple, get_args
 
-from sqlalchemy import Connection, Table, inspect
-
-from snapshot.export import schema
 from snapshot.export.beside import beside
 from snapshot.export.carried import read_carried
-from snapshot.export.database import cut_off
-from snapshot.export.declared import (
-    may_read_or_note,
-    read_reduced,
-    read_shapes,
-    request_shape,
-    site_file,
-)
 from snapshot.export.directories import Carried
 from snapshot.export.file_sums import read_file_sums
 from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.newest import read_newest
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
-from snapshot.export.statements import statement
+from snapshot.export.session import Row, Session
+from snapshot.export.site_rows import (
+    REQUEST_SHAPE,
+    SITE_FILE,
+    may_read_or_note,
+    read_reduced,
+    read_shapes,
+)
 from snapshot.export.values import reader_of
 from snapshot.file.errors import DatabaseError
 from snapshot.file.reader import Snapshot
@@ -33,7 +29,7 @@ from snapshot.file.reader import Snapshot
 
 class _ReadTable(NamedTuple):
     field: str
-    table: Table
+    table: str
     row: type[tuple[Any, ...]]
     fields: tuple[str, ...]
 
@@ -42,12 +38,18 @@ class _ReadTable(NamedTuple):
         """The columns that must be integers, because rows are sorted by them."""
         return _KEYS.get(self.row, {"id"})
 
+    @property
+    def statement(self) -> str:
+        """SQL that reads all rows."""
+        columns = ", ".join(f"{self.table}.{name}" for name in self.fields)
+        return f"SELECT {columns} FROM {self.table}"
+
 
 # Rows without an `id` column.
 _KEYS: dict[object, set[str]] = {CategoryDirectoryRow: {"category_id", "directory_id"}}
 
 _SMALL = [
-    _ReadTable(field, schema.metadata.tables[table], row, tuple(row.__annotations__))
+    _ReadTable(field, table, row, tuple(row.__annotations__))
     for field, (table, row) in SMALL.items()
 ]
 
@@ -58,10 +60,10 @@ _OPTIONAL = {"host_peer_asn"}
 
 @contextmanager
 def reading(
-    connection: Connection,
+    session: Session,
     progress: Progress,
     left_out: LeftOutRows,
-    read_up2date: Callable[[Connection], Carried] = read_carried,
+    read_up2date: Callable[[Session], Carried] = read_carried,
     old: Callable[[], Snapshot | None] | None = None,
     *,
     newest: bool = False,
@@ -70,36 +72,37 @@ def reading(
 
     Rows whose id is not an integer are left out: a copy without constraints may have such rows.
     `read_up2date` reads the largest table, in a thread and while the block runs: the block can
-    apply rules to all other rows meanwhile. The block must not use the connection. With `old`,
+    apply rules to all other rows meanwhile. The block must not use the session. With `old`,
     which opens the published snapshot, sums of single files are read too; with `newest`, it is
     also read which packages are the newest.
     """
-    present = _present_tables(connection)
-    read: dict[str, Any] = {}
+    present = _present_tables(session)
+    asked: list[tuple[_ReadTable, Callable[[], list[Row]]]] = []
     for step, source in enumerate(_SMALL):
-        name = source.table.name
-        progress(f"reading {name}", step, len(TABLES))
-        read[source.field] = _read(connection, source, left_out) if name in present else []
+        progress(f"reading {source.table}", step, len(TABLES))
+        asked += [(source, session.ask(source.statement) if source.table in present else list)]
+    read: dict[str, Any] = {}
     progress(f"reading {LARGE}", len(_SMALL), len(TABLES))
-    if site_file.name in present and may_read_or_note(connection, site_file.name, left_out):
-        read["reduced"] = read_reduced(connection)
-    if request_shape.name in present and may_read_or_note(connection, request_shape.name, left_out):
-        read["request_shapes"] = read_shapes(connection)
+    if SITE_FILE in present and may_read_or_note(session, SITE_FILE, left_out):
+        read["reduced"] = read_reduced(session)
+    if REQUEST_SHAPE in present and may_read_or_note(session, REQUEST_SHAPE, left_out):
+        read["request_shapes"] = read_shapes(session)
     if old is not None:
         progress("reading sums of files", len(_SMALL), len(TABLES))
-        read["file_sums"] = read_file_sums(connection, present, old(), left_out)
-    if newest and may_read_packages(connection, present, "--newest", left_out):
+        read["file_sums"] = read_file_sums(session, present, old(), left_out)
+    if newest and may_read_packages(session, present, "--newest", left_out):
         progress("reading the newest packages", len(_SMALL), len(TABLES))
-        read["newest"] = read_newest(connection)
-    with beside(partial(read_up2date, connection), cut_off(connection)) as up2date:
+        read["newest"] = read_newest(session)
+    with beside(partial(read_up2date, session), session.cut_off) as up2date:
+        # The server is at work on the largest table now, and this process would only wait.
+        read |= {source.field: _made(rows(), source, left_out) for source, rows in asked}
+        asked.clear()
         yield Rows(**read, up2date=up2date)
     progress("applying the rules", len(TABLES), len(TABLES))
 
 
-def _present_tables(connection: Connection) -> set[str]:
-    inspector = inspect(connection)
-    # "A view counts as its table." (docs/mirrormanager.md#views-instead-of-tables)
-    present = {*inspector.get_table_names(), *inspector.get_view_names()}
+def _present_tables(session: Session) -> set[str]:
+    present = session.names()
     missing = [name for name in TABLES if name not in present | _OPTIONAL]
     if missing:
         raise DatabaseError(
@@ -109,9 +112,7 @@ def _present_tables(connection: Connection) -> set[str]:
     return present
 
 
-def _read(connection: Connection, source: _ReadTable, left_out: LeftOutRows) -> list[Any]:
-    sql = statement(connection.engine.url.drivername, source.table, source.fields)
-    found = connection.exec_driver_sql(sql).all()
+def _made(found: list[Row], source: _ReadTable, left_out: LeftOutRows) -> list[Any]:
     if _fit(found, source):
         # What the function `_make` of a NamedTuple does.
         return [*map(partial(tuple.__new__, source.row), found)]
@@ -134,19 +135,18 @@ def _read_singly(
     """Convert the rows of a table, and report those that cannot be converted."""
     keys = [index for index, name in enumerate(source.fields) if name in source.keys]
     values = _Values(source)
-    table = str(source.table.name)
     rows = []
     for one in found:
         try:
             row = values.of(one)
         except ValueError as error:
             id = one[keys[0]]
-            left_out.add(table, id if type(id) is int else None, str(error))
+            left_out.add(source.table, id if type(id) is int else None, str(error))
             continue
         if all(type(row[index]) is int for index in keys):
             rows.append(source.row(*row))
         else:
-            left_out.add(table, None, f"an id that is no number: {one[0]!r:.40}")
+            left_out.add(source.table, None, f"an id that is no number: {one[0]!r:.40}")
     return rows
 
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine, event, inspect
+from sqlalchemy import Connection, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from snapshot.demo.tables import create_tables_in
 from snapshot.export.database import database_file, explain
 from snapshot.export.declared import own_metadata
-from snapshot.export.kept_engine import SqliteEngine
 from snapshot.export.rows import TABLES
+from snapshot.export.url import URL
 from snapshot.file.errors import DatabaseError, OutputError
 from snapshot.file.wholefile import check_regular
+from snapshot.sites.kept_engine import SqliteEngine
 
 _BUSY_SECONDS = 30.0
 # IMMEDIATE: a transaction that reads first and writes later could find the file changed.
@@ -117,7 +118,9 @@ def _sqlite(file: Path) -> Iterator[Connection]:
 def _postgresql(url: URL) -> Iterator[Connection]:
     from snapshot.export.postgresql import connect
 
-    engine = create_engine(url, creator=lambda: connect(url, "mirrorlist sites"))
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(url, "mirrorlist sites")
+    )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

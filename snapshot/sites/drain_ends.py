@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from snapshot.export.database import parse_url, read_only
+from snapshot.export.database import parse_url
 from snapshot.file.errors import BackendError
 from snapshot.sites.database import writing
 from snapshot.sites.drains import end_drains, next_end
+from snapshot.sites.reading import read_only
 
 _LOOK_SECONDS = 1.0
 # Another process may have begun a drain: that is read this often.

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import UNSET, Struct
 from sqlalchemy import func, select
 
-from snapshot.export.database import parse_url, read_only
+from snapshot.export.database import parse_url
 from snapshot.export.declared import url_state
 from snapshot.export.rows import Progress
 from snapshot.file.defaults import DEFAULT_MAX_LOSS
@@ -25,6 +25,7 @@ from snapshot.sites.file_changes import SiteFiles
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.load import load
 from snapshot.sites.probe import ProbedAll, probe
+from snapshot.sites.reading import read_only
 from snapshot.sites.told import answers_of_mirrors, applied, published, trouble_of_primary
 
 LOOK_SECONDS = 1.0

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from sqlalchemy import Connection, func, inspect, select
-
 from snapshot.export.database import parse_url, read_only
-from snapshot.export.declared import may_read, url_state
+from snapshot.export.session import Session
 from snapshot.file.errors import BackendError
 
 LOOK_SECONDS = 60.0
 # Databases of MirrorManager have no such table, and hardly ever get one.
 _ABSENT_SECONDS = 600.0
+# Of `snapshot.export.declared`, which is not imported: a watch would load SQLAlchemy for it.
+_TABLE = "mirrorlist_url"
 
 
 class LastProbe:
@@ -34,9 +34,10 @@ class LastProbe:
         if now < self._next:
             return
         self._next = now + LOOK_SECONDS
-        with suppress(BackendError), read_only(parse_url(self._database)) as connection:
-            if _is_there(connection):
-                self._note(connection.scalar(select(func.max(url_state.c.checked))))
+        with suppress(BackendError), read_only(parse_url(self._database)) as session:
+            if _is_there(session):
+                [(at,)] = session.query(f"SELECT max(checked) FROM {_TABLE}")
+                self._note(at)
             else:
                 self.at, self._next = None, now + _ABSENT_SECONDS
 
@@ -45,5 +46,5 @@ class LastProbe:
         self.at = at
 
 
-def _is_there(connection: Connection) -> bool:
-    return inspect(connection).has_table(url_state.name) and may_read(connection, url_state.name)
+def _is_there(session: Session) -> bool:
+    return _TABLE in session.names() and session.may_read(_TABLE)

@@ -4,9 +4,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import URL
-
 from snapshot.export.database import connect_sqlite, display, explain, no_database_file
+from snapshot.export.url import URL
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import click
 
-from mirrorlist.cli.console import fail, left_out_table, messages
+from mirrorlist.cli.console import fail
 from mirrorlist.cli.dropin.configuration import database_url
 from mirrorlist.cli.dropin.flags import generator_flags
 from mirrorlist.cli.dropin.usage import SETTINGS, exit_code_of
 from mirrorlist.cli.ending import end_on
 from mirrorlist.cli.import_cache import load_importer
 from mirrorlist.cli.job_options import JobOptions
+from mirrorlist.cli.left_out import tell_left_out
 from mirrorlist.cli.options import options
 from snapshot.file.errors import DatabaseError, DatabaseURLError, OutputError
 
@@ -75,7 +76,7 @@ def _generate(database: str, options: JobOptions, config: Path, debug: bool, pee
     progress = _Steps() if debug else _silent
     left_out = generate_cache(database, options.job(), progress, peers=peers, inputs=(config,))
     if debug and left_out:
-        messages().print(left_out_table(left_out))
+        tell_left_out(left_out)
 
 
 def _silent(phase: str, done: int, total: int) -> None:
