@@ -9,6 +9,9 @@ The tiers of countries name sets of hosts (`catalog.ranks`): whom they share is 
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import reduce
+from itertools import chain
+from operator import or_
 from random import Random
 
 from msgspec import Struct
@@ -212,7 +215,7 @@ class _Step(Struct, frozen=True):
 
 def draw(found: Offer, weights: Sequence[int], rng: Random) -> list[int]:
     """Return the hosts of an offer, part after part, each part in an order by chance."""
-    return [host for part in found.parts for host in _draw(part, weights, rng)]
+    return [*chain.from_iterable([_draw(part, weights, rng) for part in found.parts])]
 
 
 def _draw(part: Part, weights: Sequence[int], rng: Random) -> list[int]:
@@ -341,12 +344,22 @@ def _by_asn(situation: Situation) -> list[int]:
 
 
 def _by_country_asked(situation: Situation, offerable: int) -> Sets:
-    of_country = situation.catalog.ranks.of_country
+    of_country, asked = situation.catalog.ranks.of_country, situation.query.wish.countries
+    if GLOBAL not in asked:
+        # A country without hosts is not named in the heading.
+        found = [one for one in asked if one in of_country and of_country[one] & offerable]
+        return [(found, offerable & reduce(or_, map(of_country.__getitem__, found), 0))]
+    return _by_country_and_global(of_country, asked, offerable)
+
+
+def _by_country_and_global(
+    of_country: Mapping[str, int], asked: Sequence[str], offerable: int
+) -> Sets:
+    """Return the sets of countries before `global`, of `global`, and of countries behind it."""
     sets: Sets = []
     names: list[str] = []
     hosts = 0
-    for country in situation.query.wish.countries:
-        # A country without hosts is not named in the heading.
+    for country in asked:
         if found := offerable & of_country.get(country, 0):
             names.append(country)
             hosts |= found

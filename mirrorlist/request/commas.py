@@ -8,5 +8,9 @@ def elements(text: str, also_blank: str = "") -> list[str]:
 
     `also_blank` are further characters that count as blanks there.
     """
+    parts = text.split(",")
+    # Nearly always they are letters and digits alone, and one look at all of them is enough.
+    if "" not in parts and "".join(parts).isalnum():
+        return parts
     blanks = _BLANKS + also_blank
-    return [part for one in text.split(",") if (part := one.strip(blanks))]
+    return [part for one in parts if (part := one.strip(blanks))]
