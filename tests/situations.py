@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from mirrorlist.lists.selection import Situation
+from mirrorlist.lists.situation import Situation
 from tests.small_worlds import CONTINENTS, Mirror, small_catalog, small_situation
 
 NETBLOCKS = ("20.0.0.0/8", "20.30.0.0/16", "20.30.40.0/24", "2001:db8::/32", "20.30.40.50/32")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.lists.place import locate
-from mirrorlist.lists.selection import Situation
+from mirrorlist.lists.situation import Situation
 from mirrorlist.lists.target import find_target
 from mirrorlist.request.address import Address, parse_address
 from mirrorlist.request.client import Client

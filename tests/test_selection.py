@@ -16,7 +16,8 @@ from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.lists.answer import answer_plan
 from mirrorlist.lists.explain import explain
 from mirrorlist.lists.plan import Plan
-from mirrorlist.lists.selection import Situation, Tier, offer
+from mirrorlist.lists.selection import Tier, offer
+from mirrorlist.lists.situation import Situation
 from mirrorlist.request.query import parse_query
 from tests.examples import examples
 from tests.in_process import NOW

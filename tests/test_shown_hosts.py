@@ -10,7 +10,8 @@ from mirrorlist.lists.answer import Answer, answer_plan, answer_stored
 from mirrorlist.lists.explain import explain
 from mirrorlist.lists.orders import Orders
 from mirrorlist.lists.plan import Plan, make_plan
-from mirrorlist.lists.selection import Situation, Tier
+from mirrorlist.lists.selection import Tier
+from mirrorlist.lists.situation import Situation
 from snapshot.file.reasons import Reason
 from tests.examples import examples
 from tests.in_process import NOW

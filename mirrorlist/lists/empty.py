@@ -4,7 +4,7 @@ Source: docs/protocol.md#errors.
 """
 
 from mirrorlist.errors import NotFound
-from mirrorlist.lists.selection import Situation
+from mirrorlist.lists.situation import Situation
 from mirrorlist.request.query import Query, echo
 
 

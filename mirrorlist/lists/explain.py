@@ -16,7 +16,8 @@ from mirrorlist.lists.empty import protocols_asked, why_nothing
 from mirrorlist.lists.explanation import ClientSeen, Excluded, Explanation, Listed, SnapshotUsed
 from mirrorlist.lists.place import Place
 from mirrorlist.lists.plan import Plan
-from mirrorlist.lists.selection import Offer, Situation, draw, offer
+from mirrorlist.lists.selection import Offer, draw, offer
+from mirrorlist.lists.situation import Situation
 from mirrorlist.request.client import Client
 from mirrorlist.request.query import Query
 from snapshot.file.model import Host

@@ -22,15 +22,8 @@ from mirrorlist.lists.label import NO_LABEL, Label
 from mirrorlist.lists.listing import ListKind, first_lines, make_template
 from mirrorlist.lists.orders import Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
-from mirrorlist.lists.selection import (
-    Offer,
-    Situation,
-    draw,
-    geo_offer,
-    near_offer,
-    offer,
-    stored_offer,
-)
+from mirrorlist.lists.selection import Offer, draw, geo_offer, near_offer, offer, stored_offer
+from mirrorlist.lists.situation import Situation
 from mirrorlist.lists.subject import Subjects, find_subject
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
