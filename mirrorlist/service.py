@@ -168,8 +168,8 @@ class Service:
             return found
         try:
             if self.log and plan.is_resolved and not is_head:
-                asked = plan.query.repo or "", plan.query.arch or ""
-                self.log.write(LogEntry(client.geo, place.country, *asked), now)
+                repo, arch = plan.query.repo or "", plan.query.arch or ""
+                self.log.write(LogEntry(client.geo, place.country, repo, arch), now)
             if tally is not None:
                 tally.add(plan.label, found, client, place, software)
         except Exception:
