@@ -10,7 +10,7 @@ from mirrorlist.lists.callers import MOST_CALLERS, Callers
 from mirrorlist.lists.place import NOWHERE, locate
 from mirrorlist.request.address import Address
 from mirrorlist.request.client import MOST_ENTRY_BYTES, SIGNED, Trust
-from mirrorlist.request.geo import MmdbGeo
+from mirrorlist.request.geo import MmdbGeo, NoGeo
 from tests.factories import export_tables, world
 from tests.in_process import TableGeo, make_service
 from tests.mmdb import country, write_mmdb
@@ -191,7 +191,12 @@ def test_tunnels_are_in_no_one_place(tmp_path: Path, catalog: Catalog) -> None:
     """The clients of 6to4 and Teredo are where their IPv4 addresses are, also in one /32."""
     records = {"198.51.0.0/16": country("DE"), "198.52.0.0/16": country("FR")}
     geo = MmdbGeo(write_mmdb(tmp_path / "geo.mmdb", records))
-    found = Callers(Trust())
+    found, nowhere = Callers(Trust()), Callers(Trust())
+    # The host's netblock in the small world holds 192.0.2.7.
+    for text in ("2001:0:4136:e378:8000:63bf:39cc:9bfe", "2001:0:4136:e378:8000:63bf:3fff:fdf8"):
+        client, place = nowhere.find(catalog, NoGeo(), PROXY, [text.encode()])
+        assert place == locate(client, catalog, NoGeo())
+    assert place.is_near
     for text, expected in (
         ("2002:c633:6401::1", "DE"),
         ("2002:c634:6401::1", "FR"),

@@ -51,6 +51,9 @@ class Blocks:
 
     def _is_one(self, address: Address) -> bool:
         """Return whether all clients of an address's block are in one place."""
+        # Where a tunnelled client is, and whom it is near, its IPv4 address says.
+        if address.tunnelled is not address:
+            return False
         is_in_network = self._geo.prefix_length(address) <= BLOCK_PREFIX[address.version]
         return is_in_network and not self._catalog.is_block_known(address)
 

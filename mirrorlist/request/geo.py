@@ -143,12 +143,7 @@ class MmdbGeo:
         return (_CODES.get(found) or _code(found)) if isinstance(found, str) else None
 
     def prefix_length(self, address: Address) -> int:
-        """Return that of the file's network around an address.
-
-        Of a tunnelled one it is that of a single address: the IPv4 address within it decides.
-        """
-        if address.tunnelled is not address:
-            return BITS[address.version]
+        """Return that of the file's network around an address."""
         try:
             length: int = self._database.get_with_prefix_len(str(address))[1]
         except BaseException as error:
