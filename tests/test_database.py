@@ -1,13 +1,15 @@
 """Database URLs and databases: what is read, what is refused, and that no password gets out."""
 
+import inspect
 import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from snapshot.export.database import explain, parse_url, read_only
+from snapshot.export.database import _OF_PYTHON, explain, parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError, DatabaseURLError
@@ -65,6 +67,31 @@ def _refused(text: str) -> str:
 def test_unknown_urls(text: str) -> None:
     """Anything else is refused in one line that says what to use, and shows no password."""
     assert "use sqlite:///FILE, postgresql://USER@HOST/NAME or @FILE" in _refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("sqlite:///a%00b", "a NUL byte", id="NUL in a file's name"),
+        pytest.param(f"postgresql://u:{SECRET}%00@h/mm", "a NUL byte", id="NUL in a password"),
+        pytest.param("postgresql://h/mm?a=%00", "a NUL byte", id="NUL in an option"),
+        pytest.param(f"postgresql://u:{SECRET}\udcff@h/mm", "not UTF-8", id="password"),
+        pytest.param("postgresql://h\udcff/mm", "not UTF-8", id="host"),
+        *(
+            pytest.param(f"postgres://h/mm?{name}=1", f"?{name}=: not an option", id=name)
+            for name in sorted(_OF_PYTHON)
+        ),
+    ],
+)
+def test_odd_urls(text: str, says: str) -> None:
+    """What a driver cannot be given is refused in one line, before it is connected to."""
+    assert says in _refused(text)
+
+
+def test_all_options_of_psycopg_itself() -> None:
+    """They are all that its `connect` takes by name, but for libpq's own."""
+    names = inspect.signature(psycopg.Connection.connect).parameters
+    assert {*names} - {"conninfo", "kwargs"} == _OF_PYTHON
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "postgres", "sqlite", "mysql"])

@@ -21,6 +21,10 @@ _OPTION = re.compile("[a-z_]+=")
 # A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
+# psycopg takes these beside the options of libpq, and they are objects of Python.
+_OF_PYTHON = frozenset(
+    ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
+)
 _WORK_MEMORY = "128MB"
 
 
@@ -40,14 +44,34 @@ def parse_url(text: str) -> URL:
     kind = url.drivername.partition("+")[0]
     if _has_bare_at(text, url):
         raise DatabaseURLError(_BARE_AT)
+    if "\0" in _texts(url):
+        raise DatabaseURLError(f"a database URL with a NUL byte; use {_KNOWN}")
     if kind == "sqlite" and url.database:
         return url
     # MirrorManager's own configuration says postgres://.
     if kind in ("postgresql", "postgres"):
+        _refuse_odd(url)
         return url._replace(drivername="postgresql+psycopg")
     if kind == "sqlite":
         raise DatabaseURLError(_without_a_file(url))
     raise DatabaseURLError(f"{kind}: not a kind of database we read; use {_KNOWN}")
+
+
+def _texts(url: URL) -> str:
+    """Return all texts of a URL, one behind the other."""
+    options = (one for key, values in url.query.items() for one in (key, *values))
+    return "".join([url.username or "", url.password or "", url.database or "", *options])
+
+
+def _refuse_odd(url: URL) -> None:
+    """Raise DatabaseURLError for what libpq cannot be given."""
+    for name in url.query:
+        if name in _OF_PYTHON:
+            raise DatabaseURLError(f"?{name}=: not an option of PostgreSQL's connections")
+    try:
+        f"{url.host}{_texts(url)}".encode()
+    except UnicodeEncodeError as error:
+        raise DatabaseURLError(f"a database URL that is not UTF-8; use {_KNOWN}") from error
 
 
 def _without_a_file(url: URL) -> str:
