@@ -116,16 +116,14 @@ class Trust:
         reach. `forwarded` are the X-Forwarded-For lines in their order, or SIGNED.
         """
         connected = self._peers.get(peer) or self._peer(peer)
+        address = None
         if len(forwarded) == 1 and connected.is_proxy:
             # The usual case: one proxy has written one address, and it need not be walked over.
             # Even a trusted address is the client then: "If all are trusted, the left-most is the
             # client."
             address = parse_address(forwarded[0].decode("latin-1"))
-            client = (
-                _behind(connected, forwarded, self._proxies)
-                if address is None
-                else Client(address, address, "x-forwarded-for")
-            )
+        if address is not None:
+            client = Client(address, address, "x-forwarded-for")
         elif not forwarded:
             client = Client(connected.address, connected.address, "peer", connected.is_ours)
         else:

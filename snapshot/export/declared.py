@@ -15,11 +15,12 @@ from sqlalchemy import (
 )
 
 from snapshot.export import schema
+from snapshot.export.site_rows import REQUEST_SHAPE, SITE_FILE, URL_STATE
 
 own_metadata = MetaData()
 
 site_file = Table(
-    "mirrorlist_site",
+    SITE_FILE,
     own_metadata,
     Column("name", Text, primary_key=True),  # as [site] says
     Column("contact", Text),
@@ -74,7 +75,7 @@ drained = Table(
 
 # How a URL of a mirror answered.
 url_state = Table(
-    "mirrorlist_url",
+    URL_STATE,
     own_metadata,
     _row_of(schema.host_category_url, "url_id"),
     Column("failures", Integer, nullable=False),  # in a row; each is a probe without any answer
@@ -105,7 +106,7 @@ answer = Table(
 
 # Requests in other words than repo= and arch=, by site.
 request_shape = Table(
-    "mirrorlist_request",
+    REQUEST_SHAPE,
     own_metadata,
     Column("site", Text, primary_key=True),  # as [site] says
     Column("request", Text, primary_key=True),  # as in the snapshot

@@ -8,7 +8,7 @@ from snapshot.export.leftout import LeftOutRows
 from snapshot.export.session import Session
 from snapshot.file.model import RequestShape
 
-SITE_FILE, REQUEST_SHAPE = "mirrorlist_site", "mirrorlist_request"
+SITE_FILE, REQUEST_SHAPE, URL_STATE = "mirrorlist_site", "mirrorlist_request", "mirrorlist_url"
 _SHAPES = f"SELECT names, request, prefix, arch FROM {REQUEST_SHAPE} ORDER BY site, request"
 
 

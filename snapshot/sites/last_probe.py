@@ -6,13 +6,12 @@ from contextlib import suppress
 
 from snapshot.export.database import parse_url, read_only
 from snapshot.export.session import Session
+from snapshot.export.site_rows import URL_STATE
 from snapshot.file.errors import BackendError
 
 LOOK_SECONDS = 60.0
 # Databases of MirrorManager have no such table, and hardly ever get one.
 _ABSENT_SECONDS = 600.0
-# Of `snapshot.export.declared`, which is not imported: a watch would load SQLAlchemy for it.
-_TABLE = "mirrorlist_url"
 
 
 class LastProbe:
@@ -36,7 +35,7 @@ class LastProbe:
         self._next = now + LOOK_SECONDS
         with suppress(BackendError), read_only(parse_url(self._database)) as session:
             if _is_there(session):
-                [(at,)] = session.query(f"SELECT max(checked) FROM {_TABLE}")
+                [(at,)] = session.query(f"SELECT max(checked) FROM {URL_STATE}")
                 self._note(at)
             else:
                 self.at, self._next = None, now + _ABSENT_SECONDS
@@ -47,4 +46,4 @@ class LastProbe:
 
 
 def _is_there(session: Session) -> bool:
-    return _TABLE in session.names() and session.may_read(_TABLE)
+    return URL_STATE in session.names() and session.may_read(URL_STATE)
