@@ -12,6 +12,7 @@ import pytest
 
 from mirrorlist.status.admin import Reply
 from mirrorlist.status.apart import Apart, Compiled
+from tests.left_open import left_open, open_files
 from tests.live import ROOT
 
 _HERE = os.getpid()
@@ -25,17 +26,14 @@ def by_whom(compiled: Compiled) -> Reply:
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """Hold that no child, no zombie and no open file of a page is left."""
-    before = _children(), _open_files()
+    children, files = _children(), open_files()
     yield
-    assert (_children(), _open_files()) == before
+    assert not _children() - children
+    assert not left_open(files)
 
 
-def _children() -> list[int]:
-    return [one.pid for one in psutil.Process().children()]
-
-
-def _open_files() -> list[str]:
-    return sorted(os.listdir("/proc/self/fd"))
+def _children() -> set[int]:
+    return {one.pid for one in psutil.Process().children()}
 
 
 def test_a_child_makes_the_page() -> None:

@@ -25,6 +25,7 @@ from snapshot.export.job import Job
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
 from tests.dropin import DropIn, Serving
+from tests.left_open import left_open, open_files
 from tests.live import wait_until
 from tests.mmdb import write_countries
 
@@ -342,10 +343,10 @@ def test_an_import_that_cannot_begin(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(os, "fork", refused)
-    before = os.listdir("/proc/self/fd")
+    before = open_files()
     with pytest.raises(StartError, match="imports the cache cannot be started: Resource temp"):
         importer.begin()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert not left_open(before)
     monkeypatch.setattr(importer_module, "_PAUSE_SECONDS", 0.0)
     assert not importer.look_after()
 

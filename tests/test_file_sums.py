@@ -13,6 +13,7 @@ from snapshot.file.filesums import FileSums, pack_file_sums
 from snapshot.file.format import ENTRY, HEADER
 from snapshot.file.model import FileSum, PackedSums
 from snapshot.file.reader import Snapshot
+from tests.left_open import left_open, open_files
 from tests.snapshots import patched, place_of, sections_of, small_content, with_sections, write
 
 STATE = bytes(range(16))
@@ -280,8 +281,8 @@ def test_packed_again(tmp_path: Path) -> None:
 
 def test_closed(tmp_path: Path) -> None:
     """A snapshot that is forgotten closes its file."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     snapshot = opened(tmp_path, packed(many()))
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert [target for _, target in left_open(before)] == [snapshot.path]
     del snapshot
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)

@@ -18,6 +18,7 @@ from tests.cache_file import write_cache
 from tests.command import PLAIN, assert_refused, run
 from tests.factories import make_database, world
 from tests.forked import Process, template
+from tests.left_open import left_open, open_files
 from tests.live import wait_until
 
 
@@ -230,12 +231,12 @@ def lines_of(path: Path) -> list[str]:
 def test_nothing_is_left(tmp_path: Path, open_ones: list[Pushing]) -> None:
     """After a run nothing of it is left: no process, and no pipe."""
     one = begin(tmp_path, open_ones, "exit 3")
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     one.pusher.published()
     wait_until("it fails", lambda: one.progress.failed >= 3)
     assert one.progress.error == "it ended with 3"
     one.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert not left_open(before)
     assert not [name for name in os.listdir("/proc") if name.isdigit() and is_child(int(name))]
 
 
