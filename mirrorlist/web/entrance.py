@@ -8,7 +8,9 @@ with all that was read.
 """
 
 import asyncio
+import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from mirrorlist.process.messages import print_trouble
@@ -42,6 +44,8 @@ class Entrance:
         self._front = front
         self._adopted: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        # `accept()` is this, and an object for each descriptor: 5 us that most have no use for.
+        self._accept_one: Callable[[], tuple[int, object]] = listener._accept  # type: ignore[attr-defined]
         listener.setblocking(False)
         # A Unix socket has no such option, and needs none.
         with suppress(OSError):
@@ -74,19 +78,27 @@ class Entrance:
         """Accept some connections; returns whether others may wait."""
         for _ in range(_MOST_AT_ONCE):
             try:
-                client, address = self._listener.accept()
+                client, address = self._accept_one()
             except (*_NOT_NOW, ConnectionAbortedError):
                 return False
             except OSError:
                 self._pause()
                 return False
-            try:
-                self._receive(client, address)
-            except Exception:
-                # An error in one connection must not reach the others.
-                print_trouble()
-                client.close()
+            self._take(client, str(address[0]) if isinstance(address, tuple) else None)
         return True
+
+    def _take(self, client: int, peer: str | None) -> None:
+        """Answer a connection and close it, or make it one of the loop."""
+        try:
+            first = self._answered(client, peer)
+        except Exception:
+            # An error in one connection must not reach the others.
+            print_trouble()
+            first = None
+        if first is None:
+            os.close(client)
+        else:
+            self._adopt(client, first)
 
     def _pause(self) -> None:
         """Wait until those that give way have ended: no descriptor is left."""
@@ -98,33 +110,29 @@ class Entrance:
         if not self._is_closed:
             self._open()
 
-    def _receive(self, client: socket.socket, address: object) -> None:
-        client.setblocking(False)
+    def _answered(self, client: int, peer: str | None) -> First | None:
+        """Answer what came with a connection; returns what is left to do, None if nothing is."""
+        os.set_blocking(client, False)
         try:
-            data = client.recv(_READ_BYTES)
+            data = os.read(client, _READ_BYTES)
         except _NOT_NOW:
-            self._adopt(client, First())
-            return
+            return First()
         except OSError:
             data = b""
-        if data:
-            self._answer(client, str(address[0]) if isinstance(address, tuple) else None, data)
-        else:
-            client.close()
-
-    def _answer(self, client: socket.socket, peer: str | None, data: bytes) -> None:
+        if not data:
+            return None
         request = self._front.recognise(data)
         if request is None:
-            self._adopt(client, First(data))
-            return
-        unsent = _send(client, b"".join(self._front.answer(request, peer)))
+            return First(data)
+        unsent = _send(client, self._front.answer(request, peer))
         if unsent is None or not (unsent or request.shape.keep_alive):
-            client.close()
-        else:
-            self._adopt(client, First(b"", unsent, request.shape.keep_alive))
+            return None
+        return First(b"", unsent, request.shape.keep_alive)
 
-    def _adopt(self, client: socket.socket, first: First) -> None:
-        task = self._front.loop.create_task(self._make_connection(client, first))
+    def _adopt(self, client: int, first: First) -> None:
+        listener = self._listener
+        connection = socket.socket(listener.family, listener.type, listener.proto, fileno=client)
+        task = self._front.loop.create_task(self._make_connection(connection, first))
         self._adopted.add(task)
         task.add_done_callback(self._adopted.discard)
 
@@ -141,11 +149,12 @@ class Entrance:
             client.close()
 
 
-def _send(client: socket.socket, answer: bytes) -> bytes | None:
-    """Return what the socket did not take; None if the client has gone."""
+def _send(client: int, answer: list[bytes]) -> bytes | None:
+    """Return what the socket did not take of an answer in pieces; None if the client has gone."""
     try:
-        return answer[client.send(answer) :]
+        sent = os.writev(client, answer)
     except _NOT_NOW:
-        return answer
+        sent = 0
     except OSError:
         return None
+    return b"" if sent == sum(map(len, answer)) else b"".join(answer)[sent:]
