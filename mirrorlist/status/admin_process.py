@@ -21,7 +21,7 @@ from mirrorlist.records.backlog import backlog_of
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
-from mirrorlist.status.admin import Admin, Reply, Routes, json_reply
+from mirrorlist.status.admin import Admin, AnyRoutes, Reply, json_reply
 from mirrorlist.status.apart import Apart, Compiled
 from mirrorlist.status.chain import ChainAsker, Target
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
@@ -139,7 +139,7 @@ def pages(
     clock: Callable[[], float],
     spool: Path | None = None,
     asker: ChainAsker | None = None,
-) -> Routes:
+) -> AnyRoutes:
     """Return the pages about all workers; data older than `stale` seconds are not fresh.
 
     `spool` is the folder of the statistics, if there is one; `asker` asks the other stages.
@@ -209,7 +209,7 @@ def stages_of(
 
 def _pages_of_chain(
     asker: ChainAsker, stages: Callable[[], list[Stage]], clock: Callable[[], float], apart: Apart
-) -> Routes:
+) -> AnyRoutes:
     def chain() -> Reply:
         return json_reply(asker.chain(stages(), clock()))
 
