@@ -21,11 +21,31 @@ _OPTION = re.compile("[a-z_]+=")
 # A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
 _LOCK_SECONDS = 60
-# psycopg takes these beside the options of libpq, and they are objects of Python.
+# psycopg's function takes these beside the options of libpq: objects of Python, and a second URL.
 _OF_PYTHON = frozenset(
-    ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
+    {
+        *("autocommit", "cls", "conninfo", "context", "cursor_factory"),
+        *("prepare_threshold", "row_factory"),
+    }
 )
+# Options with a password, or a mistyped one.
+_SECRET = re.compile("pass|pwd|secret", re.IGNORECASE)
+_SECRET_VALUE = re.compile(f"((?:{_SECRET.pattern})[^?&=]*=)[^&]*", re.IGNORECASE)
 _WORK_MEMORY = "128MB"
+_OUT_OF_WAL = (
+    "in WAL mode a reader makes files beside it: let this user write its folder, or end that mode"
+    " by PRAGMA journal_mode = DELETE"
+)
+# By SQLite's name of an error that says only "attempt to write a readonly database".
+_ADVICE = {
+    "SQLITE_READONLY_ROLLBACK": (
+        "a program was cut off while it wrote: the next one that opens it for writing undoes that,"
+        " such as sqlite3 FILE .tables"
+    ),
+    "SQLITE_READONLY_DIRECTORY": _OUT_OF_WAL,
+    "SQLITE_READONLY_CANTINIT": _OUT_OF_WAL,
+    "SQLITE_READONLY_RECOVERY": _OUT_OF_WAL,
+}
 
 
 def parse_url(text: str) -> URL:
@@ -149,7 +169,7 @@ def _told(url: URL, kind: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (kind, UnicodeDecodeError) as error:
-        raise DatabaseError(explain(url, error)) from error
+        raise unreadable(url, error) from error
 
 
 def _first_line(path: Path) -> str:
@@ -257,9 +277,16 @@ def explain(url: URL, error: Exception) -> str:
     return f"{display(url)}: the database cannot be read: {text}"
 
 
+def unreadable(url: URL, error: Exception) -> DatabaseError:
+    """Return the error for a database that cannot be read: a driver's error, and what to do."""
+    cause = getattr(error, "orig", None) or error
+    advice = _ADVICE.get(getattr(cause, "sqlite_errorname", ""))
+    return DatabaseError(f"{explain(url, error)}{f'; {advice}' if advice else ''}")
+
+
 def _secrets(url: URL) -> list[str]:
     """The passwords of a URL, plain and percent-encoded, the longest first."""
-    plain = [one for key, values in url.query.items() if "pass" in key for one in values]
+    plain = [one for key, values in url.query.items() if _SECRET.search(key) for one in values]
     plain += [url.password] if url.password else []
     return sorted({*plain, *map(quote_plus, plain), *map(quote, plain)} - {""}, key=len)[::-1]
 
@@ -267,5 +294,4 @@ def _secrets(url: URL) -> list[str]:
 def display(url: URL) -> str:
     """Return a URL for people, without a password."""
     shown = url._replace(drivername=url.drivername.partition("+")[0])
-    text = shown.text(password="***")
-    return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)
+    return _SECRET_VALUE.sub(r"\1***", shown.text(password="***"))
