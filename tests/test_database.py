@@ -355,7 +355,7 @@ def test_password_in_a_file(tmp_path: Path, closed_port: int) -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "h" * 64, "."])
 def test_a_host_that_cannot_be_a_name(tmp_path: Path, host: str) -> None:
-    """It is refused in one line by whoever connects, and not taken for rows that are refused."""
+    """It is refused in one line by all that connect, and not taken for rows that are refused."""
     url = f"postgresql://u:{SECRET}@{host}/x"
     assert "the host cannot be the name of one" in _export_fails(url, tmp_path)
     for connecting in (linked(url), writing(parse_url(url)), reading_sites(parse_url(url))):

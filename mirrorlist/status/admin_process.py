@@ -26,6 +26,7 @@ from mirrorlist.status.apart import Apart, Compiled
 from mirrorlist.status.chain import ChainAsker, Target
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of, tiers_of
+from mirrorlist.status.shared import Shared
 from mirrorlist.status.stage import PATH, Stage
 from mirrorlist.status.stages import Rising, server_stages
 from mirrorlist.status.watch_state import WatchState, ask_watch
@@ -188,7 +189,7 @@ def pages(
         ("GET", "/health/ready"): is_ready,
         ("GET", "/health/fresh"): is_fresh,
         ("GET", "/metrics"): metrics,
-        ("GET", "/status"): partial(apart.made, page),
+        ("GET", "/status"): Shared(partial(apart.made, page)),
         ("GET", "/status.json"): lambda: json_reply(status()),
         **_pages_of_chain(asker or ChainAsker([]), stages, clock, apart),
     }
@@ -222,6 +223,6 @@ def _pages_of_chain(
     return {
         ("GET", PATH): lambda: json_reply(stages()),
         ("GET", "/chain"): chain,
-        ("GET", "/chain.html"): partial(apart.made, page),
+        ("GET", "/chain.html"): Shared(partial(apart.made, page)),
         ("GET", "/chain.json"): chain,
     }

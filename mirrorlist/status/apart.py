@@ -33,48 +33,32 @@ _ANSWER = msgspec.msgpack.Decoder(tuple[Reply, Compiled])
 
 
 class Apart:
-    """Makes pages in children, one at a time, and keeps the templates that they compiled."""
+    """Makes pages in children, and keeps the templates that they compiled."""
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         """Take the seconds after which a child is killed."""
         self._seconds = seconds
         self._compiled: Compiled = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._turn = asyncio.Lock()
-        self._next: dict[Make, asyncio.Task[Reply]] = {}
         # Children that did not end after SIGKILL.
         self._left: set[int] = set()
 
     async def made(self, make: Make) -> Reply:
         """Return a page; raises what `make` raises.
 
-        All who ask before a page is begun get the same one, so that many who ask at once cost two
-        children. If the system refuses a process, or a page has an error, which is raised then, it
-        is made here; if a child hangs, the answer is 503. It may hang, because a fork copies locks
-        that other threads hold, and this process must answer other pages.
+        If the system refuses a process, or a page has an error, which is raised then, it is made
+        here; if a child hangs, the answer is 503. It may hang, because a fork copies locks that
+        other threads hold, and this process must answer other pages.
         """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            # After an error the listener goes on with a new loop.
-            self._loop, self._turn, self._next = loop, asyncio.Lock(), {}
-        page = self._next.get(make)
-        if page is None:
-            page = self._next[make] = loop.create_task(self._in_turn(make))
-        return await asyncio.shield(page)
-
-    async def _in_turn(self, make: Make) -> Reply:
-        async with self._turn:
-            # A page that is begun may not show what happened since: others wait for the next.
-            del self._next[make]
-            try:
-                answer = await self._from_child(make)
-                reply, self._compiled = _ANSWER.decode(answer)
-            except TimeoutError:
-                text = f"This page was not made within {self._seconds:g} s. Ask again.\n"
-                return Reply(503, text.encode())
-            except (OSError, ValueError):
-                return make(self._compiled)
-            return reply
+        try:
+            answer = await self._from_child(make)
+            reply, compiled = _ANSWER.decode(answer)
+        except TimeoutError:
+            text = f"This page was not made within {self._seconds:g} s. Ask again.\n"
+            return Reply(503, text.encode())
+        except (OSError, ValueError):
+            return make(self._compiled)
+        self._compiled = {**self._compiled, **compiled}
+        return reply
 
     async def _from_child(self, make: Make) -> bytes:
         """Return what a child writes; raises OSError, and TimeoutError if it does not end."""
@@ -113,14 +97,13 @@ class Apart:
 
     async def _end(self, child: int) -> None:
         """End a child that has answered, or that does not, and wait for it."""
-        self._left.add(child)
         with suppress(OSError):
             os.kill(child, signal.SIGKILL)
         for _ in range(_LOOKS):
             if _has_ended(child):
-                self._left.remove(child)
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+        self._left.add(child)
 
 
 def _leave_parent(writer: int) -> None:

@@ -20,7 +20,7 @@ _BARE_AT = (
 _OPTION = re.compile("[a-z_]+=")
 # A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
-_LOCK_SECONDS = 60
+_LOCK_SECONDS, _BUSY_SECONDS = 60.0, 5.0
 # psycopg's function takes these beside the options of libpq: objects of Python, and a second URL.
 _OF_PYTHON = frozenset(
     {
@@ -156,10 +156,17 @@ def database_path(url: URL) -> Path | None:
 
 
 @contextmanager
-def read_only(url: URL) -> Iterator[Session]:
-    """Connect and begin one consistent read-only transaction; raises DatabaseError."""
-    connect = _postgresql if database_file(url) is None else _sqlite
-    with connect(url) as session:
+def read_only(url: URL, lock_seconds: float | None = None) -> Iterator[Session]:
+    """Connect and begin one consistent read-only transaction; raises DatabaseError.
+
+    Without `lock_seconds`, a statement may wait for a table or a file that others have locked for
+    as long as an export should.
+    """
+    if database_file(url) is None:
+        reading = _postgresql(url, lock_seconds or _LOCK_SECONDS)
+    else:
+        reading = _sqlite(url, lock_seconds or _BUSY_SECONDS)
+    with reading as session:
         yield session
 
 
@@ -182,24 +189,24 @@ def _first_line(path: Path) -> str:
 
 
 @contextmanager
-def _sqlite(url: URL) -> Iterator[Session]:
-    with _told(url, sqlite3.Error), closing(open_sqlite(url)) as connection:
+def _sqlite(url: URL, busy_seconds: float) -> Iterator[Session]:
+    with _told(url, sqlite3.Error), closing(open_sqlite(url, busy_seconds)) as connection:
         session = SqliteSession(connection)
         # Without BEGIN, each SELECT would see the database as it is at that moment.
         session.execute("BEGIN")
         yield session
 
 
-def open_sqlite(url: URL) -> sqlite3.Connection:
+def open_sqlite(url: URL, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """Open the SQLite file of a URL as `connect_sqlite` does, for texts of any bytes."""
-    connection = connect_sqlite(_at_home(url.database or "").absolute())
+    connection = connect_sqlite(_at_home(url.database or "").absolute(), busy_seconds)
     # One broken byte in one row must not end the read: it becomes a surrogate, and the rules of
     # snapshot.file.text report the row.
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     return connection
 
 
-def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
+def connect_sqlite(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """Open a SQLite file read-only, without automatic transactions; raises DatabaseError.
 
     While another program has the file locked, a statement waits for `busy_seconds`.
@@ -238,7 +245,7 @@ def _fourth_slash(path: Path) -> str:
 
 
 @contextmanager
-def _postgresql(url: URL) -> Iterator[Session]:
+def _postgresql(url: URL, lock_seconds: float) -> Iterator[Session]:
     # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
     import psycopg
 
@@ -254,7 +261,7 @@ def _postgresql(url: URL) -> Iterator[Session]:
             session.execute(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                 f" SET LOCAL work_mem = '{_WORK_MEMORY}';"
-                f" SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
+                f" SET LOCAL lock_timeout = '{lock_seconds * 1000:.0f}ms'"
             )
             yield session
         finally:
