@@ -37,6 +37,7 @@ from mirrorlist.web.listener import listen
 from snapshot.export.declared import own_metadata
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.last_probe import LOOK_SECONDS, LastProbe
+from tests.admin_pages import page
 from tests.factories import make_database, world
 from tests.stats_world import batch, row, spooled
 from tests.status_world import (
@@ -275,15 +276,14 @@ def test_the_pages(tmp_path: Path) -> None:
     """/chain is a page for browsers and JSON for programs; /stages has this server's alone."""
     folder = spooled(tmp_path / "spool", [])
     found = pages(Counts(1), 900, Observer(Counts(1), None), lambda: NOW, folder)
-    told = msgspec.json.decode(found["GET", "/stages"]().body, type=list[Stage])
+    told = msgspec.json.decode(page(found, "/stages").body, type=list[Stage])
     assert [one.stage for one in told] == ["swap", "spool"]
     assert told[0].error == "no worker serves a snapshot"
-    chain = msgspec.json.decode(found["GET", "/chain"]().body, type=Chain)
+    chain = msgspec.json.decode(page(found, "/chain").body, type=Chain)
     assert (chain.ok, len(chain.stages)) == (False, len(STAGES))
-    assert found["GET", "/chain.json"]().body == found["GET", "/chain"]().body
-    assert b"no worker serves a snapshot" in found["GET", "/chain.html"]().body
-    metrics = found["GET", "/metrics"]().body
-    assert b'mirrorlist_stage_failing{stage="swap"} 1.0' in metrics
+    assert page(found, "/chain.json").body == page(found, "/chain").body
+    assert b"no worker serves a snapshot" in page(found, "/chain.html").body
+    assert b'mirrorlist_stage_failing{stage="swap"} 1.0' in page(found, "/metrics").body
 
 
 def test_a_stage_that_fails() -> None:

@@ -1,10 +1,13 @@
 """Database URLs and databases: what is read, what is refused, and that no password gets out."""
 
 import inspect
+import os
 import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -13,6 +16,11 @@ from snapshot.export.database import _OF_PYTHON, explain, parse_url, read_only
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.errors import DatabaseError, DatabaseURLError
+from snapshot.link import linked
+from snapshot.sites.database import writing
+from snapshot.sites.reading import read_only as reading_sites
+from snapshot.watch.probes import make_probe
+from tests.command import run_program
 from tests.factories import make_database, world
 
 SECRET = "s3cret"
@@ -89,9 +97,9 @@ def test_odd_urls(text: str, says: str) -> None:
 
 
 def test_all_options_of_psycopg_itself() -> None:
-    """They are all that its `connect` takes by name, but for libpq's own."""
-    names = inspect.signature(psycopg.Connection.connect).parameters
-    assert {*names} - {"conninfo", "kwargs"} == _OF_PYTHON
+    """They are all that its `connect` takes by name, itself included, but for libpq's own."""
+    names = inspect.signature(psycopg.Connection.connect.__func__).parameters  # type: ignore[attr-defined]
+    assert {*names} - {"kwargs"} == _OF_PYTHON
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "postgres", "sqlite", "mysql"])
@@ -165,6 +173,58 @@ def test_damaged_database(tmp_path: Path) -> None:
     assert "the database cannot be read" in _export_fails(url, tmp_path)
 
 
+def test_a_writer_that_was_cut_off(tmp_path: Path) -> None:
+    """What it left unfinished, only a writer can undo: the line says so, and then it is read."""
+    make_database(tmp_path / "mm.sqlite", world())
+    (tmp_path / "killed").mkdir()
+    with closing(sqlite3.connect(tmp_path / "mm.sqlite")) as writer:
+        # Changed pages are written before the end.
+        writer.execute("PRAGMA cache_spill = 1")
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("UPDATE directory SET name = name || hex(zeroblob(999))")
+        for name in ("mm.sqlite", "mm.sqlite-journal"):
+            copy(tmp_path / name, tmp_path / "killed" / name)
+    left = tmp_path / "killed" / "mm.sqlite"
+    url = f"sqlite:///{left}"
+    assert "such as sqlite3 FILE .tables" in _export_fails(url, tmp_path)
+    with pytest.raises(DatabaseError, match="a program was cut off"):
+        make_probe(url).look(None)
+    with (
+        pytest.raises(DatabaseError, match="a program was cut off"),
+        reading_sites(parse_url(url)) as connection,
+    ):
+        connection.exec_driver_sql("SELECT 1 FROM host")
+    with closing(sqlite3.connect(left)) as writer:
+        writer.execute("SELECT 1 FROM sqlite_master").fetchall()
+    assert export(url, Job(tmp_path / "mm.snap")).counts["hosts"] == 9
+
+
+READ = """
+import os, sys
+from snapshot.export.database import parse_url, read_only
+from snapshot.file.errors import DatabaseError
+if os.getuid() == 0:
+    os.setresuid(64977, 64977, 64977)
+try:
+    with read_only(parse_url(sys.argv[1])) as session:
+        print(session.names())
+except DatabaseError as error:
+    print(error)
+"""
+
+
+def test_a_reader_of_wal(tmp_path: Path) -> None:
+    """A reader who may not write the folder of a file in WAL mode is told what to do."""
+    with TemporaryDirectory() as folder, closing(sqlite3.connect(f"{folder}/a")) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE here (id INTEGER)")
+        writer.close()
+        os.chmod(folder, 0o555)
+        done = run_program(READ, f"sqlite:///{folder}/a")
+        os.chmod(folder, 0o755)
+    assert "let this user write its folder, or end that mode by" in done.stdout, done
+
+
 def test_odd_file_names(tmp_path: Path) -> None:
     """A file whose name means something in a URI is opened as it is called."""
     path = tmp_path / "a b#c&d.sqlite"
@@ -220,6 +280,12 @@ def closed_port() -> int:
         "postgresql://u:s3cret@/x?host=/nonexistent",
         "postgresql://u@127.0.0.1:{port}/x?sslpassword=s3cret&options=-c%20x",
         "postgresql://u@127.0.0.1:{port}/x?password=s3cret&password=s3cret",
+        "postgresql://u@127.0.0.1:{port}/x?PGPASSWORD=s3cret",
+        "postgresql://u@127.0.0.1:{port}/x?pwd=s3cret&a=b",
+        "postgresql://u@127.0.0.1:{port}/x?user%20pass%20word=s3cret",
+        "postgresql://u@127.0.0.1:{port}/x?oauth_client_secret=s3cret",
+        "postgresql://u:s3cret@" + "h" * 300 + ":{port}/x",
+        "postgresql://u:s3cret@a..b:{port}/x",
     ],
 )
 def test_no_password_in_errors(tmp_path: Path, closed_port: int, url: str) -> None:
@@ -285,6 +351,20 @@ def test_password_in_a_file(tmp_path: Path, closed_port: int) -> None:
     """A URL read from a file shows no password either."""
     (tmp_path / "url").write_text(f"postgres://u:{SECRET}@127.0.0.1:{closed_port}/x\n")
     assert SECRET not in _export_fails(f"@{tmp_path / 'url'}", tmp_path)
+
+
+@pytest.mark.parametrize("host", ["a..b", "h" * 64, "."])
+def test_a_host_that_cannot_be_a_name(tmp_path: Path, host: str) -> None:
+    """It is refused in one line by all that connect, and not taken for rows that are refused."""
+    url = f"postgresql://u:{SECRET}@{host}/x"
+    assert "the host cannot be the name of one" in _export_fails(url, tmp_path)
+    for connecting in (linked(url), writing(parse_url(url)), reading_sites(parse_url(url))):
+        with pytest.raises(DatabaseError, match="the host cannot be") as caught, connecting:
+            pass
+        assert type(caught.value) is DatabaseError
+        assert SECRET not in str(caught.value)
+    with pytest.raises(DatabaseError, match="the host cannot be"):
+        make_probe(url).look(None)
 
 
 def test_unknown_server(tmp_path: Path) -> None:

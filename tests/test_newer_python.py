@@ -10,9 +10,9 @@ from tests.system import ROOT, need_power
 # What new releases of Python have broken, or may: garbage and frames, event loops, processes and
 # signals, the command line, types that msgspec reads, SQLite. `make newer` runs all plain tests.
 PART = """
-    accesslog admin app beside cli counts database entrance exporter format garbage geo hosts
+    accesslog admin apart app beside cli counts database entrance exporter format garbage geo hosts
     import_cache jobs leftout light listener logfile messages metalink mmdb proxyheader publish
-    push query reader refresh replay serve_settings service signals source states supervisor
+    push query reader refresh replay serve_settings service shared signals source states supervisor
     systemd threads watch watch_agenda watch_look workers writer
 """
 

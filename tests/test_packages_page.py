@@ -96,7 +96,7 @@ def test_one_at_a_time() -> None:
         first.start()
         begun.wait()
         # A process does not wait for such a thread when it ends.
-        assert [one.daemon for one in threading.enumerate() if one.name == "search"] == [True]
+        assert [one.daemon for one in threading.enumerate() if one.name == "page"] == [True]
         other = ask(port, "?name=b")
         assert (other.status, other.headers["retry-after"]) == (503, "10")
         assert exchange(port, request(b"/page")).body == b"here"
@@ -125,7 +125,7 @@ def test_a_thread_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> No
     begin = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
-        if thread.name == "search" and refused:
+        if thread.name == "page" and refused:
             raise RuntimeError(refused.pop())
         begin(thread)
 

@@ -289,6 +289,10 @@ def test_no_permission(tmp_path: Path, server: Server, make_database: MakeDataba
         export(reader, Job(tmp_path / "mm.snap"))
     server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database=database)
     assert export(reader, Job(tmp_path / "mm.snap")).counts["hosts"] == 9
+    # Its tables are as good as not there then.
+    server.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC", database=database)
+    with pytest.raises(DatabaseError, match="its user has USAGE on their schema"):
+        export(reader, Job(tmp_path / "mm.snap"))
     server.execute("DROP OWNED BY reader", database=database)
     server.execute("DROP ROLE reader")
 

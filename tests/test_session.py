@@ -96,6 +96,20 @@ def test_rows_that_are_made_beside_a_statement(server: Server) -> None:
 
 
 @pytest.mark.system
+def test_a_session_that_is_lost(server: Server) -> None:
+    """It is one error of the driver, and can be cut off all the same: that hides no other error."""
+    with read_only(parse_url(server.url())) as session:
+        session.query("SELECT 1")
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'mirrorlist export'"
+        )
+        with pytest.raises(OperationalError):
+            session.query("SELECT 1")
+        session.cut_off()
+
+
+@pytest.mark.system
 def test_rights(server: Server) -> None:
     """It is known whether a role may read a table, and the transaction goes on."""
     url = server.create("rights")

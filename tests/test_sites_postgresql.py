@@ -9,10 +9,11 @@ import pytest
 from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.reader import Snapshot
+from snapshot.sites.last_probe import LastProbe
 from snapshot.sites.load import load
 from snapshot.sites.probe import probe
 from tests.command import assert_refused, run
-from tests.postgresql import Server, run_server
+from tests.postgresql import Server, engine, run_server
 from tests.small_sites import applied, mirror, publish_tree, site_text, write
 
 pytestmark = pytest.mark.system
@@ -82,6 +83,22 @@ def test_a_user_who_may_not_read_our_table(tmp_path: Path, server: Server) -> No
     job = Job(tmp_path / "m.snap", resolve_dns=False)
     found = export(server.url("granted", "reader", "r3ad"), job)
     assert "the database's user may not read mirrorlist_site: grant SELECT on it" in found.notes
+
+
+def test_a_watch_waits_for_no_lock(tmp_path: Path, server: Server) -> None:
+    """A watch that asks for the last probe passes over a table that somebody holds for long."""
+    url = server.create("held")
+    applied(url, write(tmp_path, FIRST))
+    last = LastProbe(url)
+    with engine(url) as other, other.connect() as connection:
+        connection.exec_driver_sql("BEGIN; LOCK TABLE mirrorlist_url IN ACCESS EXCLUSIVE MODE")
+        looking = threading.Thread(target=last.look)
+        looking.start()
+        looking.join(30)
+        waits = looking.is_alive()
+        connection.exec_driver_sql("ROLLBACK")
+    looking.join()
+    assert not waits
 
 
 def test_a_server_that_is_away(tmp_path: Path) -> None:

@@ -79,5 +79,5 @@ def test_only_one_place_makes_threads() -> None:
         for path in sorted(Path(ROOT / "mirrorlist").rglob("*.py"))
         if "threading.Thread(" in path.read_text(encoding="utf-8")
     ]
-    # A search of a page is not begun again: its client asks again.
-    assert direct == [_MAKER, "mirrorlist/replay/deadlines.py", "mirrorlist/status/search.py"]
+    # The making of a page is not begun again: its client asks again.
+    assert direct == [_MAKER, "mirrorlist/replay/deadlines.py", "mirrorlist/status/shared.py"]

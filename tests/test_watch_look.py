@@ -10,6 +10,7 @@ import pytest
 from snapshot.export.database import parse_url
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look, LookResult, judge
+from snapshot.watch.probes import make_probe
 from snapshot.watch.sqlite import SqliteProbe
 
 OLD = Look("1", {"host": "a", "site": "b"})
@@ -128,6 +129,14 @@ def test_gone_and_back(database: Database) -> None:
             database.look()
     database.path.write_bytes(content)
     assert database.verdict() is LookResult.CHANGED
+
+
+def test_a_file_at_home(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of a URL with ~/ is the one that an export reads."""
+    monkeypatch.setenv("HOME", str(database.path.parent))
+    at_home = make_probe(f"sqlite:///~/{database.path.name}")
+    assert at_home.look(None)
+    at_home.close()
 
 
 def test_not_a_database(database: Database) -> None:

@@ -18,6 +18,7 @@ from mirrorlist.status.asking import MOST_BYTES
 from mirrorlist.status.last_hours import SAMPLE_SECONDS
 from mirrorlist.status.watch_state import ask_watch
 from mirrorlist.web.listener import listen
+from tests.admin_pages import page
 from tests.factories import export_tables, world
 from tests.in_process import LoadedStore, TableGeo
 from tests.status_world import FULL_WATCH, HOSTILE
@@ -130,10 +131,10 @@ def test_all_of_it(watch: tuple[str, int], tmp_path: Path) -> None:
         observer.look(at)
         slot.add_list(0, 200, None, "DE")
     assert len(observer.hours.past().bars) == 1
-    page = found["GET", "/status"]().body.decode()
-    assert HOSTILE not in page
-    assert store.catalog.id in page
-    status = msgspec.json.decode(found["GET", "/status.json"]().body)
+    shown = page(found, "/status").body.decode()
+    assert HOSTILE not in shown
+    assert store.catalog.id in shown
+    status = msgspec.json.decode(page(found, "/status.json").body)
     assert status["watch"]["changes"]["backlog"] == FULL_WATCH.changes.backlog
     assert status["requests"]["countries"] == {"DE": 3}
     assert (status["ready"]["ready"], status["fresh"]["fresh"]) == (True, True)

@@ -1,7 +1,7 @@
 """The admin listener: a few pages for operators and programs, apart from the public port.
 
 starlette finds the page, and uvicorn answers in a thread with an event loop of its own. The pages
-are functions; they are called in that thread, one at a time.
+are functions; they are called in that thread, one at a time. One that takes long can be awaited.
 """
 
 import asyncio
@@ -70,6 +70,9 @@ Routes = Mapping[tuple[str, str], Callable[[], Reply]]
 
 A client that says it takes HTML gets the page with `.html` behind its path, if there is one.
 """
+Page = Callable[[], Reply | Awaitable[Reply]]
+AnyRoutes = Mapping[tuple[str, str], Page]
+"""The same; other pages are answered while one of them is awaited."""
 _NO_HOOKS: Hooks = MappingProxyType({})
 
 
@@ -102,7 +105,7 @@ class Admin:
     def __init__(
         self,
         listener: socket.socket,
-        pages: Routes | Starlette,
+        pages: AnyRoutes | Starlette,
         hooks: Hooks = _NO_HOOKS,
         more: Sequence[Route] = (),
         protocol: type[LimitedProtocol] | None = None,
@@ -192,7 +195,7 @@ def _nothing() -> None:
     """Wake no loop, because none runs yet."""
 
 
-def make_app(routes: Routes, hooks: Hooks = _NO_HOOKS, more: Sequence[Route] = ()) -> Starlette:
+def make_app(routes: AnyRoutes, hooks: Hooks = _NO_HOOKS, more: Sequence[Route] = ()) -> Starlette:
     """Return the app with these pages, whose methods, HEAD and refusals are starlette's."""
     methods: dict[str, list[str]] = {}
     for method, path in routes:
@@ -207,20 +210,21 @@ def make_app(routes: Routes, hooks: Hooks = _NO_HOOKS, more: Sequence[Route] = (
     return app
 
 
-def _endpoint(routes: Routes, path: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(routes: AnyRoutes, path: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         page = routes[method, path]
         if any("text/html" in one for one in request.headers.getlist("accept")):
             page = routes.get((method, f"{path}.html"), page)
-        return _made(request, page)
+        return await _made(request, page)
 
     return endpoint
 
 
-def _made(request: Request, page: Callable[[], Reply]) -> Response:
+async def _made(request: Request, page: Page) -> Response:
     try:
-        return response(page())
+        reply = page()
+        return response(reply if isinstance(reply, Reply) else await reply)
     except ImportError as error:
         # A library that only this page needs is missing.
         _log.error("%s %s: %s", request.method, request.scope["path"], error)
@@ -238,7 +242,8 @@ def _hook(answer: Callable[[Asked], Reply]) -> Callable[[Request], Awaitable[Res
         except ClientDisconnect:
             return response(Reply(400, b"The client has gone.\n"))
         query: bytes = request.scope["query_string"]
-        return _made(request, lambda: answer(Asked(query, body, request.headers, length)))
+        asked = Asked(query, body, request.headers, length)
+        return await _made(request, lambda: answer(asked))
 
     return endpoint
 

@@ -21,11 +21,12 @@ from mirrorlist.records.backlog import backlog_of
 from mirrorlist.records.counts import Count, Counts
 from mirrorlist.records.growth import Growth
 from mirrorlist.records.worker_state import worker_states
-from mirrorlist.status.admin import Admin, Reply, Routes, json_reply
+from mirrorlist.status.admin import Admin, AnyRoutes, Reply, json_reply
 from mirrorlist.status.apart import Apart, Compiled
 from mirrorlist.status.chain import ChainAsker, Target
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.server_state import Status, status_of, tiers_of
+from mirrorlist.status.shared import Shared
 from mirrorlist.status.stage import PATH, Stage
 from mirrorlist.status.stages import Rising, server_stages
 from mirrorlist.status.watch_state import WatchState, ask_watch
@@ -139,7 +140,7 @@ def pages(
     clock: Callable[[], float],
     spool: Path | None = None,
     asker: ChainAsker | None = None,
-) -> Routes:
+) -> AnyRoutes:
     """Return the pages about all workers; data older than `stale` seconds are not fresh.
 
     `spool` is the folder of the statistics, if there is one; `asker` asks the other stages.
@@ -188,7 +189,7 @@ def pages(
         ("GET", "/health/ready"): is_ready,
         ("GET", "/health/fresh"): is_fresh,
         ("GET", "/metrics"): metrics,
-        ("GET", "/status"): partial(apart.made, page),
+        ("GET", "/status"): Shared(partial(apart.made, page)),
         ("GET", "/status.json"): lambda: json_reply(status()),
         **_pages_of_chain(asker or ChainAsker([]), stages, clock, apart),
     }
@@ -209,7 +210,7 @@ def stages_of(
 
 def _pages_of_chain(
     asker: ChainAsker, stages: Callable[[], list[Stage]], clock: Callable[[], float], apart: Apart
-) -> Routes:
+) -> AnyRoutes:
     def chain() -> Reply:
         return json_reply(asker.chain(stages(), clock()))
 
@@ -222,6 +223,6 @@ def _pages_of_chain(
     return {
         ("GET", PATH): lambda: json_reply(stages()),
         ("GET", "/chain"): chain,
-        ("GET", "/chain.html"): partial(apart.made, page),
+        ("GET", "/chain.html"): Shared(partial(apart.made, page)),
         ("GET", "/chain.json"): chain,
     }

@@ -5,10 +5,7 @@ search runs at a time. The thread ends with the process: a database that hangs k
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -16,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mirrorlist.status.admin import Reply, json_reply, response
+from mirrorlist.status.shared import in_thread
 
 MOST_NAME_BYTES = 256
 _BUSY_SECONDS = "10"
@@ -34,38 +32,9 @@ def searching(path: str, search: Callable[[str], Reply]) -> Route:
             busy = json_reply({"error": "another search is running"}, 503)
             return response(busy._replace(headers=(("retry-after", _BUSY_SECONDS),)))
         async with lock:
-            return response(await _in_thread(lambda: search(name)))
+            return response(await in_thread(lambda: search(name)))
 
     return Route(path, endpoint)
-
-
-async def _in_thread(search: Callable[[], Reply]) -> Reply:
-    """Return what a function returns; `asyncio.to_thread` would let the process wait for it."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[Reply] = loop.create_future()
-
-    def set_once(what: Callable[[], None]) -> None:
-        if not found.done():
-            what()
-
-    def put(what: Callable[[], None]) -> None:
-        # The loop may have ended meanwhile.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(set_once, what)
-
-    def run() -> None:
-        try:
-            reply = search()
-        except Exception as error:
-            put(partial(found.set_exception, error))
-        else:
-            put(partial(found.set_result, reply))
-
-    try:
-        threading.Thread(target=run, name="search", daemon=True).start()
-    except (RuntimeError, MemoryError, OSError) as error:
-        return json_reply({"error": f"the system refuses a thread: {error}"}, 503)
-    return await found
 
 
 def _name(query: bytes) -> str | None:

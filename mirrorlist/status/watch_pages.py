@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from mirrorlist.process.messages import Say
 from mirrorlist.process.threads import Threads
 from mirrorlist.settings.defaults import ADMIN_OF_WATCH, NOWHERE
-from mirrorlist.status.admin import Admin, Reply, Routes, json_reply, open_admin
+from mirrorlist.status.admin import Admin, AnyRoutes, Page, Reply, json_reply, open_admin
 from mirrorlist.status.last_hours import SAMPLE_SECONDS, LastHours, Sample
 from mirrorlist.status.search import searching
 from mirrorlist.status.site_metrics import SiteMetrics
@@ -46,7 +46,7 @@ def pages(
     site: SiteShown | None = None,
     interval: float = 0.0,
     last_probe: "LastProbe | None" = None,
-) -> Routes:
+) -> AnyRoutes:
     """Return the pages of a watch, which is fresh until `stale` seconds after its last success.
 
     With `site`, they are those of a keeper that probes every `interval` seconds, and have a page
@@ -95,7 +95,7 @@ def pages(
 @contextmanager
 def shown_on(
     admin: str | None,
-    routes: Routes,
+    routes: AnyRoutes,
     hook: Hook | None,
     triggers: "SimpleQueue[str]",
     threads: Threads,
@@ -116,7 +116,7 @@ def shown_on(
             say(f"a POST to http://{started[0].address}{hook.path} triggers an export")
         listener = open_admin(admin or (ADMIN_OF_WATCH if shared else None), ADMIN_OF_WATCH, say)
         if listener:
-            both: dict[tuple[str, str], Callable[[], Reply]] = {
+            both: dict[tuple[str, str], Page] = {
                 **routes,
                 **(hooks if shared else {}),
             }

@@ -20,12 +20,32 @@ _BARE_AT = (
 _OPTION = re.compile("[a-z_]+=")
 # A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
-_LOCK_SECONDS = 60
-# psycopg takes these beside the options of libpq, and they are objects of Python.
+_LOCK_SECONDS, _BUSY_SECONDS = 60.0, 5.0
+# psycopg's function takes these beside the options of libpq: objects of Python, and a second URL.
 _OF_PYTHON = frozenset(
-    ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
+    {
+        *("autocommit", "cls", "conninfo", "context", "cursor_factory"),
+        *("prepare_threshold", "row_factory"),
+    }
 )
+# Options with a password, or a mistyped one.
+_SECRET = re.compile("pass|pwd|secret", re.IGNORECASE)
+_SECRET_VALUE = re.compile(f"((?:{_SECRET.pattern})[^?&=]*=)[^&]*", re.IGNORECASE)
 _WORK_MEMORY = "128MB"
+_OUT_OF_WAL = (
+    "in WAL mode a reader makes files beside it: let this user write its folder, or end that mode"
+    " by PRAGMA journal_mode = DELETE"
+)
+# By SQLite's name of an error that says only "attempt to write a readonly database".
+_ADVICE = {
+    "SQLITE_READONLY_ROLLBACK": (
+        "a program was cut off while it wrote: the next one that opens it for writing undoes that,"
+        " such as sqlite3 FILE .tables"
+    ),
+    "SQLITE_READONLY_DIRECTORY": _OUT_OF_WAL,
+    "SQLITE_READONLY_CANTINIT": _OUT_OF_WAL,
+    "SQLITE_READONLY_RECOVERY": _OUT_OF_WAL,
+}
 
 
 def parse_url(text: str) -> URL:
@@ -136,10 +156,17 @@ def database_path(url: URL) -> Path | None:
 
 
 @contextmanager
-def read_only(url: URL) -> Iterator[Session]:
-    """Connect and begin one consistent read-only transaction; raises DatabaseError."""
-    connect = _postgresql if database_file(url) is None else _sqlite
-    with connect(url) as session:
+def read_only(url: URL, lock_seconds: float | None = None) -> Iterator[Session]:
+    """Connect and begin one consistent read-only transaction; raises DatabaseError.
+
+    Without `lock_seconds`, a statement may wait for a table or a file that others have locked for
+    as long as an export should.
+    """
+    if database_file(url) is None:
+        reading = _postgresql(url, lock_seconds or _LOCK_SECONDS)
+    else:
+        reading = _sqlite(url, lock_seconds or _BUSY_SECONDS)
+    with reading as session:
         yield session
 
 
@@ -149,7 +176,7 @@ def _told(url: URL, kind: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (kind, UnicodeDecodeError) as error:
-        raise DatabaseError(explain(url, error)) from error
+        raise unreadable(url, error) from error
 
 
 def _first_line(path: Path) -> str:
@@ -162,24 +189,24 @@ def _first_line(path: Path) -> str:
 
 
 @contextmanager
-def _sqlite(url: URL) -> Iterator[Session]:
-    with _told(url, sqlite3.Error), closing(open_sqlite(url)) as connection:
+def _sqlite(url: URL, busy_seconds: float) -> Iterator[Session]:
+    with _told(url, sqlite3.Error), closing(open_sqlite(url, busy_seconds)) as connection:
         session = SqliteSession(connection)
         # Without BEGIN, each SELECT would see the database as it is at that moment.
         session.execute("BEGIN")
         yield session
 
 
-def open_sqlite(url: URL) -> sqlite3.Connection:
+def open_sqlite(url: URL, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """Open the SQLite file of a URL as `connect_sqlite` does, for texts of any bytes."""
-    connection = connect_sqlite(_at_home(url.database or "").absolute())
+    connection = connect_sqlite(_at_home(url.database or "").absolute(), busy_seconds)
     # One broken byte in one row must not end the read: it becomes a surrogate, and the rules of
     # snapshot.file.text report the row.
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     return connection
 
 
-def connect_sqlite(path: Path, busy_seconds: float = 5.0) -> sqlite3.Connection:
+def connect_sqlite(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """Open a SQLite file read-only, without automatic transactions; raises DatabaseError.
 
     While another program has the file locked, a statement waits for `busy_seconds`.
@@ -218,7 +245,7 @@ def _fourth_slash(path: Path) -> str:
 
 
 @contextmanager
-def _postgresql(url: URL) -> Iterator[Session]:
+def _postgresql(url: URL, lock_seconds: float) -> Iterator[Session]:
     # Imported here, because an export from a SQLite file needs no PostgreSQL driver.
     import psycopg
 
@@ -234,7 +261,7 @@ def _postgresql(url: URL) -> Iterator[Session]:
             session.execute(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                 f" SET LOCAL work_mem = '{_WORK_MEMORY}';"
-                f" SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"
+                f" SET LOCAL lock_timeout = '{lock_seconds * 1000:.0f}ms'"
             )
             yield session
         finally:
@@ -257,9 +284,16 @@ def explain(url: URL, error: Exception) -> str:
     return f"{display(url)}: the database cannot be read: {text}"
 
 
+def unreadable(url: URL, error: Exception) -> DatabaseError:
+    """Return the error for a database that cannot be read: a driver's error, and what to do."""
+    cause = getattr(error, "orig", None) or error
+    advice = _ADVICE.get(getattr(cause, "sqlite_errorname", ""))
+    return DatabaseError(f"{explain(url, error)}{f'; {advice}' if advice else ''}")
+
+
 def _secrets(url: URL) -> list[str]:
     """The passwords of a URL, plain and percent-encoded, the longest first."""
-    plain = [one for key, values in url.query.items() if "pass" in key for one in values]
+    plain = [one for key, values in url.query.items() if _SECRET.search(key) for one in values]
     plain += [url.password] if url.password else []
     return sorted({*plain, *map(quote_plus, plain), *map(quote, plain)} - {""}, key=len)[::-1]
 
@@ -267,5 +301,4 @@ def _secrets(url: URL) -> list[str]:
 def display(url: URL) -> str:
     """Return a URL for people, without a password."""
     shown = url._replace(drivername=url.drivername.partition("+")[0])
-    text = shown.text(password="***")
-    return re.sub(r"(pass\w*=)[^&]*", r"\1***", text)
+    return _SECRET_VALUE.sub(r"\1***", shown.text(password="***"))

@@ -58,17 +58,26 @@ def connect(url: URL, application: str, **options: Any) -> psycopg.Connection[tu
         "application_name": application,
         **options,
     }
-    connection = psycopg.connect(**{**parts, "client_encoding": "utf8"})
+    connection = _connected({**parts, "client_encoding": "utf8"})
     server = _encoding(connection)
     if server in _ONE_BYTE:
         # A new connection instead of SET client_encoding: a connection pooler would pass the
         # session with that setting on to its next client.
         connection.close()
-        connection = psycopg.connect(**{**parts, "client_encoding": server})
+        connection = _connected({**parts, "client_encoding": server})
     for name in _TEXTS:
         connection.adapters.register_loader(name, _AnyText)
         connection.adapters.register_loader(name, _AnyBinaryText)
     return connection
+
+
+def _connected(parts: dict[str, Any]) -> psycopg.Connection[tuple[Any, ...]]:
+    try:
+        return psycopg.connect(**parts)
+    except UnicodeError as error:
+        # psycopg looks names up by Python, which refuses a label that is empty or too long.
+        why = "the host cannot be the name of one: a part of it is empty or too long"
+        raise psycopg.OperationalError(why) from error
 
 
 def _encoding(connection: BaseConnection[Any]) -> str:

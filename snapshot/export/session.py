@@ -161,10 +161,12 @@ class PostgresqlSession:
 
     def cut_off(self) -> None:
         """See `Session`."""
+        import psycopg
+
         # As if the server had gone. To cancel the statement would take a second connection, which
-        # might wait for a server that cannot be reached.
+        # might wait for a server that cannot be reached. A connection that is lost is cut already.
         with (
-            suppress(OSError),
+            suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self._connection.fileno())) as own,
         ):
             own.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ from snapshot.export.imported import may_read_packages
 from snapshot.export.leftout import LeftOutRows
 from snapshot.export.newest import read_newest
 from snapshot.export.rows import LARGE, SMALL, TABLES, CategoryDirectoryRow, Progress, Rows
-from snapshot.export.session import Row, Session
+from snapshot.export.session import SQLITE, Row, Session
 from snapshot.export.site_rows import (
     REQUEST_SHAPE,
     SITE_FILE,
@@ -105,9 +105,10 @@ def _present_tables(session: Session) -> set[str]:
     present = session.names()
     missing = [name for name in TABLES if name not in present | _OPTIONAL]
     if missing:
+        rights = ", and that its user has USAGE on their schema" if session.kind != SQLITE else ""
         raise DatabaseError(
             "not a MirrorManager database: it has no table"
-            f" {', '.join(missing[:3])}{' ...' if missing[3:] else ''}; check the URL"
+            f" {', '.join(missing[:3])}{' ...' if missing[3:] else ''}; check the URL{rights}"
         )
     return present
 

@@ -12,6 +12,8 @@ from snapshot.file.errors import BackendError
 LOOK_SECONDS = 60.0
 # Databases of MirrorManager have no such table, and hardly ever get one.
 _ABSENT_SECONDS = 600.0
+# A watch looks between two looks for changes, which must not wait for who has locked the table.
+_LOCK_SECONDS = 0.1
 
 
 class LastProbe:
@@ -33,7 +35,10 @@ class LastProbe:
         if now < self._next:
             return
         self._next = now + LOOK_SECONDS
-        with suppress(BackendError), read_only(parse_url(self._database)) as session:
+        with (
+            suppress(BackendError),
+            read_only(parse_url(self._database), _LOCK_SECONDS) as session,
+        ):
             if _is_there(session):
                 [(at,)] = session.query(f"SELECT max(checked) FROM {URL_STATE}")
                 self._note(at)

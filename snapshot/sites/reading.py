@@ -8,9 +8,8 @@ from functools import partial
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from snapshot.export.database import database_file, explain, open_sqlite
+from snapshot.export.database import database_file, open_sqlite, unreadable
 from snapshot.export.url import URL
-from snapshot.file.errors import DatabaseError
 from snapshot.sites.kept_engine import SqliteEngine
 
 _LOCK_SECONDS = 60
@@ -26,7 +25,7 @@ def read_only(url: URL) -> Iterator[Connection]:
         with connecting as connection:
             yield connection
     except (DBAPIError, UnicodeDecodeError, sqlite3.Error) as error:
-        raise DatabaseError(explain(url, error)) from error
+        raise unreadable(url, error) from error
 
 
 def _sqlite(url: URL) -> Connection:

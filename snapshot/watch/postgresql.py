@@ -17,10 +17,9 @@ from psycopg.errors import error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
-from snapshot.export.database import display, explain, parse_url
+from snapshot.export.database import display, parse_url, unreadable
 from snapshot.export.postgresql import connect
 from snapshot.export.rows import TABLES
-from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
 
 # A snapshot lists the running transactions. The number of the newest transaction alone would not
@@ -71,7 +70,7 @@ class PostgresqlProbe:
             found = _all_rows(connection, self._marks)
         except (psycopg.Error, UnicodeError, OSError) as error:
             self.close()
-            raise DatabaseError(explain(parse_url(self._database), error)) from error
+            raise unreadable(parse_url(self._database), error) from error
         marks = {str(name): str(mark) for _, name, mark in found}
         return Look(str(found[0][0]) if found else "", marks)
 

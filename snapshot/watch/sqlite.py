@@ -4,7 +4,13 @@ import os
 import sqlite3
 from pathlib import Path
 
-from snapshot.export.database import connect_sqlite, display, explain, no_database_file
+from snapshot.export.database import (
+    connect_sqlite,
+    database_file,
+    display,
+    no_database_file,
+    unreadable,
+)
 from snapshot.export.url import URL
 from snapshot.file.errors import DatabaseError
 from snapshot.watch.look import Look
@@ -21,7 +27,7 @@ class SqliteProbe:
     def __init__(self, url: URL) -> None:
         """Take the URL; opens the file with the first look."""
         self._url = url
-        self._path = Path(url.database or "").absolute()
+        self._path = database_file(url) or Path()
         self._connection: sqlite3.Connection | None = None
         self._opened = 0
         self._file = (0, 0)
@@ -37,7 +43,7 @@ class SqliteProbe:
             ):
                 return None
             self.close()
-            raise DatabaseError(explain(self._url, error)) from error
+            raise unreadable(self._url, error) from error
         except OSError as error:
             self.close()
             raise no_database_file(self._path, error) from error
