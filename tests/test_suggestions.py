@@ -50,6 +50,14 @@ def test_suggestions_are_accepted(tmp_path: Path, asked: str) -> None:
     assert not any("old-39" in one or "gone" in one for one in suggested)
 
 
+def test_the_arch_asked_for(tmp_path: Path) -> None:
+    """Of a close name the arch asked for is suggested, or all of its arches if it lacks that."""
+    tables = edited(_repository(100, "tree-1"), _repository(101, "tree-1", 2))
+    catalog = Catalog(export_tables(tmp_path, tables)[0])
+    assert catalog.closest("tree-2", "source") == [("tree-1", "source")]
+    assert catalog.closest("tree-2", "mips") == [("tree-1", "source"), ("tree-1", "x86_64")]
+
+
 def test_suggested_categories_are_accepted() -> None:
     """Each category that the rsync filter names is understood as it is spelt there."""
     names = ["Linux", "Fedora EPEL", "C++", "Ä & B", "100%", "a,b", "x" * 300, "q?#"]

@@ -5,9 +5,12 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
+from mirrorlist.catalog.roster import GLOBAL
 from mirrorlist.lists.answer import Answer, answer_plan
 from mirrorlist.lists.plan import make_plan
-from mirrorlist.lists.text import CONTENT_TYPE, render_error
+from mirrorlist.lists.selection import Offer
+from mirrorlist.lists.text import CONTENT_TYPE, render_error, used
+from mirrorlist.request.query import MAX_ECHO, echo
 from tests.in_process import NOW
 from tests.small_worlds import (
     Mirror,
@@ -106,6 +109,27 @@ def test_no_protocol() -> None:
     found = _sent([GERMAN], "protocol=")
     assert found.status == 404
     assert found.body.endswith(b"with one of no protocols (protocol=)")
+
+
+@pytest.mark.parametrize(
+    "countries",
+    [
+        [],
+        ["DE"],
+        ["GLOBAL", "DE", "FR"],
+        ["DE", "D\nE", "a b"],
+        ["Ü", "DE"],
+        ["x" * (MAX_ECHO + 1)],
+        ["DE"] * MAX_ECHO,
+        ["", "DE"],
+    ],
+)
+def test_what_was_used(countries: list[str]) -> None:
+    """Each country is named as far as an answer may repeat it, the world as `global`."""
+    found = Offer([], {}, nearer=0, netblock=True, asn=7, countries=countries)
+    names = ["global" if one == GLOBAL else echo(one) for one in countries]
+    due = "".join(f"country = {name} " for name in names)
+    assert used(found).decode() == f"Using preferred netblock Using ASN 7 {due}"
 
 
 def test_error() -> None:

@@ -16,6 +16,7 @@ from mirrorlist.catalog.kept import Kept
 from mirrorlist.catalog.ranges import Edges, RangeTable
 from mirrorlist.catalog.roster import CARRIERS_BYTES, Carriers, Roster
 from mirrorlist.request.address import Address
+from mirrorlist.request.query import spelling
 from snapshot.file.errors import DamagedSums
 from snapshot.file.model import FileDetail, FileSum, NetblockHosts, RequestShape
 from snapshot.file.reader import Snapshot
@@ -88,6 +89,9 @@ class Catalog:
             if before and _is_same(snapshot, before, "repositories", "redirects")
             else ClosestNames(self._arches.keys() - self.disabled)
         )
+        # Those names of repositories and arches that are spelled otherwise in a URL: few or none.
+        spelled = {name: spelling(name) for name in {*self._arches, *self.archs}}
+        self.spelled = {name: other for name, other in spelled.items() if other != name}
 
     def _names_as(self, before: "Catalog") -> bool:
         mine, theirs = (
@@ -180,8 +184,10 @@ class Catalog:
         for known in self._closest.find(prefix, MOST_SUGGESTIONS):
             arches = self._arches[known]
             # The arch asked for, if the prefix has it: the mistake is then in the prefix.
-            same = [known_arch for known_arch in arches if known_arch == arch]
-            found += [(known, known_arch) for known_arch in same or arches]
+            if arch in arches:
+                found.append((known, arch))
+            else:
+                found += [(known, known_arch) for known_arch in arches]
         return found[:MOST_SUGGESTIONS]
 
     @cached_property

@@ -62,8 +62,7 @@ def make_url(text: str) -> Url:
 
 def path_below(subpath: str, file: str | None) -> Path:
     """Return what follows a host's URL: the directory with a final slash, or a file in it."""
-    path = "/" + "/".join(part for part in (subpath, file or "") if part)
-    path = path if file or path == "/" else path + "/"
+    path = f"/{subpath}/{file or ''}" if subpath else f"/{file or ''}"
     if _PLAIN.fullmatch(path):
         return Path(path, path)
     # "A name that ends with a blank has no rsync URL, because programs that read a list would cut

@@ -96,7 +96,7 @@ def refuse(error: QueryError, is_metalink: bool, now: float) -> Answer:
 
 def _refused(status: int, text: str, is_metalink: bool, now: float) -> Answer:
     if is_metalink:
-        body = metalink.render_error(pubdate(now), text)
+        body = metalink.render_error(_head(int(now)), text)
         return Answer(status, metalink.CONTENT_TYPE, (body,))
     return Answer(status, text_list.CONTENT_TYPE, (text_list.render_error(text),))
 

@@ -59,14 +59,16 @@ def is_one_piece(detail: FileDetail) -> bool:
     return bool(detail.sha256) and 0 < detail.size <= MOST_PIECE_BYTES
 
 
-def render_error(pubdate: str, text: str) -> bytes:
+def render_error(head: bytes, text: str) -> bytes:
     """Return an error as a document without files, with the text in a comment.
 
     "a metalink's error has no `file`", or a client takes it for a list
     (docs/clients.md#an-error-is-not-a-list).
     """
-    comment = _TWO_HYPHENS.sub("- ", _NOT_XML.sub("?", text))
-    return head(pubdate) + f"<!-- {comment}\n-->\n</metalink>\n".encode()
+    comment = _NOT_XML.sub("?", text)
+    if "--" in comment:
+        comment = _TWO_HYPHENS.sub("- ", comment)
+    return head + f"<!-- {comment}\n-->\n</metalink>\n".encode()
 
 
 def _versions(details: Sequence[FileDetail], one_piece: bool) -> Iterable[str]:

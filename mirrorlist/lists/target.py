@@ -21,13 +21,14 @@ from mirrorlist.errors import (
     Unspecified,
 )
 from mirrorlist.lists.metalink4 import SUFFIX
-from mirrorlist.request.query import Query, echo, spelling
+from mirrorlist.request.query import Query, echo
 from snapshot.file.model import FileDetail
 
 METADATA = "repomd.xml"
 # librepo asks for a 404 twelve times: "So its body is under 1 KiB", also with a metalink's frame
 # around it (docs/clients.md#the-answer-to-an-unknown-repository).
 MOST_ERROR_BYTES = 640
+_ALL_REPOSITORIES = "# all repositories are listed at /repositories"
 # The longest name that the file systems of mirrors can hold.
 MOST_NAME_BYTES = 255
 _SLASHES = re.compile("/+")
@@ -222,14 +223,14 @@ def _target(directory: int, name: str, file: str | None, heading: str, catalog: 
 
 
 def _unknown_repository(prefix: str, arch: str, heading: str, catalog: Catalog) -> str:
-    lines = [heading, "error: invalid repo or arch"]
-    last = "# all repositories are listed at /repositories"
+    text, last = f"{heading}\nerror: invalid repo or arch\n", _ALL_REPOSITORIES
+    room = MOST_ERROR_BYTES - len(text) - len(last) - 1
+    spelled = catalog.spelled
     # As many of the ten closest as fit.
-    room = MOST_ERROR_BYTES - sum(len(line) + 1 for line in (*lines, last))
-    for close in catalog.closest(prefix, arch):
-        line = f"# repo={spelling(close[0])}&arch={spelling(close[1])}"
-        room -= len(line) + 1
+    for name, other in catalog.closest(prefix, arch):
+        line = f"# repo={spelled.get(name, name)}&arch={spelled.get(other, other)}\n"
+        room -= len(line)
         if room < 0:
             break
-        lines.append(line)
-    return "\n".join([*lines, last])
+        text += line
+    return text + last

@@ -3,9 +3,11 @@
 Source: docs/protocol.md#the-text-list, and for clients docs/clients.md#the-text-list.
 """
 
+from collections.abc import Sequence
+
 from mirrorlist.catalog.roster import GLOBAL
 from mirrorlist.lists.selection import Offer
-from mirrorlist.request.query import Query, echo
+from mirrorlist.request.query import MAX_ECHO, Query, echo
 
 CONTENT_TYPE = "text/plain"
 
@@ -17,9 +19,17 @@ def used(found: Offer) -> bytes:
         parts.append("Using preferred netblock ")
     if found.asn is not None:
         parts.append(f"Using ASN {found.asn} ")
-    for country in found.countries:
-        parts.append(f"country = {'global' if country == GLOBAL else echo(country)} ")
+    if names := ["global" if one == GLOBAL else one for one in _echoes(found.countries)]:
+        parts.append(f"country = {' country = '.join(names)} ")
     return "".join(parts).encode()
+
+
+def _echoes(texts: Sequence[str]) -> Sequence[str]:
+    """Return of each text the part that an answer may repeat."""
+    # Nearly always these are the codes of countries: one look at all of them is enough.
+    whole = "".join(texts)
+    is_plain = whole.isalnum() and whole.isascii() and len(whole) <= MAX_ECHO
+    return texts if is_plain else [echo(text) for text in texts]
 
 
 def after_heading(query: Query, read: int) -> bytes:
