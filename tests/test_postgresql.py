@@ -239,7 +239,7 @@ def test_a_table_is_locked(
 ) -> None:
     """A migration that holds a table ends the export with one line, instead of holding it too."""
     url = make_database(world())
-    monkeypatch.setattr("snapshot.export.database._LOCK_SECONDS", 1)
+    monkeypatch.setattr("snapshot.export.database.LOCK_SECONDS", 1)
     with engine(url) as other, other.connect() as connection, connection.begin():
         connection.exec_driver_sql("BEGIN; LOCK TABLE host IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseError, match="lock timeout"):

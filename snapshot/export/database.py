@@ -20,7 +20,9 @@ _BARE_AT = (
 _OPTION = re.compile("[a-z_]+=")
 # A shorter password may occur within ordinary words, so it is replaced only as a whole word.
 _LONG_PASSWORD = 6
-_LOCK_SECONDS, _BUSY_SECONDS = 60.0, 5.0
+LOCK_SECONDS = 60.0
+"""A read of PostgreSQL waits this long for a table that others have locked."""
+_BUSY_SECONDS = 5.0
 # psycopg's function takes these beside the options of libpq: objects of Python, and a second URL.
 _OF_PYTHON = frozenset(
     {
@@ -163,7 +165,7 @@ def read_only(url: URL, lock_seconds: float | None = None) -> Iterator[Session]:
     as long as an export should.
     """
     if database_file(url) is None:
-        reading = _postgresql(url, lock_seconds or _LOCK_SECONDS)
+        reading = _postgresql(url, lock_seconds or LOCK_SECONDS)
     else:
         reading = _sqlite(url, lock_seconds or _BUSY_SECONDS)
     with reading as session:

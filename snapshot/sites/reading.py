@@ -8,11 +8,10 @@ from functools import partial
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from snapshot.export.database import database_file, open_sqlite, unreadable
+from snapshot.export.database import LOCK_SECONDS, database_file, open_sqlite, unreadable
 from snapshot.export.url import URL
 from snapshot.sites.kept_engine import SqliteEngine
 
-_LOCK_SECONDS = 60
 # Without BEGIN, each SELECT would see the database as it is at that moment.
 _SQLITE = SqliteEngine("BEGIN")
 
@@ -47,7 +46,7 @@ def _postgresql(url: URL) -> Iterator[Connection]:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A migration that has locked a table must not block the read for ever.
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:.0f}s'")
 
     try:
         with engine.connect() as connection:
