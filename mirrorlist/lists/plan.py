@@ -242,8 +242,9 @@ class Plan:
         return orders.add(key, found, self.catalog, self._kind, self._said(found), rng)
 
     def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:
-        # For nearly all clients the near tiers are empty, and it costs little to know this.
-        walk = offer if place.is_near else geo_offer
+        # For nearly all clients the near tiers are empty, and it costs little to know this. "A
+        # client that names a country asks for the hosts there, not for those nearby."
+        walk = offer if place.is_near and not self.query.wish.countries else geo_offer
         offered = walk(self.situation(client, place))
         order = drawn(offered, self.catalog, rng, orders)
         return order, self._said(offered), self._rendered(order)
