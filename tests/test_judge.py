@@ -35,6 +35,25 @@ def test_lines(line: bytes, found: object) -> None:
     assert judge_line(line) == found
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b"", b"GE", b"GET /metalink HTTP/1.0", b"GET /metalink?a\nHost: b HTTP/1.1"),
+        *(b"GET /metalink HTTP/1.1\r\n\r\nGET /metalink?b", b"GET /\0metalink HTTP/1.1"),
+        *(b"GET /metalink?a HTTP/1.1\r\nConnection: close", b"PUT /metalink HTTP/1.1"),
+        *(b"GET /metalink HTTP/1.1\r\nContent-Length: 9", b"GET /metalink"),
+        b"GET /metalink HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: a",
+        b"GET /metalink HTTP/1.1\r\nTransfer-Encoding: chunked",
+    ],
+)
+def test_no_line_is_judged_by_another(odd: bytes) -> None:
+    """A line is heard as if none had come before it, whatever was odd about that one."""
+    for line, found in ((b"GET /metalink?%d HTTP/1.1" % one, b"%d" % one) for one in range(3)):
+        assert judge_line(odd) is None
+        assert judge_line(line) == (True, found)
+        assert judge_line(line) == (True, found)
+
+
 @pytest.mark.parametrize(("more", "is_plain"), [(0, True), (1, False)])
 def test_the_longest_line(more: int, is_plain: bool) -> None:
     """A request line may have 512 bytes, and not one byte more."""

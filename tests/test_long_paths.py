@@ -3,7 +3,7 @@
 import pytest
 
 from mirrorlist.lists.listing import first_lines
-from mirrorlist.lists.plan import MOST_LONG_BYTES
+from mirrorlist.lists.subject import MOST_LONG_BYTES
 from mirrorlist.request.client import Trust
 from mirrorlist.service import Service
 from tests.in_process import NOW, LoadedStore, TableGeo

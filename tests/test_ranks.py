@@ -35,7 +35,9 @@ def test_continents_have_their_countries() -> None:
         "EU": (1, 3, 0),
         "NA": (5,),
     }
-    assert [country for country, _ in ranks.countries_on["EU"]] == ["DE", "FR"]
+    countries = ["DE", "FR"]
+    sets = [ranks.of_country[country] for country in countries]
+    assert ranks.countries_on["EU"] == (countries, sets)
 
 
 @examples(50)

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from random import Random
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from mirrorlist.catalog.catalog import Catalog
+from mirrorlist.catalog.urls import Path
 from mirrorlist.lists.answer import answer_plan
 from mirrorlist.lists.explain import explain
 from mirrorlist.lists.plan import Plan
-from mirrorlist.lists.selection import Tier, offer
+from mirrorlist.lists.selection import Offer, Tier, geo_offer, offer
 from mirrorlist.lists.situation import Situation
 from mirrorlist.request.query import parse_query
 from tests.examples import examples
@@ -127,6 +129,52 @@ def test_tiers_are_those_of_the_table(world: tuple[list[Mirror], Situation], see
             place += len(expected)
             seen |= group
     assert place == len(chosen), "hosts beyond the last tier"
+
+
+@examples(200)
+@given(situations(), st.lists(st.sampled_from([*CONTINENTS, "JP", "ZZ", "GLOBAL"]), min_size=1))
+def test_countries_asked_are_found_by_both_ways(
+    world: tuple[list[Mirror], Situation], countries: list[str]
+) -> None:
+    """The rows for countries that are named, written out, lead where walking them leads."""
+    asked = situation_with(world[1], tuple(sorted({*countries})))
+    # Clients that name countries have no near hosts, but `offer` walks all rows for them.
+    assert geo_offer(asked) == _unnamed(offer(asked), geo_offer(asked))
+
+
+@pytest.mark.parametrize("metalink", [True, False])
+@pytest.mark.parametrize("asked", ["DE", "DE,FR", "US", "DE,US", "global,DE", "ZZ", "AU,DE"])
+def test_countries_of_hosts_that_do_not_count(asked: str, metalink: bool) -> None:
+    """Both ways agree too where hosts in the countries have rsync alone, or no URL."""
+    some: list[tuple[str, ...]] = [("rsync",), ("https", "rsync"), ()]
+    for german, french in product(some, some):
+        mirrors = Mirror("DE", protocols=german), Mirror("FR", protocols=french)
+        catalog = small_catalog(*mirrors, Mirror("US", protocols=("rsync",)))
+        found = small_situation(catalog, f"country={asked}", "8.8.8.8", "FR", 5, metalink)
+        assert geo_offer(found) == _unnamed(offer(found), geo_offer(found))
+        assert metalink or geo_offer(found) == offer(found)
+
+
+@pytest.mark.parametrize("metalink", [True, False])
+@pytest.mark.parametrize("query", ["", "protocol=rsync", "protocol=https,rsync", "redirect=1"])
+@pytest.mark.parametrize("path", [Path("/a", "/a"), Path("/a%0A", None)])
+def test_urls_of_nearly_all_lists(path: Path, query: str, metalink: bool) -> None:
+    """What is written out for them is what the rules say, also if rsync URLs have no such path."""
+    mirrors = Mirror("DE", protocols=("https", "rsync")), Mirror("FR", protocols=("rsync",))
+    found = small_situation(small_catalog(*mirrors), query, metalink=metalink)
+    found = structs.replace(found, target=structs.replace(found.target, path=path))
+    assert found.urls_and_usable == (found.urls, found.usable_among(found.urls))
+
+
+def _unnamed(due: Offer, found: Offer) -> Offer:
+    """Return an offer without countries, which no metalink names, if the one found has none."""
+    return due if found.countries else structs.replace(due, countries=[])
+
+
+def situation_with(situation: Situation, countries: tuple[str, ...]) -> Situation:
+    """Return a situation whose client names these countries."""
+    wish = structs.replace(situation.query.wish, countries=countries)
+    return structs.replace(situation, query=structs.replace(situation.query, wish=wish))
 
 
 @examples(100)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from snapshot.file.integers import numbers_of
 from snapshot.file.model import Host
 
-# So many hosts are found sooner bit by bit (0.2 us each) than by a look at all bits (7 us).
-_FEW = 30
+# So many hosts are found sooner bit by bit (0.12 us each) than by a look at all bits (6 us).
+_FEW = 40
 
 
 class Ranks:
@@ -19,7 +19,8 @@ class Ranks:
 
     A set of hosts is a number; its bit `rank` says that the host is in it. `bits` are the numbers
     of single hosts, by index. `of_country` are the hosts of each country, `on_continent` those of
-    each continent; `countries_on` are the countries of a continent, sorted, each with its hosts.
+    each continent; `countries_on` are the countries of a continent, sorted, and beside them the
+    hosts of each.
     """
 
     def __init__(self, hosts: Sequence[Host], continents: Mapping[str, str]) -> None:
@@ -33,12 +34,14 @@ class Ranks:
             country = hosts[index].country
             self.of_country[country] = self.of_country.get(country, 0) | 1 << rank
         self.on_continent: dict[str, int] = {}
-        self.countries_on: dict[str, list[tuple[str, int]]] = {}
+        self.countries_on: dict[str, tuple[list[str], list[int]]] = {}
         for country, found in self.of_country.items():
             continent = continents.get(country)
             if continent is not None:
                 self.on_continent[continent] = self.on_continent.get(continent, 0) | found
-                self.countries_on.setdefault(continent, []).append((country, found))
+                names, sets = self.countries_on.setdefault(continent, ([], []))
+                names.append(country)
+                sets.append(found)
         # The text of a number begins with its highest bit.
         self._backwards = self._order[::-1]
 
@@ -53,12 +56,13 @@ class Ranks:
 
     def hosts(self, found: int) -> tuple[int, ...]:
         """Return the hosts of a set in their order."""
-        order = self._order
+        order, bits = self._order, self.bits
         if found.bit_count() > _FEW:
             return numbers_of(found, order)
         hosts = []
         while found:
-            lowest = found & -found
-            hosts.append(order[lowest.bit_length() - 1])
-            found ^= lowest
-        return tuple(hosts)
+            # The highest bit: to find it takes half as long as the lowest one.
+            host = order[found.bit_length() - 1]
+            hosts.append(host)
+            found ^= bits[host]
+        return tuple(hosts[::-1])

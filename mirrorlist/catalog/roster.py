@@ -145,9 +145,10 @@ class Roster:
         one of the protocols, at most as many as there are distinct protocols". With `only` it is
         one URL a host: the first that also has one of these. Kept for the kinds in use.
         """
-        known, most = self.named(category, protocols)
+        known, most = (None, 0) if protocols is None else self.named(category, protocols)
         key = category, known, most, only
-        found = self._listed.find(key)
+        # Nearly always among the young ones: a single look into a dictionary.
+        found = self._listed.young.get(key) or self._listed.find(key)
         if found is None:
             found = Offered()
             for host, urls in self._urls[category].items():
@@ -188,7 +189,8 @@ class Roster:
         Wishes with the same lists become equal, so the result is part of the keys of caches, and
         clients cannot fill these with invented names. All other fields are carried as they are.
         """
-        if wish.protocols is None and not wish.countries:
+        asked = wish.protocols
+        if not wish.countries and (asked is None or asked <= self._protocols[category]):
             return wish
         protocols, most = self.named(category, wish.protocols)
         if protocols is not None:

@@ -13,7 +13,7 @@ ratio, from a random start): its shares are those of the bandwidths after a few 
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, filterfalse
+from itertools import accumulate, count, filterfalse
 from math import log
 from random import Random
 
@@ -137,10 +137,10 @@ class Choice:
         """Take the parts in order; `turn` (0 to 1) is where the sequence of first hosts begins."""
         self.said, self.is_global, self.tier, self.nearer = said, is_global, tier, nearer
         self._region = region
-        indexes = {host: index for index, host in enumerate(region.hosts)}
+        index_of = dict(zip(region.hosts, count())).__getitem__
         # The last part needs no list of its own: it has all hosts that these leave.
         firsts = tuple(parts[:-1]) or tuple(parts)
-        self._firsts = tuple(region.compact([indexes[one] for one in part]) for part in firsts)
+        self._firsts = tuple([region.compact([*map(index_of, part)]) for part in firsts])
         self._turn = turn
 
     @property
@@ -185,6 +185,7 @@ def before(near: Sequence[Listing], order: Order, tier: Tier | None = None) -> O
     """Return an order with some hosts, the first of them of a tier, before all others."""
     if not near:
         return order
-    forward, known = frozenset(near), order.known
-    rest = [index for index in order.indexes if known[index] not in forward]
+    known = order.known
+    forward = {known.index(one) for one in near if one in known}
+    rest = [*filterfalse(forward.__contains__, order.indexes)]
     return Order(known, rest, tier, LEADS.find(near[0].name, tier).code, near)

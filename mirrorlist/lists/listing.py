@@ -6,11 +6,11 @@ because a list of references to shared pieces was three times slower: reading a 
 a hundred times for memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from functools import cached_property
 from itertools import chain, repeat
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
@@ -26,6 +26,7 @@ _LISTING_BYTES = 500
 # Stands for the path; no URL and no path can hold a NUL.
 PATH = b"\0"
 _RSYNC = f"{RSYNC}:".encode()
+_AROUND, _LINES = attrgetter("around"), attrgetter("lines")
 _PREFERENCES = [str(number).encode() for number in range(MAX_PREFERENCE, 0, -1)]
 
 
@@ -140,13 +141,13 @@ def make_template(
         # (docs/protocol.md#the-metalink).
         preferences = chain(_PREFERENCES, repeat(_PREFERENCES[-1]))
         # Most lists have either the ones or the others.
-        arounds = _picked(known.arounds, indexes) if indexes else ()
+        arounds: Iterable[tuple[bytes, ...]] = _picked(known.arounds, indexes) if indexes else ()
         if ahead:
-            arounds = [*[one.around for one in ahead], *arounds]
+            arounds = chain(map(_AROUND, ahead), arounds)
         return b"".join(map(bytes.join, preferences, arounds))
     if kind is ListKind.TEXT:
         # The line feed ends the heading.
-        return b"\n" + b"".join([*[one.lines for one in ahead], *_picked(known.lines, indexes)])
+        return b"\n" + b"".join([*map(_LINES, ahead), *_picked(known.lines, indexes)])
     return b""
 
 

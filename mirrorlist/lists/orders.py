@@ -13,7 +13,8 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import count
+from itertools import chain, count
+from operator import attrgetter
 from random import Random
 from weakref import WeakValueDictionary
 
@@ -41,6 +42,7 @@ _TABLE_BYTES, _ENTRY_BYTES = 500, 100
 # How many keys get a second chance when one is added: the work for a new key has a limit.
 _CHANCES = 16
 
+_NUMBER = attrgetter("number")
 # By the struct's own fields: one that is added is part of the key without further ado.
 _BUT_HOSTS = [name for name in Offer.__struct_fields__ if name not in ("parts", "urls")]
 
@@ -105,7 +107,7 @@ class Orders:
         content = _content(*parts, rest=msgpack.encode((kind, said, *_but_hosts(offer))))
         kept = self._choices.get(content)
         if kept is None:
-            region = self._region([one for part in parts for one in part])
+            region = self._region([*chain.from_iterable(parts)])
             # Workers begin at different points, so that together they share out evenly too.
             turn = rng.random()
             choice = Choice(region, parts, said, is_global, turn, tier, offer.nearer)
@@ -221,7 +223,7 @@ def _content(*parts: Sequence[Listing], rest: bytes = b"") -> bytes:
     # 16 bytes: among a billion choices two digests are equal with a chance of 1e-21.
     digest = blake2b(rest, digest_size=16)
     for part in parts:
-        digest.update(array("Q", sorted([one.number for one in part])))
+        digest.update(array("Q", sorted(map(_NUMBER, part))))
         digest.update(b"|")
     return digest.digest()
 

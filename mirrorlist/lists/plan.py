@@ -24,15 +24,14 @@ from mirrorlist.lists.orders import Orders, drawn, of_hosts
 from mirrorlist.lists.place import NOWHERE, Place
 from mirrorlist.lists.selection import Offer, draw, geo_offer, near_offer, offer, stored_offer
 from mirrorlist.lists.situation import Situation
-from mirrorlist.lists.subject import Subjects, find_subject
+from mirrorlist.lists.subject import Subject, Subjects, find_subject
 from mirrorlist.request.client import NO_CLIENT, Client
 from mirrorlist.request.query import Query
 
-# "If the encoded path is over 512 characters, a text list ends after 128 KiB of paths, and has the
-# nearest hosts" (docs/protocol.md#the-target). Real directories are never that long.
-LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
 # Roughly the bytes of a plan, without its path and the text before its hosts.
 _PLAN_BYTES = 2500
+# Python 3.11 takes 0.2 us to find a member of an Enum by its name.
+_TEXT, _REDIRECT = ListKind.TEXT, ListKind.REDIRECT
 
 
 class Refusal(Struct, frozen=True, weakref=True):
@@ -55,6 +54,10 @@ class Refusal(Struct, frozen=True, weakref=True):
         """About how many bytes it takes."""
         return _PLAN_BYTES + len(self.text)
 
+    def asking(self, query: Query, is_repeated: bool) -> "Refusal":
+        """Return the answer to a query that differs in its wish alone: the same."""
+        return structs.replace(self, query=query)
+
 
 Found = tuple[Order, bytes, bytes]
 """A list: the order of its hosts, what its heading says was used, its lines that name the hosts."""
@@ -63,10 +66,8 @@ Found = tuple[Order, bytes, bytes]
 class Plan:
     """A query's target, found, and the parts of its answers that all clients share, rendered.
 
-    Orders are kept only for plans with `is_repeated`. `is_resolved` says that the query names a
-    repository, so the request log counts it. `size` is about how many bytes the plan takes.
-    `label` is what the statistics say of it. `document_type` is the content type of a metalink,
-    `digest` the Repr-Digest of a redirect.
+    Orders are kept only for plans with `is_repeated`. `label` is what the statistics say of it.
+    `document_type` is the content type of a metalink.
     """
 
     def __init__(
@@ -80,28 +81,51 @@ class Plan:
     ) -> None:
         """Find what is asked for, among `subjects` if they are given; raises QueryError."""
         subject = subjects.find(query, catalog) if subjects else find_subject(query, catalog)
-        target = subject.target
-        path = target.path
+        self._take(query, catalog, minimum, is_repeated, subject, label)
+
+    # What depends on the repository alone is in the subject: a plan that is used once sets little.
+    def _take(
+        self,
+        query: Query,
+        catalog: Catalog,
+        minimum: int,
+        is_repeated: bool,
+        subject: Subject,
+        label: Label,
+    ) -> None:
         self.query = query
         self.catalog = catalog
-        self.target = target
+        self.target = subject.target
         self.is_repeated = is_repeated
         self.label = label
-        self.is_resolved = query.has_repository
+        self._subject = subject
+        self.document_type = subject.document_type
         self._minimum = minimum
-        self._kind = _kind(query)
-        self._path = subject.filling
-        # A path that a client made long is not repeated for hundreds of hosts.
-        self._is_long = len(path.encoded) > LONG_PATH and self._kind is ListKind.TEXT
-        self._most_lines = MOST_LONG_BYTES // max(1, len(path.encoded))
-        self._opening = subject.opening
-        self.digest = subject.digest
-        self.document_type = metalink4.CONTENT_TYPE if target.is_meta4 else metalink.CONTENT_TYPE
+        self._kind = kind = _kind(query)
         # Only a text list has a heading.
-        is_text = self._kind is ListKind.TEXT
-        self._closing = text_list.after_heading(query, catalog.read) if is_text else b""
+        self._closing = b"" if kind is not _TEXT else text_list.after_heading(query, catalog.read)
         self._number = 0
-        self.size = _PLAN_BYTES + len(self._opening) + 3 * len(path.encoded)
+
+    def asking(self, query: Query, is_repeated: bool) -> "Plan":
+        """Return the plan of a query that differs from this plan's in its wish alone."""
+        plan = Plan.__new__(Plan)
+        plan._take(query, self.catalog, self._minimum, is_repeated, self._subject, self.label)
+        return plan
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the query names a repository, so that the request log counts it."""
+        return self.query.has_repository
+
+    @property
+    def digest(self) -> str | None:
+        """The Repr-Digest of a redirect."""
+        return self._subject.digest
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the plan takes."""
+        return _PLAN_BYTES + self._subject.size
 
     def moved(self, catalog: Catalog) -> "Plan | None":
         """Return this plan on a catalog of the same naming; None if it must be made again."""
@@ -114,11 +138,11 @@ class Plan:
         carriers = catalog.carriers(host_set)
         if not carriers:
             return None
+        target = structs.replace(target, host_set=host_set, carriers=carriers)
+        subject = structs.replace(self._subject, target=target)
         moved = Plan.__new__(Plan)
-        moved.__dict__ |= self.__dict__
-        moved.catalog = catalog
-        moved.target = structs.replace(target, host_set=host_set, carriers=carriers)
-        moved._closing = text_list.after_heading(query, catalog.read)
+        moved._take(query, catalog, self._minimum, self.is_repeated, subject, self.label)
+        moved._number = self._number
         return moved
 
     def _content(self) -> tuple[object, ...]:
@@ -162,9 +186,10 @@ class Plan:
             if near.parts or near.netblock:
                 return self._near_first(near, kept, client, place, orders, rng)
         order = orders.next(kept, rng)
-        if self._is_long or self._kind is ListKind.REDIRECT:
+        subject = self._subject
+        if subject.most_lines is not None or self._kind is _REDIRECT:
             return order, kept.said, self._rendered(order)
-        return order, kept.said, orders.bodies.of(kept, order, self._path, self._rendered)
+        return order, kept.said, orders.bodies.of(kept, order, subject.filling, self._rendered)
 
     def stored(self) -> Found:
         """Return the list of the public hosts in the order they are stored.
@@ -217,15 +242,16 @@ class Plan:
         return orders.add(key, found, self.catalog, self._kind, self._said(found), rng)
 
     def _drawn(self, client: Client, place: Place, rng: Random, orders: Orders | None) -> Found:
-        # For nearly all clients the near tiers are empty, and it costs little to know this.
-        walk = offer if place.is_near else geo_offer
+        # For nearly all clients the near tiers are empty, and it costs little to know this. "A
+        # client that names a country asks for the hosts there, not for those nearby."
+        walk = offer if place.is_near and not self.query.wish.countries else geo_offer
         offered = walk(self.situation(client, place))
         order = drawn(offered, self.catalog, rng, orders)
         return order, self._said(offered), self._rendered(order)
 
     def _said(self, found: Offer) -> bytes:
         """Return what a heading says was used; only text lists have one."""
-        return text_list.used(found) if self._kind is ListKind.TEXT else b""
+        return text_list.used(found) if self._kind is _TEXT else b""
 
     def _near_first(
         self,
@@ -248,12 +274,13 @@ class Plan:
 
     def _rendered(self, order: Order) -> bytes:
         """Return the part of a list that names the hosts; a redirect has none."""
-        if self._kind is ListKind.REDIRECT:
+        kind, subject = self._kind, self._subject
+        if kind is _REDIRECT:
             return b""
-        template = make_template(order.known, order.indexes, self._kind, order.ahead)
-        if self._is_long:
-            template = first_lines(template, self._most_lines)
-        return self._path.of(template)
+        template = make_template(order.known, order.indexes, kind, order.ahead)
+        if subject.most_lines is not None:
+            template = first_lines(template, subject.most_lines)
+        return subject.filling.of(template)
 
     def _is_too_few(self, near: Offer, choice: Choice) -> bool:
         """Return whether the tiers before the global one certainly have too few hosts.
@@ -269,12 +296,12 @@ class Plan:
     def metalink(self, head: bytes, body: bytes) -> tuple[bytes, ...]:
         """Return the document of a list; `head` are the first lines, which have the time."""
         if self.target.is_meta4:
-            return self._opening, metalink4.urls(body), metalink4.CLOSING
-        return head, self._opening, body, metalink.CLOSING
+            return self._subject.opening, metalink4.urls(body), metalink4.CLOSING
+        return head, self._subject.opening, body, metalink.CLOSING
 
     def mirrorlist(self, said: bytes, body: bytes) -> tuple[bytes, ...]:
         """Return the text of a list; `said` is the part of the heading that says what was used."""
-        return self._opening, said, self._closing, body
+        return self._subject.opening, said, self._closing, body
 
     def location(self, order: Order) -> str:
         """Return the URL that a redirect leads to; the order must have a host."""

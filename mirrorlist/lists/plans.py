@@ -1,11 +1,19 @@
-"""The plans of query strings that came twice, kept while their catalog is in use."""
+"""The plans of query strings that came twice, kept while their catalog is in use.
+
+Query strings that end with country= or protocol= are nearly all different, but what stands before
+is that of a repository. So their plans are made of its plan, which is kept.
+"""
+
+from contextlib import suppress
 
 from mirrorlist.catalog.catalog import Catalog
 from mirrorlist.catalog.kept import Kept
+from mirrorlist.errors import QueryError
 from mirrorlist.lists.label import label_of
 from mirrorlist.lists.plan import Plan, Refusal, make_plan
 from mirrorlist.lists.reworded import query_of
 from mirrorlist.lists.subject import Subjects
+from mirrorlist.request.query import cut_wish, with_wish
 
 # For all plans that are kept; each repository has one or two.
 PLANS_BYTES = 8 << 20
@@ -78,8 +86,40 @@ class Plans:
         return before if before is not None and before.is_unknown else None
 
     def _make(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
+        if self._is_movable and (moved := self._move(catalog, key)) is not None:
+            return self._kept.keep(key, moved)
+        return self._asking(catalog, key) or self._make_whole(catalog, key)
+
+    def _asking(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal | None:
+        """Return a query string's plan, made of the plan of what stands before its wish.
+
+        None if it does not end with country= or protocol=, or if the rest came once only; to ask
+        for the rest with a wish counts too.
+        """
+        is_metalink, raw = key
+        cut = cut_wish(raw)
+        # A plan of a query with ip= is never kept; shapes may want any parameter.
+        if cut is None or b"ip=" in raw or catalog.request_shapes:
+            return None
+        before = is_metalink, cut[0]
+        plan = self._kept.young.get(before) or self._kept.find(before)
+        if plan is None and (plan := self._made_before(catalog, before)) is None:
+            return None
+        asked = with_wish(plan.query, cut[1], cut[2])
+        is_repeated = self._was_asked(key)
+        asking = plan.asking(asked, is_repeated)
+        return self._kept.keep(key, asking) if is_repeated else asking
+
+    def _made_before(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal | None:
+        """Return the plan of what stands before a wish, None if it is new or a mistake."""
         if (moved := self._move(catalog, key)) is not None:
             return self._kept.keep(key, moved)
+        if self._was_asked(key):
+            with suppress(QueryError):
+                return self._make_whole(catalog, key)
+        return None
+
+    def _make_whole(self, catalog: Catalog, key: tuple[bool, bytes]) -> Plan | Refusal:
         query = query_of(key[1], key[0], catalog)
         label = label_of(query, key[1], catalog)
         # A query with ip= is rarely repeated, but it shares its orders with other queries.

@@ -25,6 +25,17 @@ class Situation(Struct, frozen=True):
     minimum: int
 
     @property
+    def urls_and_usable(self) -> tuple[Offered, Offered]:
+        """The URLs under which each host would be listed, and those of the hosts that count."""
+        query, target = self.query, self.target
+        if query.metalink and query.wish.protocols is None and target.path.raw is not None:
+            # Nearly all lists, written out.
+            listed, category = self.catalog.listed, target.category
+            return listed(category, None, None), listed(category, None, DEFAULT_PROTOCOLS)
+        urls = self.urls
+        return urls, self.usable_among(urls)
+
+    @property
     def urls(self) -> Offered:
         """The URLs under which each host would be listed; a host without any is not among them.
 

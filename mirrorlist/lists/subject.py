@@ -16,6 +16,9 @@ from mirrorlist.lists.target import METADATA, Target, find_details, find_target,
 from mirrorlist.request.query import Query
 
 SUBJECTS_BYTES = 2 << 20
+# "If the encoded path is over 512 characters, a text list ends after 128 KiB of paths, and has the
+# nearest hosts" (docs/protocol.md#the-target). Real directories are never that long.
+LONG_PATH, MOST_LONG_BYTES = 512, 128 << 10
 # Roughly what a subject and its key take, without the opening.
 _SUBJECT_BYTES = 1200
 
@@ -25,14 +28,22 @@ _Key = tuple[bool, str, str]
 class Subject(Struct, frozen=True):
     """A target, and what stands in its list before the hosts and what the client decides.
 
-    `filling` is its path as it stands behind the hosts' URLs.
-    `digest` is the value of a redirect's Repr-Digest, if the file's SHA-256 is known.
+    `filling` is its path as it stands behind the hosts' URLs. `document_type` is the content type
+    of a metalink. `most_lines` is how many lines of hosts a text list has at most, None for any
+    number. `digest` is the value of a redirect's Repr-Digest, if the file's SHA-256 is known.
     """
 
     target: Target
     opening: bytes
     filling: Filling
+    document_type: str = metalink.CONTENT_TYPE
+    most_lines: int | None = None
     digest: str | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes its texts take."""
+        return len(self.opening) + 3 * len(self.target.path.encoded)
 
 
 class Subjects:
@@ -61,16 +72,25 @@ def find_subject(query: Query, catalog: Catalog) -> Subject:
     if not query.metalink:
         digest = _digest(target, catalog) if query.redirect else None
         path = filling(target.path, ListKind.TEXT)
-        return Subject(target, target.heading.encode(), path, digest)
+        return Subject(
+            target, target.heading.encode(), path, most_lines=_most_lines(path), digest=digest
+        )
     path = filling(target.path, ListKind.METALINK)
     details = find_details(target, catalog)
     if target.is_meta4:
-        return Subject(target, metalink4.opening(target.file_name, details), path)
+        opening = metalink4.opening(target.file_name, details)
+        return Subject(target, opening, path, metalink4.CONTENT_TYPE)
     # "The metalink of a `repomd.xml` has no `pieces`, because it is the most frequent one, and
     # clients also take older versions" (docs/protocol.md#the-metalink).
     pieces = target.file != METADATA
     opening = metalink.opening(target.file_name, details, pieces=pieces)
     return Subject(target, opening, path)
+
+
+def _most_lines(path: Filling) -> int | None:
+    # A path that a client made long is not repeated for hundreds of hosts.
+    length = len(path.encoded)
+    return MOST_LONG_BYTES // length if length > LONG_PATH else None
 
 
 def _digest(target: Target, catalog: Catalog) -> str | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote_to_bytes
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mirrorlist.errors import BadQuery
 from mirrorlist.request.commas import elements
@@ -30,6 +30,8 @@ _NAMES = {name.encode(): name for name in PARAMETERS}
 _WRITTEN = [(b"&%b=" % name, b"&%b&" % name) for name in sorted(_NAMES)]
 # Of a query with more parameters than clients send, those that count are searched for.
 _MANY = 32
+# Those that are parts of a wish and that may be new in each request.
+_OF_WISH = frozenset((b"country", b"protocol"))
 _BROKEN_ESCAPE = re.compile(b"%(?![0-9A-Fa-f]{2})")
 # "any character outside `A-Z a-z 0-9 . _ + , / @ ~ ^ -` becomes `?`"
 # (docs/protocol.md#what-is-repeated).
@@ -91,11 +93,36 @@ def parse_query(raw: bytes, metalink: bool) -> Query:
     )
 
 
+def cut_wish(raw: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Cut country= or protocol= off the end of a query string, None if it ends otherwise.
+
+    Returns what stands before it, its name, and its raw value.
+    """
+    before, _, last = raw.rpartition(b"&")
+    name, _, value = last.partition(b"=")
+    return (before, name, value) if name in _OF_WISH and b"=" not in value else None
+
+
+def with_wish(query: Query, name: bytes, raw: bytes) -> Query:
+    """Return what is asked for if `name=raw` stands behind a query string; raises BadQuery.
+
+    The same as to parse the whole: "The last value of a repeated parameter wins."
+    (docs/protocol.md#parameters).
+    """
+    wish = query.wish
+    if name == b"country":
+        text = decode("country", raw, MAX_VALUE_BYTES)
+        return structs.replace(query, wish=Wish(_countries(text), wish.protocols, wish.near))
+    text = decode("protocol", raw, MAX_VALUE_BYTES)
+    wish = Wish(wish.countries, _protocols(text), wish.near)
+    return structs.replace(query, wish=wish, protocol_text=text)
+
+
 def _wish(values: dict[str, str]) -> Wish:
     protocol = values.get("protocol")
     return Wish(
         countries=_countries(values.get("country", "")),
-        protocols=None if protocol is None else frozenset(list_of("protocol", protocol.lower())),
+        protocols=None if protocol is None else _protocols(protocol),
         # "any value except `1` switches the netblock and ASN tiers off"
         # (docs/protocol.md#parameters).
         near=values.get("netblock", "1") == "1",
@@ -202,3 +229,7 @@ def spelling(text: str) -> str:
 
 def _countries(text: str) -> tuple[str, ...]:
     return tuple(sorted(set(list_of("country", text.upper()))))
+
+
+def _protocols(text: str) -> frozenset[str]:
+    return frozenset(list_of("protocol", text.lower()))

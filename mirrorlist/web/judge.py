@@ -38,10 +38,10 @@ def judge_line(line: bytes, known: Set[bytes] = frozenset()) -> ListKey | None:
     """
     if len(line) > MOST_LINE_BYTES or not line.startswith(_GET):
         return None
-    heard = _hear(line + _PROBE_REST)
-    if heard is None or line != _GET + heard.url + _VERSION:
+    url = _lines.url_of(line + _PROBE_REST)
+    if url is None or line != _GET + url + _VERSION:
         return None
-    return asked_list(heard.url, known)
+    return asked_list(url, known)
 
 
 class Shape(NamedTuple):
@@ -128,3 +128,47 @@ def _hear(data: bytes) -> _Heard | None:
         # They refer to each other.
         del heard.parser
     return heard if heard.is_plain and heard.begun == heard.complete == 1 else None
+
+
+class _Lines:
+    """What httptools says of request lines with the same few headers behind each.
+
+    One parser hears line after line, because to make one takes as long as to hear a line. After a
+    whole request, and on a connection that stays open, it is as new. After anything else another
+    parser takes its place.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def url_of(self, head: bytes) -> bytes | None:
+        """Return the target of a head that is one GET of HTTP/1.1, and nothing more."""
+        self._url, self._said = b"", ""
+        try:
+            self._parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._said = ""
+        if self._said == _ONE:
+            return self._url
+        self._begin()
+        return None
+
+    def _begin(self) -> None:
+        # The parser before goes at once: nothing else refers to it.
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def on_message_begin(self) -> None:
+        self._said += "begun"
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_message_complete(self) -> None:
+        parser = self._parser
+        if parser.get_method() == b"GET" and parser.get_http_version() == "1.1":
+            self._said += "plain" if parser.should_keep_alive() else "last"
+
+
+_ONE = "begunplain"
+_lines = _Lines()
