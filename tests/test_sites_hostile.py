@@ -132,14 +132,15 @@ def test_a_clock_that_jumped(tmp_path: Path, farm: Farm) -> None:
 
 @contextmanager
 def _endless(start: bytes, more: bytes) -> Iterator[str]:
-    """Answer with a start, and then with more for ever."""
+    """Answer with a start, and then with more for ever; without more, wait for the client's end."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection: socket.socket) -> None:
         with suppress(OSError), connection:
             connection.recv(1 << 16)
             connection.sendall(start)
-            while True:
+            # To send nothing fails on no connection: the loop would outlive the test.
+            while more or connection.recv(1 << 16):
                 connection.sendall(more)
 
     def serve() -> None:
