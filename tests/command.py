@@ -9,11 +9,12 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TextIO
 
 import pytest
 
 from mirrorlist.cli import main
-from tests.forked import template
+from tests.forked import Process, template
 
 COMMAND = [str(Path(sys.executable).parent / "mirrorlist")]
 SECONDS = 90
@@ -34,6 +35,21 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
 def run_program(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a Python program that uses our modules, forked from a process that has them all."""
     return _forked(["-c", text, *map(str, arguments)], PLAIN)
+
+
+@contextmanager
+def program(text: str, *arguments: object) -> Iterator[tuple[Process, TextIO]]:
+    """Start a Python program, forked likewise; yields it and what it prints, and kills it."""
+    reader, writer = os.pipe()
+    with open(reader) as printed, open(writer, "wb", buffering=0) as output:
+        words = ["-c", text, *map(str, arguments)]
+        process = template().start(words, PLAIN, os.getcwd(), (output, output))
+        output.close()
+        try:
+            yield process, printed
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
 
 def run_unread(*arguments: object) -> tuple[int, str]:
