@@ -125,14 +125,14 @@ def test_text_and_redirect(service: Service) -> None:
 
 def test_every_request_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many requests are counted as were sent: chunks, takes and new hours lose none."""
-    monkeypatch.setattr(tally, "CHUNK", 512)
+    monkeypatch.setattr(tally, "CHUNK", 100)
     now, sent = [NOW], 0
     service.clock = lambda: now[0]
     batches = []
     for turn in range(6):
         # Forth and back over the bound of an hour, and of a day.
         now[0] = NOW + (turn % 3) * 86400 - (turn % 2) * 7200
-        for number in range(tally.CHUNK // 3 + turn):
+        for number in range(3 * tally.CHUNK + turn):
             service.respond(turn % 2 == 0, REPO, f"203.0.113.{number % 200}", [])
             sent += 1
         if turn % 2:
