@@ -1,20 +1,27 @@
 """Runs the command `mirrorlist` as a user does: a process, its output, its exit code."""
 
 import os
+import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TextIO
 
 import pytest
 
 from mirrorlist.cli import main
-from tests.forked import template
+from tests.forked import Process, template
 
 COMMAND = [str(Path(sys.executable).parent / "mirrorlist")]
 SECONDS = 90
+_HANDLED = [
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGALRM),
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2),
+]
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -28,6 +35,21 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
 def run_program(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a Python program that uses our modules, forked from a process that has them all."""
     return _forked(["-c", text, *map(str, arguments)], PLAIN)
+
+
+@contextmanager
+def program(text: str, *arguments: object) -> Iterator[tuple[Process, TextIO]]:
+    """Start a Python program, forked likewise; yields it and what it prints, and kills it."""
+    reader, writer = os.pipe()
+    with open(reader) as printed, open(writer, "wb", buffering=0) as output:
+        words = ["-c", text, *map(str, arguments)]
+        process = template().start(words, PLAIN, os.getcwd(), (output, output))
+        output.close()
+        try:
+            yield process, printed
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
 
 def run_unread(*arguments: object) -> tuple[int, str]:
@@ -53,11 +75,13 @@ def run_here(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 def run_inside(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a subcommand as `run` does, but in this process: for one that ends before it does much.
 
-    A fork takes four times as long as the help of a command, or as a wrong option.
+    A fork takes four times as long as the help of a command, or as a wrong option. A command that
+    forks or writes to descriptors, such as `serve`, cannot run here.
     """
     command = ["mirrorlist", *map(str, arguments)]
     streams = [TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2)]
     with (
+        _signals_as_before(),
         pytest.MonkeyPatch.context() as patched,
         redirect_stdout(streams[0]),
         redirect_stderr(streams[1]),
@@ -72,6 +96,21 @@ def run_inside(*arguments: object, **environment: str) -> subprocess.CompletedPr
         stream.seek(0)
         told.append(stream.read())
     return subprocess.CompletedProcess(command, code, *told)
+
+
+@contextmanager
+def _signals_as_before() -> Iterator[None]:
+    """Give back, after the block, what a command changes of how its process takes signals."""
+    handlers = {number: signal.getsignal(number) for number in _HANDLED}
+    hooks = sys.excepthook, sys.unraisablehook
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        yield
+    finally:
+        sys.excepthook, sys.unraisablehook = hooks
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _started(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

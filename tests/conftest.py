@@ -9,6 +9,7 @@ import pytest
 
 from tests.clients.matrix import Matrix
 from tests.examples import use_fewer
+from tests.few_reports import tell_little
 from tests.memory_files import use_memory
 from tests.system import CANNOT
 
@@ -20,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Matrix(config))
     use_fewer()
     use_memory(config)
+    tell_little(config)
     gc.disable()
 
 

@@ -1,4 +1,4 @@
-"""How many random examples a test tries: a sixth of them here, all in CI, where REQUIRE_ALL is 1.
+"""How many random examples a test tries: a tenth of them here, all in CI, where REQUIRE_ALL is 1.
 
 Hypothesis draws other examples in each run, so that the runs of a day try as many as one long run.
 """
@@ -12,7 +12,7 @@ from hypothesis import settings
 
 Value = TypeVar("Value")
 
-_PART = 1 if os.environ.get("REQUIRE_ALL") == "1" else 6
+_PART = 1 if os.environ.get("REQUIRE_ALL") == "1" else 10
 
 
 def examples(most: int) -> settings:

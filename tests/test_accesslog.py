@@ -5,8 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +18,8 @@ from mirrorlist.errors import StartError
 from mirrorlist.records import accesslog, logfile
 from mirrorlist.records.accesslog import MOST_QUEUED, AccessLog
 from snapshot.file.writer import encode
-from tests.command import assert_refused, run
-from tests.live import ROOT, Server, exchange, request, serve, take_log, wait_until
+from tests.command import assert_refused, run, run_program
+from tests.live import Server, exchange, request, serve, take_log, wait_until
 from tests.logged import ENTRY, LINE, NOW
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
@@ -290,11 +288,11 @@ def test_standard_output() -> None:
         "log = AccessLog('-'); log.write(ENTRY, NOW); log.close();"
         "log = AccessLog('/dev/full'); log.write(ENTRY, NOW); log.flush()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
-    assert done.stdout == LINE
+    done = run_program(code)
+    assert done.stdout == LINE.decode()
     assert done.stderr == (
-        b"mirrorlist: warning: /dev/full: the request log cannot be written: No space left on"
-        b" device; beyond 8 MiB lines are lost\n"
+        "mirrorlist: warning: /dev/full: the request log cannot be written: No space left on"
+        " device; beyond 8 MiB lines are lost\n"
     )
 
 

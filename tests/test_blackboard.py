@@ -50,6 +50,8 @@ def test_never_half_of_it() -> None:
         notice, seen = Notice(cells), set[bytes]()
         while len(seen) < 40:
             seen.add(notice.read())
+            # On a machine with one free core the writer writes on, up to anywhere in a text.
+            os.sched_yield()
     finally:
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)

@@ -240,7 +240,7 @@ def test_serve_refuses_wrong_values(
 
 def test_inspect_as_json(folder: Path) -> None:
     """Inspect --json has the shape that programs read."""
-    found = json.loads(run("inspect", folder / "mm.snap", "--json").stdout)
+    found = json.loads(run_inside("inspect", folder / "mm.snap", "--json").stdout)
     assert set(found) == {
         *("format", "id", "built", "read", "sealed", "dated_since", "origin", "counts"),
         *("sections", "notes"),
@@ -258,7 +258,7 @@ def test_inspect_as_json(folder: Path) -> None:
 
 def test_inspect_for_people(folder: Path) -> None:
     """Inspect shows id, counts, sections and rows left out, without colours in a pipe."""
-    text = run("inspect", folder / "mm.snap").stdout
+    text = run_inside("inspect", folder / "mm.snap").stdout
     for expected in ("id ", "hosts", "file_details", "host_netblock", "UTC"):
         assert expected in text
     assert "\x1b" not in text
@@ -266,7 +266,7 @@ def test_inspect_for_people(folder: Path) -> None:
 
 def test_ask_explains_every_host(folder: Path) -> None:
     """Ask --json lists each host once: in the answer with its tier, or left out with a reason."""
-    done = run(
+    done = run_inside(
         "ask",
         "repo=linux-40&arch=x86_64",
         "--snapshot",
@@ -295,7 +295,7 @@ def test_ask_explains_every_host(folder: Path) -> None:
 def test_ask_for_people(folder: Path) -> None:
     """Ask shows place, directory, hosts by tier, and the reasons for the others."""
     query = "http://127.0.0.1:3000/x/mirrorlist?repo=linux-40&arch=x86_64&country=fr"
-    text = run("ask", query, "--snapshot", folder / "mm.snap").stdout
+    text = run_inside("ask", query, "--snapshot", folder / "mm.snap").stdout
     for expected in ("127.0.0.1", "pub/linux/40/x86_64/os", "country asked", "host3.example"):
         assert expected in text
     assert "not up to date in this directory" in text
@@ -316,13 +316,13 @@ def test_ask_for_people(folder: Path) -> None:
 )
 def test_ask_without_an_answer(folder: Path, query: str, code: int, words: list[str]) -> None:
     """Ask says why a query has no answer, as one line."""
-    assert_refused(run("ask", query, "--snapshot", folder / "mm.snap"), code, *words)
+    assert_refused(run_inside("ask", query, "--snapshot", folder / "mm.snap"), code, *words)
 
 
 def test_ask_with_a_seed_is_repeatable(folder: Path) -> None:
     """With --seed, the same question has the same answer."""
     arguments = ("ask", "repo=linux-40&arch=x86_64", "--snapshot", folder / "mm.snap", "--seed", 7)
-    first, second = (json.loads(run(*arguments, "--json").stdout) for _ in range(2))
+    first, second = (json.loads(run_inside(*arguments, "--json").stdout) for _ in range(2))
     assert first["hosts"] == second["hosts"]
 
 
@@ -364,7 +364,7 @@ def test_a_mistyped_repository(folder: Path, command: str) -> None:
         "ask": ["repo=linux-4&arch=x86_64", "--snapshot", folder / "mm.snap"],
         "inspect": [folder / "mm.snap", "--repo", "linux-4", "--arch", "x86_64"],
     }
-    done = run(command, *arguments[command])
+    done = run_inside(command, *arguments[command])
     assert done.returncode == 1
     first, *close = done.stderr.splitlines()
     assert first.endswith(
@@ -380,7 +380,7 @@ def test_a_mistyped_directory(folder: Path, command: str) -> None:
         "ask": ["path=pub/linux/4O/x86_64/os/x", "--snapshot", folder / "mm.snap"],
         "inspect": [folder / "mm.snap", "--path", "pub/linux/4O/x86_64/os/x"],
     }
-    done = run(command, *arguments[command])
+    done = run_inside(command, *arguments[command])
     assert done.returncode == 1
     first, *close = done.stderr.splitlines()
     assert (
@@ -395,8 +395,8 @@ def test_a_mistyped_directory(folder: Path, command: str) -> None:
 def test_an_address_of_explain(folder: Path, kind: str, same: str) -> None:
     """An address of /explain, copied from a browser, asks the same question."""
     query, rest = "repo=linux-40&arch=x86_64", ["--snapshot", folder / "mm.snap", "--json"]
-    copied = run("ask", f"http://127.0.0.1:3000{kind}/explain?{query}", *rest, "--seed", "1")
-    plain = run("ask", f"{same}{query}", *rest, "--seed", "1")
+    copied = run_inside("ask", f"http://127.0.0.1:3000{kind}/explain?{query}", *rest, "--seed", "1")
+    plain = run_inside("ask", f"{same}{query}", *rest, "--seed", "1")
     assert copied.returncode == 0, copied.stderr
     assert copied.stdout.partition('"client"')[2] == plain.stdout.partition('"client"')[2]
 

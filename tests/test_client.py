@@ -328,11 +328,12 @@ def test_never_ours_with_a_header(
     peer: str | None, trusted: tuple[str, ...], lines: tuple[str, ...]
 ) -> None:
     """A trusted proxy that names no client asks for itself; a client it names is a stranger."""
-    assert Trust(trusted).believe(peer, [], "").is_ours
+    trust = Trust(trusted)
+    assert trust.believe(peer, [], "").is_ours
     sent = [line.encode() for line in lines]
-    found = Trust(trusted).believe(peer, sent, "")
+    found = trust.believe(peer, sent, "")
     assert not found.is_ours
-    wished = Trust(trusted).believe(peer, sent, "192.0.2.77")
+    wished = trust.believe(peer, sent, "192.0.2.77")
     assert (wished.near, wished.is_ours) == (found.near, False)
 
 

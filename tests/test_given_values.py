@@ -62,7 +62,7 @@ def test_where_a_value_stands(tmp_path: Path) -> None:
     """A value of the environment or of a settings file is refused with its name there."""
     done = run("serve", "--snapshot", "x", MIRRORLIST_PORT="tcp://10.0.0.1:80")
     assert_refused(done, 2, "MIRRORLIST_PORT tcp://10.0.0.1:80: not a whole number")
-    assert_refused(run("inspect", "x", MIRRORLIST_JSON="maybe"), 2, "MIRRORLIST_JSON maybe")
+    assert_refused(run_inside("inspect", "x", MIRRORLIST_JSON="maybe"), 2, "MIRRORLIST_JSON maybe")
     (tmp_path / "a.toml").write_text("port = 70000\n")
     done = run("serve", "--snapshot", "x", "--config", tmp_path / "a.toml")
     assert_refused(done, 2, "port in the --config file 70000: not a whole number")
@@ -154,9 +154,9 @@ def test_a_name_that_begins_with_a_dash(folder: Path, tmp_path: Path) -> None:
 def test_the_home_folder(folder: Path) -> None:
     """`~/` is the home folder, also where no shell looks: behind = and in the environment."""
     home = {"HOME": str(folder)}
-    assert run("inspect", "~/mm.snap", **home).returncode == 0
+    assert run_inside("inspect", "~/mm.snap", **home).returncode == 0
     asking = ("ask", "repo=linux-40&arch=x86_64")
-    assert run(*asking, MIRRORLIST_SNAPSHOT="~/mm.snap", **home).returncode == 0
+    assert run_inside(*asking, MIRRORLIST_SNAPSHOT="~/mm.snap", **home).returncode == 0
     for url in ("sqlite:///~/mm.sqlite", "@~/url"):
         (folder / "url").write_text(f"sqlite:///{folder}/mm.sqlite")
         done = run("export", "--database", url, "--output=~/home.snap", **home)

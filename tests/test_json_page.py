@@ -41,7 +41,7 @@ from snapshot.sites.imports.writing import Imported
 from snapshot.sites.keeper_state import KeeperState
 from snapshot.sites.probe import ProbedAll
 from snapshot.slim.job import Slimmed
-from tests.command import run
+from tests.command import run_inside as run
 from tests.factories import export_tables, make_database, world
 from tests.json_fields import BY_NAME, Row, fields
 from tests.pages import hold, table

@@ -14,6 +14,7 @@ import pytest
 
 from mirrorlist.records import logfile
 from mirrorlist.records.logfile import LogFile
+from tests.command import run_program
 from tests.live import ROOT
 
 LINE = b"a line of thirty-two characters\n"
@@ -137,9 +138,7 @@ os.kill(child, 9)
 
 def test_a_stopped_worker_stops_no_other(path: Path) -> None:
     """One who was stopped while it has the lock is waited for a second, then passed over."""
-    command = [sys.executable, "-c", STOPPED, str(path)]
-    done = subprocess.run(command, capture_output=True, check=True, cwd=ROOT, timeout=20)
-    assert done.stdout == b"(7, None)\n"
+    assert run_program(STOPPED, path).stdout == "(7, None)\n"
 
 
 def test_reopens(path: Path) -> None:
@@ -248,8 +247,7 @@ def test_standard_output(tmp_path: Path) -> None:
         "print(file.name, file.append(b'line\\n'), os.get_blocking(1), flush=True); os.close(1);"
         "file.append(b'last\\n')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
-    assert done.stdout == b"line\nstandard output (5, None) True\nlast\n"
+    assert run_program(code).stdout == "line\nstandard output (5, None) True\nlast\n"
 
 
 @pytest.mark.parametrize("name", ["", "missing/requests.log", "."])

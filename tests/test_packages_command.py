@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import assert_refused, run, run_unread
+from tests.command import assert_refused, run_unread
+from tests.command import run_inside as run
 from tests.packaged import ARM, X86, Rpm, Site, names
 
 TEA, CUP = Rpm("tea", provides=('name="t"',)), Rpm("cup")

@@ -13,7 +13,8 @@ from mirrorlist.cli.packages_find import _lines
 from snapshot.export.versions import compare, newness
 from snapshot.file.errors import DatabaseError, PackagesError
 from snapshot.packages.find import find
-from tests.command import assert_refused, run
+from tests.command import assert_refused
+from tests.command import run_inside as run
 from tests.packaged import ARM, X86, Rpm, Site, hosts
 from tests.scanned import execute
 from tests.system import need_program

@@ -51,9 +51,9 @@ def wrong_names(text: str, folder: Path, root: Path) -> Iterator[str]:
 
     A page is looked for beside the file that names it, in the root, and in docs/.
     """
-    if ".md" not in text:
-        return
-    for name, anchor in _PAGE.findall(_NO_NAME.sub("", text)):
+    # Most lines name no page, and neither a name nor what only looks like one spans two lines.
+    lines = "\n".join(line for line in text.splitlines() if ".md" in line)
+    for name, anchor in _PAGE.findall(_NO_NAME.sub("", lines)):
         places = [place / name for place in (folder, root, root / "docs")]
         why = _leads_nowhere(next((page for page in places if page.is_file()), None), anchor)
         if why:
@@ -78,7 +78,9 @@ def passing_sources(text: str) -> Iterator[str]:
     A heading says what it is about; the number of a section or an item changes with the page.
     """
     yield from (found for found in _SOURCE.findall(text) if not _SOURCE_THAT_STAYS.match(found))
-    yield from (line for line in text.splitlines() if _NUMBER.search(line) and "RFC" not in line)
+    if _NUMBER.search(text):
+        lines = text.splitlines()
+        yield from (line for line in lines if _NUMBER.search(line) and "RFC" not in line)
 
 
 def explanations(source: str, module: ast.Module) -> Iterator[str]:

@@ -17,7 +17,8 @@ from mirrorlist.cli.console import json_line
 from snapshot.repo.expiring import Expired, ExpireResult
 from snapshot.repo.listing import Listed
 from snapshot.repo.moving import MoveResult
-from tests.command import assert_refused, run, run_program
+from tests.command import assert_refused, run_program
+from tests.command import run_inside as run
 from tests.live import ROOT
 from tests.releases import ARCHIVED, DEVELOPED, OLD, RELEASED, released
 from tests.scanned import contents, execute

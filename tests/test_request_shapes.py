@@ -13,7 +13,7 @@ from snapshot.export.exporter import export
 from snapshot.export.job import Job
 from snapshot.file.reader import Snapshot
 from tests.asgi import call
-from tests.command import run
+from tests.command import run_inside as run
 from tests.connection import Connection, light
 from tests.in_process import make_service
 from tests.second_reader import message, open_file

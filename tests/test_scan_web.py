@@ -1,9 +1,8 @@
 """Metadata from a web server that misbehaves: it is reported, and never ends a scan."""
 
+import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,8 @@ import pytest
 from snapshot import fetching
 from snapshot.scan import reading
 from snapshot.scan.reading import WebFiles
+from tests.command import PLAIN
+from tests.forked import template
 from tests.scanned import CATEGORY, TOML, Primary, contents, database
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
@@ -104,12 +105,11 @@ def test_the_end_while_servers_are_silent(tmp_path: Path) -> None:
         config = tmp_path / "scan.toml"
         config.write_text(TOML.replace('"directory"', f'"rsync"\nchecksum_base = "{base}"'))
         words = ["scan", "--database", url, "--config", str(config), "--category", CATEGORY]
-        program = subprocess.Popen(
-            [sys.executable, "-m", "mirrorlist.cli", *words, "--list", str(listed)],
-            stderr=subprocess.DEVNULL,
-        )
+        command = ["mirrorlist", *words, "--list", str(listed)]
+        with open(os.devnull, "wb") as nowhere:
+            program = template().start(command, PLAIN, tmp_path, (nowhere, nowhere))
         asked = [listener.accept()[0] for _ in range(2)]
-        program.terminate()
+        program.send_signal(signal.SIGTERM)
         # A thread would wait for 30 s.
         assert program.wait(25) == 128 + signal.SIGTERM
         for one in asked:

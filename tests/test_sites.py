@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from snapshot.file.reader import Snapshot
-from tests.command import COMMAND, PLAIN, assert_refused, run
+from tests.command import COMMAND, PLAIN, assert_refused
+from tests.command import run_inside as run
 from tests.in_process import respond
 from tests.metalink_document import read_metalink
 from tests.small_sites import applied, mirror, publish_tree, site_text, write

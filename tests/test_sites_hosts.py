@@ -19,7 +19,8 @@ from snapshot.sites.host_states import HostState
 from snapshot.sites.hosts import read_hosts
 from snapshot.sites.load import load
 from snapshot.sites.probe import probe
-from tests.command import assert_refused, run
+from tests.command import assert_refused
+from tests.command import run_inside as run
 from tests.mirror_farm import Farm, run_farm
 from tests.offered import offered
 from tests.small_sites import HEAD, applied, mirror, publish_tree, site_text, write

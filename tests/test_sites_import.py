@@ -10,7 +10,8 @@ import pytest
 from snapshot.sites.imports.draft import RepositoryDraft
 from snapshot.sites.load import load
 from snapshot.sites.state import declared
-from tests.command import assert_refused, run
+from tests.command import assert_refused
+from tests.command import run_inside as run
 from tests.offered import answer_of
 from tests.small_sites import applied
 

@@ -12,7 +12,8 @@ from snapshot.file.errors import PackagesError, UnusableRepository
 from snapshot.slim import extras, modules
 from snapshot.slim import run as run_module
 from snapshot.slim.repository import MOST_FILES
-from tests.command import assert_refused, run
+from tests.command import assert_refused
+from tests.command import run_inside as run
 from tests.packaged import PACKERS, X86, Rpm, Site, primary, write
 from tests.slimmed import SlimSite, filelists, pkg, provided
 

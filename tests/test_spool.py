@@ -140,7 +140,7 @@ def test_numbers_that_would_spoil_all_sums(more: dict[str, object], words: str) 
 
 def test_bomb() -> None:
     """A small file that would unpack to gigabytes is refused, and takes no such memory."""
-    data = spool.MAGIC + b"z" + zlib.compress(bytes(spool.MOST_UNPACKED_BYTES + 1))
+    data = spool.MAGIC + b"z" + zlib.compress(bytes(spool.MOST_UNPACKED_BYTES + 1), 1)
     with pytest.raises(SpoolError, match="too large"):
         spool.decode(data)
 

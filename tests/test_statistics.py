@@ -7,10 +7,10 @@ import pytest
 from datasketches import hll_sketch, hll_union
 
 from loadtest.stats.addresses import SIGMA, measure
-from mirrorlist.records import tables
+from mirrorlist.records import tables, tally
 from mirrorlist.records.sitekey import SiteKey, site_key
 from mirrorlist.records.sketches import LOG_K
-from mirrorlist.records.tally import CHUNK, Tally
+from mirrorlist.records.tally import Tally
 from mirrorlist.request.software import family_of
 from mirrorlist.service import Service
 from snapshot.file.reader import Snapshot
@@ -123,15 +123,16 @@ def test_text_and_redirect(service: Service) -> None:
     assert {row.client for row in rows} == {"other"}
 
 
-def test_every_request_once(service: Service) -> None:
+def test_every_request_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many requests are counted as were sent: chunks, takes and new hours lose none."""
+    monkeypatch.setattr(tally, "CHUNK", 100)
     now, sent = [NOW], 0
     service.clock = lambda: now[0]
     batches = []
     for turn in range(6):
         # Forth and back over the bound of an hour, and of a day.
         now[0] = NOW + (turn % 3) * 86400 - (turn % 2) * 7200
-        for number in range(CHUNK // 3 + turn):
+        for number in range(3 * tally.CHUNK + turn):
             service.respond(turn % 2 == 0, REPO, f"203.0.113.{number % 200}", [])
             sent += 1
         if turn % 2:

@@ -17,7 +17,8 @@ from snapshot.stats.cubes import key, neighbours
 from snapshot.stats.expiring import Keep, expire
 from snapshot.stats.sketches import is_sketch
 from snapshot.stats.spool import SketchRow
-from tests.command import assert_refused, run
+from tests.command import assert_refused
+from tests.command import run_inside as run
 from tests.examples import fewer
 from tests.scanned import statements
 from tests.stats_world import (

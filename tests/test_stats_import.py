@@ -17,7 +17,7 @@ from snapshot.stats import importing, logfiles, loglines
 from snapshot.stats.cubes import NOT_LOGGED
 from snapshot.stats.importing import Imported, import_logs
 from snapshot.stats.logforms import Counted, Reading
-from tests.command import run
+from tests.command import run_inside as run
 from tests.stats_world import query, sqlite
 
 READING = Reading(

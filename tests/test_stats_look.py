@@ -24,7 +24,8 @@ from snapshot.stats.queries import courses, table, total
 from snapshot.stats.questions import Course, Question, Step
 from snapshot.stats.releases import by_name
 from snapshot.stats.spool import Batch
-from tests.command import COMMAND, PLAIN, assert_refused, run, run_unread
+from tests.command import COMMAND, PLAIN, assert_refused, run_unread
+from tests.command import run_inside as run
 from tests.stats_world import FIELDS, TODAY, batch, batches, query, row, sketch, spooled, sqlite
 
 DAY = timedelta(1)

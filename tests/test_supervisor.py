@@ -15,7 +15,8 @@ import pytest
 
 from snapshot.file.model import Repository
 from snapshot.file.writer import encode
-from tests.live import COMMAND, ROOT, Server, read_to_end, request, serve, wait_until
+from tests.command import program
+from tests.live import COMMAND, Server, read_to_end, request, serve, wait_until
 from tests.small_worlds import DIRECTORY, Mirror, small_data
 
 TARGET = f"/mirrorlist?path={DIRECTORY}"
@@ -230,20 +231,16 @@ print("stopped")
 
 def test_a_worker_that_dies_at_once_is_not_forked_in_a_loop() -> None:
     """Workers that end right after their start are replaced at a slow pace, until the stop."""
-    with subprocess.Popen(
-        [sys.executable, "-c", DYING], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as process:
-        assert process.stdout
+    with program(DYING) as (process, printed):
         # Counted from the first end: on a busy machine the start alone takes longer than a second.
-        first = process.stdout.readline()
+        first = printed.readline()
         time.sleep(1.3)
-        process.terminate()
-        output, _ = process.communicate(timeout=10)
-    lines = [first.rstrip(), *output.splitlines()]
+        process.send_signal(signal.SIGTERM)
+        lines = [first.rstrip(), *printed.read().splitlines()]
+        assert process.wait(10) == 0
     assert lines[-1] == "stopped"
     assert 1 <= len(lines) - 1 <= 4
     assert all("ended unexpectedly; starting another" in line for line in lines[:-1])
-    assert process.returncode == 0
 
 
 PASSING = """
@@ -263,14 +260,11 @@ Supervisor(work, 1, print).run()
 
 def test_sigusr2_reaches_a_worker_that_can_obey() -> None:
     """SIGUSR2 is passed on to the workers, and held back there until they can handle it."""
-    with subprocess.Popen(
-        [sys.executable, "-c", PASSING], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "blocked\n"
+    with program(PASSING) as (process, printed):
+        assert printed.readline() == "blocked\n"
         process.send_signal(signal.SIGUSR2)
-        assert process.stdout.readline() == "came\n"
-        process.terminate()
+        assert printed.readline() == "came\n"
+        process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
 
@@ -302,13 +296,10 @@ def test_a_refused_fork() -> None:
     """Forks that the system refuses, the very first among them, are tried again, and said once;
     whoever cannot be told does not end it either.
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", REFUSED], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as process:
-        assert process.stdout
-        first, second = process.stdout.readline(), process.stdout.readline()
-        process.terminate()
-        assert process.stdout.read() == "2\n"
+    with program(REFUSED) as (process, printed):
+        first, second = printed.readline(), printed.readline()
+        process.send_signal(signal.SIGTERM)
+        assert printed.read() == "2\n"
         assert process.wait(10) == 0
     assert "cannot be started: Resource temporarily unavailable; trying again" in first
     assert "0 of 2 workers run" in first
@@ -337,13 +328,10 @@ supervisor.Supervisor(work, 1, lambda text: print(text, flush=True), hung=hung).
 
 def test_a_worker_that_hangs() -> None:
     """One that does not answer any more is killed, and another takes its place."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HUNG], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as process:
-        assert process.stdout
-        assert "does not answer any more; it is killed" in process.stdout.readline()
-        assert "ended unexpectedly; starting another" in process.stdout.readline()
-        process.terminate()
+    with program(HUNG) as (process, printed):
+        assert "does not answer any more; it is killed" in printed.readline()
+        assert "ended unexpectedly; starting another" in printed.readline()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
 
@@ -368,11 +356,8 @@ print("stopped")
 
 def test_an_end_that_somebody_else_was_told() -> None:
     """A worker of whose end somebody else took the news counts as ended."""
-    with subprocess.Popen(
-        [sys.executable, "-c", REAPED], stdout=subprocess.PIPE, cwd=ROOT, text=True
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() + process.stdout.readline() == "up\nup\n"
-        process.terminate()
-        assert process.stdout.read() == "stopped\n"
+    with program(REAPED) as (process, printed):
+        assert printed.readline() + printed.readline() == "up\nup\n"
+        process.send_signal(signal.SIGTERM)
+        assert printed.read() == "stopped\n"
         assert process.wait(10) == 0

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ import pytest
 from snapshot.file.reader import Snapshot
 from tests import cache_file as cache
 from tests.cache_file import entry, write_cache
-from tests.command import SECONDS
+from tests.command import PLAIN, SECONDS
+from tests.forked import template
 
 # As the command, but for looking 20 times a second.
 OFTEN = """
@@ -40,20 +40,9 @@ class Watch:
     def start(self, *options: str) -> None:
         """Start it."""
         with self._printed.open("wb") as printed:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    OFTEN,
-                    *WORDS,
-                    str(self.cache),
-                    f"--output={self.output}",
-                    *options,
-                ],
-                env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
-                stdout=printed,
-                stderr=printed,
-            )
+            words = [*WORDS, str(self.cache), f"--output={self.output}", *options]
+            files = printed, printed
+            self.process = template().start(["-c", OFTEN, *words], PLAIN, os.getcwd(), files)
 
     def wait_for(self, text: str, count: int = 1) -> str:
         """Return the output as soon as it has a text this many times."""
@@ -77,7 +66,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     yield found
     sys.stdout.write((tmp_path / "printed").read_text())
     if found.process.poll() is None:
-        found.process.kill()
+        found.process.send_signal(signal.SIGKILL)
         found.process.wait()
 
 

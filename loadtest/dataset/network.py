@@ -22,6 +22,7 @@ _SHARE_V6 = 0.75  # of the operators, each with a /32
 _OCTETS = [n for n in range(1, 224) if n not in {10, 100, 127, 169, 172, 192, 198, 203}]
 # The block that the continent's registry gives IPv6 addresses out of, as its first 12 bits.
 _REGISTRIES = {"AS": 0x240, "OC": 0x240, "NA": 0x260, "SA": 0x280, "EU": 0x2A0, "AF": 0x2C0}
+_CONTINENTS = built_in_continents()
 # Neither documentation (RFC 5398) nor private (RFC 6996) nor AS_TRANS.
 _ASNS = [*range(1_000, 23_456), *range(23_457, 64_000), *range(131_072, 400_000)]
 
@@ -110,7 +111,7 @@ def _v4(first: int, second: int) -> IPv4Network:
 def _v6(country: str, number: int) -> tuple[IPv6Network, ...]:
     if number % 100 >= 100 * _SHARE_V6:
         return ()
-    registry = _REGISTRIES[built_in_continents()[country]]
+    registry = _REGISTRIES[_CONTINENTS[country]]
     # Spread over the registry's /12 by a multiplier that shares no factor with its size.
     top = registry << 20 | (number + 1) * 500_009 % (1 << 20)
     return (IPv6Network((top << 96, 32)),)

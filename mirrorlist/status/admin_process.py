@@ -65,11 +65,13 @@ def run_admin(
     ended, because it says meanwhile that the server is draining. This thread waits for nothing but
     the lifeline, so the process ends in time, even if other threads still wait.
     """
+    observer, slot = Observer(counts, watch), counts.admin_process
+    # Before a signal is answered: that line may be lost already, and counts.
+    lost = Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     pass_over("admin process", HELD, say)
     release()
-    observer, slot = Observer(counts, watch), counts.admin_process
     threads = Threads(say, partial(slot.add, Count.STARTS_REFUSED))
     asker = ChainAsker(chain)
     Admin(listener, pages(counts, stale, observer, time.time, spool, asker)).start(threads)
@@ -86,7 +88,6 @@ def run_admin(
         return has_ended
 
     steady = Steady(step)
-    lost = Growth(slot, Count.MESSAGES_LOST, lost_lines, lost_lines())
     survived = Growth(slot, Count.ERRORS_SURVIVED, lambda: threads.survived + steady.survived)
     steady.run()
 

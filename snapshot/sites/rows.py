@@ -1,10 +1,11 @@
 """Statements over many rows at once, for tables that have an id."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
 
 from snapshot.export.columns import metadata
 
@@ -21,11 +22,15 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 def rows_of(connection: Connection, table: Table, column: str, values: Iterable[Any]) -> list[Any]:
     """Return the rows whose column has one of the values."""
-    return [
-        row
-        for part in chunks(values)
-        for row in connection.execute(select(table).where(table.c[column].in_(part)))
-    ]
+    statement = _among(table, column)
+    return [row for part in chunks(values) for row in connection.execute(statement, {"part": part})]
+
+
+@cache
+def _among(table: Table, column: str) -> Select[Any]:
+    """Return a statement for rows by a column: to put it together takes as long as to run it."""
+    found = table.c[column]
+    return select(table).where(found.in_(bindparam("part", type_=found.type, expanding=True)))
 
 
 def ids_of(
