@@ -19,6 +19,7 @@ from mirrorlist.request.query import (
     echo,
     parse_query,
     typed,
+    unescaped,
 )
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -274,3 +275,16 @@ def test_known_parameters_among_others(raw: str) -> None:
         )
     assert found.redirect is ("redirect" in expected)
     assert found.time is ("time" in expected)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=3), st.sampled_from([b"\\", b"\\x41", b"\\N{DASH}", b"%5C", b"%ff"])
+        )
+    )
+)
+def test_escapes_mean_what_they_mean_to_python(pieces: list[bytes]) -> None:
+    """Also beside backslashes, which Python's string literals have a use for."""
+    raw = re.sub(b"%(?![0-9A-Fa-f]{2})", b"%25", b"".join(pieces))
+    assert unescaped(raw) == unquote_to_bytes(raw)
