@@ -66,14 +66,19 @@ def test_much_hostile_input(server: Server) -> None:
 
 @pytest.mark.system
 def test_what_the_dearest_requests_cost(tmp_path: Path) -> None:
-    """No kind of request costs the event loop far more than ten drawn lists, by the kernel's count.
+    """No kind of request costs the event loop more than ten drawn lists, by the kernel's count.
 
-    `make hostile` holds the ten, alone on a machine. Beside another test the same request has taken
-    6.8 and 11.1 lists, so here only twice as much is a fault.
+    Beside another test the same request has taken 6.8 and 11.1 lists, so a kind is too dear if it
+    is each of three times.
     """
-    unit, found = measure(make_snapshot(tmp_path), tmp_path)
-    assert len(found) > 40
-    dear = [one.kind for one in found if one.lists(unit) > 2 * MOST_LISTS]
+    snapshot, dear = make_snapshot(tmp_path), set[str]()
+    for turn in range(3):
+        unit, found = measure(snapshot, tmp_path)
+        assert len(found) > 40
+        over = {one.kind for one in found if one.lists(unit) > MOST_LISTS}
+        dear = dear & over if turn else over
+        if not dear:
+            break
     assert not dear, "\n".join(table(unit, found))
 
 
